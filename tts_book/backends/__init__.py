@@ -1,0 +1,113 @@
+"""A speech service: the contract, and where backends are found.
+
+A backend is made by a factory `(Settings) -> Backend`. Built-in ones stand in `BUILT_IN`; others
+are found in the entry-point group `tts_book.backends`. A backend's module is imported only when
+that backend is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol
+
+from tts_book.errors import UserError
+from tts_book.model import Speech, Voice
+
+BUILT_IN = {
+    "edge": "tts_book.backends.edge:make",
+    "piper": "tts_book.backends.piper:make",
+    "espeak": "tts_book.backends.espeak:make",
+    "silent": "tts_book.backends.silent:make",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many chunks at once: to start with, and at most."""
+
+    start: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceInfo:
+    """A voice that a backend offers. `language` is BCP 47, `gender` "male", "female" or ""."""
+
+    backend: str
+    id: str
+    language: str
+    gender: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a backend can speak now: `detail` is one line, `mend` what to do where it cannot."""
+
+    usable: bool
+    detail: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a backend may need from outside. `voices_dirs` are searched in order for local voices;
+    `proxy` is a URL or ""; `environ` stands for the process's environment."""
+
+    voices_dirs: tuple[Path, ...] = ()
+    proxy: str = ""
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+
+class Backend(Protocol):
+    """A speech service. `speak` raises only our `BackendError`s; `aclose` may be called once."""
+
+    name: str
+    limits: Limits
+
+    def fingerprint(self, voice: Voice) -> str:
+        """Changes only when the same text would sound otherwise."""
+        ...
+
+    async def health(self) -> Health:
+        """Asks, within a few seconds, whether this backend can speak now."""
+        ...
+
+    async def voices(self) -> tuple[VoiceInfo, ...]:
+        """All voices that can be used now."""
+        ...
+
+    async def speak(self, text: str, voice: Voice) -> Speech:
+        """Speaks `text` (never blank) as one answer, complete or not at all."""
+        ...
+
+    async def aclose(self) -> None:
+        """Lets go of connections and models."""
+        ...
+
+
+Factory = Callable[[Settings], Backend]
+
+
+def names() -> tuple[str, ...]:
+    """Names of all backends that could be asked for, built-in ones first."""
+    plugged = {point.name for point in entry_points(group="tts_book.backends")}
+    return (*BUILT_IN, *sorted(plugged - set(BUILT_IN)))
+
+
+def make(name: str, settings: Settings) -> Backend:
+    """The backend called `name`. Raises UserError where there is none of that name."""
+    if name in BUILT_IN:
+        module, _, factory = BUILT_IN[name].partition(":")
+        built: Factory = getattr(import_module(module), factory)
+        return built(settings)
+    for point in entry_points(group="tts_book.backends"):
+        if point.name == name:
+            plugged: Factory = point.load()
+            return plugged(settings)
+    raise UserError(f'There is no backend "{name}". Known: {", ".join(names())}.')

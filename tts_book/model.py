@@ -1,0 +1,282 @@
+"""The values that travel: a Book of Chapters, a Plan of Chunks, Speech, Segments.
+
+Audio time is whole milliseconds (`_ms`), sizes are bytes (`_bytes`), text positions are
+characters of the text named beside them, ranges are half open.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+
+class Break(StrEnum):
+    """What follows a chunk, from the weakest to the strongest."""
+
+    SENTENCE = "sentence"
+    PARAGRAPH = "paragraph"
+    HEADING = "heading"
+    SCENE = "scene"
+    CHAPTER = "chapter"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in the source: line and column (from 1), or a label."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+    label: str = ""
+
+    def __str__(self) -> str:
+        if self.label:
+            return f"{self.source}#{self.label}"
+        return f"{self.source}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The decoded text of a file: its name, and where its lines (or labelled parts) begin.
+
+    `starts` are character offsets in ascending order, the first is 0. `labels`, where present,
+    name the parts (an anchor in an EPUB, a page of a PDF) and are as many as `starts`.
+    """
+
+    name: str
+    starts: tuple[int, ...] = (0,)
+    labels: tuple[str, ...] = ()
+
+    def place(self, offset: int) -> Place:
+        """The place of the character at `offset` of the source's text."""
+        at = bisect_right(self.starts, offset) - 1
+        if self.labels:
+            return Place(self.name, label=self.labels[at])
+        return Place(self.name, at + 1, offset - self.starts[at] + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`length` characters from `start` of a chapter's text stand at `source` of the source."""
+
+    start: int
+    source: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Leads every character of a chapter back to the source. Runs are in order of `start`."""
+
+    source: Source
+    runs: tuple[Run, ...]
+
+    def offset(self, position: int) -> int:
+        """Source offset of the chapter's character at `position`; for a character that the
+        program put in, that of the nearest character before it."""
+        at = max(0, bisect_right(self.runs, position, key=lambda run: run.start) - 1)
+        if not self.runs:
+            return 0
+        run = self.runs[at]
+        return run.source + max(0, min(position - run.start, run.length - 1))
+
+    def place(self, position: int) -> Place:
+        """Place in the source of the chapter's character at `position`."""
+        return self.source.place(self.offset(position))
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Characters `start` to `stop` of the source that are not spoken, and why."""
+
+    start: int
+    stop: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakAt:
+    """A break stronger than a paragraph's, after the paragraph that ends at `offset`."""
+
+    offset: int
+    kind: Break
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter: its text begins with its heading, which is spoken like all the rest.
+
+    `text` is NFC, free of control characters, its paragraphs parted by exactly one blank line.
+    `breaks` are the ends of its headings and scenes, in order.
+    """
+
+    number: int
+    title: str
+    text: str
+    origin: Origin
+    skips: tuple[Skip, ...] = ()
+    breaks: tuple[BreakAt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A picture for the front: its bytes and MIME type."""
+
+    data: bytes
+    mime: str
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Chapters numbered 1..n. `language` is BCP 47. `notices` are one-line remarks for the user
+    on what was guessed while reading (an encoding, a language) or found odd."""
+
+    title: str
+    language: str
+    chapters: tuple[Chapter, ...]
+    author: str = ""
+    cover: Cover | None = None
+    notices: tuple[str, ...] = ()
+    skips: tuple[Skip, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice as voices.toml names it. Changes are signed; 0 is the service's own."""
+
+    name: str
+    backend: str
+    id: str
+    language: str = ""
+    rate_pct: int = 0
+    pitch_hz: int = 0
+    volume_pct: int = 0
+    fallback: tuple[str, ...] = ()
+    gender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Milliseconds of silence after each kind of break."""
+
+    sentence_ms: int = 600
+    paragraph_ms: int = 900
+    heading_ms: int = 1_200
+    scene_ms: int = 1_800
+    chapter_ms: int = 2_000
+
+    def after(self, kind: Break) -> int:
+        """The pause after `kind`, in ms."""
+        ms: int = getattr(self, f"{kind.value}_ms")
+        return ms
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a chapter that one request speaks: `text == chapter.text[start:stop]`.
+
+    `spoken` is what is sent. Where it differs from `text`, `alignment` pairs offsets of `spoken`
+    with offsets of `text`, ascending; empty means that they run in step.
+    """
+
+    chapter: int
+    number: int
+    start: int
+    stop: int
+    text: str
+    spoken: str
+    after: Break
+    alignment: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be said: the book and all its chunks in reading order. No audio, no voice's
+    limits: the same book gives the same chunks whoever speaks it."""
+
+    book: Book
+    chunks: tuple[Chunk, ...]
+    estimated_ms: int = 0
+
+    def of_chapter(self, number: int) -> Iterator[Chunk]:
+        """The chunks of one chapter, in order."""
+        return (chunk for chunk in self.chunks if chunk.chapter == number)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """When characters `start` to `stop` of a chunk's spoken text are heard."""
+
+    kind: Literal["word", "sentence"]
+    start_ms: int
+    stop_ms: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """One complete answer of a backend: MP3, or mono 16-bit little-endian PCM at `rate_hz`.
+
+    `doubts` are one-line reasons why an accepted answer is still suspicious.
+    """
+
+    audio: bytes
+    encoding: Literal["mp3", "pcm"]
+    rate_hz: int = 24_000
+    marks: tuple[Mark, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What was found out about whole MP3 frames when they came. All positions count frames.
+
+    `speech_start` to `speech_stop` hold everything above the silence threshold (equal where there
+    is nothing); `quiet` are the silent stretches between them. `loudness_lufs` is None for sound
+    too short or too quiet to measure, `peak_dbfs` None for digital silence.
+    """
+
+    version: int
+    frames: int
+    frame_bytes: int
+    samples_per_frame: int
+    rate_hz: int
+    speech_start: int
+    speech_stop: int
+    quiet: tuple[tuple[int, int], ...]
+    loudness_lufs: float | None
+    peak_dbfs: float | None
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of all frames."""
+        return round(self.frames * self.samples_per_frame * 1_000 / self.rate_hz)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A spoken chunk in the cache: `frames_bytes` of MP3 frames at the start of the file `path`,
+    and what is known of them. `about` is what was said and how."""
+
+    path: Path
+    frames_bytes: int
+    sound: Sound
+    marks: tuple[Mark, ...]
+    about: dict[str, str]
+    doubts: tuple[str, ...] = ()
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A chunk whose audio is on disk."""
+
+    chunk: Chunk
+    entry: Entry
+    cached: bool
