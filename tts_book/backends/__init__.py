@@ -28,10 +28,12 @@ BUILT_IN = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many chunks at once: to start with, and at most."""
+    """How many chunks at once: to start with, and at most; and the least time between two starts
+    (0 for engines on this machine)."""
 
     start: int
     most: int
+    spacing_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
