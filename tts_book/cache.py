@@ -1,0 +1,152 @@
+"""Spoken chunks on disk, named by what was said and how.
+
+An entry is one file, `KEY.mp3`: the MP3 frames first (so that any player plays it), then a JSON
+record of what was said and what was found out about the sound, then a footer that ties both
+together with a checksum. It is written at once or not at all; a damaged one counts as absent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from tts_book.errors import UserError
+from tts_book.model import Entry, Mark, Sound, Voice
+
+# Goes into every key: a change of the entry's form must not meet old entries.
+FORM = "1"
+_FOOTER = struct.Struct(">QII8s")  # frames bytes, record bytes, CRC-32 of both, magic
+_MAGIC = b"ttsbook1"
+_RECORD_MOST_BYTES = 64 * 1024 * 1024
+
+
+def key_of(fingerprint: str, voice: Voice, spoken: str) -> str:
+    """The name of what is said and how: never of where it stands or what the voice is called."""
+    said = json.dumps(
+        [
+            FORM,
+            voice.backend,
+            fingerprint,
+            voice.id,
+            voice.language,
+            voice.rate_pct,
+            voice.pitch_hz,
+            voice.volume_pct,
+            spoken,
+        ],
+        ensure_ascii=True,
+    )
+    return hashlib.sha256(said.encode("ascii")).hexdigest()
+
+
+class Cache:
+    """Entries below `folder`, which is made when the first one is put."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Where the entry of that key is or would be."""
+        return self.folder / key[:2] / f"{key}.mp3"
+
+    def has(self, key: str) -> bool:
+        """Whether there is an entry, damaged or not: cheap, for counting."""
+        return self.path(key).is_file()
+
+    def get(self, key: str) -> Entry | None:
+        """The entry, or None if it is absent or damaged (its checksum is always checked)."""
+        path = self.path(key)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        return _parse(path, data)
+
+    def put(
+        self,
+        key: str,
+        frames: bytes,
+        sound: Sound,
+        marks: tuple[Mark, ...],
+        about: Mapping[str, str],
+        *,
+        doubts: tuple[str, ...] = (),
+        attempts: int = 1,
+    ) -> Entry:
+        """Writes an entry, whole or not at all. Raises UserError if the disk does not take it."""
+        path = self.path(key)
+        entry = Entry(path, len(frames), sound, marks, dict(about), doubts, attempts)
+        record = json.dumps(_record(entry), ensure_ascii=False).encode()
+        check = zlib.crc32(record, zlib.crc32(frames))
+        footer = _FOOTER.pack(len(frames), len(record), check, _MAGIC)
+        try:
+            _write(path, frames + record + footer)
+        except OSError as error:
+            raise UserError(
+                f"The cache folder {self.folder} cannot be written: {error.strerror}. "
+                "Free some space, or name another with --cache DIR."
+            ) from error
+        return entry
+
+    def sweep(self, older_than_s: float, now_s: float) -> None:
+        """Removes unfinished files that a killed run left behind."""
+        for path in self.folder.glob("*/.*.part"):
+            with contextlib.suppress(OSError):
+                if now_s - path.stat().st_mtime > older_than_s:
+                    path.unlink()
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _record(entry: Entry) -> dict[str, object]:
+    return {
+        "about": entry.about,
+        "sound": asdict(entry.sound),
+        "marks": [[m.kind, m.start_ms, m.stop_ms, m.start, m.stop] for m in entry.marks],
+        "doubts": entry.doubts,
+        "attempts": entry.attempts,
+    }
+
+
+def _parse(path: Path, data: bytes) -> Entry | None:
+    if len(data) < _FOOTER.size:
+        return None
+    frames_bytes, record_bytes, check, magic = _FOOTER.unpack_from(data, len(data) - _FOOTER.size)
+    whole = frames_bytes + record_bytes + _FOOTER.size == len(data)
+    if magic != _MAGIC or not whole or record_bytes > _RECORD_MOST_BYTES:
+        return None
+    if zlib.crc32(memoryview(data)[: -_FOOTER.size]) != check:
+        return None
+    record = json.loads(data[frames_bytes : -_FOOTER.size])
+    sound = dict(record["sound"])
+    sound["quiet"] = tuple((start, stop) for start, stop in sound["quiet"])
+    return Entry(
+        path,
+        frames_bytes,
+        Sound(**sound),
+        tuple(Mark(*mark) for mark in record["marks"]),
+        record["about"],
+        tuple(record["doubts"]),
+        record["attempts"],
+    )

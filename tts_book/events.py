@@ -1,0 +1,144 @@
+"""What a running job tells the world: values with plain fields.
+
+First `JobStarted`, last `JobDone`. For each chunk any number of `ChunkStarted` and
+`ChunkRetried`, then exactly one `ChunkDone` or `ChunkFailed`; a chapter's own event comes after
+all its chunks. Between chunks the order is free. A listener is a callable that takes an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    """The whole run: `cached` chunks are there already; characters count spoken text."""
+
+    books: int
+    chapters: int
+    chunks: int
+    cached: int
+    characters: int
+    estimated_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkStarted:
+    """A request begins. `in_flight` counts it too."""
+
+    book: str
+    chapter: int
+    chunk: int
+    attempt: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRetried:
+    """An attempt failed and another follows, after `wait_s`."""
+
+    book: str
+    chapter: int
+    chunk: int
+    attempt: int
+    failure: str
+    reason: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDone:
+    """A chunk is on disk. `doubts` are reasons why its sound deserves a second listen."""
+
+    book: str
+    chapter: int
+    chunk: int
+    characters: int
+    duration_ms: int
+    cached: bool
+    attempts: int
+    place: str
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFailed:
+    """A chunk stays unspoken. `words` are its first words, `place` is where it stands."""
+
+    book: str
+    chapter: int
+    chunk: int
+    characters: int
+    failure: str
+    reason: str
+    place: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChapterDone:
+    """A chapter is written at `path`."""
+
+    book: str
+    chapter: int
+    title: str
+    path: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChapterLost:
+    """A chapter is not written, because `missing` of its chunks are unspoken, or for `reason`."""
+
+    book: str
+    chapter: int
+    title: str
+    missing: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChanged:
+    """So many requests at once from now on; `pause_s` is a pause for everyone."""
+
+    backend: str
+    limit: int
+    reason: str
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobDone:
+    """The run has ended. `reason` says why it stopped early, if it did."""
+
+    chapters_done: int
+    chapters_lost: int
+    chunks_spoken: int
+    chunks_cached: int
+    chunks_failed: int
+    requests: int
+    retries: dict[str, int]
+    characters_spoken: int
+    sound_ms: int
+    wall_s: float
+    reason: str = ""
+
+
+Event = (
+    JobStarted
+    | ChunkStarted
+    | ChunkRetried
+    | ChunkDone
+    | ChunkFailed
+    | ChapterDone
+    | ChapterLost
+    | LimitChanged
+    | JobDone
+)
+Listener = Callable[[Event], None]
+
+
+def as_dict(event: Event) -> dict[str, object]:
+    """The event as plain data, its kind under "event"."""
+    return {"event": type(event).__name__, **asdict(event)}

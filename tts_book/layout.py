@@ -1,0 +1,139 @@
+"""Where a book's files go, what they are called, and which existing ones are ours to replace.
+
+A file of ours carries its owner in its tag: the way from the file's folder to the source. So a
+second run knows its own files, and no other book's.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pathvalidate import sanitize_filename
+
+from tts_book.errors import UserError
+from tts_book.model import Book
+
+# File systems take 255 bytes; encrypted shares take 143. Numbers, suffixes and the name of the
+# unfinished file need some of them.
+NAME_MOST_BYTES = 120
+SUFFIX = ".mp3"
+
+Owner = Callable[[Path], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of one book: `targets[i]` is chapter i+1. `owner` is what their tags say."""
+
+    folder: Path
+    targets: tuple[Path, ...]
+    owner: str
+    stem: str
+
+
+def file_name(text: str, fallback: str = "untitled") -> str:
+    """A name that every file system takes, at most `NAME_MOST_BYTES` long."""
+    clean = "".join(c for c in unicodedata.normalize("NFC", text) if c.isprintable())
+    cut = clean.encode("utf-8", "ignore")[:NAME_MOST_BYTES].decode("utf-8", "ignore")
+    name = str(sanitize_filename(cut, platform="universal")).strip(" .")
+    return name or fallback
+
+
+def layout(book: Book, stem: str, source: Path | None, out: Path | None, cwd: Path) -> Layout:
+    """Places the chapters of `book`: `STEM.mp3`, or a folder `STEM` of numbered files.
+
+    `out` is a folder (made later), or the file of a book with one chapter. `source` is None for
+    standard input. Raises UserError where a file is named for several chapters.
+    """
+    name = file_name(stem)
+    count = len(book.chapters)
+    if out is not None and out.suffix.lower() == SUFFIX and not out.is_dir():
+        return _one_file(book, out, source, count)
+    folder = cwd if out is None else out
+    if count == 1:
+        return Layout(folder, (folder / f"{name}{SUFFIX}",), _owner(folder, source, name), name)
+    inner = folder / name
+    if source is not None and inner.resolve() == source.resolve():
+        inner = folder / f"{name} (audio)"
+    width = max(3, len(str(count)))
+    targets = tuple(
+        inner / f"{chapter.number:0{width}} - {file_name(chapter.title)}{SUFFIX}"
+        for chapter in book.chapters
+    )
+    return Layout(inner, targets, _owner(folder, source, name), name)
+
+
+def _one_file(book: Book, out: Path, source: Path | None, count: int) -> Layout:
+    if count > 1:
+        raise UserError(
+            f'"{book.title}" has {count} chapters and does not fit one file: '
+            f"name a folder with -o {out.with_suffix('')}, or join them with --split none."
+        )
+    return Layout(out.parent, (out,), _owner(out.parent, source, out.stem), out.stem)
+
+
+def _owner(folder: Path, source: Path | None, name: str) -> str:
+    """The way from the output folder to the source: it holds when both move together."""
+    if source is None:
+        return f"-/{name}"
+    try:
+        return Path(os.path.relpath(source.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return source.resolve().as_posix()
+
+
+def refuse_strangers(layouts: Sequence[Layout], owner_of: Owner, force: bool) -> None:
+    """Raises UserError if a target is another book's, nobody's, or wanted twice in this run."""
+    seen: set[Path] = set()
+    strangers: list[Path] = []
+    for book in layouts:
+        for target in book.targets:
+            if target in seen:
+                raise UserError(
+                    f"Two of these books would be written to {target}: convert them one by one, "
+                    "each with its own -o FOLDER."
+                )
+            seen.add(target)
+            if target.exists() and not force and owner_of(target) != book.owner:
+                strangers.append(target)
+    if strangers:
+        more = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
+        raise UserError(
+            f"{strangers[0]}{more} exists and was not written by this program for this book: "
+            "name another place with -o, or replace it with --force."
+        )
+
+
+def make_folders(layouts: Sequence[Layout]) -> None:
+    """Makes the output folders and tries to write there. Raises UserError where that fails."""
+    for folder in {target.parent for book in layouts for target in book.targets}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".tts-book-{os.getpid()}.part"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UserError(
+                f"{folder} cannot be written ({error.strerror}): name another place with -o."
+            ) from error
+
+
+def left_over(book: Layout, owner_of: Owner) -> tuple[Path, ...]:
+    """Files of this book's earlier runs that are no chapter of it any more, never deleted."""
+    places: Iterable[Path] = {book.folder, *(target.parent for target in book.targets)}
+    if len(book.targets) == 1:
+        places = {*places, book.folder / book.stem}
+    elif book.folder.name == book.stem:
+        places = {*places, book.folder.parent}
+    found = {
+        path
+        for place in places
+        if place.is_dir()
+        for path in place.glob(f"*{SUFFIX}")
+        if path not in book.targets and owner_of(path) == book.owner
+    }
+    return tuple(sorted(found))
