@@ -239,7 +239,8 @@ class Sound:
 
     `speech_start` to `speech_stop` hold everything above the silence threshold (equal where there
     is nothing); `quiet` are the silent stretches between them. `loudness_lufs` is None for sound
-    too short or too quiet to measure, `peak_dbfs` None for digital silence.
+    too short or too quiet to measure, `peak_dbfs` None for digital silence. `still` are the
+    stretches so near to digital silence (below -80 dBFS) that digital silence may be set there.
     """
 
     version: int
@@ -252,6 +253,7 @@ class Sound:
     quiet: tuple[tuple[int, int], ...]
     loudness_lufs: float | None
     peak_dbfs: float | None
+    still: tuple[tuple[int, int], ...] = ()
 
     @property
     def duration_ms(self) -> int:
