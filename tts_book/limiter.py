@@ -1,0 +1,92 @@
+"""How many requests at once: a limit that grows while all is well and halves when it is not.
+
+Additive increase, multiplicative decrease, as values: nothing here waits or knows a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tts_book.errors import Failure
+
+# Simulated over a ten-hour book: growing by one a clean piece until the first cut takes 1.02
+# times the ideal time, growing by one per thirty pieces from the start 1.15 times.
+CLEAN_TO_GROW = 30
+CALM_TO_GROW_S = 60.0
+# However many in flight fail together, they are one sign.
+CUT_EVERY_S = 10.0
+# One damaged reply may be chance; two among the last twenty pieces are the load.
+DAMAGE_CUTS = 2
+DAMAGE_AMONG = 20
+# Connections that are opened in a burst look like an attack; equal gaps look like a machine.
+JITTER = 0.5
+
+_DAMAGE = frozenset({Failure.INCOMPLETE, Failure.NO_AUDIO})
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `now` requests at once, never more than `most`, never less than 1.
+
+    Until the first cut every clean piece lifts it by one; `clean` counts the pieces since then,
+    `recent` whether the last pieces were damaged.
+    """
+
+    now: int
+    most: int
+    cut_at_s: float | None = None
+    clean: int = 0
+    recent: tuple[bool, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.now <= self.most:
+            raise ValueError(f"a limit of {self.now} among 1 to {self.most}")
+
+    def after(self, failure: Failure | None, now_s: float) -> Limit:
+        """The limit after a try that ended with `failure`, or well (None)."""
+        if failure is None:
+            return self.after_success(now_s)
+        if failure is Failure.OVERLOAD:
+            return self.after_overload(now_s)
+        if failure in _DAMAGE:
+            return self.after_damage(now_s)
+        return replace(self, clean=0)
+
+    def after_success(self, now_s: float) -> Limit:
+        """The limit after a piece that came whole."""
+        seen = replace(self, clean=self.clean + 1, recent=self._remembering(damaged=False))
+        if not seen._may_grow(now_s):
+            return seen
+        return replace(seen, now=seen.now + 1, clean=0)
+
+    def after_overload(self, now_s: float) -> Limit:
+        """The limit after the service said that it is too much."""
+        return replace(self, clean=0)._cut(now_s)
+
+    def after_damage(self, now_s: float) -> Limit:
+        """The limit after a reply that was empty or not whole."""
+        seen = replace(self, clean=0, recent=self._remembering(damaged=True))
+        if seen.now == 1 or sum(seen.recent) < DAMAGE_CUTS:
+            return seen
+        return seen._cut(now_s)
+
+    def _may_grow(self, now_s: float) -> bool:
+        if self.now == self.most:
+            return False
+        if self.cut_at_s is None:
+            return True
+        return self.clean >= CLEAN_TO_GROW and now_s - self.cut_at_s >= CALM_TO_GROW_S
+
+    def _cut(self, now_s: float) -> Limit:
+        if self.cut_at_s is not None and now_s - self.cut_at_s < CUT_EVERY_S:
+            return self
+        return replace(self, now=max(1, self.now // 2), cut_at_s=now_s, recent=())
+
+    def _remembering(self, *, damaged: bool) -> tuple[bool, ...]:
+        return (*self.recent, damaged)[-DAMAGE_AMONG:]
+
+
+def gap(spacing_s: float, random: Callable[[], float]) -> float:
+    """Seconds from one start to the next: `spacing_s`, give or take half of it."""
+    return spacing_s * (1 - JITTER + 2 * JITTER * random())
