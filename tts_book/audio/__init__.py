@@ -1,0 +1,33 @@
+"""Sound: MP3 frames, silence, edges, loudness, encoding, decoding. Alone knows the codecs."""
+
+from tts_book.audio.analysis import analyse, most_steps, steps_to
+from tts_book.audio.frames import Format, format_at, frames_of, is_uniform, silence
+from tts_book.audio.pcm import decode, encode, trim_pcm
+from tts_book.audio.surgery import (
+    GAIN_STEP_DB,
+    amplify,
+    carriers,
+    info_frame,
+    is_digital_silence,
+    most_carriers,
+)
+
+__all__ = [
+    "GAIN_STEP_DB",
+    "Format",
+    "amplify",
+    "analyse",
+    "carriers",
+    "decode",
+    "encode",
+    "format_at",
+    "frames_of",
+    "info_frame",
+    "is_digital_silence",
+    "is_uniform",
+    "most_carriers",
+    "most_steps",
+    "silence",
+    "steps_to",
+    "trim_pcm",
+]

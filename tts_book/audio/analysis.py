@@ -1,0 +1,121 @@
+"""What is found out about frames when they come, so that no later step need decode them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tts_book.audio.frames import Format, format_at
+from tts_book.audio.pcm import decode
+from tts_book.audio.surgery import GAIN_STEP_DB, is_digital_silence
+from tts_book.model import Sound
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+VERSION = 1
+SILENT_DBFS = -50.0  # a frame whose peak stays below holds no speech
+STILL_DBFS = -80.0  # one whose peak stays below can be exchanged for digital silence
+_SHORTEST_STRETCH = 4  # frames; shorter ones belong to the sounds around them
+_FULL_SCALE = 32_768
+
+
+def analyse(frames: bytes) -> Sound:
+    """Where speech begins and ends in whole frames, where it pauses, how loud it is. Raises
+    AudioError for frames that cannot be decoded."""
+    form = format_at(frames)
+    if is_digital_silence(frames, form):
+        return _sound(form, len(frames) // form.frame_bytes)
+    import numpy as np
+
+    pcm, _ = decode(frames)
+    samples = np.frombuffer(pcm, "<i2")
+    # One row a frame; the largest of -32768 has no 16-bit negative, hence the wider type.
+    rows = samples.astype(np.int32).reshape(-1, form.samples)
+    peaks = np.abs(rows).max(axis=1)
+    speech = np.flatnonzero(peaks > _level(SILENT_DBFS))
+    start, stop = (int(speech[0]), int(speech[-1]) + 1) if len(speech) else (0, 0)
+    return _sound(
+        form,
+        len(peaks),
+        speech=(start, stop),
+        quiet=_stretches(peaks <= _level(SILENT_DBFS), start, stop),
+        still=_stretches(peaks <= _level(STILL_DBFS), 0, len(peaks)),
+        loudness_lufs=_loudness(samples, form.rate_hz),
+        peak_dbfs=_dbfs(int(peaks.max())),
+    )
+
+
+def steps_to(target_lufs: float, sounds: Iterable[Sound]) -> int:
+    """How many steps of gain bring these sounds, taken together, nearest to `target_lufs` without
+    one of them clipping. 0 where none of them can be measured."""
+    power, frames, peak_dbfs = 0.0, 0, -math.inf
+    for sound in sounds:
+        if sound.peak_dbfs is not None:
+            peak_dbfs = max(peak_dbfs, sound.peak_dbfs)
+        if sound.loudness_lufs is not None:
+            power += sound.frames * 10 ** (sound.loudness_lufs / 10)
+            frames += sound.frames
+    if not frames:
+        return 0
+    wanted = round((target_lufs - 10 * math.log10(power / frames)) / GAIN_STEP_DB)
+    return min(wanted, most_steps(peak_dbfs))
+
+
+def most_steps(peak_dbfs: float) -> int:
+    """How many steps of gain leave a peak below full scale."""
+    return math.floor(max(0.0, -peak_dbfs) / GAIN_STEP_DB)
+
+
+def _sound(
+    form: Format,
+    frames: int,
+    *,
+    speech: tuple[int, int] = (0, 0),
+    quiet: tuple[tuple[int, int], ...] = (),
+    still: tuple[tuple[int, int], ...] | None = None,
+    loudness_lufs: float | None = None,
+    peak_dbfs: float | None = None,
+) -> Sound:
+    return Sound(
+        version=VERSION,
+        frames=frames,
+        frame_bytes=form.frame_bytes,
+        samples_per_frame=form.samples,
+        rate_hz=form.rate_hz,
+        speech_start=speech[0],
+        speech_stop=speech[1],
+        quiet=quiet,
+        loudness_lufs=loudness_lufs,
+        peak_dbfs=peak_dbfs,
+        still=((0, frames),) if still is None else still,
+    )
+
+
+def _stretches(low: NDArray[np.bool_], start: int, stop: int) -> tuple[tuple[int, int], ...]:
+    """The runs of true values between `start` and `stop` that are long enough to matter."""
+    import numpy as np
+
+    edges = np.diff(low[start:stop].astype(np.int8), prepend=0, append=0)
+    begins, ends = np.flatnonzero(edges == 1) + start, np.flatnonzero(edges == -1) + start
+    pairs = zip(begins.tolist(), ends.tolist(), strict=True)
+    return tuple((a, b) for a, b in pairs if b - a >= _SHORTEST_STRETCH)
+
+
+def _loudness(samples: NDArray[np.int16], rate_hz: int) -> float | None:
+    import pyebur128
+
+    state = pyebur128.R128State(1, rate_hz, pyebur128.MeasurementMode.MODE_I)
+    state.add_frames(samples.astype("int16"), len(samples))
+    lufs: float = pyebur128.get_loudness_global(state)
+    return round(lufs, 2) if math.isfinite(lufs) else None
+
+
+def _level(dbfs: float) -> float:
+    return _FULL_SCALE * 10 ** (dbfs / 20)
+
+
+def _dbfs(peak: int) -> float | None:
+    return round(20 * math.log10(peak / _FULL_SCALE), 2) if peak else None

@@ -1,0 +1,184 @@
+"""MP3 frames, without a decoder: what a header says, which bytes are whole frames, silence.
+
+A stream here is bytes of whole Layer III frames that are all of one size, so that frame `n`
+stands at `n * frame_bytes`. Only mono without checksums is carried; the rest is refused by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tts_book.errors import AudioError
+
+_LAYER_3 = 1
+_MPEG_1, _MPEG_2, _MPEG_25 = 3, 2, 0
+_RATES_HZ = {
+    _MPEG_1: (44_100, 48_000, 32_000),
+    _MPEG_2: (22_050, 24_000, 16_000),
+    _MPEG_25: (11_025, 12_000, 8_000),
+}
+_KBPS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_KBPS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_ID3V1_BYTES = 128
+_HEADER_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What one frame header says. `header` are its four bytes, `side_bytes` the side information
+    that follows them; `mdb_bits` is the width of the field that points back into earlier frames,
+    `granules` the bit offsets in the side information where each granule's fields begin."""
+
+    header: bytes
+    frame_bytes: int
+    samples: int
+    rate_hz: int
+    kbps: int
+    side_bytes: int
+    mdb_bits: int
+    granules: tuple[int, ...]
+
+    @property
+    def main_at(self) -> int:
+        """Where in a frame its main data begins."""
+        return _HEADER_BYTES + self.side_bytes
+
+    @property
+    def main_bytes(self) -> int:
+        """How much main data a frame has room for."""
+        return self.frame_bytes - self.main_at
+
+    @property
+    def silence(self) -> bytes:
+        """A frame of digital silence."""
+        return self.header + bytes(self.frame_bytes - _HEADER_BYTES)
+
+    def frames_in(self, ms: float) -> int:
+        """How many frames come nearest to `ms`."""
+        return round(ms * self.rate_hz / (self.samples * 1_000))
+
+
+def format_at(data: bytes, at: int = 0) -> Format:
+    """What the header at byte `at` says. Raises AudioError where that is no mono Layer III frame
+    without checksum."""
+    header = data[at : at + _HEADER_BYTES]
+    if len(header) < _HEADER_BYTES or header[0] != 0xFF or header[1] < 0xE0:
+        raise AudioError(f"This is not MP3: no frame begins at byte {at}.")
+    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
+    kbps_index, rate_index, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
+    if version == 1 or layer != _LAYER_3 or kbps_index in (0, 15) or rate_index == 3:
+        raise AudioError(f"This is not MPEG Layer III: header {header.hex()} at byte {at}.")
+    if header[3] >> 6 != 3:
+        raise AudioError("The sound is stereo; one channel is expected.")
+    if not header[1] & 1:
+        raise AudioError("The frames carry checksums, which joining would break.")
+    first = version == _MPEG_1
+    kbps = (_KBPS_1 if first else _KBPS_2)[kbps_index]
+    rate_hz = _RATES_HZ[version][rate_index]
+    return Format(
+        header=header,
+        frame_bytes=(144 if first else 72) * kbps * 1_000 // rate_hz + padding,
+        samples=1_152 if first else 576,
+        rate_hz=rate_hz,
+        kbps=kbps,
+        side_bytes=17 if first else 9,
+        mdb_bits=9 if first else 8,
+        granules=(18, 77) if first else (9,),
+    )
+
+
+def is_uniform(frames: bytes, form: Format) -> bool:
+    """Whether `frames` are whole frames that all look like `form`. Looks at every header."""
+    size = form.frame_bytes
+    count, rest = divmod(len(frames), size)
+    if rest or not count:
+        return False
+    return (
+        frames[0::size] == form.header[0:1] * count
+        and frames[1::size] == form.header[1:2] * count
+        and frames[2::size] == form.header[2:3] * count
+        and min(frames[3::size]) >= 0xC0
+    )
+
+
+def points_back(frames: bytes, at: int, form: Format) -> int:
+    """How many bytes of earlier frames' main data frame number `at` begins with."""
+    byte = at * form.frame_bytes + _HEADER_BYTES
+    if form.mdb_bits == 8:
+        return frames[byte]
+    return frames[byte] << 1 | frames[byte + 1] >> 7
+
+
+def frames_of(data: bytes) -> bytes:
+    """The frames of an MP3 stream as services send it: ID3 tags and Xing, Info or VBRI frames
+    are left out, wherever they stand.
+
+    Raises AudioError for a stream that is cut (in its last frame, or before its first), that is
+    not mono Layer III of one bit rate and sample rate, or that holds anything else.
+    """
+    stop = len(data)
+    if data[-_ID3V1_BYTES : -_ID3V1_BYTES + 3] == b"TAG":
+        stop -= _ID3V1_BYTES
+    at = _past_tags(data, 0)
+    form = format_at(data, at)
+    while _is_notice(data, at, form):
+        at = _past_tags(data, at + form.frame_bytes)
+        form = format_at(data, at)
+    frames = data[at:stop]
+    if not is_uniform(frames, form) or _may_hold_notice(frames):
+        frames = b"".join(_walk(data, at, stop, form))
+    if points_back(frames, 0, form):
+        raise AudioError("The sound begins in the middle: its first frame needs earlier ones.")
+    return frames
+
+
+def silence(ms: int) -> bytes:
+    """`ms` of digital silence, to the nearest frame, in the frames that `encode` makes."""
+    return CURRENCY.silence * CURRENCY.frames_in(ms)
+
+
+def _past_tags(data: bytes, at: int) -> int:
+    while data[at : at + 3] == b"ID3" and len(data) >= at + 10:
+        size = 0
+        for byte in data[at + 6 : at + 10]:
+            size = size << 7 | byte & 0x7F
+        at += 10 + size + (10 if data[at + 5] & 0x10 else 0)
+    return at
+
+
+def _is_notice(data: bytes, at: int, form: Format) -> bool:
+    """Whether the frame at byte `at` only tells about the stream."""
+    main = at + form.main_at
+    return data[main : main + 4] in (b"Xing", b"Info") or data[at + 36 : at + 40] == b"VBRI"
+
+
+def _may_hold_notice(frames: bytes) -> bool:
+    return any(name in frames for name in (b"Xing", b"Info", b"VBRI"))
+
+
+def _walk(data: bytes, at: int, stop: int, form: Format) -> list[bytes]:
+    found: list[bytes] = []
+    while (at := _past_tags(data, at)) < stop:
+        here = format_at(data, at)
+        after = at + here.frame_bytes
+        if after > stop:
+            raise AudioError(
+                f"The sound is cut: its last frame has {stop - at} of {here.frame_bytes} bytes."
+            )
+        if not _is_notice(data, at, here):
+            _same(here, form, len(found))
+            found.append(data[at:after])
+        at = after
+    return found
+
+
+def _same(here: Format, form: Format, number: int) -> None:
+    if (here.rate_hz, here.frame_bytes) != (form.rate_hz, form.frame_bytes):
+        raise AudioError(
+            f"The sound is mixed: frame {number} has {here.rate_hz} Hz and {here.frame_bytes} "
+            f"bytes, those before it {form.rate_hz} Hz and {form.frame_bytes} bytes."
+        )
+
+
+# What `encode` makes and the online service sends: 24 kHz, mono, 48 kbit/s, 24 ms a frame.
+CURRENCY = format_at(bytes.fromhex("fff364c4"))

@@ -1,0 +1,98 @@
+"""Between PCM and MP3 frames: encode once, decode to measure, tidy the ends before encoding.
+
+PCM is mono, signed 16 bit, little endian.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from tts_book.audio.frames import CURRENCY, format_at, frames_of, is_uniform
+from tts_book.errors import AudioError
+
+if TYPE_CHECKING:
+    from pydub import AudioSegment
+
+SAMPLE_BYTES = 2
+_QUALITY = 5  # LAME's scale; 2 costs a third more and no ear or measure told them apart
+_HEADROOM_DB = 1.0  # encoding adds a little to a peak
+
+
+def encode(pcm: bytes, rate_hz: int) -> bytes:
+    """Whole MP3 frames (24 kHz, mono, 48 kbit/s) of PCM at any rate. What was first in the PCM is
+    heard 1,105 samples later; the last frame lies after its end. Raises AudioError."""
+    _check(pcm)
+    import lameenc
+
+    encoder = lameenc.Encoder()
+    encoder.silence()
+    encoder.set_channels(1)
+    encoder.set_in_sample_rate(rate_hz)
+    encoder.set_out_sample_rate(CURRENCY.rate_hz)
+    encoder.set_bit_rate(CURRENCY.kbps)
+    encoder.set_quality(_QUALITY)
+    try:
+        made = bytes(encoder.encode(pcm)) + bytes(encoder.flush())
+    except (RuntimeError, ValueError) as error:
+        raise AudioError(f"LAME cannot encode sound at {rate_hz} Hz: {error}") from error
+    return frames_of(made)
+
+
+def decode(frames: bytes) -> tuple[bytes, int]:
+    """PCM and its rate. One frame gives one frame's samples. Raises AudioError where the bytes
+    are not whole frames, or the decoder could not make sound of all of them."""
+    form = format_at(frames)
+    if not is_uniform(frames, form):
+        raise AudioError("These are not whole MP3 frames of one kind.")
+    import miniaudio
+
+    try:
+        heard = miniaudio.mp3_read_s16(frames)
+    except miniaudio.DecodeError as error:
+        raise AudioError(f"The sound cannot be decoded: {error}") from error
+    expected = len(frames) // form.frame_bytes * form.samples
+    if len(heard.samples) != expected:
+        raise AudioError(f"Only {len(heard.samples)} of {expected} samples can be decoded.")
+    return heard.samples.tobytes(), form.rate_hz
+
+
+def trim_pcm(
+    pcm: bytes, rate_hz: int, *, keep_ms: int = 250, fade_ms: int = 4, gain_db: float = 0.0
+) -> bytes:
+    """PCM as an engine made it, with the silence at its end cut to `keep_ms`, with short fades so
+    that neither end clicks, and louder by `gain_db` as far as it does not clip.
+
+    The start is not cut, so that marks stay where they were. Raises AudioError.
+    """
+    _check(pcm)
+    sound = _pydub().AudioSegment(data=pcm, sample_width=2, frame_rate=rate_hz, channels=1)
+    sound = sound[: len(sound) - max(0, _silence_at_end_ms(sound) - keep_ms)]
+    room_db = max(
+        0.0, -_HEADROOM_DB - sound.max_dBFS
+    )  # minus infinity in silence: any gain will do
+    sound = sound.apply_gain(min(gain_db, room_db)) if gain_db else sound
+    trimmed: bytes = sound.fade_in(fade_ms).fade_out(fade_ms).raw_data
+    return trimmed
+
+
+def _silence_at_end_ms(sound: AudioSegment) -> int:
+    from pydub.silence import detect_leading_silence
+
+    silent_ms: int = detect_leading_silence(sound.reverse(), silence_threshold=-60.0)
+    return silent_ms
+
+
+@functools.cache
+def _pydub() -> Any:
+    """pydub, which warns on import where there is no ffmpeg: nothing here needs one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pydub
+    return pydub
+
+
+def _check(pcm: bytes) -> None:
+    if not pcm or len(pcm) % SAMPLE_BYTES:
+        raise AudioError(f"{len(pcm)} bytes are not 16-bit sound.")
