@@ -1,0 +1,168 @@
+"""Titles, authors and covers inside audio files. Alone knows mutagen.
+
+Tags are rendered before the audio is written and stand in front of it, so that a file never has
+to be written twice: ID3 2.3 with UTF-16, which even old players read.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tts_book.model import Cover
+
+_OWNER = "tts-book"
+_MOST_CHARACTERS = 1_000
+_PADDING_BYTES = 1_024  # so that another program can mend a title without moving the audio
+_FRONT_COVER = 3
+_UTF_16 = 1
+_LATIN_1 = 0
+# Not for a tag: control characters (NUL parts two values), and halves of UTF-16 pairs.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u2028\u2029]+")
+_YEAR = re.compile(r"[0-9]{4}")
+
+# ID3 wants the three letters of ISO 639-2.
+_THREE_LETTERS = {
+    "ar": "ara", "be": "bel", "bg": "bul", "ca": "cat", "cs": "ces", "da": "dan", "de": "deu",
+    "el": "ell", "en": "eng", "es": "spa", "et": "est", "fa": "fas", "fi": "fin", "fr": "fra",
+    "he": "heb", "hi": "hin", "hr": "hrv", "hu": "hun", "hy": "hye", "id": "ind", "it": "ita",
+    "ja": "jpn", "ka": "kat", "kk": "kaz", "ko": "kor", "lt": "lit", "lv": "lav", "nb": "nob",
+    "nl": "nld", "no": "nor", "pl": "pol", "pt": "por", "ro": "ron", "ru": "rus", "sk": "slk",
+    "sl": "slv", "sr": "srp", "sv": "swe", "th": "tha", "tr": "tur", "uk": "ukr", "uz": "uzb",
+    "vi": "vie", "zh": "zho",
+}  # fmt: skip
+_TWO_LETTERS = {three: two for two, three in _THREE_LETTERS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What a player shows of a file. `language` is BCP 47, `track` counts from 1 (0: none), `owner`
+    is the mark by which this program knows its own files again."""
+
+    title: str
+    album: str = ""
+    artist: str = ""
+    narrator: str = ""
+    track: int = 0
+    tracks: int = 0
+    language: str = ""
+    year: str = ""
+    genre: str = "Audiobook"
+    cover: Cover | None = None
+    owner: str = ""
+
+
+def render(tags: Tags, duration_ms: int) -> bytes:
+    """The ID3 tag that stands in front of the audio. Text is cleaned of what no tag may hold, and
+    bounded."""
+    id3 = _id3()
+    made = id3.ID3()
+    for name, text in _texts(tags, duration_ms).items():
+        if text:
+            made.add(getattr(id3, name)(encoding=_UTF_16, text=[text]))
+    if tags.owner:
+        made.add(id3.TXXX(encoding=_UTF_16, desc=_OWNER, text=[_clean(tags.owner)]))
+    if tags.cover:
+        made.add(
+            id3.APIC(
+                encoding=_LATIN_1,
+                mime=_clean(tags.cover.mime),
+                type=_FRONT_COVER,
+                data=tags.cover.data,
+            )
+        )
+    made.update_to_v23()
+    file = io.BytesIO()
+    made.save(file, v1=0, v2_version=3, padding=lambda _: _PADDING_BYTES)
+    return file.getvalue()
+
+
+def owner(path: Path) -> str | None:
+    """The owner that `render` wrote into this file, or None where there is none, or no tag, or no
+    such file. Reads the tag only."""
+    tag = _load(path, {"TXXX": _id3().TXXX})
+    return _first(tag, f"TXXX:{_OWNER}") or None if tag else None
+
+
+def read(path: Path) -> Tags:
+    """The tags of a file; all empty where it has none."""
+    tag = _load(path, None)
+    if tag is None:
+        return Tags("", genre="")
+    track, _, tracks = _first(tag, "TRCK").partition("/")
+    pictures = tag.getall("APIC")
+    language = _first(tag, "TLAN")
+    return Tags(
+        title=_first(tag, "TIT2"),
+        album=_first(tag, "TALB"),
+        artist=_first(tag, "TPE1"),
+        narrator=_first(tag, "TCOM"),
+        track=_number(track),
+        tracks=_number(tracks),
+        language=_TWO_LETTERS.get(language, language),
+        year=_first(tag, "TDRC"),
+        genre=_first(tag, "TCON"),
+        cover=Cover(pictures[0].data, pictures[0].mime) if pictures else None,
+        owner=_first(tag, f"TXXX:{_OWNER}"),
+    )
+
+
+def _id3() -> Any:
+    """mutagen's ID3 module, imported when first needed; it tells no types."""
+    return import_module("mutagen.id3")
+
+
+def _texts(tags: Tags, duration_ms: int) -> dict[str, str]:
+    year = _YEAR.search(tags.year)
+    return {
+        "TIT2": _clean(tags.title),
+        "TALB": _clean(tags.album),
+        "TPE1": _clean(tags.artist),
+        "TPE2": _clean(tags.artist),
+        "TCOM": _clean(tags.narrator),
+        "TRCK": _track(tags.track, tags.tracks),
+        "TCON": _clean(tags.genre),
+        "TLAN": _language(tags.language),
+        "TDRC": year.group() if year else "",
+        "TLEN": str(duration_ms),
+    }
+
+
+def _clean(text: str) -> str:
+    """One line of at most _MOST_CHARACTERS, without characters that harm a tag."""
+    text = _UNFIT.sub(" ", text[: 2 * _MOST_CHARACTERS]).strip()
+    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1].rstrip() + "…"
+
+
+def _track(track: int, tracks: int) -> str:
+    if track < 1:
+        return ""
+    return f"{track}/{tracks}" if tracks else str(track)
+
+
+def _language(language: str) -> str:
+    primary = _clean(language).partition("-")[0].lower()
+    return _THREE_LETTERS.get(primary, primary if len(primary) == 3 else "")
+
+
+def _load(path: Path, known_frames: dict[str, type] | None) -> Any:
+    id3 = _id3()
+    try:
+        return id3.ID3(path, known_frames=known_frames, load_v1=False)
+    except import_module(
+        "mutagen"
+    ).MutagenError:  # no tag, a broken one, or a file that cannot be read
+        return None
+
+
+def _first(tag: Any, name: str) -> str:
+    frames = tag.getall(name)
+    return str(frames[0].text[0]) if frames and frames[0].text else ""
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
