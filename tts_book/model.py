@@ -61,11 +61,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`length` characters from `start` of a chapter's text stand at `source` of the source."""
+    """`length` characters from `start` of a chapter's text stand at `source` of the source.
+
+    `covers` is how many characters of the source they stand for, where that is not `length`:
+    an entity or a letter and its accent become one character.
+    """
 
     start: int
     source: int
     length: int
+    covers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
