@@ -1,0 +1,261 @@
+"""One chunk with every remedy: tried again, alone, later, in halves, until it is whole or given up.
+
+What to do after a failure is decided by `retry`, how many may try at once by `limiter`; here both
+are carried out against the real (or a test's) clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from tts_book import audio, events, limiter, retry
+from tts_book.backends import Backend
+from tts_book.errors import (
+    AudioError,
+    BackendError,
+    BackendIncomplete,
+    BackendUnavailable,
+    Failure,
+)
+from tts_book.events import Listener
+from tts_book.gate import Gate, Tools
+from tts_book.halves import halves
+from tts_book.model import Chunk, Mark, Sound, Speech, Voice
+
+# LAME's encoder and every decoder delay the first sample of PCM by so much at 24 kHz.
+ENCODER_DELAY_MS = round(1_105 / 24_000 * 1_000)
+# Between the halves of a chunk: two frames, so that neither decodes into the other.
+JOINT_MS = 48
+# Text without a letter or digit is never sent; it lasts as long as a short breath.
+UNSPEAKABLE_MS = 240
+# Two replies are alike if they differ by no more than a frame.
+ALIKE_MS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A text, spoken: whole MP3 frames and what is known of them."""
+
+    frames: bytes
+    sound: Sound
+    marks: tuple[Mark, ...]
+    doubts: tuple[str, ...]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Whose chunk it is and how it shall be spoken."""
+
+    order: int
+    book: str
+    chunk: Chunk
+    voice: Voice
+
+
+class Speaker:
+    """Speaks with one backend, for the whole run."""
+
+    def __init__(self, backend: Backend, tell: Listener, tools: Tools) -> None:
+        most = tools.workers or backend.limits.most
+        self._backend, self._tell, self._tools = backend, tell, tools
+        self._limit = limiter.Limit(min(backend.limits.start, most), most)
+        self._circuit = retry.Circuit(tools.clock())
+        self._gate = Gate(self._limit.now, backend.limits.spacing_s, tools)
+        self._letting_in: asyncio.Task[None] | None = None
+        self._stopped_by: BackendError | None = None
+
+    async def speak(self, call: Call) -> Take:
+        """The chunk's `spoken` text as one take. Raises BackendError where no remedy helps."""
+        text = call.chunk.spoken
+        if not any(character.isalnum() for character in text):
+            return await asyncio.to_thread(_silence)
+        if self._letting_in is None:
+            self._letting_in = asyncio.create_task(self._gate.run())
+        return await self._say(call, text, 0)
+
+    async def close(self) -> None:
+        """Ends the gate's task."""
+        if self._letting_in is not None:
+            self._letting_in.cancel()
+            await asyncio.gather(self._letting_in, return_exceptions=True)
+
+    async def _say(self, call: Call, text: str, depth: int) -> Take:
+        tries: Counter[Failure] = Counter()
+        earlier: list[tuple[int, ...]] = []
+        alone = False
+        while True:
+            try:
+                return await self._try(call, text, tries.total() + 1, alone)
+            except BackendError as error:
+                tries[error.failure] += 1
+                if (kept := _twice_the_same(error, earlier)) is not None:
+                    return await asyncio.to_thread(_take, kept, tries.total())
+                decision = self._decide(error, tries[error.failure], depth)
+                if isinstance(decision, retry.Split) and (parts := halves(text)) is not None:
+                    return await self._in_halves(call, parts, depth + 1, tries.total())
+                if not isinstance(decision, retry.Again):
+                    raise
+                alone = decision.alone
+                await self._wait(call, error, decision, tries.total())
+
+    async def _try(self, call: Call, text: str, attempt: int, alone: bool) -> Take:
+        async with self._gate.enter(call.order, alone=alone):
+            if self._stopped_by is not None:
+                raise self._stopped_by
+            self._tell(self._started(call, attempt))
+            try:
+                speech = await self._backend.speak(text, call.voice)
+            except BackendError as error:
+                self._learn(error)
+                raise
+        take = await asyncio.to_thread(_take, speech, attempt)
+        self._learn(None)
+        return take
+
+    def _started(self, call: Call, attempt: int) -> events.ChunkStarted:
+        chunk = call.chunk
+        return events.ChunkStarted(
+            call.book, chunk.chapter, chunk.number, attempt, self._gate.in_flight
+        )
+
+    def _learn(self, error: BackendError | None) -> None:
+        """What a try says about the service: how many at once, and whether it is still there."""
+        now_s = self._tools.clock()
+        failure = error.failure if error else None
+        before = self._limit.now
+        self._limit = self._limit.after(failure, now_s)
+        if self._limit.now != before:
+            self._gate.set_limit(self._limit.now)
+            reason = str(failure) if failure else "all is well"
+            self._tell(events.LimitChanged(self._backend.name, self._limit.now, reason))
+        if failure is None:
+            self._circuit = self._circuit.after_success(now_s)
+        elif failure not in _OF_THE_TEXT:
+            self._circuit = self._circuit.after_failure(failure, now_s)
+
+    def _decide(self, error: BackendError, attempt: int, depth: int) -> retry.Decision:
+        if error is self._stopped_by:
+            return retry.GiveUp()
+        after_s = error.retry_after_s if isinstance(error, BackendUnavailable) else None
+        decision = retry.decide(
+            error.failure,
+            attempt,
+            random=self._tools.random,
+            retry_after_s=after_s,
+            consecutive_overloads=self._circuit.consecutive_overloads,
+            failures_in_row=self._circuit.failures_in_row,
+            depth=depth,
+        )
+        if isinstance(decision, retry.GiveUp) and decision.stops_run:
+            self._stop(error, str(error))
+        elif reason := self._circuit.stops(self._tools.clock()):
+            self._stop(error, f"The service is given up: {reason}. The last answer was: {error}")
+            return retry.GiveUp(stops_run=True)
+        return decision
+
+    def _stop(self, error: BackendError, reason: str) -> None:
+        if self._stopped_by is None:
+            self._stopped_by = BackendUnavailable(reason, error.failure, stops_run=True)
+            self._gate.open_wide()
+
+    @property
+    def stopped(self) -> str:
+        """Why the run can get no more from this backend, or ""."""
+        return str(self._stopped_by) if self._stopped_by else ""
+
+    async def _wait(
+        self, call: Call, error: BackendError, decision: retry.Again, attempt: int
+    ) -> None:
+        chunk = call.chunk
+        self._tell(
+            events.ChunkRetried(
+                call.book,
+                chunk.chapter,
+                chunk.number,
+                attempt,
+                str(error.failure),
+                str(error),
+                decision.wait_s,
+            )
+        )
+        if decision.pause_all:
+            self._gate.pause(decision.wait_s)
+            self._tell(
+                events.LimitChanged(
+                    self._backend.name, self._limit.now, str(error), decision.wait_s
+                )
+            )
+        else:
+            await self._tools.sleep(decision.wait_s)
+
+    async def _in_halves(
+        self, call: Call, parts: tuple[str, int, str], depth: int, attempts: int
+    ) -> Take:
+        left, at, right = parts
+        takes = [await self._say(call, left, depth), await self._say(call, right, depth)]
+        return await asyncio.to_thread(_joined, takes, at, attempts)
+
+
+# The text's own failures say nothing about whether the service is there.
+_OF_THE_TEXT = frozenset({Failure.BAD_REQUEST, Failure.TOO_LONG})
+
+
+def _twice_the_same(error: BackendError, earlier: list[tuple[int, ...]]) -> Speech | None:
+    """The speech of a suspicious reply that came the same twice: then it is the text that sounds
+    so, and it is kept with its doubt."""
+    if not isinstance(error, BackendIncomplete) or not isinstance(error.speech, Speech):
+        return None
+    again = any(_alike(error.print_of_reply, other) for other in earlier)
+    earlier.append(error.print_of_reply)
+    return replace(error.speech, doubts=(str(error),)) if again else None
+
+
+def _alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return len(one) == len(other) and all(
+        abs(a - b) <= ALIKE_MS for a, b in zip(one, other, strict=True)
+    )
+
+
+def _take(speech: Speech, attempts: int) -> Take:
+    """Frames and their analysis. Raises BackendIncomplete if they are not whole."""
+    try:
+        if speech.encoding == "pcm":
+            frames = audio.encode(audio.trim_pcm(speech.audio, speech.rate_hz), speech.rate_hz)
+            marks = tuple(_moved(mark, ENCODER_DELAY_MS, 0) for mark in speech.marks)
+        else:
+            frames, marks = audio.frames_of(speech.audio), speech.marks
+        sound = audio.analyse(frames)
+    except AudioError as error:
+        raise BackendIncomplete(f"the sound is damaged: {error}") from error
+    return Take(frames, sound, marks, speech.doubts, attempts)
+
+
+def _silence() -> Take:
+    frames = audio.silence(UNSPEAKABLE_MS)
+    return Take(frames, audio.analyse(frames), (), (), 0)
+
+
+def _joined(takes: list[Take], at: int, attempts: int) -> Take:
+    left, right = takes
+    frames = left.frames + audio.silence(JOINT_MS) + right.frames
+    later_ms = left.sound.duration_ms + JOINT_MS
+    return Take(
+        frames,
+        audio.analyse(frames),
+        left.marks + tuple(_moved(mark, later_ms, at) for mark in right.marks),
+        left.doubts + right.doubts,
+        attempts + left.attempts + right.attempts,
+    )
+
+
+def _moved(mark: Mark, later_ms: int, further: int) -> Mark:
+    return Mark(
+        mark.kind,
+        mark.start_ms + later_ms,
+        mark.stop_ms + later_ms,
+        mark.start + further,
+        mark.stop + further,
+    )

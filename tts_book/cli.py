@@ -1,0 +1,293 @@
+"""Options in, an exit code out.
+
+Exit codes: 0 every chapter asked for is written; 1 something is missing; 2 the user can mend it;
+130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Annotated, Any
+
+import typer
+
+from tts_book import __version__
+from tts_book.errors import TtsBookError, UserError
+from tts_book.request import Here, Request
+
+app = typer.Typer(
+    name="tts-book",
+    help="Turn long texts into audiobooks: free voices, no limits, nothing lost on the way.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+voices_app = typer.Typer(
+    help="Voices that can be used here and now.", rich_markup_mode=None, no_args_is_help=False
+)
+app.add_typer(voices_app, name="voices", invoke_without_command=True)
+
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCE...", help="Texts to read; - is standard input.")
+]
+Voice = Annotated[
+    str, typer.Option("--voice", help="A name from voices.toml, or a service's own voice id.")
+]
+VoicesFile = Annotated[
+    Path | None, typer.Option("--voices", metavar="FILE", help="A voices.toml to use.")
+]
+BackendName = Annotated[
+    str,
+    typer.Option("--backend", help="auto, edge (online), piper, espeak (robotic), silent."),
+]
+Rate = Annotated[str, typer.Option("--rate", metavar="PCT", help="Faster or slower: -10%.")]
+Pitch = Annotated[str, typer.Option("--pitch", metavar="HZ", help="Higher or lower: -8Hz.")]
+Volume = Annotated[str, typer.Option("--volume", metavar="PCT", help="Louder or softer: +10%.")]
+Language = Annotated[
+    str, typer.Option("--language", metavar="CODE", help="What the text is in: ru, en-GB.")
+]
+Encoding = Annotated[
+    str, typer.Option("--encoding", help="The text's encoding, where the guess is wrong.")
+]
+Title = Annotated[str, typer.Option("--title", help="The book's title.")]
+Author = Annotated[str, typer.Option("--author", help="The book's author.")]
+Split = Annotated[
+    str, typer.Option("--split", help="Chapters by headings, or none: auto, headings, none.")
+]
+Out = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="PATH", help="A folder, or an .mp3 file.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="At most so many requests at once; 0: by itself.")
+]
+CacheDir = Annotated[
+    Path | None, typer.Option("--cache", metavar="DIR", help="Where spoken chunks are kept.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing for the next run.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files of other origin, too.")]
+Proxy = Annotated[str, typer.Option("--proxy", metavar="URL", help="A proxy for the service.")]
+Json = Annotated[bool, typer.Option("--json", help="One event a line on standard output.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing but errors.")]
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"tts-book {__version__}\n")
+        raise typer.Exit
+
+
+def _request(
+    out: Out = None,
+    voice: Voice = "",
+    voices: VoicesFile = None,
+    backend: BackendName = "auto",
+    rate: Rate = "",
+    pitch: Pitch = "",
+    volume: Volume = "",
+    language: Language = "",
+    encoding: Encoding = "",
+    title: Title = "",
+    author: Author = "",
+    split: Split = "auto",
+    workers: Workers = 0,
+    cache: CacheDir = None,
+    no_cache: NoCache = False,
+    force: Force = False,
+    proxy: Proxy = "",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> Request:
+    """The options that convert, batch and plan share."""
+    return Request(**locals())
+
+
+def _with_request(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options of `_request`; it takes the request as its first argument."""
+    shared = inspect.signature(_request, eval_str=True).parameters
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        request = _request(**{name: given.pop(name) for name in shared})
+        command(request, **given)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, *shared.values())]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    del run.__wrapped__  # type: ignore[attr-defined]  # or its signature would win
+    return run
+
+
+@app.command()
+@_with_request
+def convert(request: Request, sources: Sources) -> None:
+    """Speak texts into MP3 files, a file for each chapter.
+
+    A source with one chapter gives STEM.mp3, one with several a folder STEM/ of numbered files,
+    both in this folder or where -o says. Run the same command again after any interruption: what
+    is spoken already is not spoken again.
+    """
+    _finish(lambda desk, here: desk.convert(here, request, _globbed(sources)))
+
+
+@app.command()
+@_with_request
+def batch(
+    request: Request,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of chapters.")],
+) -> None:
+    """Speak a folder of texts as one album, a track for each file, in natural order.
+
+    Headings inside a file are pauses, unless --split headings makes them tracks of their own.
+    """
+    _finish(lambda desk, here: desk.batch(here, request, folder))
+
+
+@app.command()
+@_with_request
+def plan(
+    request: Request,
+    sources: Sources,
+    chunks: Annotated[
+        bool, typer.Option("--chunks", help="Every chunk with its place in the source.")
+    ] = False,
+) -> None:
+    """Show chapters, chunks, length and voice of what convert would do; speak nothing."""
+    _finish(lambda desk, here: desk.plan(here, request, _globbed(sources), chunks))
+
+
+@voices_app.callback()
+def voices_root(
+    context: typer.Context,
+    language: Language = "",
+    backend: Annotated[str, typer.Option("--backend", help="Only this backend's.")] = "",
+    voices: VoicesFile = None,
+    preview: Annotated[
+        str, typer.Option("--preview", metavar="NAME", help="Speak a sentence with this voice.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The preview's file.")
+    ] = None,
+    proxy: Proxy = "",
+    json: Json = False,
+) -> None:
+    """List voices from voices.toml, the online service and this machine's engines."""
+    if context.invoked_subcommand is not None:
+        return
+    request = Request(
+        voice=preview,
+        backend=backend,
+        voices=voices,
+        language=language,
+        out=out,
+        proxy=proxy,
+        json=json,
+    )
+    _finish(
+        lambda desk, here: desk.preview(here, request) if preview else desk.voices(here, request)
+    )
+
+
+@voices_app.command("install")
+def voices_install(
+    name: Annotated[str, typer.Argument(help="A Piper voice: ru_RU-dmitri-medium.")] = "",
+    listed: Annotated[
+        bool, typer.Option("--list", help="Show what can be installed; fetch nothing.")
+    ] = False,
+    language: Language = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about the licence.")] = False,
+    proxy: Proxy = "",
+) -> None:
+    """Fetch a voice for any language, to speak without a network ever after."""
+    request = Request(language=language, proxy=proxy)
+    _finish(lambda desk, here: desk.install(here, request, "" if listed else name, yes))
+
+
+@app.command()
+def doctor(
+    voices: VoicesFile = None,
+    cache: CacheDir = None,
+    proxy: Proxy = "",
+) -> None:
+    """Check this machine line by line, with a mend for all that fails."""
+    request = Request(voices=voices, cache=cache, proxy=proxy)
+    _finish(lambda desk, here: desk.doctor(here, request))
+
+
+def _globbed(sources: list[str]) -> list[str]:
+    """Patterns that the shell left as they are (Windows does) become the files they name."""
+    found: list[str] = []
+    for source in sources:
+        pattern = any(mark in source for mark in "*?[") and not Path(source).exists()
+        names = sorted(_glob(source)) if pattern else []
+        found += names or [source]
+    return found
+
+
+def _glob(pattern: str) -> list[str]:
+    import glob
+
+    return glob.glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute patterns
+
+
+def _finish(run: Callable[[ModuleType, Here], Coroutine[Any, Any, int]]) -> None:
+    """Runs a command to its exit code; what the user can mend is one line, never a traceback."""
+    from tts_book import desk
+
+    runner = asyncio.Runner()
+    try:
+        code = runner.run(run(desk, desk.here()))
+    except UserError as error:
+        _complain(str(error))
+        code = 2
+    except TtsBookError as error:
+        _complain(str(error))
+        code = 1
+    except KeyboardInterrupt:
+        # Threads in the middle of a codec or a model cannot be asked to stop, and nothing is lost
+        # by not waiting: every file appears whole or not at all.
+        sys.stderr.flush()
+        os._exit(130)
+    runner.close()
+    raise typer.Exit(code)
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"tts-book: {message}\n")
+
+
+def _utf8(*streams: IO[str]) -> None:
+    """A terminal of any encoding shows what it can; nothing breaks on what it cannot."""
+    for stream in streams:
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[attr-defined]  # only on real files
+
+
+def main() -> None:
+    """The program `tts-book`."""
+    _utf8(sys.stdout, sys.stderr)
+    try:
+        app()
+    except BrokenPipeError:
+        # The reader of our output is gone (`tts-book plan … | head`): that is its business.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""The commands' work between the options and the rooms: reads, prepares, runs, shows.
+
+Each command answers with an exit code. Results go to `here.out`, everything else to `here.err`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tts_book import backends, progress, shown
+from tts_book import voices as voices_file
+from tts_book.casting import AUTO, Casting, Wish
+from tts_book.errors import UserError
+from tts_book.events import Listener
+from tts_book.layout import file_name
+from tts_book.model import Book
+from tts_book.request import SPLITS, Here, Request, change
+
+if TYPE_CHECKING:
+    from tts_book.cache import Cache
+    from tts_book.job import Prepared, Result, Work
+    from tts_book.readers import ReadOptions
+
+OLD_PART_S = 24 * 3_600.0
+
+
+def here() -> Here:
+    """The real surroundings."""
+    import os
+
+    from platformdirs import PlatformDirs
+
+    places = PlatformDirs("tts-book", appauthor=False)
+    return Here(
+        cwd=Path.cwd(),
+        config_dir=places.user_config_path,
+        cache_dir=places.user_cache_path,
+        voices_dir=places.user_data_path / "voices",
+        environ=dict(os.environ),
+        stdin=sys.stdin.buffer,
+        stdin_is_terminal=sys.stdin.isatty(),
+        out=sys.stdout,
+        err=sys.stderr,
+        command=shlex.join(["tts-book", *sys.argv[1:]]),
+    )
+
+
+def settings(at: Here, request: Request) -> backends.Settings:
+    """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
+    named = at.environ.get("TTS_BOOK_VOICES")
+    folders = (*([Path(named)] if named else []), at.voices_dir)
+    return backends.Settings(folders, request.proxy, at.environ)
+
+
+class Engines:
+    """Backends by name, each made once and closed at the end."""
+
+    def __init__(self, given: backends.Settings) -> None:
+        self._settings = given
+        self._made: dict[str, backends.Backend] = {}
+
+    def __call__(self, name: str) -> backends.Backend:
+        if name not in self._made:
+            self._made[name] = backends.make(name, self._settings)
+        return self._made[name]
+
+    async def close(self) -> None:
+        for backend in self._made.values():
+            await backend.aclose()
+
+
+@asynccontextmanager
+async def engines(at: Here, request: Request) -> AsyncIterator[Engines]:
+    made = Engines(settings(at, request))
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def wish(request: Request) -> Wish:
+    """The voice that was asked for. Raises UserError for changes out of range."""
+    return Wish(
+        voice=request.voice,
+        backend=request.backend or AUTO,
+        rate_pct=change(request.rate, "--rate", "%", -90, 200),
+        pitch_hz=change(request.pitch, "--pitch", "Hz", -200, 200),
+        volume_pct=change(request.volume, "--volume", "%", -90, 100),
+    )
+
+
+def config(at: Here, request: Request) -> voices_file.Config:
+    """voices.toml, as it is looked for."""
+    return voices_file.load(request.voices, cwd=at.cwd, config_dir=at.config_dir)
+
+
+# Reading
+
+
+def _read_options(request: Request) -> ReadOptions:
+    from tts_book.readers import ReadOptions
+
+    if request.split not in SPLITS:
+        raise UserError(f'--split "{request.split}" is not known: {", ".join(SPLITS)}.')
+    return ReadOptions(
+        encoding=request.encoding,
+        language=request.language,
+        title=request.title,
+        author=request.author,
+        split=request.split,  # type: ignore[arg-type]  # checked just above
+    )
+
+
+def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work, ...]:
+    """Every source as a book of its own. Raises UserError at the first that cannot be read."""
+    from tts_book import readers
+    from tts_book.job import Work
+
+    options = _read_options(request)
+    works = []
+    for source in sources:
+        if source == "-":
+            book = readers.read_bytes(_standard_input(at), "standard input", options)
+            works.append(Work(book, request.title or "standard input", None))
+        else:
+            path = _absolute(at, Path(source))
+            works.append(Work(readers.read(path, options), path.stem, path))
+    for work in works:
+        _tell_notices(at, request, work.book)
+    return tuple(works)
+
+
+def _absolute(at: Here, path: Path) -> Path:
+    """Against our own folder, and in the words of the user where it is the process's."""
+    return path if path.is_absolute() or at.cwd == Path.cwd() else at.cwd / path
+
+
+def _standard_input(at: Here) -> bytes:
+    if at.stdin_is_terminal:
+        at.err.write("Reading text from the terminal; end it with Ctrl-D (Ctrl-Z on Windows).\n")
+    return at.stdin.read()
+
+
+def _tell_notices(at: Here, request: Request, book: Book) -> None:
+    if not request.quiet:
+        for notice in book.notices:
+            at.err.write(f"{notice}\n")
+
+
+# Converting
+
+
+async def convert(at: Here, request: Request, sources: Sequence[str]) -> int:
+    """Speaks every source as a book."""
+    works = read_works(at, request, sources)
+    return await _speak(at, request, works)
+
+
+async def batch(at: Here, request: Request, folder: Path) -> int:
+    """Speaks a folder as one album; files that cannot be read are told at the end."""
+    from tts_book import readers
+    from tts_book.job import Work
+
+    path = _absolute(at, folder)
+    read = readers.read_folder(path, _read_options(request))
+    _tell_notices(at, request, read.book)
+    code = await _speak(at, request, (Work(read.book, path.resolve().name, path),))
+    for unread, reason in read.unread:
+        at.err.write(f"not read: {unread.name}: {reason}\n")
+    return code or (1 if read.unread else 0)
+
+
+async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool) -> int:
+    """Shows what convert would do."""
+    works = read_works(at, request, sources)
+    async with engines(at, request) as made, kept(at, request) as cache:
+        prepared = await _prepared(at, request, works, made, cache)
+        lines = shown.plan_json(prepared, cache) if request.json else shown.plan(prepared, cache)
+        if chunks and not request.json:
+            lines = shown.chunks(prepared)
+        for line in lines:
+            at.out.write(f"{line}\n")
+    return 0
+
+
+async def _prepared(
+    at: Here, request: Request, works: Sequence[Work], made: Engines, cache: Cache
+) -> tuple[Prepared, ...]:
+    from tts_book import job
+
+    casting = Casting(config(at, request), made)
+    output = job.Output(at.cwd, request.out, request.force)
+    return await job.prepare(works, casting, wish(request), cache, output)
+
+
+async def _speak(at: Here, request: Request, works: Sequence[Work]) -> int:
+    from tts_book import job
+
+    pauses = config(at, request).pauses
+    async with engines(at, request) as made, kept(at, request) as cache:
+        prepared = await _prepared(at, request, works, made, cache)
+        if not request.quiet:
+            for line in shown.casts(prepared):
+                at.err.write(f"{line}\n")
+        job.ready_to_write(prepared, request.force)
+        try:
+            with listening(at, request) as listener:
+                tools = job.default_tools(request.workers)
+                result = await job.convert(prepared, pauses, cache, listener, tools)
+        except asyncio.CancelledError:
+            at.err.write(f"Stopped. What is spoken is kept; go on with: {at.command}\n")
+            raise
+    return _tell_result(at, request, result)
+
+
+def _tell_result(at: Here, request: Request, result: Result) -> int:
+    if not request.json:
+        for path in result.written:
+            at.out.write(f"{path}\n")
+    for line in shown.result(result, at.command, quiet=request.quiet):
+        at.err.write(f"{line}\n")
+    return 1 if result.lost or result.done.reason else 0
+
+
+@asynccontextmanager
+async def kept(at: Here, request: Request) -> AsyncIterator[Cache]:
+    """The cache: the user's, the one named, or one that lives as long as this run."""
+    from tts_book.cache import Cache
+
+    if request.no_cache:
+        with tempfile.TemporaryDirectory(prefix="tts-book-") as folder:
+            yield Cache(Path(folder))
+    else:
+        cache = Cache(request.cache or at.cache_dir)
+        cache.sweep(OLD_PART_S, time.time())
+        yield cache
+
+
+@contextmanager
+def listening(at: Here, request: Request) -> Iterator[Listener]:
+    """The listeners that fit: a live display only on a terminal."""
+    listeners: list[Listener] = [progress.json_lines(at.out)] if request.json else []
+    if request.quiet:
+        yield progress.both(*listeners)
+        return
+    console = progress.console(at.err)
+    if console.is_terminal:
+        with progress.Live(console) as live:
+            yield progress.both(live, *listeners)
+    else:
+        yield progress.both(progress.plain(console), *listeners)
+
+
+# Voices
+
+
+async def voices(at: Here, request: Request) -> int:
+    """Lists the voices of voices.toml and of every backend that can speak now."""
+    known = config(at, request)
+    async with engines(at, request) as made:
+        casting = Casting(known, made)
+        chosen = (request.backend,) if request.backend else backends.names()
+        found, problems = await casting.offered(chosen)
+    listed = shown.voices_json if request.json else shown.voices
+    for line in listed(known, found, request.language):
+        at.out.write(f"{line}\n")
+    for name, health in problems.items():
+        at.err.write(f"{name}: {health.detail} {health.mend}".rstrip() + "\n")
+    return 0
+
+
+async def preview(at: Here, request: Request) -> int:
+    """Speaks one sentence with a voice, in its own language."""
+    from tts_book.job import Work
+
+    voice = config(at, request).resolve(request.voice)
+    language = request.language or voice.language or "en"
+    book = shown.preview_book(voice, language)
+    spoken = replace(request, out=request.out or at.cwd / f"{file_name(voice.name)}.mp3")
+    return await _speak(at, spoken, (Work(book, voice.name, None),))
+
+
+async def install(at: Here, request: Request, name: str, yes: bool) -> int:
+    """Fetches a Piper voice into the user's folder, or lists what can be fetched."""
+    raise NotImplementedError
+
+
+async def doctor(at: Here, request: Request) -> int:
+    """One line for each thing that the main job needs."""
+    from tts_book import doctor as checks
+
+    return await checks.run(at, request)

@@ -1,0 +1,221 @@
+"""Plans, voices and results as lines of text or JSON: what commands answer with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tts_book.backends import VoiceInfo
+from tts_book.model import Book, Chapter, Origin, Source, Voice
+from tts_book.progress import hours, thousands
+
+if TYPE_CHECKING:
+    from tts_book.cache import Cache
+    from tts_book.job import Prepared, Result
+    from tts_book.voices import Config
+
+PREVIEWS = {
+    "ru": "Этим голосом можно прочитать целую книгу, от первой страницы до последней.",
+    "en": "This voice can read you a whole book, from the first page to the last.",
+    "de": "Diese Stimme liest ein ganzes Buch vor, von der ersten Seite bis zur letzten.",
+    "fr": "Cette voix peut lire un livre entier, de la première page à la dernière.",
+    "es": "Esta voz puede leer un libro entero, de la primera página a la última.",
+    "it": "Questa voce può leggere un libro intero, dalla prima pagina all'ultima.",
+    "pt": "Esta voz pode ler um livro inteiro, da primeira à última página.",
+    "pl": "Ten głos może przeczytać całą książkę, od pierwszej strony do ostatniej.",
+    "uk": "Цим голосом можна прочитати цілу книжку, від першої сторінки до останньої.",
+    "cs": "Tento hlas dokáže přečíst celou knihu, od první stránky do poslední.",
+    "nl": "Deze stem kan een heel boek voorlezen, van de eerste tot de laatste bladzijde.",
+    "tr": "Bu ses, ilk sayfadan son sayfaya kadar bütün bir kitabı okuyabilir.",
+    "sv": "Den här rösten kan läsa en hel bok, från första sidan till den sista.",
+    "zh": "这个声音可以从第一页到最后一页朗读整本书。",
+    "ja": "この声は、最初のページから最後のページまで本を読むことができます。",
+    "ko": "이 목소리는 첫 장부터 마지막 장까지 책 한 권을 읽어 줄 수 있습니다.",
+    "ar": "يستطيع هذا الصوت أن يقرأ كتابا كاملا من أول صفحة إلى آخر صفحة.",
+    "hi": "यह आवाज़ पहले पन्ने से आख़िरी पन्ने तक पूरी किताब पढ़ सकती है।",
+}
+# A language without a sentence of its own counts to three in digits, which any voice can read.
+PREVIEW_ANYWHERE = "1, 2, 3."
+
+
+def casts(prepared: Sequence[Prepared]) -> Iterator[str]:
+    """Who speaks each book, and why."""
+    for item in prepared:
+        voice = item.cast.voice
+        yield f"{item.work.book.title}: voice {_voice(voice)}; {item.cast.why}"
+
+
+def _voice(voice: Voice) -> str:
+    changes = [
+        f"{name} {value:+}{unit}"
+        for name, value, unit in (
+            ("rate", voice.rate_pct, "%"),
+            ("pitch", voice.pitch_hz, "Hz"),
+            ("volume", voice.volume_pct, "%"),
+        )
+        if value
+    ]
+    return f"{voice.name} ({', '.join([voice.backend, voice.id, *changes])})"
+
+
+def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
+    """Chapters with chunks, characters and estimated length; a total for each book."""
+    for item in prepared:
+        book = item.work.book
+        yield f"{book.title}" + (f", {book.author}" if book.author else "")
+        yield f"  language {book.language}; voice {_voice(item.cast.voice)}; {item.cast.why}"
+        width = len(str(len(book.chapters)))
+        for chapter, row in zip(book.chapters, _rows(item), strict=True):
+            yield (
+                f"  {chapter.number:>{width}}  {hours(row.ms):>8}  {row.chunks:>4} chunks "
+                f"{thousands(row.characters):>9} characters  {chapter.title}"
+            )
+        there = sum(cache.has(key) for key in item.keys)
+        yield (
+            f"  in all: {len(book.chapters)} chapters, {thousands(len(item.plan.chunks))} chunks "
+            f"({thousands(there)} spoken already), "
+            f"{thousands(sum(len(c.spoken) for c in item.plan.chunks))} characters, "
+            f"about {hours(item.estimated_ms)} of sound"
+        )
+        first, last = item.layout.targets[0], item.layout.targets[-1]
+        yield f"  to {first}" + (f" … {last.name}" if last != first else "")
+
+
+class _Row:
+    def __init__(self) -> None:
+        self.chunks = self.characters = self.ms = 0
+
+
+def _rows(item: Prepared) -> list[_Row]:
+    from tts_book.pace import estimated_ms
+
+    rows = [_Row() for _ in item.work.book.chapters]
+    for chunk in item.plan.chunks:
+        row = rows[chunk.chapter - 1]
+        row.chunks += 1
+        row.characters += len(chunk.spoken)
+        row.ms += estimated_ms(chunk.spoken, item.work.book.language, item.cast.voice.rate_pct)
+    return rows
+
+
+def plan_json(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
+    """A line of JSON for each chunk, in order, with its place, key and file."""
+    for item in prepared:
+        book = item.work.book
+        for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
+            chapter = book.chapters[chunk.chapter - 1]
+            yield json.dumps(
+                {
+                    "book": book.title,
+                    "language": book.language,
+                    "voice": item.cast.voice.name,
+                    "backend": item.cast.voice.backend,
+                    "chapter": chunk.chapter,
+                    "title": chapter.title,
+                    "chunk": chunk.number,
+                    "place": str(chapter.origin.place(chunk.start)),
+                    "after": chunk.after.value,
+                    "text": chunk.text,
+                    "spoken": chunk.spoken,
+                    "key": key,
+                    "cached": cache.has(key),
+                    "file": str(item.layout.targets[chunk.chapter - 1]),
+                },
+                ensure_ascii=False,
+            )
+
+
+def chunks(prepared: Sequence[Prepared]) -> Iterator[str]:
+    """Every chunk: its number, its place in the source, what follows it, its text on one line."""
+    for item in prepared:
+        for chunk in item.plan.chunks:
+            chapter = item.work.book.chapters[chunk.chapter - 1]
+            place = chapter.origin.place(chunk.start)
+            text = " ".join(chunk.spoken.split())
+            yield f"{chunk.chapter}/{chunk.number}\t{place}\t{chunk.after.value}\t{text}"
+
+
+def voices(known: Config, found: Iterable[VoiceInfo], language: str) -> Iterator[str]:
+    """The voices of voices.toml, then all that the backends offer."""
+    wanted = _primary(language)
+    offered = {(info.backend, info.id): info for info in found}
+    yield f"from {known.path}:"
+    for name, voice in known.voices.items():
+        if not wanted or _primary(voice.language) == wanted:
+            state = "" if (voice.backend, voice.id) in offered else "  (not here now)"
+            yield f"  {name:<18} {voice.language:<8} {voice.gender:<7} {_voice(voice)}{state}"
+    for backend in dict.fromkeys(backend for backend, _ in offered):
+        yield f"from {backend}:"
+        for info in offered.values():
+            if info.backend == backend and (not wanted or _primary(info.language) == wanted):
+                note = f"  ({info.note})" if info.note else ""
+                yield f"  {info.id:<40} {info.language:<10} {info.gender}{note}"
+
+
+def voices_json(known: Config, found: Iterable[VoiceInfo], language: str) -> Iterator[str]:
+    """The same as JSON lines."""
+    wanted = _primary(language)
+    names = {(voice.backend, voice.id): name for name, voice in known.voices.items()}
+    for info in found:
+        if not wanted or _primary(info.language) == wanted:
+            yield json.dumps(
+                {
+                    "name": names.get((info.backend, info.id), ""),
+                    "backend": info.backend,
+                    "id": info.id,
+                    "language": info.language,
+                    "gender": info.gender,
+                    "note": info.note,
+                },
+                ensure_ascii=False,
+            )
+
+
+def _primary(language: str) -> str:
+    return language.replace("_", "-").partition("-")[0].casefold()
+
+
+def preview_book(voice: Voice, language: str) -> Book:
+    """A book of one sentence in the language of the voice."""
+    text = PREVIEWS.get(_primary(language), PREVIEW_ANYWHERE)
+    chapter = Chapter(1, voice.name, text, Origin(Source("preview"), ()))
+    return Book(voice.name, language, (chapter,))
+
+
+def result(done: Result, command: str, *, quiet: bool) -> Iterator[str]:
+    """The last lines of a run: what is missing first, then what was done."""
+    for event in done.doubts:
+        yield f"listen again: {event.place} (chunk {event.chapter}/{event.chunk}): " + "; ".join(
+            event.doubts
+        )
+    for path in done.left_over:
+        yield f"of an earlier run, no chapter of the book any more: {path}"
+    if done.done.reason:
+        yield done.done.reason
+    if done.lost:
+        yield _missing(done, command)
+    if not quiet:
+        yield _metrics(done)
+
+
+def _missing(done: Result, command: str) -> str:
+    names = ", ".join(f"{event.book} {event.chapter} ({event.title})" for event in done.lost[:5])
+    more = f" and {len(done.lost) - 5} more" if len(done.lost) > 5 else ""
+    return (
+        f"Not written: {names}{more}. All that was spoken is kept: the same command speaks only "
+        f"what is missing: {command}"
+    )
+
+
+def _metrics(done: Result) -> str:
+    end = done.done
+    speed = end.sound_ms / 1_000 / end.wall_s if end.wall_s > 0 else 0
+    retries = "".join(f", {count} retried ({name})" for name, count in end.retries.items())
+    return (
+        f"{end.chapters_done} chapters written, {end.chapters_lost} missing; "
+        f"{thousands(end.chunks_spoken)} chunks spoken, {thousands(end.chunks_cached)} from the "
+        f"cache, {thousands(end.chunks_failed)} failed; {thousands(end.requests)} requests"
+        f"{retries}; {thousands(end.characters_spoken)} characters; {hours(end.sound_ms)} of "
+        f"sound in {hours(end.wall_s * 1_000)} ({speed:.0f}× real time)"
+    )
