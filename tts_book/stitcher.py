@@ -1,0 +1,242 @@
+"""A chapter's segments and pauses become one MP3 file: frames are copied, silence is set between
+them, and the file appears whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import IO
+
+from tts_book import audio, pacing
+from tts_book import tags as tagging
+from tts_book.errors import AudioError, UserError
+from tts_book.model import Pauses, Segment, Sound
+from tts_book.tags import Tags
+
+# A file under such a name is what a killed run left behind, and may be deleted.
+PART_PREFIX, PART_SUFFIX = ".tts-book-", ".part"
+_LEAST_REST = 2  # frames of silence after which a decoder has forgotten what came before
+_REPLACE_WAITS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+
+_MENDS = {
+    errno.ENOSPC: "the disk is full: make room",
+    errno.EDQUOT: "your disk quota is used up: make room",
+    errno.EFBIG: "the file grows larger than this disk or your limits allow: use another folder",
+    errno.EACCES: "writing is not allowed: choose another folder with -o",
+    errno.EPERM: "writing is not allowed: choose another folder with -o",
+    errno.EROFS: "the disk is read-only: choose another folder with -o",
+    errno.ENOTDIR: "a part of this path is a file: choose another folder with -o",
+    errno.EEXIST: "a file stands where the folder should be: choose another folder with -o",
+    errno.EISDIR: "a folder stands where the file should be: move it away",
+    errno.ENAMETOOLONG: "the name is too long for this disk: choose a shorter one with -o",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stitched:
+    """A written file: `frames` of sound, `bytes` with tags. `starts_ms` is where the speech of
+    each segment begins in it; `score` leads from any time in a segment to its time in the file,
+    and `gain_steps` is the gain that could be applied without clipping."""
+
+    path: Path
+    duration_ms: int
+    frames: int
+    bytes: int
+    starts_ms: tuple[int, ...]
+    score: pacing.Score
+    gain_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Take:
+    """Where a segment's frames are. Unlike a Segment it does not hold its text."""
+
+    path: Path
+    frames_bytes: int
+    peak_dbfs: float | None
+
+
+def stitch(
+    segments: Sequence[Segment],
+    target: Path,
+    *,
+    pauses: Pauses,
+    tags: Tags,
+    gain_steps: int = 0,
+    replace: Callable[[Path, Path], None] = os.replace,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Stitched:
+    """Writes the segments, in order, as the file `target`. Holds one segment's sound at a time.
+
+    `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips. Raises
+    UserError where the file cannot be written, AudioError where a segment is not what it was.
+    """
+    if not segments:
+        raise AudioError(f"{target.name} would have no sound: it has no segments.")
+    first = segments[0].entry.sound
+    form = _format_of(segments[0].entry.path)
+    least_rest = max(_LEAST_REST, audio.most_carriers(form))
+    takes: list[_Take] = []
+    score = pacing.score(_noted(segments, first, takes), pauses, least_rest)
+    steps = min(gain_steps, audio.most_steps(_peak_dbfs(takes)))
+    front = _front(score, form, tags)
+    expected = len(front) + score.frames * form.frame_bytes
+    _write(target, _body(front, score, takes, form, steps), expected, replace, sleep)
+    return Stitched(
+        path=target,
+        duration_ms=_ms(score.frames, first),
+        frames=score.frames,
+        bytes=expected,
+        starts_ms=tuple(_ms(frame, first) for frame in score.speech),
+        score=score,
+        gain_steps=steps,
+    )
+
+
+def leftovers(folder: Path) -> tuple[Path, ...]:
+    """Parts of files in this folder that a killed run left behind."""
+    return tuple(sorted(folder.glob(f"{PART_PREFIX}*{PART_SUFFIX}")))
+
+
+def _noted(segments: Sequence[Segment], first: Sound, takes: list[_Take]) -> Iterator[Segment]:
+    """The segments as they go by, each once; what is needed of them later goes into `takes`."""
+    for segment in segments:
+        entry, sound = segment.entry, segment.entry.sound
+        if _kind(sound) != _kind(first):
+            raise AudioError(
+                f"Chunk {segment.chunk.number} of chapter {segment.chunk.chapter} has "
+                f"{sound.rate_hz} Hz sound in frames of {sound.frame_bytes} bytes, the chunks "
+                f"before it {first.rate_hz} Hz in {first.frame_bytes}: these cannot be joined."
+            )
+        if entry.frames_bytes != sound.frames * sound.frame_bytes:
+            raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
+        takes.append(_Take(entry.path, entry.frames_bytes, sound.peak_dbfs))
+        yield segment
+
+
+def _kind(sound: Sound) -> tuple[int, int, int]:
+    return sound.rate_hz, sound.frame_bytes, sound.samples_per_frame
+
+
+def _peak_dbfs(takes: list[_Take]) -> float:
+    return max((t.peak_dbfs for t in takes if t.peak_dbfs is not None), default=0.0)
+
+
+def _ms(frames: int, sound: Sound) -> int:
+    return round(frames * sound.samples_per_frame * 1_000 / sound.rate_hz)
+
+
+def _format_of(path: Path) -> audio.Format:
+    return audio.format_at(_read(path, 4))
+
+
+def _read(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a cache entry."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            data = file.read(size)
+    except OSError as error:
+        raise AudioError(
+            f"The spoken chunk in {path} cannot be read ({error.strerror}): run this again."
+        ) from error
+    if len(data) != size:
+        raise AudioError(f"The spoken chunk in {path} is cut: delete that file, run this again.")
+    return data
+
+
+def _front(score: pacing.Score, form: audio.Format, tags: Tags) -> bytes:
+    duration_ms = round(score.frames * form.samples * 1_000 / form.rate_hz)
+    return tagging.render(tags, duration_ms) + audio.info_frame(form, score.frames)
+
+
+def _body(
+    front: bytes, score: pacing.Score, takes: list[_Take], form: audio.Format, steps: int
+) -> Iterator[bytes | memoryview]:
+    """The whole file, in blocks."""
+    yield front
+    for number, pieces in groupby(score.pieces, key=attrgetter("segment")):
+        take = takes[number]
+        frames = _read(take.path, take.frames_bytes)
+        if not audio.is_uniform(frames, form):
+            raise AudioError(f"The spoken chunk in {take.path} is damaged: delete that file.")
+        yield from _segment(audio.amplify(frames, steps, form), pieces, form)
+    yield form.silence * score.end_rest
+
+
+def _segment(
+    frames: bytes, pieces: Iterator[pacing.Piece], form: audio.Format
+) -> Iterator[bytes | memoryview]:
+    size = form.frame_bytes
+    view = memoryview(frames)
+    for piece in pieces:
+        carried = audio.carriers(frames, piece.start, form)
+        silent = piece.rest - len(carried) // size
+        if silent < 0:
+            raise AudioError(f"There is no room to cut at frame {piece.start}.")
+        yield form.silence * silent + carried
+        yield view[piece.start * size : piece.stop * size]
+
+
+def _write(
+    target: Path,
+    blocks: Iterator[bytes | memoryview],
+    expected: int,
+    replace: Callable[[Path, Path], None],
+    sleep: Callable[[float], None],
+) -> None:
+    """Writes the blocks under a temporary name beside the target, then gives it its name."""
+    part = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _part(target.parent) as file:
+            part = Path(file.name)
+            for block in blocks:
+                file.write(block)
+            if file.tell() != expected:
+                raise AudioError(
+                    f"{target.name} came out with {file.tell()}, not {expected} bytes."
+                )
+            file.flush()
+            os.fsync(file.fileno())
+        _rename(part, target, replace, sleep)
+    except OSError as error:
+        raise _refusal(error, target) from error
+    finally:
+        if part:
+            part.unlink(missing_ok=True)
+
+
+def _part(folder: Path) -> IO[bytes]:
+    """A new file with a name that leftovers are known by, open for writing."""
+    number = 0
+    while True:
+        try:
+            return (folder / f"{PART_PREFIX}{os.getpid()}-{number}{PART_SUFFIX}").open("xb")
+        except FileExistsError:
+            number += 1
+
+
+def _rename(
+    part: Path,
+    target: Path,
+    replace: Callable[[Path, Path], None],
+    sleep: Callable[[float], None],
+) -> None:
+    """Windows refuses while a player or a virus scanner holds the target; that passes."""
+    for wait_s in _REPLACE_WAITS_S:
+        try:
+            return replace(part, target)
+        except PermissionError:
+            sleep(wait_s)
+    return replace(part, target)
+
+
+def _refusal(error: OSError, target: Path) -> UserError:
+    mend = _MENDS.get(error.errno or 0, f"{error.strerror or error}: choose another folder with -o")
+    return UserError(f"Cannot write {target.name} in {target.parent}: {mend}.")
