@@ -1,0 +1,259 @@
+"""The online voices of Microsoft Edge: one request a chunk, every answer checked before it counts.
+
+`speak` never repeats a request that failed; the caller does. Two things it mends by itself, once
+each: a wrong clock (told by the server's Date), and a service that refuses sentence marks.
+"""
+
+from __future__ import annotations
+
+import difflib
+import random
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from tts_book.backends import Health, Limits, Settings, VoiceInfo
+from tts_book.backends.edge_align import Placed, folded, marks_of, place, unwrapped
+from tts_book.backends.edge_check import (
+    TICKS_PER_S,
+    Finding,
+    Spoken,
+    Tails,
+    check,
+    estimate_s,
+    last_tick,
+    sound_s,
+)
+from tts_book.backends.edge_client import Client, fresh_id
+from tts_book.backends.edge_door import Clock, Door, shown_proxy
+from tts_book.backends.edge_errors import Trouble, Troubled
+from tts_book.backends.edge_turn import Reply, Request, Timeouts, converse
+from tts_book.backends.edge_wire import (
+    MOST_TEXT_BYTES,
+    OUTPUT_FORMAT,
+    VoiceName,
+    config_message,
+    speakable,
+    ssml,
+    ssml_message,
+    text_bytes,
+    timestamp,
+    voice_name,
+)
+from tts_book.errors import BackendIncomplete, Failure
+from tts_book.model import Speech, Voice
+
+
+def make(settings: Settings) -> EdgeBackend:
+    """The backend with all its defaults."""
+    return EdgeBackend(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """A text ready to be sent, and what is expected of its sound."""
+
+    sent: str
+    name: VoiceName
+    voice: Voice
+    spoken: Spoken
+
+    @property
+    def habit(self) -> str:
+        """What this voice's way of ending depends on."""
+        return f"{self.name.short} {self.voice.rate_pct:+d}"
+
+
+class EdgeBackend:
+    """Speaks through the service that Edge reads aloud with.
+
+    `speech_url` and `voices_url` name another server (see edge_door.Door), `tls` its
+    certificates. `monotonic`, `wall` (seconds) and `chance` stand for time and luck.
+    """
+
+    name = "edge"
+    limits = Limits(start=2, most=4, spacing_s=0.3)
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        speech_url: str | None = None,
+        voices_url: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeouts: Timeouts | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._times = timeouts or Timeouts()
+        self._monotonic = monotonic
+        self._clock = Clock(wall)
+        self._chance = chance or random.SystemRandom()
+        self._door = Door.of(settings, speech_url, voices_url)
+        self._client = Client(
+            self._door, self._clock, self._times, self._chance, settings.environ, tls
+        )
+        self._tails = Tails()
+        self._sentences = True  # ask for sentence marks, until the service refuses them
+        self._sentences_proven = False
+        self._listed: tuple[VoiceInfo, ...] = ()
+        self._list_asked = False
+
+    def fingerprint(self, voice: Voice) -> str:
+        """The service and its output format; voice, rate and such are keyed by the caller."""
+        return f"edge/{OUTPUT_FORMAT}"
+
+    async def aclose(self) -> None:
+        """Closes what is open. The backend may be used again."""
+        await self._client.aclose()
+
+    async def voices(self) -> tuple[VoiceInfo, ...]:
+        """All voices that the service lists now. Raises BackendError."""
+        try:
+            return await self._list(self._times.voices_s)
+        except Troubled as troubled:
+            raise troubled.trouble.error() from troubled
+
+    async def health(self) -> Health:
+        """Asks for the list of voices, for a few seconds at most. Never raises BackendError."""
+        began_s = self._monotonic()
+        try:
+            found = await self._list(self._times.health_s)
+            proxy = shown_proxy(self._door.any_proxy())
+        except Troubled as troubled:
+            return Health(False, troubled.trouble.what, troubled.trouble.mend)
+        detail = f"{len(found)} voices, answered in {self._monotonic() - began_s:.1f} s"
+        detail += f" through the proxy {proxy}" if proxy else ""
+        skew_min = self._clock.skew_s / 60
+        if not skew_min:
+            return Health(True, detail)
+        off = f"; this computer's clock is {abs(skew_min):.0f} min {_off(skew_min)}"
+        return Health(True, detail + off, "Set this computer's clock.")
+
+    async def speak(self, text: str, voice: Voice) -> Speech:
+        """Speaks `text` (at most 3,500 bytes after XML escaping) in one request.
+
+        Marks count characters of `text`. Raises BackendError only; BackendIncomplete carries the
+        doubtful `speech` where no sound is known to be missing.
+        """
+        try:
+            prompt = self._prompt(text, voice)
+            reply = await self._reply(prompt)
+            if not reply.audio:
+                raise Troubled(await self._no_audio(prompt))
+        except Troubled as troubled:
+            raise troubled.trouble.error() from troubled
+        return self._checked(prompt, reply)
+
+    async def _list(self, limit_s: float) -> tuple[VoiceInfo, ...]:
+        self._listed = await self._client.voices(limit_s)
+        return self._listed
+
+    def _prompt(self, text: str, voice: Voice) -> _Prompt:
+        name = voice_name(voice.id)
+        if name is None:
+            raise Troubled(_unknown(voice.id, self._listed))
+        sent, letters = speakable(text), folded(text)
+        if not letters.letters:
+            what = "The text holds no letter and no digit"
+            raise Troubled(Trouble(what, "There is nothing to speak.", Failure.BAD_REQUEST))
+        size = text_bytes(sent)
+        if size > MOST_TEXT_BYTES:
+            what = f"The text has {size} bytes, more than the {MOST_TEXT_BYTES} of one request"
+            raise Troubled(Trouble(what, "Send it in parts.", Failure.TOO_LONG))
+        speed = max(0.1, 1 + voice.rate_pct / 100)
+        unmeasured = _Prompt(sent, name, voice, Spoken(letters, name.locale, speed))
+        tail_s = self._tails.of(unmeasured.habit)
+        return _Prompt(sent, name, voice, Spoken(letters, name.locale, speed, tail_s))
+
+    async def _reply(self, prompt: _Prompt) -> Reply:
+        """The answer, asked for without sentence marks if the service refuses to give both."""
+        both = self._sentences
+        try:
+            reply = await self._turn(prompt, sentences=both)
+        except Troubled as troubled:
+            refused = troubled.trouble.failure is Failure.BAD_REQUEST and not troubled.started
+            if not (refused and both) or self._sentences_proven:
+                raise
+        else:
+            self._sentences_proven |= both and bool(reply.words)
+            if reply.words or not reply.audio or not both or self._sentences_proven:
+                return reply
+        reply = await self._turn(prompt, sentences=False)
+        if reply.words and not self._sentences_proven:
+            self._sentences = False
+        return reply
+
+    async def _turn(self, prompt: _Prompt, *, sentences: bool) -> Reply:
+        spoken = prompt.spoken
+        length_s = estimate_s(len(spoken.text.letters), spoken.language, spoken.speed)
+        limit_s = self._times.whole_s(length_s)
+        async with self._client.connected() as socket:
+            request = self._request(prompt, sentences=sentences)
+            return await converse(socket, request, self._times, limit_s, self._monotonic)
+
+    def _request(self, prompt: _Prompt, *, sentences: bool) -> Request:
+        stamp = timestamp(self._clock.server_s())
+        request_id = fresh_id(self._chance)
+        body = ssml(prompt.sent, prompt.name, prompt.voice)
+        config = config_message(stamp, sentences=sentences)
+        return Request(request_id, config, ssml_message(request_id, stamp, body))
+
+    async def _no_audio(self, prompt: _Prompt) -> Trouble:
+        """A complete answer without sound: the voice may be gone, or the service has a bad day.
+        The list of voices, asked for once, tells which."""
+        if not self._listed and not self._list_asked:
+            self._list_asked = True
+            try:
+                await self._list(self._times.health_s)
+            except Troubled:
+                # Then the list cannot tell, and the answer itself is all that is known.
+                self._listed = ()
+        if self._listed and prompt.name.short not in {info.id for info in self._listed}:
+            return _unknown(prompt.voice.id, self._listed)
+        return Trouble("A complete answer came, without any sound", failure=Failure.NO_AUDIO)
+
+    def _checked(self, prompt: _Prompt, reply: Reply) -> Speech:
+        """The reply as Speech. Raises BackendIncomplete where the checks find anything."""
+        words = place(prompt.spoken.text, unwrapped(reply.words))
+        sentences = place(prompt.spoken.text, unwrapped(reply.sentences))
+        findings = check(reply, prompt.spoken, words, sentences)
+        end_tick = last_tick(reply, words, sentences)
+        doubts = tuple(finding.what for finding in findings)
+        marks = marks_of(prompt.spoken.text, words, sentences)
+        speech = Speech(reply.audio, "mp3", marks=marks, doubts=doubts)
+        if findings:
+            raise _incomplete(findings, speech, (len(reply.audio), end_tick))
+        self._learn(prompt, reply, [*words, *sentences], end_tick)
+        return speech
+
+    def _learn(
+        self, prompt: _Prompt, reply: Reply, placed: Sequence[Placed], end_tick: int
+    ) -> None:
+        if placed:
+            self._tails.learn(prompt.habit, sound_s(reply) - end_tick / TICKS_PER_S)
+
+
+def _incomplete(
+    findings: Sequence[Finding], speech: Speech, print_of_reply: tuple[int, int]
+) -> BackendIncomplete:
+    """Speech goes with it only where no sound is known to be missing."""
+    certain = any(finding.certain for finding in findings)
+    told = "; ".join(finding.what for finding in findings)
+    message = f"The answer is {'incomplete' if certain else 'doubtful'}: {told}."
+    return BackendIncomplete(
+        message, print_of_reply=print_of_reply, speech=None if certain else speech
+    )
+
+
+def _unknown(voice_id: str, listed: Iterable[VoiceInfo]) -> Trouble:
+    close = difflib.get_close_matches(voice_id, [info.id for info in listed], n=3, cutoff=0.5)
+    mend = f"Did you mean {' or '.join(close)}?" if close else "See tts-book voices."
+    what = f'The online service has no voice "{voice_id}"'
+    return Trouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
+
+
+def _off(skew_min: float) -> str:
+    return "slow" if skew_min > 0 else "fast"

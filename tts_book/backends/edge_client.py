@@ -1,0 +1,168 @@
+"""Connections to the service: one session, a new connection for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aiohttp
+from edge_tts.exceptions import EdgeTTSException
+
+from tts_book.backends import VoiceInfo
+from tts_book.backends.edge_door import Clock, Door, shown_proxy, trusting
+from tts_book.backends.edge_errors import Trouble, Troubled, Where, http_date, of_status, translate
+from tts_book.backends.edge_turn import Timeouts
+
+FOREIGN = (aiohttp.ClientError, EdgeTTSException, OSError)
+_MOST_LIST_BYTES = 8_000_000
+_GENDERS = ("male", "female")
+_Answer = TypeVar("_Answer")
+
+
+def fresh_id(chance: random.Random) -> str:
+    """32 hexadecimal digits."""
+    return f"{chance.getrandbits(128):032x}"
+
+
+@dataclass(slots=True)
+class Client:
+    """The way to the service. `proven` once a connection has worked. Raises Troubled only."""
+
+    door: Door
+    clock: Clock
+    times: Timeouts
+    chance: random.Random
+    environ: Mapping[str, str]
+    tls: ssl.SSLContext | None = None
+    proven: bool = False
+    _session: aiohttp.ClientSession | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def aclose(self) -> None:
+        """Closes the session; the next request opens another."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A new connection, ready for a request."""
+        socket = await self._with_right_clock(self._connect, "connecting")
+        self.proven = True
+        try:
+            async with socket:
+                yield socket
+        except FOREIGN as error:
+            raise self._troubled(error, "receiving the answer") from error
+
+    async def voices(self, limit_s: float) -> tuple[VoiceInfo, ...]:
+        """The service's list of voices, within `limit_s`."""
+
+        async def ask() -> tuple[VoiceInfo, ...]:
+            async with asyncio.timeout(limit_s):
+                return await self._get_voices()
+
+        return await self._with_right_clock(ask, "asking for the list of voices")
+
+    async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+        url = self.door.speech_url(self.clock.server_s(), fresh_id(self.chance))
+        async with asyncio.timeout(self.times.connect_s):
+            return await self._open().ws_connect(
+                url,
+                headers=self.door.speech_headers(),
+                proxy=self.door.proxy_for(url),
+                compress=15,
+                timeout=aiohttp.ClientWSTimeout(ws_close=self.times.close_s),
+            )
+
+    async def _get_voices(self) -> tuple[VoiceInfo, ...]:
+        url = self.door.voices_url(self.clock.server_s())
+        headers, proxy = self.door.voices_headers(), self.door.proxy_for(url)
+        async with self._open().get(url, headers=headers, proxy=proxy) as answer:
+            if answer.status != 200:
+                answer.raise_for_status()
+                raise Troubled(of_status(answer.status, answer.headers, self.clock.server_s()))
+            body = await answer.content.read(_MOST_LIST_BYTES)
+            while more := await answer.content.read(_MOST_LIST_BYTES):
+                body += more
+                if len(body) > _MOST_LIST_BYTES:
+                    raise Troubled(Trouble("The list of voices does not end"))
+        self.proven = True
+        return read_voices(body)
+
+    def _open(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._session is not None and self._loop is not loop:
+            self._session.detach()  # its loop is gone, and with it every connection
+            self._session = None
+        if self._session is None or self._session.closed:
+            self.tls = self.tls or trusting(self.environ)
+            connector = aiohttp.TCPConnector(ssl=self.tls, limit=0, force_close=True)
+            timeout = aiohttp.ClientTimeout(total=None)  # limits stand around each wait
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
+            self._loop = loop
+        return self._session
+
+    async def _with_right_clock(self, ask: Callable[[], Awaitable[_Answer]], stage: str) -> _Answer:
+        """Asks; where the service refuses because our clock is wrong, once more with its own."""
+        used_s = self.clock.skew_s
+        try:
+            return await ask()
+        except FOREIGN as error:
+            if not self.clock.corrected(used_s, _refused_at(error)):
+                raise self._troubled(error, stage) from error
+        tried_s = self.clock.skew_s
+        try:
+            return await ask()
+        except FOREIGN as error:
+            if _refused_at(error) is not None:
+                self.clock.restore(used_s, tried_s)
+            raise self._troubled(error, stage) from error
+
+    def _troubled(self, error: BaseException, stage: str) -> Troubled:
+        proxy = shown_proxy(self.door.any_proxy())
+        where = Where(stage, proxy, self.proven, self.clock.server_s())
+        return Troubled(translate(error, where))
+
+
+def _refused_at(error: BaseException) -> float | None:
+    """The server's time in a refusal (403) by the service itself."""
+    if not isinstance(error, aiohttp.ClientResponseError) or error.status != 403:
+        return None
+    if isinstance(error, aiohttp.ClientHttpProxyError) or error.headers is None:
+        return None
+    return http_date(error.headers.get("Date"))
+
+
+def read_voices(body: bytes) -> tuple[VoiceInfo, ...]:
+    """The voices in the service's JSON; entries without a name are passed over."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Troubled(Trouble("The list of voices came incomplete")) from error
+    found = tuple(_voices(told)) if isinstance(told, list) else ()
+    if not found:
+        raise Troubled(Trouble("The list of voices came empty"))
+    return found
+
+
+def _voices(told: list[object]) -> list[VoiceInfo]:
+    found: list[VoiceInfo] = []
+    for voice in told:
+        if not isinstance(voice, dict) or not isinstance(voice.get("ShortName"), str):
+            continue
+        name = str(voice["ShortName"])
+        language = str(voice.get("Locale") or name.rpartition("-")[0])
+        gender = str(voice.get("Gender", "")).lower()
+        tag = voice.get("VoiceTag")
+        traits = tag.get("VoicePersonalities") if isinstance(tag, dict) else None
+        note = ", ".join(map(str, traits)) if isinstance(traits, list) else ""
+        known = gender if gender in _GENDERS else ""
+        found.append(VoiceInfo("edge", name, language, known, note))
+    return found
