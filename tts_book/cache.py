@@ -139,8 +139,10 @@ def _parse(path: Path, data: bytes) -> Entry | None:
     if zlib.crc32(memoryview(data)[: -_FOOTER.size]) != check:
         return None
     record = json.loads(data[frames_bytes : -_FOOTER.size])
-    sound = dict(record["sound"])
-    sound["quiet"] = tuple((start, stop) for start, stop in sound["quiet"])
+    sound = {
+        name: tuple((start, stop) for start, stop in value) if isinstance(value, list) else value
+        for name, value in record["sound"].items()
+    }
     return Entry(
         path,
         frames_bytes,

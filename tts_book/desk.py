@@ -61,26 +61,9 @@ def settings(at: Here, request: Request) -> backends.Settings:
     return backends.Settings(folders, request.proxy, at.environ)
 
 
-class Engines:
-    """Backends by name, each made once and closed at the end."""
-
-    def __init__(self, given: backends.Settings) -> None:
-        self._settings = given
-        self._made: dict[str, backends.Backend] = {}
-
-    def __call__(self, name: str) -> backends.Backend:
-        if name not in self._made:
-            self._made[name] = backends.make(name, self._settings)
-        return self._made[name]
-
-    async def close(self) -> None:
-        for backend in self._made.values():
-            await backend.aclose()
-
-
 @asynccontextmanager
-async def engines(at: Here, request: Request) -> AsyncIterator[Engines]:
-    made = Engines(settings(at, request))
+async def engines(at: Here, request: Request) -> AsyncIterator[backends.Engines]:
+    made = backends.Engines(settings(at, request))
     try:
         yield made
     finally:
@@ -193,7 +176,7 @@ async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool)
 
 
 async def _prepared(
-    at: Here, request: Request, works: Sequence[Work], made: Engines, cache: Cache
+    at: Here, request: Request, works: Sequence[Work], made: backends.Engines, cache: Cache
 ) -> tuple[Prepared, ...]:
     from tts_book import job
 
@@ -298,4 +281,20 @@ async def doctor(at: Here, request: Request) -> int:
     """One line for each thing that the main job needs."""
     from tts_book import doctor as checks
 
-    return await checks.run(at, request)
+    places = checks.Places(
+        at.cwd,
+        at.config_dir,
+        request.cache or at.cache_dir,
+        settings(at, request).voices_dirs,
+        request.voices,
+    )
+    async with engines(at, request) as made:
+        try:
+            casting = Casting(config(at, request), made)
+        except UserError:
+            casting = None  # told as a finding of its own
+        found = []
+        async for finding in checks.findings(places, casting):
+            at.out.write(f"{finding}\n")
+            found.append(finding)
+    return 0 if checks.sound(found) else 1

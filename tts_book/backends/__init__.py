@@ -113,3 +113,22 @@ def make(name: str, settings: Settings) -> Backend:
             plugged: Factory = point.load()
             return plugged(settings)
     raise UserError(f'There is no backend "{name}". Known: {", ".join(names())}.')
+
+
+class Engines:
+    """Backends by name, each made once and closed at the end."""
+
+    def __init__(self, given: Settings) -> None:
+        self._settings = given
+        self._made: dict[str, Backend] = {}
+
+    def __call__(self, name: str) -> Backend:
+        """The backend called `name`. Raises UserError where there is none."""
+        if name not in self._made:
+            self._made[name] = make(name, self._settings)
+        return self._made[name]
+
+    async def close(self) -> None:
+        """Closes all that were made."""
+        for backend in self._made.values():
+            await backend.aclose()
