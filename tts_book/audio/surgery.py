@@ -49,7 +49,7 @@ def carriers(frames: bytes, at: int, form: Format) -> bytes:
 def _main_data(frames: bytes, at: int, need: int, form: Format) -> bytes:
     """The last `need` bytes of main data before frame number `at`."""
     size = form.frame_bytes
-    first = max(0, at + -(-need // -form.main_bytes))
+    first = max(0, at - -(-need // form.main_bytes))
     parts = [frames[n * size + form.main_at : (n + 1) * size] for n in range(first, at)]
     main = b"".join(parts)
     if len(main) < need:
