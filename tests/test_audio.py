@@ -36,7 +36,7 @@ def _heard(frames: bytes) -> NDArray[np.int16]:
 
 
 def _unrounded(frames: bytes) -> NDArray[np.float32]:
-    with av.open(io.BytesIO(frames)) as stream:
+    with av.open(io.BytesIO(frames), "r") as stream:
         heard = [block.to_ndarray().reshape(-1) for block in stream.decode(audio=0)]
     return np.concatenate(heard).astype(np.float32)
 

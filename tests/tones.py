@@ -21,7 +21,7 @@ RATE_HZ = 24_000
 PIP_MS = 40
 OPENING_HZ = 4_400
 DIGITS_HZ = tuple(700 + 210 * digit for digit in range(16))
-WORD_MS = 5 * PIP_MS + 60  # the least that a word lasts
+WORD_MS = 5 * PIP_MS + 60  # with the silence that parts it from the next
 _HOP, _WINDOW = RATE_HZ * 5 // 1_000, RATE_HZ * 25 // 1_000
 _BLOCK = 8_192  # windows looked at together: bounds the memory
 
@@ -60,9 +60,8 @@ def speech(
     that ends in a full stop there are `rest_ms` of silence, with a `noise` of this peak."""
     marks, now_ms = [], lead_ms
     for start, stop in _words(text):
-        length_ms = max(WORD_MS, 60 * (stop - start))
-        marks.append(Mark("word", now_ms, now_ms + length_ms, start, stop))
-        now_ms += length_ms + (rest_ms if text[start:stop].endswith((".", "!", "?")) else 0)
+        marks.append(Mark("word", now_ms, now_ms + WORD_MS, start, stop))
+        now_ms += WORD_MS + (rest_ms if text[start:stop].endswith((".", "!", "?")) else 0)
     sound = pcm(text, marks, now_ms + tail_ms, level)
     if noise:
         sound += np.random.default_rng(7).normal(0, noise, len(sound)).astype(np.int16)

@@ -68,11 +68,13 @@ def score(segments: Iterable[Segment], pauses: Pauses, least_rest: int) -> Score
     wherever sound does not follow what it followed before. Asks for each segment once."""
     pieces: list[Piece] = []
     speech: list[int] = []
-    at = tail = wanted = 0
+    at = tail = 0
+    before: Segment | None = None
     for number, segment in enumerate(segments):
         sound = segment.entry.sound
         begin, end = _span(sound)
-        if pieces:
+        if before:
+            wanted = _wanted(pauses.after(before.chunk.after), before.entry.sound, sound)
             kept, rest, head = _between(tail, begin, wanted, least_rest)
             pieces[-1] = replace(pieces[-1], stop=pieces[-1].stop - tail + kept)
             at -= tail - kept
@@ -82,11 +84,10 @@ def score(segments: Iterable[Segment], pauses: Pauses, least_rest: int) -> Score
         for piece in _pieces(number, segment, begin - head, rest, pauses, least_rest):
             pieces.append(piece)
             at += piece.rest + piece.stop - piece.start
-        tail = sound.frames - end
-        wanted = _frames(pauses.after(segment.chunk.after), sound)
-    if not pieces:
+        tail, before = sound.frames - end, segment
+    if not before:
         return Score((), 0, ())
-    kept, end_rest = _ending(tail, _frames(pauses.chapter_ms, sound))
+    kept, end_rest = _ending(tail, _wanted(pauses.chapter_ms, before.entry.sound))
     pieces[-1] = replace(pieces[-1], stop=pieces[-1].stop - tail + kept)
     return Score(tuple(pieces), end_rest, tuple(speech))
 
@@ -143,7 +144,9 @@ def _changes(segment: Segment, pauses: Pauses, least_rest: int) -> Iterator[tupl
         if quiet is None:
             continue
         used = quiet[1]
-        change = _change(quiet, sound.still, _frames(pauses.after(kind), sound), kind, least_rest)
+        change = _change(
+            quiet, sound.still, _wanted(pauses.after(kind), sound, sound), kind, least_rest
+        )
         if change:
             yield change
 
@@ -209,6 +212,14 @@ def _in_text(chunk: Chunk, spoken: int) -> int:
         return spoken
     start, offset = chunk.alignment[at]
     return offset + spoken - start
+
+
+def _wanted(ms: int, *edges: Sound) -> int:
+    """Whole frames of quiet that are heard as `ms`: the frames where speech ends and begins again
+    are quiet too, each half on the average."""
+    half_frames = sum(sound.speech_start < sound.speech_stop for sound in edges)
+    frames = ms * edges[0].rate_hz / (edges[0].samples_per_frame * 1_000)
+    return max(0, round(frames - half_frames / 2))
 
 
 def _frames(ms: float, sound: Sound) -> int:

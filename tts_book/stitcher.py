@@ -41,8 +41,9 @@ _MENDS = {
 @dataclass(frozen=True, slots=True)
 class Stitched:
     """A written file: `frames` of sound, `bytes` with tags. `starts_ms` is where the speech of
-    each segment begins in it; `score` leads from any time in a segment to its time in the file,
-    and `gain_steps` is the gain that could be applied without clipping."""
+    each segment begins in it, in players that take off the decoder's delay, as the file tells
+    them to. `score` leads from any frame of a segment to its place in the file, and `gain_steps`
+    is the gain that could be applied without clipping."""
 
     path: Path
     duration_ms: int
@@ -79,8 +80,8 @@ def stitch(
     """
     if not segments:
         raise AudioError(f"{target.name} would have no sound: it has no segments.")
-    first = segments[0].entry.sound
-    form = _format_of(segments[0].entry.path)
+    entry = segments[0].entry
+    first, form = entry.sound, _format_of(entry.path)
     least_rest = max(_LEAST_REST, audio.most_carriers(form))
     takes: list[_Take] = []
     score = pacing.score(_noted(segments, first, takes), pauses, least_rest)
@@ -88,12 +89,13 @@ def stitch(
     front = _front(score, form, tags)
     expected = len(front) + score.frames * form.frame_bytes
     _write(target, _body(front, score, takes, form, steps), expected, replace, sleep)
+    delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
     return Stitched(
         path=target,
         duration_ms=_ms(score.frames, first),
         frames=score.frames,
         bytes=expected,
-        starts_ms=tuple(_ms(frame, first) for frame in score.speech),
+        starts_ms=tuple(max(0, _ms(frame, first) - delay_ms) for frame in score.speech),
         score=score,
         gain_steps=steps,
     )

@@ -4,6 +4,7 @@ from tts_book.audio.analysis import analyse, most_steps, steps_to
 from tts_book.audio.frames import Format, format_at, frames_of, is_uniform, silence
 from tts_book.audio.pcm import decode, encode, trim_pcm
 from tts_book.audio.surgery import (
+    DELAY,
     GAIN_STEP_DB,
     amplify,
     carriers,
@@ -13,6 +14,7 @@ from tts_book.audio.surgery import (
 )
 
 __all__ = [
+    "DELAY",
     "GAIN_STEP_DB",
     "Format",
     "amplify",
