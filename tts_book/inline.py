@@ -36,6 +36,10 @@ _INVISIBLES = re.compile(f"[{_INVISIBLE}]+|(?<![\u0600-\u109f\u200c\u200d])[\u20
 _EMOJIS = re.compile(f"[{_EMOJI}][{_EMOJI}\u200d\ufe0f\u20e3]*")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _NOTE_MARK = re.compile(r"\[(?:\d{1,4}|\*{1,3}|[†‡])\]|\{\d{1,4}\}")
+_BRACKET_MARK = re.compile(r"\(\d{1,3}\)")
+_BRACKET_NOTES = re.compile(
+    r"^ *(?:примечания|сноски|notes|footnotes|anmerkungen)[.:]? *\n\s*\(1\)", re.I | re.M
+)
 _STAR_MARK = re.compile(r"[*†‡]{1,3}(?![\w*†‡])")
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴-⁹]+")
 _PAGE_MARK = re.compile(r"\[(?:Pg|[Pp]age|[Сс]тр\.?|p\.) ?\d{1,4}\]|\{(?:[Pp]age )?\d{1,4}\}")
@@ -121,6 +125,16 @@ def _note_marks(text: str) -> Iterator[Edit]:
             yield Edit(*match.span(), reason="note mark")
 
 
+def _bracket_marks(text: str) -> Iterator[Edit]:
+    """`word (12)`, only where notes labelled like that stand under a heading of their own."""
+    if not _BRACKET_NOTES.search(text):
+        return
+    for match in _BRACKET_MARK.finditer(text):
+        line = text[max(0, match.start() - 3) : match.start()]
+        if line.strip() and "\n" not in line:
+            yield Edit(*match.span(), reason="note mark")
+
+
 def _superscripts(text: str) -> Iterator[Edit]:
     """A small raised number after a word or a stop; `km²`, `x²` and `10³` are powers."""
     for match in _SUPERSCRIPT.finditer(text):
@@ -200,6 +214,7 @@ RULES: tuple[Rule, ...] = (
     _page_marks,
     _pictures,
     _note_marks,
+    _bracket_marks,
     _superscripts,
     _stars,
     _underscores,

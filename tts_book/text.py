@@ -76,7 +76,7 @@ class Paragraph:
 
 
 _LINE_ENDS = "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-_SPACES = "\t\x1f\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_SPACES = "\t\x1f\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _BLANKS = re.compile(r" *\n[ \n]*| {2,}|\A +| +\Z")
 
 
@@ -160,6 +160,42 @@ def left_out(source: str, paragraph: Paragraph, reason: str) -> Paragraph:
     return Paragraph("", (), (_skip(source, block.start, block.stop, reason),), block)
 
 
+def trimmed(source: str, paragraph: Paragraph, ornaments: str) -> Paragraph:
+    """`paragraph` without `ornaments` at either end, which are skipped."""
+    text = paragraph.text
+    start = len(text) - len(text.lstrip(ornaments))
+    stop = len(text.rstrip(ornaments))
+    if not start < stop or stop - start == len(text):
+        return paragraph
+    ends = Traced(text, paragraph.runs)
+    kept = ends.edit([Edit(0, start), Edit(stop, len(text))])
+    skips = list(paragraph.skips)
+    for run in paragraph.runs:
+        for a, b in ((0, start), (stop, len(text))):
+            first, last = max(run.start, a), min(run.start + run.length, b)
+            if first < last and text[first:last].strip():
+                begin = run.source + first - run.start
+                end = begin + (run.covers or last - first)
+                skips.append(_skip(source, begin, end, "ornament"))
+    return replace(paragraph, text=kept.text, runs=kept.runs, skips=tuple(sorted(skips, key=_at)))
+
+
+def joined_skips(source: str, skips: Iterable[Skip]) -> tuple[Skip, ...]:
+    """The same skips, neighbours of one reason made one."""
+    made: list[Skip] = []
+    for skip in skips:
+        last = made[-1] if made else None
+        if last and last.reason == skip.reason and not source[last.stop : skip.start].strip():
+            made[-1] = _skip(source, last.start, skip.stop, skip.reason)
+        else:
+            made.append(skip)
+    return tuple(made)
+
+
+def _at(skip: Skip) -> int:
+    return skip.start
+
+
 def _skip(source: str, start: int, stop: int, reason: str) -> Skip:
     return Skip(start, stop, reason, source[start:stop])
 
@@ -210,7 +246,9 @@ def _collapsed(text: str, source: int, line_end: str) -> Traced:
     """What `edit` would do with the white space of an unchanged piece of the source, faster."""
     if not _has_blanks(text):
         return Traced(text, (Run(0, source, len(text)),) if text else ())
-    pieces, runs, at, length = [], [], 0, 0
+    pieces: list[str] = []
+    runs: list[Run] = []
+    at = length = 0
     for edit in [*_blank_edits(text, line_end), Edit(len(text), len(text))]:
         if edit.start > at:
             runs.append(Run(length, source + at, edit.start - at))

@@ -1,0 +1,240 @@
+"""One text into chapters, by its headings.
+
+A chapter is a heading with all that follows it up to the next chapter; deeper headings inside it
+are breaks. Parts, books and volumes that say nothing themselves are spoken at the head of their
+first chapter and named in the titles of all of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from tts_book.headings import Sort, tidy
+from tts_book.model import Break, BreakAt, Chapter, Origin, Run, Skip, Source
+from tts_book.outline import PARTS, Item, outline
+from tts_book.text import Kind, Paragraph, joined_skips, left_out, trimmed
+
+_SUBSTANTIAL = 500  # characters: what stands before the first heading is then its own chapter
+_PREFACED = 400  # characters: a part that says as much is its own chapter
+_ORNAMENTS = " *=~_•·"
+_HOURS = 30_000  # characters below a heading that make it a part rather than a chapter
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading (or none, at the very beginning) and what follows it up to the next heading."""
+
+    title: str
+    depth: int
+    sort: Sort | None
+    items: tuple[Item, ...]
+
+    @property
+    def prose(self) -> int:
+        """Characters that are neither heading nor title."""
+        return sum(len(i.text) for i in self.items if not i.heading and not i.is_title)
+
+
+@dataclass(slots=True)
+class _Draft:
+    title: str
+    items: list[Item] = field(default_factory=list)
+
+
+def divide(
+    source: Source,
+    text: str,
+    paragraphs: Iterable[Paragraph],
+    *,
+    title: str,
+    opening: str = "Opening",
+    split: bool = True,
+    everything: bool = False,
+) -> tuple[Chapter, ...]:
+    """The chapters of one source, numbered from 1; empty if it has nothing to say.
+
+    `text` is the source. `title` names the only chapter of a text without headings, `opening`
+    what stands before the first one. Without `split` all is one chapter, its headings breaks.
+    """
+    items = [_dropped(text, item) for item in outline(paragraphs, everything=everything)]
+    sections = list(_sections(items))
+    drafts = list(_drafts(sections, title, opening)) if split else _whole(items, title)
+    drafts = list(_with_words(drafts))
+    titles = unique(draft.title for draft in drafts)
+    return tuple(
+        _chapter(source, text, number, name, draft.items)
+        for number, (name, draft) in enumerate(zip(titles, drafts, strict=True), 1)
+    )
+
+
+def unique(titles: Iterable[str]) -> list[str]:
+    """The same titles, the second and later of equal ones numbered."""
+    seen: Counter[str] = Counter()
+    taken: set[str] = set()
+    made = []
+    for title in titles:
+        name = title
+        while name.casefold() in taken:
+            seen[title] += 1
+            name = f"{title} ({seen[title] + 1})"
+        taken.add(name.casefold())
+        made.append(name)
+    return made
+
+
+def _dropped(text: str, item: Item) -> Item:
+    if item.heading and not item.drop:
+        return replace(item, paragraph=trimmed(text, item.paragraph, _ORNAMENTS))
+    if not item.drop:
+        return item
+    return Item(left_out(text, item.paragraph, item.drop))
+
+
+def _sections(items: Sequence[Item]) -> Iterator[Section]:
+    start = 0
+    bounds = [at for at, item in enumerate(items) if item.heading]
+    for stop in [*bounds, len(items)]:
+        if stop > start:
+            yield _section(items[start:stop])
+        start = stop
+
+
+def _section(items: Sequence[Item]) -> Section:
+    first = items[0]
+    if first.heading is None:
+        return Section("", 0, None, tuple(items))
+    lines = [first.heading.title, *(tidy(item.text) for item in items if item.is_title)]
+    return Section(". ".join(lines), first.depth, first.heading.sort, tuple(items))
+
+
+def _whole(items: list[Item], title: str) -> list[_Draft]:
+    first = next((item for item in items if item.text), None)
+    name = first.heading.title if first is not None and first.heading else title
+    return [_Draft(name, items)]
+
+
+def _drafts(sections: Sequence[Section], title: str, opening: str) -> Iterator[_Draft]:
+    containers = _containers(sections)
+    chain: list[tuple[int, str]] = []
+    pending: list[Item] = []
+    draft: _Draft | None = None
+    depth = 0
+    for at, section in enumerate(sections):
+        if draft is not None and section.depth > depth and not containers[at]:
+            draft.items.extend(section.items)
+            continue
+        if section.sort is None:
+            if len(sections) > 1 and section.prose >= _SUBSTANTIAL:
+                yield _Draft(opening, list(section.items))
+            elif len(sections) == 1:
+                yield _Draft(title, list(section.items))
+            else:
+                pending.extend(section.items)
+            continue
+        if draft is not None:
+            yield draft
+            draft = None
+        chain = [(d, name) for d, name in chain if d < section.depth]
+        pending.extend(section.items)
+        name = " — ".join([*(name for _, name in chain), section.title])
+        if containers[at]:
+            chain.append((section.depth, section.title))
+            if section.prose >= _PREFACED:
+                yield _Draft(name, pending)
+                pending = []
+        elif section.prose or _has_inner(sections, at):
+            draft, depth, pending = _Draft(name, pending), section.depth, []
+    if draft is not None:
+        draft.items.extend(pending)
+        yield draft
+    elif pending:
+        yield _Draft(title, pending)
+
+
+def _has_inner(sections: Sequence[Section], at: int) -> bool:
+    return at + 1 < len(sections) and sections[at + 1].depth > sections[at].depth
+
+
+def _containers(sections: Sequence[Section]) -> list[bool]:
+    """Which sections are parts: they hold chapters rather than being one."""
+    below = _below(sections)
+    return [
+        _has_inner(sections, at) and _is_container(section, below[at])
+        for at, section in enumerate(sections)
+    ]
+
+
+def _is_container(section: Section, below: int) -> bool:
+    if section.sort in PARTS:
+        return True
+    if section.sort in (Sort.FRONT, Sort.BACK):
+        return section.prose == 0
+    return section.sort is Sort.PLAIN and section.prose < _PREFACED and below > _HOURS
+
+
+def _below(sections: Sequence[Section]) -> list[int]:
+    """Characters of all that stands below each section."""
+    totals = [0] * len(sections)
+    open_: list[int] = []
+    reached = 0
+    for at, section in enumerate(sections):
+        while open_ and sections[open_[-1]].depth >= section.depth:
+            closed = open_.pop()
+            totals[closed] = reached - totals[closed]
+        reached += section.prose
+        totals[at] = reached
+        open_.append(at)
+    for at in open_:
+        totals[at] = reached - totals[at]
+    return totals
+
+
+def _with_words(drafts: Iterable[_Draft]) -> Iterator[_Draft]:
+    """Drafts that have something to say; what the others skipped goes with a neighbour."""
+    waiting: list[Item] = []
+    last: _Draft | None = None
+    for draft in drafts:
+        if not any(item.text for item in draft.items):
+            waiting.extend(draft.items)
+            continue
+        draft.items[:0] = waiting
+        waiting = []
+        if last is not None:
+            yield last
+        last = draft
+    if last is not None:
+        last.items.extend(waiting)
+        yield last
+
+
+def _chapter(source: Source, whole: str, number: int, title: str, items: Sequence[Item]) -> Chapter:
+    pieces: list[str] = []
+    runs: list[Run] = []
+    skips: list[Skip] = []
+    breaks: list[BreakAt] = []
+    length = end = 0
+    for item in items:
+        paragraph = item.paragraph
+        skips.extend(paragraph.skips)
+        if paragraph.block.kind is Kind.SCENE and end and not _ends_at(breaks, end):
+            breaks.append(BreakAt(end, Break.SCENE))
+        if not paragraph.text:
+            continue
+        shift = length
+        runs.extend(replace(run, start=run.start + shift) for run in paragraph.runs)
+        pieces.append(paragraph.text)
+        end = length + len(paragraph.text)
+        length = end + 2
+        if item.heading or item.is_title:
+            breaks.append(BreakAt(end, Break.HEADING))
+    if breaks and breaks[-1].offset == end and breaks[-1].kind is Break.SCENE:
+        breaks.pop()
+    origin = Origin(source, tuple(runs))
+    left = joined_skips(whole, skips)
+    return Chapter(number, title, "\n\n".join(pieces), origin, left, tuple(breaks))
+
+
+def _ends_at(breaks: Sequence[BreakAt], offset: int) -> bool:
+    return bool(breaks) and breaks[-1].offset == offset
