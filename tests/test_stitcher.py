@@ -428,27 +428,60 @@ def test_a_folder_in_the_way_of_the_file(tmp_path: Path) -> None:
 
 KILLED = """
 import os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import test_stitcher as t
 
-def die(part, target):
+def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
+class Deadly(type(Path())):
+    open = die
+
 folder = Path({folder!r})
-t.stitch(t._spoken(folder), folder / "out" / "a.mp3", pauses=t.Pauses(), tags=t.TITLE, replace=die)
+segments = t._spoken(folder)
+if {when!r} == "while writing":
+    third = segments[2].entry
+    segments[2] = replace(segments[2], entry=replace(third, path=Deadly(third.path)))
+t.stitch(segments, folder / "out" / "a.mp3", pauses=t.Pauses(), tags=t.TITLE, replace=die)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGKILL")
-def test_a_killed_run_leaves_no_half_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["while writing", "before the name is given"])
+def test_a_killed_run_leaves_no_half_file(tmp_path: Path, when: str) -> None:
     out = tmp_path / "out"
-    code = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    code = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path), when=when)
     done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (out / "a.mp3").exists()
     assert tuple(out.iterdir()) == stitcher.leftovers(out) != ()
     assert _stitch(_spoken(tmp_path), out / "a.mp3").path.exists()
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import test_stitcher as t
+
+folder = Path({folder!r})
+segments = t._spoken(folder)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+try:
+    t._stitch(segments, folder / "out" / "a.mp3")
+except t.UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_disk_that_fills_up_is_told_and_left_clean(tmp_path: Path) -> None:
+    code = FULL.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"Cannot write a.mp3 in {tmp_path / 'out'}: the file grows")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.external
