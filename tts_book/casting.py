@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from tts_book.backends import Backend, Health, VoiceInfo, names
 from tts_book.errors import BackendError, TtsBookError, UserError
 from tts_book.model import Voice
-from tts_book.voices import Config
+from tts_book.voices import Config, speaks
+from tts_book.voices_ids import primary
 
 AUTO = "auto"
 ONLINE = "edge"
@@ -83,7 +84,7 @@ class Casting:
         if wish.voice:
             return await self._named(wish, language, spoken)
         voices = [wish.applied(voice) for voice in self._candidates(wish, language)]
-        begun = self._begun(voices, spoken)
+        begun = self._begun(_choosable(voices), spoken)
         if begun is not None:
             return await self._go_on(begun, spoken)
         return await self._first_usable(voices, language, wish)
@@ -115,8 +116,7 @@ class Casting:
         if wish.backend in (AUTO, ""):
             return self._config.candidates(language)
         self._backend_of(wish.backend)  # an unknown name is told before all else
-        found = [v for v in self._config.candidates(language) if v.backend == wish.backend]
-        return found or [any_voice(wish.backend, language)]
+        return [v for v in self._config.candidates(language) if v.backend == wish.backend]
 
     async def _named(self, wish: Wish, language: str, spoken: Count) -> Cast:
         voice = wish.applied(self._config.resolve(wish.voice))
@@ -171,40 +171,54 @@ class Casting:
                 reasons.setdefault(f"{voice.backend} voice {voice.id}", "is not installed")
                 continue
             return Cast(voice, backend, _why(health, reasons))
-        installed = await self._installed(wish, language)
+        installed = await self._installed(wish, language, reasons)
         if installed is not None:
             return installed
         raise UserError(_nobody(language, reasons, voices))
 
-    async def _installed(self, wish: Wish, language: str) -> Cast | None:
-        """A voice on this machine that voices.toml does not name; a note marks those that are
-        used only when they are named (robotic, silent)."""
-        chosen = names() if wish.backend in (AUTO, "") else (wish.backend,)
-        for name in chosen:
-            if name == ONLINE or not (await self.health(name)).usable:
+    async def _installed(self, wish: Wish, language: str, reasons: dict[str, str]) -> Cast | None:
+        """A voice on this machine that voices.toml does not name. A note marks those that are
+        used only when their backend is named: a robot, silence."""
+        unasked = wish.backend in (AUTO, "")
+        for name in names() if unasked else (wish.backend,):
+            if unasked and name == ONLINE:
+                continue
+            health = await self.health(name)
+            if not health.usable:
+                reasons.setdefault(name, health.detail)
                 continue
             backend = self._backend_of(name)
-            for info in await backend.voices():
-                if _primary(info.language) == _primary(language) and not info.note:
-                    voice = wish.applied(Voice(info.id, name, info.id, info.language))
-                    return Cast(voice, backend, f"the {name} voice that is installed")
+            offered = [i for i in await backend.voices() if not (unasked and i.note)]
+            found = _best(offered, language)
+            if found is not None:
+                return Cast(wish.applied(found), backend, health.detail)
         return None
 
 
-def any_voice(backend: str, language: str) -> Voice:
-    """The voice of an engine that needs no name: its own for `language`."""
-    return Voice(backend, backend, language, language)
+def _best(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
+    """The plainest voice of the language, or one of any language."""
+    fits = [i for i in offered if primary(i.language) in (primary(language), "und")]
+    if not fits:
+        return None
+    best = min(fits, key=lambda info: (info.language == "und", len(info.id), info.id))
+    tongue = language if best.language == "und" else best.language
+    return Voice(best.id, best.backend, best.id, tongue)
+
+
+def _choosable(voices: Sequence[Voice]) -> list[Voice]:
+    """Those that could have begun a book unasked: the online service has all its voices at any
+    time, so only the first; of local ones any may have been the only one that was installed."""
+    online = [voice for voice in voices if voice.backend == ONLINE]
+    return online[:1] + [voice for voice in voices if voice.backend != ONLINE]
 
 
 def refuse_other_language(voice: Voice, language: str) -> None:
     """Raises UserError if the voice would read a foreign language as gibberish."""
-    if not voice.language or "multilingual" in voice.id.casefold():
-        return
-    if _primary(voice.language) != _primary(language):
+    if voice.language and not speaks(voice, language):
         raise UserError(
             f'The voice "{voice.name}" speaks {voice.language} and the book is in {language}: '
-            f"choose another (tts-book voices --language {_primary(language)}), or say what the "
-            f"book is in with --language {_primary(voice.language)}."
+            f"choose another (tts-book voices --language {primary(language)}), or say what the "
+            f"book is in with --language {primary(voice.language)}."
         )
 
 
@@ -212,10 +226,7 @@ async def _offers(backend: Backend, voice: Voice) -> bool:
     """Whether a local engine has this voice; an online service is taken at its word later."""
     if backend.name == ONLINE:
         return True
-    offered = await backend.voices()
-    return voice == any_voice(backend.name, voice.language) or any(
-        info.id == voice.id for info in offered
-    )
+    return any(info.id == voice.id for info in await backend.voices())
 
 
 def _why(health: Health, reasons: Mapping[str, str]) -> str:
@@ -239,7 +250,3 @@ def _nobody(language: str, reasons: Mapping[str, str], voices: Sequence[Voice]) 
         f"Ways out: go online; install a voice with: {install}; or take a robotic one with "
         "--backend espeak."
     )
-
-
-def _primary(language: str) -> str:
-    return language.replace("_", "-").partition("-")[0].casefold()

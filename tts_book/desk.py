@@ -23,7 +23,7 @@ from tts_book.errors import UserError
 from tts_book.events import Listener
 from tts_book.layout import file_name
 from tts_book.model import Book
-from tts_book.request import SPLITS, Here, Request, change
+from tts_book.request import SPLITS, Here, Request
 
 if TYPE_CHECKING:
     from tts_book.cache import Cache
@@ -75,15 +75,17 @@ def wish(request: Request) -> Wish:
     return Wish(
         voice=request.voice,
         backend=request.backend or AUTO,
-        rate_pct=change(request.rate, "--rate", "%", -90, 200),
-        pitch_hz=change(request.pitch, "--pitch", "Hz", -200, 200),
-        volume_pct=change(request.volume, "--volume", "%", -90, 100),
+        rate_pct=voices_file.change("rate", request.rate) if request.rate else None,
+        pitch_hz=voices_file.change("pitch", request.pitch) if request.pitch else None,
+        volume_pct=voices_file.change("volume", request.volume) if request.volume else None,
     )
 
 
 def config(at: Here, request: Request) -> voices_file.Config:
     """voices.toml, as it is looked for."""
-    return voices_file.load(request.voices, cwd=at.cwd, config_dir=at.config_dir)
+    return voices_file.load(
+        request.voices, cwd=at.cwd, config_dir=at.config_dir, backends=backends.names()
+    )
 
 
 # Reading

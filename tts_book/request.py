@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
-
-from tts_book.errors import UserError
 
 SPLITS = ("auto", "headings", "none")
 
@@ -53,16 +50,3 @@ class Here:
     out: IO[str]
     err: IO[str]
     command: str = "tts-book"
-
-
-def change(text: str, option: str, unit: str, lowest: int, highest: int) -> int | None:
-    """A signed change such as "-10%" or "+8": None for "". Raises UserError."""
-    if not text:
-        return None
-    found = re.fullmatch(r"\s*([+-]?\d{1,4})\s*" + f"(?:{unit})?" + r"\s*", text, re.IGNORECASE)
-    if found is None or not lowest <= int(found[1]) <= highest:
-        raise UserError(
-            f'{option} "{text}" is not understood: give a change from {lowest}{unit} to '
-            f"+{highest}{unit}, for example {option} -10{unit}."
-        )
-    return int(found[1])

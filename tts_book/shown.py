@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tts_book.backends import VoiceInfo
 from tts_book.model import Book, Chapter, Origin, Source, Voice
 from tts_book.progress import hours, thousands
+from tts_book.voices_ids import primary
 
 if TYPE_CHECKING:
     from tts_book.cache import Cache
@@ -138,27 +139,27 @@ def chunks(prepared: Sequence[Prepared]) -> Iterator[str]:
 
 def voices(known: Config, found: Iterable[VoiceInfo], language: str) -> Iterator[str]:
     """The voices of voices.toml, then all that the backends offer."""
-    wanted = _primary(language)
+    wanted = primary(language)
     offered = {(info.backend, info.id): info for info in found}
     yield f"from {known.path}:"
     for name, voice in known.voices.items():
-        if not wanted or _primary(voice.language) == wanted:
+        if not wanted or primary(voice.language) == wanted:
             state = "" if (voice.backend, voice.id) in offered else "  (not here now)"
             yield f"  {name:<18} {voice.language:<8} {voice.gender:<7} {_voice(voice)}{state}"
     for backend in dict.fromkeys(backend for backend, _ in offered):
         yield f"from {backend}:"
         for info in offered.values():
-            if info.backend == backend and (not wanted or _primary(info.language) == wanted):
+            if info.backend == backend and (not wanted or primary(info.language) == wanted):
                 note = f"  ({info.note})" if info.note else ""
                 yield f"  {info.id:<40} {info.language:<10} {info.gender}{note}"
 
 
 def voices_json(known: Config, found: Iterable[VoiceInfo], language: str) -> Iterator[str]:
     """The same as JSON lines."""
-    wanted = _primary(language)
+    wanted = primary(language)
     names = {(voice.backend, voice.id): name for name, voice in known.voices.items()}
     for info in found:
-        if not wanted or _primary(info.language) == wanted:
+        if not wanted or primary(info.language) == wanted:
             yield json.dumps(
                 {
                     "name": names.get((info.backend, info.id), ""),
@@ -172,13 +173,9 @@ def voices_json(known: Config, found: Iterable[VoiceInfo], language: str) -> Ite
             )
 
 
-def _primary(language: str) -> str:
-    return language.replace("_", "-").partition("-")[0].casefold()
-
-
 def preview_book(voice: Voice, language: str) -> Book:
     """A book of one sentence in the language of the voice."""
-    text = PREVIEWS.get(_primary(language), PREVIEW_ANYWHERE)
+    text = PREVIEWS.get(primary(language), PREVIEW_ANYWHERE)
     chapter = Chapter(1, voice.name, text, Origin(Source("preview"), ()))
     return Book(voice.name, language, (chapter,))
 

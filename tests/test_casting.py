@@ -1,0 +1,140 @@
+"""Who speaks a book: the one that is named, the one that began it, else the first that can."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import ScriptedBackend
+
+from tts_book.backends import Backend, Health, VoiceInfo
+from tts_book.casting import Cast, Casting, EngineGone, Spoken, Wish
+from tts_book.errors import UserError
+from tts_book.model import Pauses, Voice
+from tts_book.voices import Config
+
+DMITRY = Voice("dmitry", "edge", "ru-RU-DmitryNeural", "ru-RU", rate_pct=-5)
+RUSLAN = Voice("ruslan", "piper", "ru_RU-ruslan-medium", "ru-RU")
+JOE = Voice("joe", "piper", "en_US-joe-medium", "en-US")
+CONFIG = Config(
+    Path("voices.toml"),
+    "dmitry",
+    {voice.name: voice for voice in (DMITRY, RUSLAN, JOE)},
+    {"ru": ("dmitry", "ruslan"), "en": ("joe",)},
+    Pauses(),
+)
+GONE = Health(False, "the online service does not answer", "Go online.")
+HERE = VoiceInfo("piper", "ru_RU-ruslan-medium", "ru-RU")
+JOE_HERE = VoiceInfo("piper", "en_US-joe-medium", "en-US")
+BRIAN = "en-US-BrianMultilingualNeural"
+NOTHING = Spoken(0, whole=False)
+
+
+class Stage:
+    """Backends by name, as the cast asks for them."""
+
+    def __init__(self, *, online: bool = True, local: tuple[VoiceInfo, ...] = (HERE,)) -> None:
+        self.edge = ScriptedBackend(name="edge", health=None if online else GONE)
+        self.piper = ScriptedBackend(
+            name="piper", offers=local, health=None if local else Health(False, "no voices")
+        )
+        robot = VoiceInfo("espeak", "ru", "ru", note="robotic")
+        self.espeak = ScriptedBackend(name="espeak", offers=(robot,))
+        silence = VoiceInfo("silent", "silence", "und", note="nothing is heard")
+        self.silent = ScriptedBackend(name="silent", offers=(silence,))
+
+    def __call__(self, name: str) -> Backend:
+        backend: Backend | None = getattr(self, name, None)
+        if backend is None:
+            raise UserError(f'There is no backend "{name}".')
+        return backend
+
+
+def cast(
+    stage: Stage,
+    wish: Wish | None = None,
+    language: str = "ru",
+    spoken: dict[str, Spoken] | None = None,
+) -> Cast:
+    def count(voice: Voice, backend: Backend) -> Spoken:
+        return (spoken or {}).get(voice.name, NOTHING)
+
+    return asyncio.run(Casting(CONFIG, stage).cast(wish or Wish(), language, count))
+
+
+@pytest.mark.parametrize(
+    ("stage", "wish", "language", "name"),
+    [
+        (Stage(), Wish(), "ru", "dmitry"),
+        (Stage(online=False), Wish(), "ru", "ruslan"),
+        (Stage(), Wish(backend="piper"), "ru", "ruslan"),
+        (Stage(), Wish(voice="ruslan"), "ru", "ruslan"),
+        (Stage(), Wish(voice="ru-RU-SvetlanaNeural"), "ru", "ru-RU-SvetlanaNeural"),
+        (Stage(), Wish(voice=BRIAN), "ru", BRIAN),
+        (Stage(local=(JOE_HERE,)), Wish(), "en", "joe"),
+        (Stage(), Wish(backend="silent"), "en", "silence"),
+        (Stage(online=False, local=()), Wish(backend="espeak"), "ru", "ru"),
+        (Stage(), Wish(backend="edge"), "ru", "dmitry"),
+        (
+            Stage(local=(VoiceInfo("piper", "de_DE-thorsten-high", "de-DE"),)),
+            Wish(),
+            "de",
+            "de_DE-thorsten-high",
+        ),
+    ],
+)
+def test_who_speaks(stage: Stage, wish: Wish, language: str, name: str) -> None:
+    assert cast(stage, wish, language).voice.name == name
+
+
+@pytest.mark.parametrize(
+    ("stage", "wish", "language", "told"),
+    [
+        (Stage(online=False, local=()), Wish(), "ru", "voices install ru_RU-ruslan-medium"),
+        (Stage(online=False, local=(JOE_HERE,)), Wish(), "ru", "voices install"),
+        (Stage(online=False), Wish(), "xx", "--backend espeak"),
+        (Stage(), Wish(voice="nobody"), "ru", "nobody"),
+        (Stage(), Wish(voice="joe"), "ru", "--language en"),
+        (Stage(), Wish(voice="joe", backend="edge"), "en", "belongs to the backend piper"),
+        (Stage(), Wish(backend="festival"), "ru", "festival"),
+        (Stage(online=False), Wish(voice="dmitry"), "ru", "Go online"),
+        (Stage(), Wish(backend="piper"), "de", "No voice here can speak de"),
+    ],
+)
+def test_what_the_user_is_told(stage: Stage, wish: Wish, language: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        cast(stage, wish, language)
+
+
+def test_a_robot_is_never_taken_unasked() -> None:
+    with pytest.raises(UserError):
+        cast(Stage(online=False, local=()), Wish(), "ru")
+
+
+def test_a_half_spoken_book_stays_with_the_voice_that_began_it() -> None:
+    begun = {"ruslan": Spoken(3, whole=False)}
+    assert cast(Stage(), spoken=begun).voice.name == "ruslan"
+
+
+def test_a_half_spoken_book_waits_for_its_engine() -> None:
+    with pytest.raises(EngineGone, match="half spoken by dmitry"):
+        cast(Stage(online=False), spoken={"dmitry": Spoken(3, whole=False)})
+
+
+def test_a_book_that_is_all_there_needs_no_engine() -> None:
+    whole = {"dmitry": Spoken(9, whole=True)}
+    assert cast(Stage(online=False), spoken=whole).voice.name == "dmitry"
+    assert cast(Stage(online=False), Wish(voice="dmitry"), spoken=whole).voice.name == "dmitry"
+
+
+def test_the_user_may_begin_anew_with_another_voice() -> None:
+    begun = {"dmitry": Spoken(3, whole=False)}
+    assert cast(Stage(online=False), Wish(voice="ruslan"), spoken=begun).voice.name == "ruslan"
+
+
+def test_changes_that_were_asked_for_go_before_those_of_the_file() -> None:
+    assert cast(Stage()).voice == DMITRY
+    changed = cast(Stage(), Wish(rate_pct=10, pitch_hz=0)).voice
+    assert changed == replace(DMITRY, rate_pct=10)
