@@ -81,7 +81,7 @@ class _Scan:
             self._match(_BLANK)
             line = self._line()
             part = self._match(_KEY)
-            path = (*path, tomllib.loads(f"x={part}")["x"] if part[0] in "\"'" else part)
+            path = (*path, _plain(part))
             self.found.setdefault(path, line)
             self._match(_BLANK)
             if not self._take("."):
@@ -133,3 +133,13 @@ class _Scan:
 
     def _line(self) -> int:
         return bisect_left(self._ends, self.at) + 1
+
+
+def _plain(part: str) -> str:
+    if part[0] not in "\"'":
+        return part
+    try:
+        plain: str = tomllib.loads(f"x={part}")["x"]
+    except tomllib.TOMLDecodeError as error:
+        raise _Lost from error
+    return plain
