@@ -70,7 +70,7 @@ class BackendContract:
     voice: Voice
     text = TEXT
     characters_per_s = (5.0, 30.0)
-    odd_texts = ODD_TEXTS
+    odd_texts: tuple[str, ...] = ODD_TEXTS
     has_marks = True
     knows_all_voices = False
 
