@@ -478,6 +478,19 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path: Path) 
     assert told(tmp_path, text.replace("rate", "raet"))[0].startswith("voices.toml:3: ")
 
 
+def test_a_file_full_of_mistakes_is_told_in_part_and_soon(tmp_path: Path) -> None:
+    rows = (f'[voices.v{number}]\nfallback = ["zz{number}"]' for number in range(3_000))
+    found = told(tmp_path, "\n".join(rows))
+    assert found[0] == "voices.toml:1: voices.v0 has no backend."
+    assert found[-1] == "voices.toml: and more."
+    assert len(found) == 51
+
+
+def test_a_mistake_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    found = told(tmp_path, 'default = "\\u001b[31m\\nred\\u202e"')
+    assert found == ['voices.toml:1: default = "\ufffd[31m\ufffdred\ufffd" is no voice.']
+
+
 def test_a_file_elsewhere_is_told_with_its_path(tmp_path: Path) -> None:
     file = tmp_path / "home" / "mine.toml"
     file.parent.mkdir()

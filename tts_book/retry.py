@@ -21,14 +21,16 @@ TRANSIENT_MOST_S = 30.0
 # everybody waits and one piece probes, so that a router's restart costs no chapter.
 LINE_IS_DOWN = 3
 
-# 429 and 503: blocks of some minutes were measured, shorter ones are the rule.
+# 429 and 503: five minutes of blocking were measured (edge-tts issues 21 and 51); of four at once
+# some are refused that go well one by one (482).
 OVERLOAD_TRIES = 8
 OVERLOAD_FIRST_S = 5.0
 OVERLOAD_MOST_S = 300.0
 # A Retry-After longer than this is not waited for in one go.
 RETRY_AFTER_MOST_S = 600.0
 
-# 2 to 4 % of valid texts come back damaged or empty on bad days and are whole the second time.
+# 2 to 4 % of valid texts come back empty on some days and are whole the second time; words get
+# lost under load (edge-tts issue 230), so the second try is alone.
 INCOMPLETE_TRIES = 3
 NO_AUDIO_TRIES = 4
 NO_AUDIO_WAITS_S = (1.0, 3.0, 9.0)

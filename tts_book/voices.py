@@ -27,6 +27,9 @@ BACKENDS = ("edge", "piper", "espeak", "silent")
 # Taken only when they are named: a robot, and silence.
 NEVER_UNASKED = frozenset({"espeak", "silent"})
 
+MOST_TOLD = 50
+LAST_LINE = 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -113,8 +116,11 @@ def load(
     names = tuple(backends)
     packaged = _packaged(names)
     for file in [path] if path else [cwd / FILE_NAME, config_dir / FILE_NAME]:
-        if path or file.exists():
-            return _laid_over(packaged, file, cwd, names)
+        data = _read(file, cwd)
+        if data is not None:
+            return _laid_over(packaged, file, cwd, data)
+    if path:
+        raise UserError(f"There is no voices file {_near(path, cwd)}.")
     return packaged
 
 
@@ -142,19 +148,28 @@ def packaged_path() -> Path:
 def _packaged(backends: tuple[str, ...]) -> Config:
     path = packaged_path()
     nothing = Config(path, "", {}, {}, Pauses(), backends)
-    return _laid_over(nothing, path, path.parent, backends)
+    return _laid_over(nothing, path, path.parent, path.read_bytes())
 
 
-def _laid_over(packaged: Config, file: Path, cwd: Path, backends: tuple[str, ...]) -> Config:
-    parsed = parse(_read(file, cwd))
+class _EnoughError(Exception):
+    """So many mistakes that nobody reads on."""
+
+
+def _laid_over(packaged: Config, file: Path, cwd: Path, data: bytes) -> Config:
+    parsed = parse(data)
     noted: list[tuple[Where, str]] = []
 
     def note(where: Where, text: str) -> None:
         noted.append((where, text))
+        if len(noted) == MOST_TOLD:
+            raise _EnoughError
 
-    own = draft(parsed.table, packaged.voices, backends, note)
-    if not parsed.gaps:  # else a name may be missing only because its line cannot be read
-        check_names(own, packaged.voices, packaged.default, note)
+    try:
+        own = draft(parsed.table, packaged.voices, packaged.backends, note)
+        if not parsed.gaps:  # else a name may be missing only because its line cannot be read
+            check_names(own, packaged.voices, packaged.default, note)
+    except _EnoughError:
+        noted.append((("the end",), "and more."))
     if parsed.mistakes or noted:
         found = lines(parsed.text)
         mistakes = [Mistake(line_of(found, where), text) for where, text in noted]
@@ -162,16 +177,17 @@ def _laid_over(packaged: Config, file: Path, cwd: Path, backends: tuple[str, ...
     return _merged(packaged, own, file)
 
 
-def _read(file: Path, cwd: Path) -> bytes:
-    shown = _near(file, cwd)
-    if file.is_dir():
-        raise UserError(f"{shown} is a folder; a voices.toml file is needed.")
+def _read(file: Path, cwd: Path) -> bytes | None:
+    """The bytes of a file, one more than allowed at most; None where there is no file."""
     try:
         with file.open("rb") as stream:
             return stream.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        raise UserError(f"There is no voices file {shown}.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError as error:
+        shown = _near(file, cwd)
+        if file.is_dir():
+            raise UserError(f"{shown} is a folder; a voices.toml file is needed.") from None
         raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from None
 
 
@@ -180,10 +196,12 @@ def _near(file: Path, cwd: Path) -> Path:
 
 
 def _told(mistakes: Iterable[Mistake], shown: Path) -> list[str]:
-    return [
+    """One line for each mistake; what a file may hide in its texts cannot steer a terminal."""
+    told = [
         f"{shown}:{mistake.line}: {mistake.text}" if mistake.line else f"{shown}: {mistake.text}"
-        for mistake in sorted(mistakes, key=lambda mistake: mistake.line)
+        for mistake in sorted(mistakes, key=lambda mistake: mistake.line or LAST_LINE)
     ]
+    return ["".join(c if c.isprintable() else "\ufffd" for c in line) for line in told]
 
 
 def _merged(packaged: Config, own: Draft, file: Path) -> Config:
