@@ -44,37 +44,39 @@ _RU = Words(
     abbreviations=_set(
         """
         г гг в вв н э т тт ч чч р с о м л д к кн вып изд соч собр перев отв авт сост разд примеч
-        прил прибл букв лит англ фр франц исп ит итал лат греч евр русск укр польск яп перс
-        санскр устар разг сокр напр см ср мн проч др пр экз гор ул пл просп пер наб бульв ш пос пгт ст-ца
-        обл р-н окр респ оз о-в п-ов р-ка корп стр эт комн акад проф доц инж преп св свв блж ап
-        прот архим еп архиеп митр иером г-н г-жа гр-н гр-ка тов гос имп ген подполк кап лейт
-        серж адм фельдм зам зав пом нач дир деп чл чл.-корр канд д-р к.т.н д.т.н к.и.н д.и.н
-        к.ф.н б.г б.м т.е т.к т.н т.д т.п т.о т.ч и.о н.э до.н.э истор филол биол дж
+        прил прибл букв лит англ фр франц исп ит итал лат греч евр русск укр польск яп перс санскр
+        устар разг сокр напр см ср мн проч др пр экз гор ул пл просп пер наб бульв ш пос пгт ст-ца
+        обл р-н окр респ оз о-в п-ов р-ка корп стр эт комн акад проф доц инж преп св свв блж ап прот
+        архим еп архиеп митр иером г-н г-жа гр-н гр-ка тов гос имп ген подполк кап лейт серж адм
+        фельдм зам зав пом нач дир деп чл чл.-корр канд д-р к.т.н д.т.н к.и.н д.и.н к.ф.н б.г б.м
+        т.е т.к т.н т.д т.п т.о т.ч и.о н.э до.н.э истор филол биол дж
         """
     ),
     never_end=_set(
         """
-        дж напр т.е т.к т.н ул просп проф акад доц св свв г-н г-жа гр-н гр-ка тов соч перев
-        англ фр франц исп итал лат греч устар разг ср см сост преп архим архиеп митр еп иером
-        д-р чл.-корр инж ген лейт подполк фельдм серж p.s
+        дж напр т.е т.к т.н ул просп проф акад доц св свв г-н г-жа гр-н гр-ка тов соч перев англ фр
+        франц исп итал лат греч устар разг ср см сост преп архим архиеп митр еп иером д-р чл.-корр
+        инж ген лейт подполк фельдм серж p.s
         """
     )
     | _set(_TITLES),
     before_number=_set(
-        """рис табл гл стр с сс п пп ст т тт ч кн вып изд д кв корп тел комн оф род ум прим илл
-        абз разд ок до см нар № каб подп ауд тыс млн млрд трлн руб коп долл кг гр мг км мм га
-        мин сек шт янв фев февр апр июн июл авг сен сент окт нояб ноя дек"""
+        """
+        рис табл гл стр с сс п пп ст т тт ч кн вып изд д кв корп тел комн оф род ум прим илл абз
+        разд ок до см нар № каб подп ауд тыс млн млрд трлн руб коп долл кг гр мг км мм га мин сек шт
+        янв фев февр апр июн июл авг сен сент окт нояб ноя дек
+        """
     ),
     starters=_set(
         """
-        он она оно они я ты мы вы это эта этот эти тот та те в во на но и а как когда если что
-        кто где куда откуда почему зачем затем потом тогда так там тут здесь теперь сейчас вдруг
-        однако впрочем поэтому по при после перед до для из за от к с со у о об под над без не ни
-        нет да даже ещё еще уже только все всё весь вся его её ее их мой моя наш ваш свой один
-        одна другой другие многие некоторые хотя пока чтобы или либо ведь вот вон же лишь между
-        также тоже среди согласно сегодня вчера завтра наконец никто ничто ничего никогда каждый
-        тем тому того ему ей им ими него неё нее меня мне тебе тебя нас нам вас вам кроме через ну ах
-        ох эй вскоре сначала иногда снова опять может можно надо нужно был была было были есть
+        он она оно они я ты мы вы это эта этот эти тот та те в во на но и а как когда если что кто
+        где куда откуда почему зачем затем потом тогда так там тут здесь теперь сейчас вдруг однако
+        впрочем поэтому по при после перед до для из за от к с со у о об под над без не ни нет да
+        даже ещё еще уже только все всё весь вся его её ее их мой моя наш ваш свой один одна другой
+        другие многие некоторые хотя пока чтобы или либо ведь вот вон же лишь между также тоже среди
+        согласно сегодня вчера завтра наконец никто ничто ничего никогда каждый тем тому того ему ей
+        им ими него неё нее меня мне тебе тебя нас нам вас вам кроме через ну ах ох эй вскоре
+        сначала иногда снова опять может можно надо нужно был была было были есть
         """
     ),
     headings=_set("глава часть том книга раздел действие явление акт сцена песнь песня"),
@@ -93,24 +95,29 @@ _RU = Words(
 _UK = Words(
     abbreviations=_set(
         """
-        т т.зв т.д т.п т.ін т.і ін р рр ст м с смт вул просп пров бульв пл наб ім проф акад доц
-        інж св див пор порівн розд кн вид ред упоряд обл р-н о оз хут напр англ фр франц ісп італ лат грец рос укр пол яп тов гр п пп сп зб шт
-        екз сек год хв н.е до.н.е е зам заст нач дир ген полк перекл ч т.ч о.м реєстр д-р в вв
+        т т.зв т.д т.п т.ін т.і ін р рр ст м с смт вул просп пров бульв пл наб ім проф акад доц інж
+        св див пор порівн розд кн вид ред упоряд обл р-н о оз хут напр англ фр франц ісп італ лат
+        грец рос укр пол яп тов гр п пп сп зб шт екз сек год хв н.е до.н.е е зам заст нач дир ген
+        полк перекл ч т.ч о.м реєстр д-р в вв
         """
     ),
     never_end=_set(
-        """див пор порівн напр т.зв вул просп пров ім проф акад доц св англ фр франц лат грец
-        ісп італ реєстр тов д-р ген p.s"""
+        """
+        див пор порівн напр т.зв вул просп пров ім проф акад доц св англ фр франц лат грец ісп італ
+        реєстр тов д-р ген p.s
+        """
     )
     | _set(_TITLES),
-    before_number=_set("рис мал табл гл розд с ст т ч кн вип вид п пп кв буд тел № дод корп ум тис млн млрд грн коп кг км см мм
-        га"),
+    before_number=_set("""
+        рис мал табл гл розд с ст т ч кн вип вид п пп кв буд тел № дод корп ум тис млн млрд грн коп
+        кг км см мм га
+        """),
     starters=_set(
         """
-        він вона воно вони я ти ми ви це ця цей ці той та те ті в у на але і й а як коли якщо що
-        хто де куди звідки чому потім тоді так там тут тепер зараз раптом однак проте тому по при
-        після перед до для із з за від к зі о об під над без не ні ще вже тільки усе все весь його
-        її їх мій наш ваш один інший хоча поки щоб або бо ось лише також сьогодні учора нарешті
+        він вона воно вони я ти ми ви це ця цей ці той та те ті в у на але і й а як коли якщо що хто
+        де куди звідки чому потім тоді так там тут тепер зараз раптом однак проте тому по при після
+        перед до для із з за від к зі о об під над без не ні ще вже тільки усе все весь його її їх
+        мій наш ваш один інший хоча поки щоб або бо ось лише також сьогодні учора нарешті
         """
     ),
     headings=_set("розділ глава частина том книга дія ява сцена пісня"),
@@ -138,30 +145,34 @@ _EN = Words(
     abbreviations=_set(
         """
         drs profs rev revd hon fr br bro sr jr ste gen lt col maj capt cmdr sgt cpl pvt adm gov sen
-        rep supt insp det treas esq ph.d m.d b.a m.a d.d ll.d b.sc m.sc v vs viz cf e.g i.e ibid
-        cit al etc eds trans ca c approx inc ltd co corp bros cie dept univ assn assoc ave blvd rd
-        mt ft a.m p.m a.d b.c b.c.e c.e u.s u.k u.n u.s.a u.s.s.r
-        e.u d.c n.y l.a p.s n.b a.k.a r.s.v.p pres messrs
+        rep supt insp det treas esq ph.d m.d b.a m.a d.d ll.d b.sc m.sc v vs viz cf e.g i.e ibid cit
+        al etc eds trans ca c approx inc ltd co corp bros cie dept univ assn assoc ave blvd rd mt ft
+        a.m p.m a.d b.c b.c.e c.e u.s u.k u.n u.s.a u.s.s.r e.u d.c n.y l.a p.s n.b a.k.a r.s.v.p
+        pres messrs
         """
     )
     | _set(_TITLES),
     never_end=_set(
-        """mr mrs ms messrs mme mlle dr drs prof profs rev revd lt capt cmdr sgt cpl pvt gov sen
-        gen maj hon viz cf vs e.g i.e p.s n.b a.k.a supt insp mt pres"""
+        """
+        mr mrs ms messrs mme mlle dr drs prof profs rev revd lt capt cmdr sgt cpl pvt gov sen gen
+        maj hon viz cf vs e.g i.e p.s n.b a.k.a supt insp mt pres
+        """
     ),
     before_number=_set(
-        """no nos para pt sec nr p pp vol vols ch chap fig figs art op bk jan feb mar apr jun jul
-        aug sep sept oct nov dec ca approx ver eq lib ps v vv st lb lbs yd yds sq cu hr hrs"""
+        """
+        no nos para pt sec nr p pp vol vols ch chap fig figs art op bk jan feb mar apr jun jul aug
+        sep sept oct nov dec ca approx ver eq lib ps v vv st lb lbs yd yds sq cu hr hrs
+        """
     ),
     starters=_set(
         """
-        he she it they i you we this that these those there here the a an in on at by for from
-        with without and but or so yet if when while after before since because although though
-        however then now what who where why how which as to of his her its their my your our not
-        no nor one some many most all both each every once perhaps suddenly meanwhile during until
-        upon under over between among nobody everybody everyone nothing
-        is was were are do does did have has had can could will would shall should may might must
-        let please well oh ah yes never always soon still such another
+        he she it they i you we this that these those there here the a an in on at by for from with
+        without and but or so yet if when while after before since because although though however
+        then now what who where why how which as to of his her its their my your our not no nor one
+        some many most all both each every once perhaps suddenly meanwhile during until upon under
+        over between among nobody everybody everyone nothing is was were are do does did have has
+        had can could will would shall should may might must let please well oh ah yes never always
+        soon still such another
         """
     ),
     headings=_set("chapter part book volume section act scene canto letter stave number"),
@@ -173,23 +184,27 @@ _DE = Words(
         """
         hr hrn fr frl med phil jur rer dipl dipl.-ing sankt bzw d.h z.b u.a u.ä o.ä u.u s.o s.u v.a
         z.t z.zt z vgl etc usw usf evtl ggf ca bspw sog inkl exkl zzgl abzgl allg insb spez ehem geb
-        gest gegr verh nrn str tel hl bd bde hg hrsg aufl ausg jg jh jhd jhs kap anm ff seq ebd
-        ders a.a.o o.g u.v.m m.e i.d.r i.a i.v p.a n.chr v.chr chr mio mrd tsd std sek
-        ltd gmbh co a.d b.a m.a ph.d u d h a o s f n v jr sr vs nr pl
+        gest gegr verh nrn str tel hl bd bde hg hrsg aufl ausg jg jh jhd jhs kap anm ff seq ebd ders
+        a.a.o o.g u.v.m m.e i.d.r i.a i.v p.a n.chr v.chr chr mio mrd tsd std sek ltd gmbh co a.d
+        b.a m.a ph.d u d h a o s f n v jr sr vs nr pl
         """
     )
     | _set(_TITLES),
-    never_end=_set("""hr hrn fr frl vgl z.b d.h bzw bspw inkl hl sog ggf u.a sankt geb ehem hrsg""")
+    never_end=_set("""
+        hr hrn fr frl vgl z.b d.h bzw bspw inkl hl sog ggf u.a sankt geb ehem hrsg
+        """)
     | _set(_TITLES),
-    before_number=_set("nr nrn s bd kap abs art abb tab anm str tel aufl jg § ca p vol kg km cm mm"),
+    before_number=_set(
+        "nr nrn s bd kap abs art abb tab anm str tel aufl jg § ca p vol kg km cm mm"
+    ),
     starters=_set(
         """
         er sie es wir ihr ich du das der die dies dieser diese dieses ein eine in im am an auf aus
         bei beim mit nach von vom zu zum zur und aber oder doch denn wenn als wie was wer wo warum
         weil da dann dort hier nun jetzt so auch nur noch nicht kein keine man sein seine ihre mein
         unser alle viele einige für durch gegen ohne um über unter vor hinter seit während trotz
-        obwohl jedoch außerdem endlich plötzlich nichts niemand danach ist war
-        sind waren hat hatte kann wird ja nein
+        obwohl jedoch außerdem endlich plötzlich nichts niemand danach ist war sind waren hat hatte
+        kann wird ja nein
         """
     ),
     headings=_set("kapitel teil buch band abschnitt akt szene aufzug gesang"),
@@ -201,9 +216,9 @@ _DE = Words(
 _FR = Words(
     abbreviations=_set(
         """
-        m mm mmes mlles mgr drs pr ste sts stes gal cdt lt sgt av bd boul bld éd coll cf c.-à-d
-        p.ex etc env hab av.j.-c apr.j.-c j.-c j.-b j.-j j.-m j.-l j.-p ibid n.b p.-s tél janv
-        févr juil oct nov déc i.e sté cie ltd inc jr sr s.a u.s.a o.n.u
+        m mm mmes mlles mgr drs pr ste sts stes gal cdt lt sgt av bd boul bld éd coll cf c.-à-d p.ex
+        etc env hab av.j.-c apr.j.-c j.-c j.-b j.-j j.-m j.-l j.-p ibid n.b p.-s tél janv févr juil
+        oct nov déc i.e sté cie ltd inc jr sr s.a u.s.a o.n.u
         """
     )
     | _set(_TITLES),
@@ -214,7 +229,8 @@ _FR = Words(
         il elle ils elles on je tu nous vous ce cet cette ces cela c'est le la les l un une des du
         de d à au aux en dans sur sous par pour avec sans et mais ou où si quand comme que qui quoi
         pourquoi car donc or ni alors puis ensuite enfin ainsi aussi après avant depuis pendant
-        selon son sa ses leur leurs mon ma mes tout toute tous plus malgré personne rien est était oui non
+        selon son sa ses leur leurs mon ma mes tout toute tous plus malgré personne rien est était
+        oui non
         """
     ),
     headings=_set("chapitre partie livre tome acte scène section chant"),
@@ -226,9 +242,8 @@ _ES = Words(
     abbreviations=_set(
         """
         sr sra sres sras srta srtas d dña dª da dra dres profa lic ing arq mons ud uds vd vds ee.uu
-        s.a s.l cía etc p.ej ej pág págs cap caps eds trad tel tfno avda ctra pza pl sto sta
-        a.c d.c a.m p.m ee uu rr hh ff aa gral cnel tte sgto aprox dpto depto admón prov vs i.e c a
-        hab
+        s.a s.l cía etc p.ej ej pág págs cap caps eds trad tel tfno avda ctra pza pl sto sta a.c d.c
+        a.m p.m ee uu rr hh ff aa gral cnel tte sgto aprox dpto depto admón prov vs i.e c a hab
         """
     )
     | _set(_TITLES),
@@ -239,9 +254,8 @@ _ES = Words(
         """
         él ella ellos ellas yo tú nosotros usted ustedes este esta estos estas eso esto aquel el la
         los las lo un una unos unas de del a al en con sin por para y e o u pero si cuando como que
-        qué quién donde porque pues entonces luego después antes desde hasta durante según su sus
-        mi mis no sí ya también más aunque tras todo todos nadie nada es está son
-        fue era hay
+        qué quién donde porque pues entonces luego después antes desde hasta durante según su sus mi
+        mis no sí ya también más aunque tras todo todos nadie nada es está son fue era hay
         """
     ),
     headings=_set("capítulo parte libro tomo acto escena sección canto"),
@@ -289,8 +303,8 @@ _PT = Words(
         """
         ele ela eles elas eu tu nós você este esta estes isso isto o a os as um uma de do da dos em
         no na nos com sem por para e ou mas se quando como que quem onde porque então depois antes
-        desde até durante segundo seu sua não já também mais embora todo todos ninguém nada
-        é era foi está sim
+        desde até durante segundo seu sua não já também mais embora todo todos ninguém nada é era
+        foi está sim
         """
     ),
     headings=_set("capítulo parte livro tomo volume ato cena canto secção seção"),
@@ -301,9 +315,9 @@ _PT = Words(
 _PL = Words(
     abbreviations=_set(
         """
-        p mgr inż hab doc lek ks bp abp św gen płk ppłk mjr kpt ppor sierż hr m.in np itd itp
-        tzn tzw tj por zob ok zm r rr w ww godz sek str ul al pl os tel red wyd przeł tłum oprac im
-        n.e p.n.e tys mln mld zł gr kg km cm mm ust pkt rys tab rozdz cdn jw dyr wiceprez zast ur
+        p mgr inż hab doc lek ks bp abp św gen płk ppłk mjr kpt ppor sierż hr m.in np itd itp tzn
+        tzw tj por zob ok zm r rr w ww godz sek str ul al pl os tel red wyd przeł tłum oprac im n.e
+        p.n.e tys mln mld zł gr kg km cm mm ust pkt rys tab rozdz cdn jw dyr wiceprez zast ur
         """
     )
     | _set(_TITLES),
@@ -328,8 +342,8 @@ _CS = Words(
     abbreviations=_set(
         """
         p pp sl ing mgr bc judr mudr phdr rndr csc doc sv tzv tj např atd apod aj resp popř příp cca
-        č čís str odst obr roč stol ul tř hod sek kg km cm mm tis mil mld kč hal mj vč zn gen
-        plk mjr kpt por nám
+        č čís str odst obr roč stol ul tř hod sek kg km cm mm tis mil mld kč hal mj vč zn gen plk
+        mjr kpt por nám
         """
     )
     | _set(_TITLES),
