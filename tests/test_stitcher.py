@@ -500,9 +500,12 @@ def test_decoders_have_nothing_to_say(
     tmp_path: Path, command: list[str], lead_ms: int, pauses: Pauses
 ) -> None:
     assert shutil.which(command[0]), f"{command[0]} is not installed"
-    _stitch(_spoken(tmp_path, lead_ms=lead_ms, rest_ms=900), tmp_path / "a.mp3", pauses)
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    texts = [f"{text} And more of it. {text}" for text in TEXTS]
+    segments = _spoken(tmp_path, texts, lead_ms=lead_ms, rest_ms=900)
+    done = _stitch(segments, tmp_path / "a.mp3", pauses)
+    assert len(done.score.pieces) == (4 if pauses.sentence_ms > 900 else 12)
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
 
 @pytest.mark.external

@@ -20,6 +20,7 @@ _RATES_HZ = {
 _KBPS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBPS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _ID3V1_BYTES = 128
+_MONO = bytes(range(0xC0, 0x100))  # what the fourth byte of a header may be
 _HEADER_BYTES = 4
 
 
@@ -97,7 +98,7 @@ def is_uniform(frames: bytes, form: Format) -> bool:
         frames[0::size] == form.header[0:1] * count
         and frames[1::size] == form.header[1:2] * count
         and frames[2::size] == form.header[2:3] * count
-        and min(frames[3::size]) >= 0xC0
+        and not frames[3::size].translate(None, _MONO)
     )
 
 
