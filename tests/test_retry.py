@@ -23,7 +23,8 @@ DECISIONS: Sequence[tuple[Failure, int, Decision]] = [
     (Failure.TRANSIENT, 1, Again(0.5)),
     (Failure.TRANSIENT, 2, Again(1.0)),
     (Failure.TRANSIENT, 5, Again(8.0)),
-    (Failure.TRANSIENT, 6, GiveUp()),
+    (Failure.TRANSIENT, 7, Again(15.0)),
+    (Failure.TRANSIENT, 8, GiveUp()),
     (Failure.TRANSIENT, 60, GiveUp()),
     (Failure.OVERLOAD, 1, Again(3.75, pause_all=True)),
     (Failure.OVERLOAD, 7, Again(3.75, pause_all=True)),
@@ -57,7 +58,8 @@ def test_the_table_knows_every_failure() -> None:
 @pytest.mark.parametrize(
     ("failure", "attempt", "depth", "decision"),
     [
-        (Failure.INCOMPLETE, 3, 1, GiveUp()),
+        (Failure.INCOMPLETE, 3, 1, Split()),
+        (Failure.INCOMPLETE, 3, 2, GiveUp()),
         (Failure.NO_AUDIO, 1, 1, Again(1.0)),
         (Failure.NO_AUDIO, 2, 1, Split()),
         (Failure.NO_AUDIO, 2, 5, GiveUp()),
@@ -96,16 +98,24 @@ def test_the_pause_doubles_with_every_overload_in_a_row(overloads: int, wait_s: 
     assert found == Again(wait_s, pause_all=True)
 
 
-def test_where_the_line_is_down_one_piece_probes_and_the_others_wait() -> None:
-    waits = [
-        decide(Failure.TRANSIENT, 1, random=middle, failures_in_row=row) for row in (2, 3, 4, 99)
-    ]
-    assert waits == [
-        Again(0.5),
-        Again(3.0, alone=True, pause_all=True),
-        Again(6.0, alone=True, pause_all=True),
-        Again(22.5, alone=True, pause_all=True),
-    ]
+@pytest.mark.parametrize(
+    ("failure", "row", "decision"),
+    [
+        (Failure.TRANSIENT, 2, Again(0.5)),
+        (Failure.TRANSIENT, 3, Again(3.0, alone=True, pause_all=True)),
+        (Failure.TRANSIENT, 4, Again(6.0, alone=True, pause_all=True)),
+        (Failure.TRANSIENT, 99, Again(22.5, alone=True, pause_all=True)),
+        (Failure.INCOMPLETE, 2, Again(0.5, alone=True)),
+        (Failure.INCOMPLETE, 3, Again(3.0, alone=True, pause_all=True)),
+        (Failure.NO_AUDIO, 3, Again(3.0, alone=True, pause_all=True)),
+        (Failure.OVERLOAD, 3, Again(3.75, pause_all=True)),
+        (Failure.REFUSED, 3, Again(5.0, alone=True)),
+    ],
+)
+def test_where_the_line_is_down_one_piece_probes_and_the_others_wait(
+    failure: Failure, row: int, decision: Decision
+) -> None:
+    assert decide(failure, 1, random=middle, failures_in_row=row) == decision
 
 
 @given(
@@ -171,6 +181,8 @@ def test_a_success_closes_the_circuit_and_earns_more_patience() -> None:
     before = failing(Circuit(since_s=0.0), *range(8))
     after = before.after_success(50.0)
     assert after.stops(10_000.0) == ""
+    assert failing(after, *[60.0] * 8).stops(149.0) == ""
+    assert failing(after, *[60.0] * 8).stops(150.0) == "8 tries in a row have failed"
     assert failing(after, 60.0).stops(649.0) == ""
     assert failing(after, 60.0).stops(650.0) == "nothing has succeeded for 10 minutes"
 
@@ -228,6 +240,9 @@ def after_all(limit: Limit, signs: str, *, step_s: float = 1.0) -> list[int]:
         (4, 4, "d" + "+" * 19 + "d", [4] * 21),
         (4, 4, "d+d+d", [4, 4, 2, 2, 2]),
         (1, 1, "dddd", [1, 1, 1, 1]),
+        (1, 4, "d+++++", [1, 2, 3, 4, 4, 4]),
+        (1, 4, "dd+dd+ddo", [1, 1, 2, 2, 2, 3, 3, 3, 1]),  # the load was not to blame
+        (2, 4, "dd" + "+" * 9 + "dd+", [2, 1] + [1] * 9 + [1, 1, 2]),
     ],
 )
 def test_the_limit_follows_what_happens(

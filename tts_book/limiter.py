@@ -16,7 +16,8 @@ CLEAN_TO_GROW = 30
 CALM_TO_GROW_S = 60.0
 # However many in flight fail together, they are one sign.
 CUT_EVERY_S = 10.0
-# One damaged reply may be chance; two among the last twenty pieces are the load.
+# One damaged reply may be chance; two among the last twenty pieces are the load, unless they come
+# one at a time as well: then it is the service's bad day, and slowness does not mend it.
 DAMAGE_CUTS = 2
 DAMAGE_AMONG = 20
 # Connections that are opened in a burst look like an attack; equal gaps look like a machine.
@@ -30,7 +31,8 @@ class Limit:
     """At most `now` requests at once, never more than `most`, never less than 1.
 
     Until the first cut every clean piece lifts it by one; `clean` counts the pieces since then,
-    `recent` whether the last pieces were damaged.
+    `recent` whether the last pieces were damaged, and `damage_cuts` whether that is held against
+    the load.
     """
 
     now: int
@@ -38,6 +40,7 @@ class Limit:
     cut_at_s: float | None = None
     clean: int = 0
     recent: tuple[bool, ...] = ()
+    damage_cuts: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.now <= self.most:
@@ -62,13 +65,17 @@ class Limit:
 
     def after_overload(self, now_s: float) -> Limit:
         """The limit after the service said that it is too much."""
-        return replace(self, clean=0)._cut(now_s)
+        return replace(self, clean=0, damage_cuts=True)._cut(now_s)
 
     def after_damage(self, now_s: float) -> Limit:
         """The limit after a reply that was empty or not whole."""
+        if not self.damage_cuts:
+            return self
         seen = replace(self, clean=0, recent=self._remembering(damaged=True))
-        if seen.now == 1 or sum(seen.recent) < DAMAGE_CUTS:
+        if sum(seen.recent) < DAMAGE_CUTS:
             return seen
+        if seen.now == 1:
+            return replace(seen, recent=(), damage_cuts=False, cut_at_s=None)
         return seen._cut(now_s)
 
     def _may_grow(self, now_s: float) -> bool:

@@ -14,11 +14,11 @@ from tts_book.errors import Failure
 
 # A dropped connection, silence, a 5xx: usually gone in seconds. Full jitter parts those who
 # were dropped together.
-TRANSIENT_TRIES = 6
+TRANSIENT_TRIES = 8
 TRANSIENT_FIRST_S = 0.5
 TRANSIENT_MOST_S = 30.0
-# Failures in a row, over all pieces, after which the line is to blame and not the piece: then
-# everybody waits and one piece probes, so that a router's restart costs no chapter.
+# Failures in a row, over all pieces, after which the line or the service is to blame and not the
+# piece: then everybody waits and one piece probes, so that a router's restart costs no chapter.
 LINE_IS_DOWN = 3
 
 # 429 and 503: five minutes of blocking were measured (edge-tts issues 21 and 51); of four at once
@@ -32,6 +32,7 @@ RETRY_AFTER_MOST_S = 600.0
 # 2 to 4 % of valid texts come back empty on some days and are whole the second time; words get
 # lost under load (edge-tts issue 230), so the second try is alone.
 INCOMPLETE_TRIES = 3
+INCOMPLETE_DEPTH = 2
 NO_AUDIO_TRIES = 4
 NO_AUDIO_WAITS_S = (1.0, 3.0, 9.0)
 # A part of a piece that was tried to the end before needs no such patience.
@@ -47,10 +48,11 @@ REFUSED_TRIES = 2
 REFUSED_WAIT_S = 5.0
 
 # The circuit: the service is gone for good when so many tries in a row have failed over all
-# pieces and for so long (four requests that fail in one moment are one failure of the line), when
-# very many have, or when nothing succeeded for minutes.
+# pieces and for so long (requests that fail in one moment are one failure of the line; a router
+# needs a minute or two), when very many have, or when nothing succeeded for minutes.
 ROW_STOPS = 8
-ROW_LASTS_S = 30.0
+ROW_LASTS_S = 90.0
+ROW_LASTS_AT_FIRST_S = 30.0
 LONG_ROW_STOPS = 24
 NOTHING_FOR_S = 600.0
 NEVER_FOR_S = 300.0
@@ -124,13 +126,7 @@ def decide(
 def _transient(trouble: Trouble, random: Callable[[], float]) -> Decision:
     if trouble.attempt >= TRANSIENT_TRIES:
         return GiveUp()
-    if trouble.failures_in_row < LINE_IS_DOWN:
-        wait_s = random() * _doubled(TRANSIENT_FIRST_S, trouble.attempt, TRANSIENT_MOST_S)
-        return Again(_wished(trouble) or wait_s)
-    wait_s = _half_jitter(
-        _doubled(TRANSIENT_FIRST_S, trouble.failures_in_row, TRANSIENT_MOST_S), random
-    )
-    return Again(_wished(trouble) or wait_s, alone=True, pause_all=True)
+    return _gently(trouble, random, Again(_wished(trouble) or _soon(trouble, random)))
 
 
 def _overload(trouble: Trouble, random: Callable[[], float]) -> Decision:
@@ -143,16 +139,15 @@ def _overload(trouble: Trouble, random: Callable[[], float]) -> Decision:
 
 def _incomplete(trouble: Trouble, random: Callable[[], float]) -> Decision:
     if trouble.attempt < INCOMPLETE_TRIES:
-        wait_s = random() * _doubled(TRANSIENT_FIRST_S, trouble.attempt, TRANSIENT_MOST_S)
-        return Again(wait_s, alone=True)
-    return Split() if trouble.depth == 0 else GiveUp()
+        return _gently(trouble, random, Again(_soon(trouble, random), alone=True))
+    return Split() if trouble.depth < INCOMPLETE_DEPTH else GiveUp()
 
 
 def _no_audio(trouble: Trouble, random: Callable[[], float]) -> Decision:
     tries = NO_AUDIO_TRIES if trouble.depth == 0 else NO_AUDIO_TRIES_OF_A_PART
     if trouble.attempt < tries:
         wait_s = NO_AUDIO_WAITS_S[max(1, trouble.attempt) - 1]
-        return Again(wait_s * (0.5 + random()))
+        return _gently(trouble, random, Again(wait_s * (0.5 + random())))
     return Split() if trouble.depth < NO_AUDIO_DEPTH else GiveUp()
 
 
@@ -184,6 +179,19 @@ _REMEDIES: dict[Failure, Callable[[Trouble, Callable[[], float]], Decision]] = {
     Failure.REFUSED: _refused,
     Failure.MISCONFIGURED: _misconfigured,
 }
+
+
+def _soon(trouble: Trouble, random: Callable[[], float]) -> float:
+    return random() * _doubled(TRANSIENT_FIRST_S, trouble.attempt, TRANSIENT_MOST_S)
+
+
+def _gently(trouble: Trouble, random: Callable[[], float], again: Again) -> Again:
+    """`again`, or where one piece after another fails, one probe while all others wait."""
+    row = trouble.failures_in_row
+    if row < LINE_IS_DOWN:
+        return again
+    wait_s = _half_jitter(_doubled(TRANSIENT_FIRST_S, row, TRANSIENT_MOST_S), random)
+    return Again(max(wait_s, again.wait_s), alone=True, pause_all=True)
 
 
 def _doubled(first_s: float, times: int, most_s: float) -> float:
@@ -242,4 +250,5 @@ class Circuit:
     def _row_stops(self, now_s: float) -> bool:
         if self.failures_in_row >= LONG_ROW_STOPS:
             return True
-        return self.failures_in_row >= ROW_STOPS and now_s - self.row_since_s >= ROW_LASTS_S
+        lasts_s = ROW_LASTS_S if self.ever else ROW_LASTS_AT_FIRST_S
+        return self.failures_in_row >= ROW_STOPS and now_s - self.row_since_s >= lasts_s
