@@ -137,7 +137,8 @@ def _misconfigured(message: str) -> BackendRefused:
 def _bcp47(voice: EngineVoice) -> str:
     two_letters = (code for code in voice.codes if len(code.partition("-")[0]) == 2)
     language, *others = next(two_letters, voice.codes[0]).split("-")
-    return "-".join([language, *(part.upper() if len(part) == 2 else part for part in others)])
+    region = [other.upper() if len(other) == 2 else other for other in others[:1]]
+    return "-".join([language, *region, *others[1:]])
 
 
 def _marks(answer: Answer, text: str, length_ms: int) -> tuple[Mark, ...]:

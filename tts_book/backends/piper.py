@@ -27,7 +27,7 @@ from tts_book.backends.piper_voices import (
 )
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Speech, Voice
-from tts_book.piper_store import LocalVoice, installed
+from tts_book.piper_installed import LocalVoice, installed
 
 _SILENCE_MS = 300
 _READ_BYTES = 1 << 20

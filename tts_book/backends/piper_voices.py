@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from tts_book.backends import Settings, VoiceInfo
 from tts_book.errors import BackendRefused, Failure
-from tts_book.piper_store import LocalVoice, local_voice
+from tts_book.piper_installed import LocalVoice, local_voice
 
 SPEAKER_SIGN = "#"
 _MOST_SPEAKERS_LISTED = 24
