@@ -32,6 +32,7 @@ from tts_book.backends.edge_turn import Reply, Request, Timeouts, converse
 from tts_book.backends.edge_wire import (
     MOST_TEXT_BYTES,
     OUTPUT_FORMAT,
+    TICKS_PER_MS,
     VoiceName,
     config_message,
     speakable,
@@ -139,7 +140,10 @@ class EdgeBackend:
         doubtful `speech` where no sound is known to be missing.
         """
         try:
-            prompt = self._prompt(text, voice)
+            name = voice_name(voice.id)
+            if name is None:
+                raise Troubled(_unknown(voice.id, await self._list_once()))
+            prompt = self._prompt(text, name, voice)
             reply = await self._reply(prompt)
             if not reply.audio:
                 raise Troubled(await self._no_audio(prompt))
@@ -151,10 +155,7 @@ class EdgeBackend:
         self._listed = await self._client.voices(limit_s)
         return self._listed
 
-    def _prompt(self, text: str, voice: Voice) -> _Prompt:
-        name = voice_name(voice.id)
-        if name is None:
-            raise Troubled(_unknown(voice.id, self._listed))
+    def _prompt(self, text: str, name: VoiceName, voice: Voice) -> _Prompt:
         sent, letters = speakable(text), folded(text)
         if not letters.letters:
             what = "The text holds no letter and no digit"
@@ -174,7 +175,7 @@ class EdgeBackend:
         try:
             reply = await self._turn(prompt, sentences=both)
         except Troubled as troubled:
-            refused = troubled.trouble.failure is Failure.BAD_REQUEST and not troubled.started
+            refused = troubled.trouble.of_config and not troubled.started
             if not (refused and both) or self._sentences_proven:
                 raise
         else:
@@ -203,29 +204,35 @@ class EdgeBackend:
 
     async def _no_audio(self, prompt: _Prompt) -> Trouble:
         """A complete answer without sound: the voice may be gone, or the service has a bad day.
-        The list of voices, asked for once, tells which."""
+        The list of voices tells which."""
+        listed = await self._list_once()
+        if listed and prompt.name.short not in {info.id for info in listed}:
+            return _unknown(prompt.voice.id, listed)
+        return Trouble("A complete answer came, without any sound", failure=Failure.NO_AUDIO)
+
+    async def _list_once(self) -> tuple[VoiceInfo, ...]:
+        """The list of voices, asked for once a run at most; empty where it cannot be had."""
         if not self._listed and not self._list_asked:
             self._list_asked = True
             try:
-                await self._list(self._times.health_s)
+                return await self._list(self._times.health_s)
             except Troubled:
-                # Then the list cannot tell, and the answer itself is all that is known.
-                self._listed = ()
-        if self._listed and prompt.name.short not in {info.id for info in self._listed}:
-            return _unknown(prompt.voice.id, self._listed)
-        return Trouble("A complete answer came, without any sound", failure=Failure.NO_AUDIO)
+                # It was wanted for an explanation only, and the failure at hand is told anyway.
+                return ()
+        return self._listed
 
     def _checked(self, prompt: _Prompt, reply: Reply) -> Speech:
         """The reply as Speech. Raises BackendIncomplete where the checks find anything."""
         words = place(prompt.spoken.text, unwrapped(reply.words))
         sentences = place(prompt.spoken.text, unwrapped(reply.sentences))
         findings = check(reply, prompt.spoken, words, sentences)
-        end_tick = last_tick(reply, words, sentences)
+        end_tick = last_tick(words, sentences)
         doubts = tuple(finding.what for finding in findings)
         marks = marks_of(prompt.spoken.text, words, sentences)
         speech = Speech(reply.audio, "mp3", marks=marks, doubts=doubts)
         if findings:
-            raise _incomplete(findings, speech, (len(reply.audio), end_tick))
+            lengths_ms = (round(sound_s(reply) * 1_000), end_tick // TICKS_PER_MS)
+            raise _incomplete(findings, speech, lengths_ms)
         self._learn(prompt, reply, [*words, *sentences], end_tick)
         return speech
 

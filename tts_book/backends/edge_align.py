@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from tts_book.backends.edge_wire import TICKS_PER_MS, Boundary
 from tts_book.model import Mark
@@ -164,7 +164,7 @@ def _in_order(marks: list[Mark]) -> list[Mark]:
     """Cuts a mark off where the next one begins: the service lets some overlap."""
     marks.sort(key=lambda mark: (mark.start, mark.start_ms))
     cut: list[Mark] = []
-    for mark, after in zip(marks, [*marks[1:], None], strict=True):
+    for mark, after in zip_longest(marks, marks[1:]):
         stop_ms = mark.stop_ms if after is None else min(mark.stop_ms, after.start_ms)
         kept = max(mark.start_ms, stop_ms)
         cut.append(Mark(mark.kind, mark.start_ms, kept, mark.start, mark.stop))

@@ -91,7 +91,7 @@ def sound_s(reply: Reply) -> float:
     return len(reply.audio) / BYTES_PER_S
 
 
-def last_tick(reply: Reply, words: Sequence[Placed], sentences: Sequence[Placed]) -> int:
+def last_tick(words: Sequence[Placed], sentences: Sequence[Placed]) -> int:
     """Where the last mark ends."""
     return max((p.boundary.stop for p in (*words, *sentences)), default=0)
 
@@ -280,7 +280,7 @@ def check(
     if not placed:
         found += [*check_speed(reply, spoken, certain=True), Finding("no marks came")]
         return sorted(found, key=lambda finding: not finding.certain)
-    end_tick = last_tick(reply, words, sentences)
+    end_tick = last_tick(words, sentences)
     found += check_length(reply, spoken, end_tick)
     found += check_coverage(spoken, placed, kind, sound_s(reply))
     found += check_silence(reply.audio, spoken, words)

@@ -32,13 +32,15 @@ LATER = "It is worth trying again."
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happened, what to do about it, and of which class it is."""
+    """What happened, what to do about it, and of which class it is. `of_config`: perhaps not the
+    text but the configuration sent before it was refused."""
 
     what: str
     mend: str = LATER
     failure: Failure = Failure.TRANSIENT
     retry_after_s: float | None = None
     stops_run: bool = False
+    of_config: bool = False
 
     def error(self) -> BackendError:
         """The exception that tells it."""
@@ -154,6 +156,8 @@ _REASONS = (
     ),
 )
 
+_ABOUT_TEXT = re.compile(r"ssml|entity|pars(e|ing)", re.I)
+
 
 def of_close(code: int | None, reason: str, heard: str) -> Trouble:
     """A connection closed before the answer was complete. `heard` says how far it had come."""
@@ -168,7 +172,9 @@ def of_close(code: int | None, reason: str, heard: str) -> Trouble:
     if code == 1009:
         return Trouble(what, "Send it in parts.", Failure.TOO_LONG)
     if code in (1003, 1007):
-        return Trouble(what, "The service cannot read this text.", Failure.BAD_REQUEST)
+        of_config = not _ABOUT_TEXT.search(reason)
+        mend = "The service cannot read this text."
+        return Trouble(what, mend, Failure.BAD_REQUEST, of_config=of_config)
     return Trouble(what)
 
 
