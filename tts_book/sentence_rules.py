@@ -26,14 +26,16 @@ _NUMBER = re.compile(r"\d|[IVXLCDM]+\b")
 _ORDINAL = re.compile(r"\d{1,2}|[IVX]{1,6}")
 _OPEN_BRACKET = re.compile(r"[(\[]\s*$")
 _STAMMERED = re.compile(r"\bI\b")
+_PHRASE = 24
 _CLOCK = frozenset(("a.m", "p.m"))
 _AFTER_CLOCK = re.compile(
     r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|[A-Z]{2,4}|(?:Eastern|Pacific|Central|Greenwich)"
     r"|(?:Jan|Febr)uary|March|April|May|June|July|August|(?:Septem|Octo|Novem|Decem)ber)\b"
 )
 _I_AFTER = re.compile(r"\b[a-z]+,? I$")
+_NAME = r"(?:[A-Z][\w’'-]*\.? )*[A-Z][\w’'-]*"
 _SPEECH = re.compile(
-    r"(?:I|(?:[A-Z][\w’'-]*\.? )*[A-Z][\w’'-]*(?: and (?:[A-Z][\w’'-]*\.? )*[A-Z][\w’'-]*)?)\s+(?:\w+ly\s+)?"
+    rf"(?:I|{_NAME}(?: and {_NAME})?)\s+(?:\w+ly\s+)?"
     r"(?:said|says|asked|asks|cried|replied|answered|exclaimed|inquired|enquired|shouted|whispered"
     r"|muttered|murmured|began|added|returned|repeated|interrupted|interposed|demanded|remarked"
     r"|called|observed|continued|went on|put in|thought|retorted|gasped|screamed|sighed|laughed"
@@ -137,7 +139,7 @@ def _heading(at: Place) -> bool | None:
 
 def _closes(at: Place, phrase: str) -> bool:
     """Whether the text so far closes with the set phrase; all of them close with a short word."""
-    return len(at.word) <= 6 and bool(phrase and _compiled(phrase).search(at.left + "."))
+    return len(at.word) <= 6 and bool(phrase and _compiled(phrase).search(at.left[-_PHRASE:] + "."))
 
 
 @lru_cache

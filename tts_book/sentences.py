@@ -1,8 +1,9 @@
 """Where sentences begin and end, within one paragraph. Alone knows nltk.
 
-A regular expression finds every place where a sentence could end; the rules of
-`sentence_rules` say whether it does. What no rule knows about a single full stop is asked of nltk's Punkt, with the lists of `abbreviations` for its parameters. Where
-there is no list, Punkt learns the book's own abbreviations from its text.
+A regular expression finds every place where a sentence could end; the rules of `sentence_rules`
+say whether it does. What no rule knows about a single full stop is asked of nltk's Punkt, with
+the lists of `abbreviations` for its parameters. Where there is no list, Punkt learns the book's
+own abbreviations from its text.
 
 All context that a rule sees is bounded, so time is linear whatever the text is.
 """
