@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -100,6 +102,11 @@ LIBRARIES = {
     "typer": ("cli",),
 }
 
+# Libraries whose package bears another name, or brings them along.
+PACKAGES = {"piper": "piper-tts", "onnxruntime": "piper-tts", "markdown_it": "markdown-it-py"}
+# Stands in for a module of the standard library that Python 3.13 dropped; pydub imports it.
+NOT_IMPORTED = {"audioop-lts"}
+
 # What `tts-book --help` must not wait for.
 HEAVY = (
     "aiohttp", "av", "chardet", "edge_tts", "espeakng_loader", "lameenc", "lxml", "markdown_it",
@@ -170,6 +177,14 @@ def test_each_library_stays_in_its_room(file: Path) -> None:
             continue
         assert library in LIBRARIES, f"{library} has no room yet: which one alone shall know it?"
         assert within(module_of(file), LIBRARIES[library]), f"{library} belongs elsewhere"
+
+
+def test_every_library_is_declared_and_every_declared_one_is_used() -> None:
+    declared = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    offline = declared["optional-dependencies"]["offline"]
+    names = {re.split(r"[^\w.-]", text)[0] for text in [*declared["dependencies"], *offline]}
+    used = {PACKAGES.get(library, library.replace("_", "-")) for library in LIBRARIES}
+    assert names - NOT_IMPORTED == used
 
 
 @each_file
