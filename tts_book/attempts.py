@@ -199,8 +199,9 @@ class Speaker:
         return await asyncio.to_thread(_joined, takes, at, attempts)
 
 
-# The text's own failures say nothing about whether the service is there.
-_OF_THE_TEXT = frozenset({Failure.BAD_REQUEST, Failure.TOO_LONG})
+# A text's length says nothing about whether the service is there. A bad request may: a service
+# that calls every text malformed has changed, and the next chunk that is spoken takes it back.
+_OF_THE_TEXT = frozenset({Failure.TOO_LONG})
 
 
 def _twice_the_same(error: BackendError, earlier: list[tuple[int, ...]]) -> Speech | None:
