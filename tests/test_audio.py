@@ -237,12 +237,23 @@ def test_mpeg_1_is_cut_without_loss() -> None:
 
 
 def test_gain_never_clips_and_reaches_the_target() -> None:
-    quiet = audio.analyse(audio.encode(_tone(3, 24_000, 0.05), 24_000))
-    steps = audio.steps_to(-19.0, [quiet])
-    assert quiet.loudness_lufs is not None
-    assert quiet.loudness_lufs + steps * audio.GAIN_STEP_DB == pytest.approx(-19, abs=0.76)
-    assert audio.steps_to(0.0, [quiet]) == audio.most_steps(quiet.peak_dbfs or 0.0)
-    assert audio.steps_to(-19.0, [audio.analyse(audio.silence(500))]) == 0
+    sound = audio.analyse(audio.encode(_tone(3, 24_000, 0.05), 24_000))
+    quiet = audio.Meter([sound])
+    assert quiet.loudness_lufs == pytest.approx(sound.loudness_lufs)
+    reached = sound.loudness_lufs or 0.0
+    reached += quiet.steps_to(-19.0) * audio.GAIN_STEP_DB
+    assert reached == pytest.approx(-19, abs=0.76)
+    assert quiet.steps_to(0.0) == quiet.most_steps
+    silent = audio.Meter([audio.analyse(audio.silence(500))])
+    assert (silent.loudness_lufs, silent.peak_dbfs, silent.steps_to(-19.0)) == (None, None, 0)
+
+
+def test_loudness_together_is_that_of_the_joined_sound() -> None:
+    parts = [audio.encode(_tone(s, 24_000, level), 24_000) for s, level in ((2, 0.3), (6, 0.1))]
+    together = audio.Meter(audio.analyse(part) for part in parts)
+    assert together.loudness_lufs == pytest.approx(
+        audio.analyse(b"".join(parts)).loudness_lufs, abs=0.3
+    )
 
 
 @pytest.mark.parametrize("at", range(1, 100, 9))

@@ -63,6 +63,13 @@ def test_players_find(tmp_path: Path, frame: str, text: str) -> None:
     assert [str(each) for each in tag.getall(frame)] == [text]
 
 
+def test_players_that_know_replaygain_are_told(tmp_path: Path) -> None:
+    level = tags.Level(loudness_lufs=-19.5, peak_dbfs=-6.02)
+    tag = ID3(_write(tmp_path / "a.mp3", tags.render(FULL, 504, level)))
+    assert str(tag["TXXX:REPLAYGAIN_TRACK_GAIN"]) == "+1.50 dB"
+    assert str(tag["TXXX:REPLAYGAIN_TRACK_PEAK"]) == "0.500035"
+
+
 @pytest.mark.parametrize(
     ("given_text", "kept"),
     [

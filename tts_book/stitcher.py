@@ -17,7 +17,7 @@ from tts_book import audio, pacing
 from tts_book import tags as tagging
 from tts_book.errors import AudioError, UserError
 from tts_book.model import Pauses, Segment, Sound
-from tts_book.tags import Tags
+from tts_book.tags import Level, Tags
 
 # A file under such a name is what a killed run left behind, and may be deleted.
 PART_PREFIX, PART_SUFFIX = ".tts-book-", ".part"
@@ -60,7 +60,6 @@ class _Take:
 
     path: Path
     frames_bytes: int
-    peak_dbfs: float | None
 
 
 def stitch(
@@ -84,9 +83,10 @@ def stitch(
     first, form = entry.sound, _format_of(entry.path)
     least_rest = max(_LEAST_REST, audio.most_carriers(form))
     takes: list[_Take] = []
-    score = pacing.score(_noted(segments, first, takes), pauses, least_rest)
-    steps = min(gain_steps, audio.most_steps(_peak_dbfs(takes)))
-    front = _front(score, form, tags)
+    meter = audio.Meter()
+    score = pacing.score(_noted(segments, first, takes, meter), pauses, least_rest)
+    steps = min(gain_steps, meter.most_steps)
+    front = _front(score, form, tags, _level(meter, steps))
     expected = len(front) + score.frames * form.frame_bytes
     _write(target, _body(front, score, takes, form, steps), expected, replace, sleep)
     delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
@@ -106,7 +106,9 @@ def leftovers(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob(f"{PART_PREFIX}*{PART_SUFFIX}")))
 
 
-def _noted(segments: Sequence[Segment], first: Sound, takes: list[_Take]) -> Iterator[Segment]:
+def _noted(
+    segments: Sequence[Segment], first: Sound, takes: list[_Take], meter: audio.Meter
+) -> Iterator[Segment]:
     """The segments as they go by, each once; what is needed of them later goes into `takes`."""
     for segment in segments:
         entry, sound = segment.entry, segment.entry.sound
@@ -118,7 +120,8 @@ def _noted(segments: Sequence[Segment], first: Sound, takes: list[_Take]) -> Ite
             )
         if entry.frames_bytes != sound.frames * sound.frame_bytes:
             raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
-        takes.append(_Take(entry.path, entry.frames_bytes, sound.peak_dbfs))
+        takes.append(_Take(entry.path, entry.frames_bytes))
+        meter.add(sound)
         yield segment
 
 
@@ -126,8 +129,13 @@ def _kind(sound: Sound) -> tuple[int, int, int]:
     return sound.rate_hz, sound.frame_bytes, sound.samples_per_frame
 
 
-def _peak_dbfs(takes: list[_Take]) -> float:
-    return max((t.peak_dbfs for t in takes if t.peak_dbfs is not None), default=0.0)
+def _level(meter: audio.Meter, steps: int) -> Level | None:
+    """How loud the file is, gain included."""
+    loudness_lufs, peak_dbfs = meter.loudness_lufs, meter.peak_dbfs
+    if loudness_lufs is None or peak_dbfs is None:
+        return None
+    gain_db = steps * audio.GAIN_STEP_DB
+    return Level(loudness_lufs + gain_db, peak_dbfs + gain_db)
 
 
 def _ms(frames: int, sound: Sound) -> int:
@@ -152,9 +160,9 @@ def _read(path: Path, size: int) -> bytes:
     return data
 
 
-def _front(score: pacing.Score, form: audio.Format, tags: Tags) -> bytes:
+def _front(score: pacing.Score, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
     duration_ms = round(score.frames * form.samples * 1_000 / form.rate_hz)
-    return tagging.render(tags, duration_ms) + audio.info_frame(form, score.frames)
+    return tagging.render(tags, duration_ms, level) + audio.info_frame(form, score.frames)
 
 
 def _body(

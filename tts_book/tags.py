@@ -19,6 +19,7 @@ _OWNER = "tts-book"
 _MOST_CHARACTERS = 1_000
 _PADDING_BYTES = 1_024  # so that another program can mend a title without moving the audio
 _FRONT_COVER = 3
+_REPLAYGAIN_LUFS = -18.0  # the loudness that ReplayGain 2 players aim at
 _UTF_16 = 1
 _LATIN_1 = 0
 # Not for a tag: control characters (NUL parts two values), and halves of UTF-16 pairs.
@@ -56,16 +57,25 @@ class Tags:
     owner: str = ""
 
 
-def render(tags: Tags, duration_ms: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud the audio is, and its highest peak."""
+
+    loudness_lufs: float
+    peak_dbfs: float
+
+
+def render(tags: Tags, duration_ms: int, level: Level | None = None) -> bytes:
     """The ID3 tag that stands in front of the audio. Text is cleaned of what no tag may hold, and
-    bounded."""
+    bounded. With a `level` it says what gain a ReplayGain player should apply."""
     id3 = _id3()
     made = id3.ID3()
     for name, text in _texts(tags, duration_ms).items():
         if text:
             made.add(getattr(id3, name)(encoding=_UTF_16, text=[text]))
-    if tags.owner:
-        made.add(id3.TXXX(encoding=_UTF_16, desc=_OWNER, text=[_clean(tags.owner)]))
+    for name, text in _own_texts(tags, level).items():
+        if text:
+            made.add(id3.TXXX(encoding=_UTF_16, desc=name, text=[text]))
     if tags.cover:
         made.add(
             id3.APIC(
@@ -130,6 +140,15 @@ def _texts(tags: Tags, duration_ms: int) -> dict[str, str]:
         "TDRC": year.group() if year else "",
         "TLEN": str(duration_ms),
     }
+
+
+def _own_texts(tags: Tags, level: Level | None) -> dict[str, str]:
+    """Fields that ID3 has no name for."""
+    texts = {_OWNER: _clean(tags.owner)}
+    if level:
+        texts["REPLAYGAIN_TRACK_GAIN"] = f"{_REPLAYGAIN_LUFS - level.loudness_lufs:+.2f} dB"
+        texts["REPLAYGAIN_TRACK_PEAK"] = f"{10 ** (level.peak_dbfs / 20):.6f}"
+    return texts
 
 
 def _clean(text: str) -> str:

@@ -1,7 +1,8 @@
 """Sound: MP3 frames, silence, edges, loudness, encoding, decoding. Alone knows the codecs."""
 
-from tts_book.audio.analysis import analyse, most_steps, steps_to
+from tts_book.audio.analysis import analyse
 from tts_book.audio.frames import Format, format_at, frames_of, is_uniform, silence
+from tts_book.audio.meter import Meter
 from tts_book.audio.pcm import decode, encode, trim_pcm
 from tts_book.audio.surgery import (
     DELAY,
@@ -17,6 +18,7 @@ __all__ = [
     "DELAY",
     "GAIN_STEP_DB",
     "Format",
+    "Meter",
     "amplify",
     "analyse",
     "carriers",
@@ -28,8 +30,6 @@ __all__ = [
     "is_digital_silence",
     "is_uniform",
     "most_carriers",
-    "most_steps",
     "silence",
-    "steps_to",
     "trim_pcm",
 ]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tts_book.audio.frames import Format, format_at
 from tts_book.audio.pcm import decode
-from tts_book.audio.surgery import GAIN_STEP_DB, is_digital_silence
+from tts_book.audio.surgery import is_digital_silence
 from tts_book.model import Sound
 
 if TYPE_CHECKING:
@@ -46,27 +45,6 @@ def analyse(frames: bytes) -> Sound:
         loudness_lufs=_loudness(samples, form.rate_hz),
         peak_dbfs=_dbfs(int(peaks.max())),
     )
-
-
-def steps_to(target_lufs: float, sounds: Iterable[Sound]) -> int:
-    """How many steps of gain bring these sounds, taken together, nearest to `target_lufs` without
-    one of them clipping. 0 where none of them can be measured."""
-    power, frames, peak_dbfs = 0.0, 0, -math.inf
-    for sound in sounds:
-        if sound.peak_dbfs is not None:
-            peak_dbfs = max(peak_dbfs, sound.peak_dbfs)
-        if sound.loudness_lufs is not None:
-            power += sound.frames * 10 ** (sound.loudness_lufs / 10)
-            frames += sound.frames
-    if not frames:
-        return 0
-    wanted = round((target_lufs - 10 * math.log10(power / frames)) / GAIN_STEP_DB)
-    return min(wanted, most_steps(peak_dbfs))
-
-
-def most_steps(peak_dbfs: float) -> int:
-    """How many steps of gain leave a peak below full scale."""
-    return math.floor(max(0.0, -peak_dbfs) / GAIN_STEP_DB)
 
 
 def _sound(

@@ -88,6 +88,16 @@ def format_at(data: bytes, at: int = 0) -> Format:
     )
 
 
+# What `encode` makes and the online service sends: 24 kHz, mono, 48 kbit/s, 24 ms a frame.
+CURRENCY = format_at(bytes.fromhex("fff364c4"))
+
+
+def silence(ms: int, form: Format = CURRENCY) -> bytes:
+    """`ms` of digital silence, to the nearest frame, in the frames that `encode` makes or in those
+    of another format."""
+    return form.silence * form.frames_in(ms)
+
+
 def is_uniform(frames: bytes, form: Format) -> bool:
     """Whether `frames` are whole frames that all look like `form`. Looks at every header."""
     size = form.frame_bytes
@@ -133,11 +143,6 @@ def frames_of(data: bytes) -> bytes:
     return frames
 
 
-def silence(ms: int) -> bytes:
-    """`ms` of digital silence, to the nearest frame, in the frames that `encode` makes."""
-    return CURRENCY.silence * CURRENCY.frames_in(ms)
-
-
 def _past_tags(data: bytes, at: int) -> int:
     while data[at : at + 3] == b"ID3" and len(data) >= at + 10:
         size = 0
@@ -179,7 +184,3 @@ def _same(here: Format, form: Format, number: int) -> None:
             f"The sound is mixed: frame {number} has {here.rate_hz} Hz and {here.frame_bytes} "
             f"bytes, those before it {form.rate_hz} Hz and {form.frame_bytes} bytes."
         )
-
-
-# What `encode` makes and the online service sends: 24 kHz, mono, 48 kbit/s, 24 ms a frame.
-CURRENCY = format_at(bytes.fromhex("fff364c4"))
