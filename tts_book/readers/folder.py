@@ -1,0 +1,149 @@
+"""A folder of texts as one book."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tts_book import language
+from tts_book.chapters import unique
+from tts_book.errors import UserError
+from tts_book.model import Book, Chapter
+from tts_book.readers.parsed import Parsed, ReadOptions, chapters_of, spoken_language
+
+SUFFIXES = frozenset((".txt", ".text", ".md", ".markdown", ".mdown", ".mkd"))
+_NO_BOOKS = re.compile(r"(?:readme|licen[cs]e|copying|changelog|contributing|прочти)\b", re.I)
+_CLEAR = 0.3  # a margin at which a file's language is worth comparing with its neighbours'
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The book of a folder, the files that it was read from, and those that could not be read,
+    each with the reason."""
+
+    book: Book
+    sources: tuple[Path, ...]
+    unread: tuple[tuple[Path, str], ...]
+
+
+def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """A key that sorts 2 before 10."""
+    pieces = re.findall(r"\d+|\D+", path.name.casefold())
+    return tuple((0, int(p), p) if p.isdecimal() else (1, 0, p) for p in pieces)
+
+
+def texts_in(folder: Path) -> list[Path]:
+    """The texts directly in `folder`, in natural order. Raises UserError if it is none."""
+    try:
+        entries = [path for path in folder.iterdir() if path.is_file()]
+    except FileNotFoundError:
+        raise UserError(f"{folder} does not exist: check the name") from None
+    except NotADirectoryError:
+        raise UserError(f"{folder} is a file: use `tts-book convert {folder}`") from None
+    except PermissionError:
+        raise UserError(f"{folder} may not be read: change its permissions") from None
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read: {error}") from None
+    return sorted((path for path in entries if _is_text(path)), key=natural)
+
+
+def read_folder(
+    folder: Path, options: ReadOptions, parse: Callable[[Path, ReadOptions], Parsed]
+) -> Folder:
+    """The texts of `folder` as chapters of one book. `parse` reads one file.
+
+    Raises UserError if nothing in it can be read.
+    """
+    paths = texts_in(folder)
+    if not paths:
+        raise UserError(f"{folder} holds no texts: put .txt or .md files into it")
+    read: list[tuple[Path, Parsed]] = []
+    unread: list[tuple[Path, str]] = []
+    for path in paths:
+        try:
+            read.append((path, _worded(parse(path, options))))
+        except UserError as error:
+            unread.append((path, _reason(path, error)))
+    if not read:
+        path, why = unread[0]
+        raise UserError(f"no text in {folder} can be read: {path.name} {why}")
+    book = _book(folder, read, options)
+    return Folder(book, tuple(path for path, _ in read), tuple(unread))
+
+
+def _is_text(path: Path) -> bool:
+    if path.name.startswith((".", "~")) or _NO_BOOKS.match(path.stem):
+        return False
+    return path.suffix.lower() in SUFFIXES
+
+
+def _worded(parsed: Parsed) -> Parsed:
+    if not any(paragraph.text for paragraph in parsed.paragraphs):
+        raise UserError(f"{parsed.source.name} has no words to read aloud")
+    return parsed
+
+
+def _reason(path: Path, error: UserError) -> str:
+    return str(error).removeprefix(str(path)).removeprefix(path.name).lstrip(": ")
+
+
+def _book(folder: Path, read: Sequence[tuple[Path, Parsed]], options: ReadOptions) -> Book:
+    name = folder.resolve().name or str(folder)
+    spoken = {path: _spoken(parsed) for path, parsed in read}
+    known = Counter(parsed.language for _, parsed in read if parsed.language).most_common(1)
+    tag, told = spoken_language(
+        "\n".join(spoken.values()), known[0][0] if known else "", name, options.language
+    )
+    chapters = [c for path, parsed in read for c in _chapters(path, parsed, tag, options)]
+    if not chapters:
+        raise UserError(f"{folder} has no words to read aloud")
+    titles = unique(chapter.title for chapter in chapters)
+    numbered = tuple(
+        replace(chapter, number=number, title=title)
+        for number, (chapter, title) in enumerate(zip(chapters, titles, strict=True), 1)
+    )
+    notices = [notice for _, parsed in read for notice in parsed.notices]
+    notices += [*_odd_encodings(read), *_odd_languages(spoken, tag), told]
+    return Book(
+        title=options.title or name,
+        language=tag,
+        chapters=numbered,
+        author=options.author or _author(read),
+        notices=tuple(notice for notice in notices if notice),
+    )
+
+
+def _chapters(path: Path, parsed: Parsed, tag: str, options: ReadOptions) -> tuple[Chapter, ...]:
+    title = parsed.title or path.stem
+    split = options.split == "headings"
+    found = chapters_of(parsed, title, tag, options, split=split)
+    if split and len(found) > 1:
+        return found
+    return tuple(replace(chapter, title=chapter.title or title) for chapter in found)
+
+
+def _spoken(parsed: Parsed) -> str:
+    return "\n".join(paragraph.text for paragraph in parsed.paragraphs if paragraph.text)
+
+
+def _author(read: Sequence[tuple[Path, Parsed]]) -> str:
+    authors = {parsed.author for _, parsed in read}
+    return authors.pop() if len(authors) == 1 else ""
+
+
+def _odd_encodings(read: Sequence[tuple[Path, Parsed]]) -> Iterator[str]:
+    usual = Counter(parsed.encoding for _, parsed in read).most_common(1)[0][0]
+    for path, parsed in read:
+        if parsed.encoding != usual:
+            yield f"{path.name}: in {parsed.encoding}, its neighbours in {usual}"
+
+
+def _odd_languages(spoken: dict[Path, str], tag: str) -> Iterator[str]:
+    for path, text in spoken.items():
+        guess = language.detect(text)
+        if guess.margin >= _CLEAR and guess.language != tag.partition("-")[0]:
+            looks, book = language.named(guess.language), language.named(tag)
+            yield f"{path.name}: looks {looks}, but is read as {book} like its neighbours"

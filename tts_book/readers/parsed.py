@@ -1,0 +1,141 @@
+"""What every format's reader hands over, and how it becomes a Book."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tts_book import language
+from tts_book.chapters import divide
+from tts_book.errors import UserError
+from tts_book.model import Book, Chapter, Cover, Source
+from tts_book.text import Paragraph
+
+Split = Literal["auto", "headings", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """The user's own word on a source; empty means that it is to be found out.
+
+    `split`: "auto" and "headings" make chapters of a file's headings, "none" one chapter; in a
+    folder "auto" makes one chapter of each file. `everything` keeps contents lists, notes and
+    licences.
+    """
+
+    encoding: str = ""
+    language: str = ""
+    title: str = ""
+    author: str = ""
+    split: Split = "auto"
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A file read: its text as the source, and its paragraphs, ready to be divided."""
+
+    source: Source
+    text: str
+    paragraphs: tuple[Paragraph, ...]
+    title: str = ""
+    author: str = ""
+    language: str = ""
+    cover: Cover | None = None
+    encoding: str = ""
+    notices: tuple[str, ...] = ()
+
+
+OPENING = {
+    "ru": "Вступление",
+    "uk": "Вступ",
+    "be": "Уступ",
+    "de": "Anfang",
+    "fr": "Ouverture",
+    "es": "Apertura",
+    "it": "Apertura",
+    "pl": "Wstęp",
+    "pt": "Abertura",
+    "cs": "Úvod",
+}
+_CLEAR = 0.5  # a margin at which the text is believed rather than its metadata
+_TOLD = ("contents list", "notes", "Project Gutenberg", "code", "table", "picture", "page number")
+
+
+def book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
+    """The Book of one file. Raises UserError if it says nothing or in no language that can be
+    told."""
+    spoken = "\n".join(p.text for p in parsed.paragraphs if p.text)
+    tag, told = spoken_language(spoken, parsed.language, parsed.source.name, options.language)
+    title = options.title or parsed.title or stem
+    chapters = chapters_of(parsed, title, tag, options, split=options.split != "none")
+    if not chapters:
+        raise UserError(f"{parsed.source.name} has no words to read aloud")
+    notices = (*parsed.notices, told, *_left_out(chapters))
+    return Book(
+        title=title,
+        language=tag,
+        chapters=chapters,
+        author=options.author or parsed.author,
+        cover=parsed.cover,
+        notices=tuple(notice for notice in notices if notice),
+    )
+
+
+def chapters_of(
+    parsed: Parsed, title: str, tag: str, options: ReadOptions, *, split: bool
+) -> tuple[Chapter, ...]:
+    """The chapters of one file, numbered from 1."""
+    return divide(
+        parsed.source,
+        parsed.text,
+        parsed.paragraphs,
+        title=title,
+        opening=OPENING.get(tag.partition("-")[0], "Opening"),
+        split=split,
+        everything=options.everything,
+    )
+
+
+def spoken_language(text: str, known: str, name: str, wanted: str) -> tuple[str, str]:
+    """The BCP 47 code to speak in, and a remark on where it comes from.
+
+    Raises UserError where neither the user, the book nor its text says it clearly.
+    """
+    if wanted:
+        return language.normalised(wanted), ""
+    guess = language.detect(text)
+    if known and (guess.margin < _CLEAR or known.partition("-")[0] == guess.language):
+        return known, f"language: {language.named(known)}, as the book says"
+    if guess.margin >= language.MARGIN:
+        return guess.language, f"language: {language.named(guess.language)}, from the text"
+    if guess.language:
+        choice = " or ".join(language.named(tag) for tag in (guess.language, guess.second) if tag)
+        hint = f"it may be {choice}; name it with --language {guess.language}"
+    else:
+        hint = f"{guess.why}; name it with --language CODE (ru, en, …)"
+    raise UserError(f"{name}: its language is not clear: {hint}")
+
+
+def known_language(tag: str) -> str:
+    """`tag` as metadata writes it, in BCP 47; empty if it names no language."""
+    by_name = {name.lower(): code for code, name in language.NAMES.items()}
+    try:
+        return language.normalised(by_name.get(tag.strip().lower(), tag))
+    except UserError:
+        return ""
+
+
+def _left_out(chapters: Iterable[Chapter]) -> Sequence[str]:
+    """One line on what was left out in great pieces, so that nobody misses it unawares."""
+    sizes: Counter[str] = Counter()
+    for chapter in chapters:
+        for skip in chapter.skips:
+            if skip.reason.startswith(_TOLD):
+                sizes[skip.reason] += sum(not c.isspace() for c in skip.text)
+    if not sizes:
+        return ()
+    parts = ", ".join(f"{reason} ({size:,} characters)" for reason, size in sizes.items())
+    return (f"left out: {parts}",)
