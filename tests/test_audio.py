@@ -69,6 +69,13 @@ def test_files_glued_together_are_one_stream() -> None:
     assert audio.frames_of(SPOKEN + BIG_INFO + SPOKEN) == SPOKEN * 2
 
 
+def test_sound_that_happens_to_spell_info_is_kept() -> None:
+    frames = bytearray(SPOKEN)
+    frames[40 * SIZE + 13 : 40 * SIZE + 17] = b"Info"
+    assert any(frames[40 * SIZE + 4 : 40 * SIZE + 13])
+    assert audio.frames_of(bytes(frames)) == frames
+
+
 @pytest.mark.parametrize(
     ("stream", "reason"),
     [

@@ -153,8 +153,11 @@ def _past_tags(data: bytes, at: int) -> int:
 
 
 def _is_notice(data: bytes, at: int, form: Format) -> bool:
-    """Whether the frame at byte `at` only tells about the stream."""
+    """Whether the frame at byte `at` only tells about the stream. Such a frame says in its side
+    information that it holds no sound, so no sound can be taken for one."""
     main = at + form.main_at
+    if any(data[at + _HEADER_BYTES : main]):
+        return False
     return data[main : main + 4] in (b"Xing", b"Info") or data[at + 36 : at + 40] == b"VBRI"
 
 
