@@ -68,6 +68,9 @@ ROOMS = (
     "pool",
     "stitcher",
     "casting",
+    "prepared",
+    "score",
+    "opened",
     "job",
     # the door
     "doctor",

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tts_book.errors import UserError
 from tts_book.model import Entry, Mark, Sound, Voice
@@ -139,16 +140,22 @@ def _parse(path: Path, data: bytes) -> Entry | None:
     if zlib.crc32(memoryview(data)[: -_FOOTER.size]) != check:
         return None
     record = json.loads(data[frames_bytes : -_FOOTER.size])
-    sound = {
-        name: tuple((start, stop) for start, stop in value) if isinstance(value, list) else value
-        for name, value in record["sound"].items()
-    }
     return Entry(
         path,
         frames_bytes,
-        Sound(**sound),
+        _sound(record["sound"]),
         tuple(Mark(*mark) for mark in record["marks"]),
         record["about"],
         tuple(record["doubts"]),
         record["attempts"],
     )
+
+
+def _sound(known: dict[str, Any]) -> Sound:
+    """JSON has lists where the value has tuples."""
+    stretches = {
+        name: tuple((start, stop) for start, stop in value)
+        for name, value in known.items()
+        if isinstance(value, list)
+    }
+    return Sound(**{**known, **stretches})

@@ -35,12 +35,12 @@ class Wish:
 
     def applied(self, voice: Voice) -> Voice:
         """`voice` with the changes that were asked for."""
-        asked = {
-            "rate_pct": self.rate_pct,
-            "pitch_hz": self.pitch_hz,
-            "volume_pct": self.volume_pct,
-        }
-        return replace(voice, **{name: value for name, value in asked.items() if value is not None})
+        return replace(
+            voice,
+            rate_pct=voice.rate_pct if self.rate_pct is None else self.rate_pct,
+            pitch_hz=voice.pitch_hz if self.pitch_hz is None else self.pitch_hz,
+            volume_pct=voice.volume_pct if self.volume_pct is None else self.volume_pct,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,6 @@
-"""The whole way of one run: books are planned, cast, spoken and stitched; everything is reported.
+"""The whole way of one run: what is prepared is spoken and stitched; everything is reported.
 
-`prepare` decides everything before the first word (chunks, voices, places), so that `plan` and
-`convert` show and do the same. `convert` speaks what is missing and writes each chapter as soon
-as its last chunk is there.
+`convert` speaks what is missing and writes each chapter as soon as its last chunk is there.
 """
 
 from __future__ import annotations
@@ -10,59 +8,32 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import overload
 
-from tts_book import chunker, events, layout, stitcher, tags
-from tts_book.backends import Backend
-from tts_book.cache import Cache, key_of
-from tts_book.casting import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
+from tts_book import events, layout, stitcher, tags
+from tts_book.cache import Cache
 from tts_book.errors import AudioError
 from tts_book.events import Listener
-from tts_book.layout import Layout
-from tts_book.model import Book, Chapter, Chunk, Pauses, Plan, Segment, Voice
-from tts_book.pace import estimated_ms
+from tts_book.model import Chapter, Chunk, Pauses
+from tts_book.opened import Open, Segments, open_chapters, tags_of
 from tts_book.pool import Pool, Task, Tools
+from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
+from tts_book.score import Score
 
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A book to convert: what its files are called after, and where it was read (None: stdin)."""
-
-    book: Book
-    stem: str
-    source: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A book with everything decided. `keys[i]` is the cache key of `plan.chunks[i]`."""
-
-    work: Work
-    plan: Plan
-    cast: Cast
-    keys: tuple[str, ...]
-    layout: Layout
-
-    @property
-    def estimated_ms(self) -> int:
-        """Estimated length at the voice's rate, without pauses."""
-        rate_pct = self.cast.voice.rate_pct
-        language = self.work.book.language
-        return sum(estimated_ms(c.spoken, language, rate_pct) for c in self.plan.chunks)
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where files go: `out` as given with -o (None: `cwd`), and whether strangers give way."""
-
-    cwd: Path
-    out: Path | None = None
-    force: bool = False
+__all__ = [
+    "Output",
+    "Prepared",
+    "Result",
+    "Work",
+    "convert",
+    "default_tools",
+    "prepare",
+    "ready_to_write",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,41 +45,6 @@ class Result:
     left_over: tuple[Path, ...]
     doubts: tuple[events.ChunkDone, ...]
     done: events.JobDone
-
-
-async def prepare(
-    works: Sequence[Work], casting: Casting, wish: Wish, cache: Cache, output: Output
-) -> tuple[Prepared, ...]:
-    """Plans and casts every book. Speaks and writes nothing. Raises UserError or EngineGone."""
-    prepared = []
-    for work in works:
-        plan = chunker.plan(work.book)
-        cast = await casting.cast(wish, work.book.language, _counter(plan, cache))
-        places = layout.layout(work.book, work.stem, work.source, output.out, output.cwd)
-        prepared.append(Prepared(work, plan, cast, _keys(plan, cast.voice, cast.backend), places))
-    return tuple(prepared)
-
-
-def _keys(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
-    fingerprint = backend.fingerprint(voice)
-    return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
-
-
-def _counter(plan: Plan, cache: Cache) -> Callable[[Voice, Backend], Spoken]:
-    def count(voice: Voice, backend: Backend) -> Spoken:
-        there = [cache.has(key) for key in _keys(plan, voice, backend)]
-        long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in plan.chunks)
-        telling = sum(has and telling for has, telling in zip(there, long, strict=True))
-        return Spoken(telling, all(there))
-
-    return count
-
-
-def ready_to_write(prepared: Sequence[Prepared], force: bool) -> None:
-    """Makes the folders; raises UserError where a file or folder stands in the way."""
-    places = [item.layout for item in prepared]
-    layout.refuse_strangers(places, tags.owner, force)
-    layout.make_folders(places)
 
 
 async def convert(
@@ -131,83 +67,6 @@ def default_tools(workers: int = 0) -> Tools:
     return Tools(time.monotonic, asyncio.sleep, random.random, workers)
 
 
-@dataclass(slots=True)
-class _Open:
-    """A chapter on its way: how many of its chunks are still out, and how many were lost."""
-
-    item: Prepared
-    chapter: Chapter
-    first: int
-    chunks: tuple[Chunk, ...]
-    waiting: int
-    missing: int = 0
-
-
-class _Segments(Sequence[Segment]):
-    """The segments of a chapter, each read from the cache when it is asked for: a chapter of any
-    length needs the memory of one."""
-
-    def __init__(self, chapter: _Open, cache: Cache) -> None:
-        self._chapter, self._cache = chapter, cache
-
-    def __len__(self) -> int:
-        return len(self._chapter.chunks)
-
-    @overload
-    def __getitem__(self, index: int) -> Segment: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Segment]: ...
-    def __getitem__(self, index: int | slice) -> Segment | Sequence[Segment]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        at = index % len(self)
-        key = self._chapter.item.keys[self._chapter.first + at]
-        entry = self._cache.get(key)
-        if entry is None:
-            raise AudioError(f"the cache entry {key[:12]} has vanished or is damaged")
-        return Segment(self._chapter.chunks[at], entry, cached=True)
-
-
-@dataclass(slots=True)
-class _Score:
-    spoken: int = 0
-    cached: int = 0
-    failed: int = 0
-    requests: int = 0
-    characters: int = 0
-    sound_ms: int = 0
-    retries: Counter[str] = field(default_factory=Counter)
-    doubts: list[events.ChunkDone] = field(default_factory=list)
-    lost: list[events.ChapterLost] = field(default_factory=list)
-
-    def __call__(self, event: events.Event) -> None:
-        match event:
-            case events.ChunkStarted():
-                self.requests += 1
-            case events.ChunkRetried():
-                self.retries[event.failure] += 1
-            case events.ChunkDone():
-                self._done(event)
-            case events.ChunkFailed():
-                self.failed += 1
-            case events.ChapterLost():
-                self.lost.append(event)
-            case _:
-                pass
-
-    def _done(self, event: events.ChunkDone) -> None:
-        self.sound_ms += event.duration_ms
-        if event.doubts:
-            self.doubts.append(event)
-        if event.cached:
-            self.cached += 1
-        else:
-            self.spoken += 1
-            self.characters += event.characters
-
-
 class _Run:
     """One run over several books, with one pool for all of them."""
 
@@ -220,7 +79,7 @@ class _Run:
         tools: Tools,
     ) -> None:
         self._prepared, self._pauses, self._cache = prepared, pauses, cache
-        self._score = _Score()
+        self._score = Score()
         self._listener, self._tools = listener, tools
         self._written: dict[Path, None] = {}
         self._pool = Pool(cache, self._tell, tools)
@@ -278,9 +137,9 @@ class _Run:
         )
 
     async def _speak_and_stitch(self) -> None:
-        chapters: dict[tuple[int, int], _Open] = {}
+        chapters: dict[tuple[int, int], Open] = {}
         for book, item in enumerate(self._prepared):
-            for chapter in _open_chapters(item):
+            for chapter in open_chapters(item):
                 chapters[book, chapter.chapter.number] = chapter
         one_at_a_time = asyncio.Lock()  # the disk gains nothing from two
         async with (
@@ -299,7 +158,6 @@ class _Run:
         for book_number, item in enumerate(self._prepared):
             book = item.work.book
             for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
-                origin = book.chapters[chunk.chapter - 1].origin
                 yield Task(
                     order,
                     book_number,
@@ -308,11 +166,11 @@ class _Run:
                     key,
                     item.cast.voice,
                     item.cast.backend,
-                    lambda o=origin, c=chunk: str(o.place(c.start)),
+                    partial(_place, book.chapters[chunk.chapter - 1], chunk),
                 )
                 order += 1
 
-    async def _finish(self, chapter: _Open, lock: asyncio.Lock) -> None:
+    async def _finish(self, chapter: Open, lock: asyncio.Lock) -> None:
         if chapter.missing:
             self._lose(chapter, f"{chapter.missing} of its chunks are not spoken")
             return
@@ -333,16 +191,16 @@ class _Run:
             )
         )
 
-    def _stitch(self, chapter: _Open) -> stitcher.Stitched:
+    def _stitch(self, chapter: Open) -> stitcher.Stitched:
         target = chapter.item.layout.targets[chapter.chapter.number - 1]
         return stitcher.stitch(
-            _Segments(chapter, self._cache),
+            Segments(chapter, self._cache),
             target,
             pauses=self._pauses,
-            tags=_tags(chapter.item, chapter.chapter),
+            tags=tags_of(chapter.item, chapter.chapter),
         )
 
-    def _lose(self, chapter: _Open, reason: str) -> None:
+    def _lose(self, chapter: Open, reason: str) -> None:
         self._tell(
             events.ChapterLost(
                 chapter.item.work.book.title,
@@ -354,27 +212,5 @@ class _Run:
         )
 
 
-def _open_chapters(item: Prepared) -> Iterator[_Open]:
-    chunks = item.plan.chunks
-    first = 0
-    for chapter in item.work.book.chapters:
-        last = first
-        while last < len(chunks) and chunks[last].chapter == chapter.number:
-            last += 1
-        yield _Open(item, chapter, first, chunks[first:last], last - first)
-        first = last
-
-
-def _tags(item: Prepared, chapter: Chapter) -> tags.Tags:
-    book, count = item.work.book, len(item.work.book.chapters)
-    return tags.Tags(
-        title=chapter.title if count > 1 else book.title,
-        album=book.title,
-        artist=book.author,
-        narrator=item.cast.voice.name,
-        track=chapter.number,
-        tracks=count,
-        language=book.language,
-        cover=book.cover,
-        owner=item.layout.owner,
-    )
+def _place(chapter: Chapter, chunk: Chunk) -> str:
+    return str(chapter.origin.place(chunk.start))

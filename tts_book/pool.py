@@ -7,7 +7,7 @@ backend's requests of the whole run pass one gate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tts_book import events
@@ -57,7 +57,7 @@ class Pool:
         """Why it gave up on everything, or ""."""
         return "; ".join(filter(None, (speaker.stopped for speaker in self._speakers.values())))
 
-    async def speak(self, tasks: Iterable[Task]) -> AsyncIterator[Outcome]:
+    async def speak(self, tasks: Iterable[Task]) -> AsyncGenerator[Outcome, None]:
         """Yields each task with its cache key, or with None where it stays unspoken.
 
         Closing the generator cancels what is in flight; finished chunks are in the cache.

@@ -1,0 +1,80 @@
+"""Chapters on their way: what is still out, and their segments for the stitcher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from tts_book.cache import Cache
+from tts_book.errors import AudioError
+from tts_book.model import Chapter, Chunk, Segment
+from tts_book.prepared import Prepared
+from tts_book.tags import Tags
+
+
+@dataclass(slots=True)
+class Open:
+    """A chapter on its way: how many of its chunks are still out, and how many were lost."""
+
+    item: Prepared
+    chapter: Chapter
+    first: int
+    chunks: tuple[Chunk, ...]
+    waiting: int
+    missing: int = 0
+
+
+class Segments(Sequence[Segment]):
+    """The segments of a chapter, each read from the cache when it is asked for: a chapter of any
+    length needs the memory of one."""
+
+    def __init__(self, chapter: Open, cache: Cache) -> None:
+        self._chapter, self._cache = chapter, cache
+
+    def __len__(self) -> int:
+        return len(self._chapter.chunks)
+
+    @overload
+    def __getitem__(self, index: int) -> Segment: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Segment]: ...
+    def __getitem__(self, index: int | slice) -> Segment | Sequence[Segment]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        at = index % len(self)
+        key = self._chapter.item.keys[self._chapter.first + at]
+        entry = self._cache.get(key)
+        if entry is None:
+            raise AudioError(f"the cache entry {key[:12]} has vanished or is damaged")
+        return Segment(self._chapter.chunks[at], entry, cached=True)
+
+
+def open_chapters(item: Prepared) -> Iterator[Open]:
+    """The chapters of a book with the chunks of each, in order."""
+    chunks = item.plan.chunks
+    first = 0
+    for chapter in item.work.book.chapters:
+        last = first
+        while last < len(chunks) and chunks[last].chapter == chapter.number:
+            last += 1
+        yield Open(item, chapter, first, chunks[first:last], last - first)
+        first = last
+
+
+def tags_of(item: Prepared, chapter: Chapter) -> Tags:
+    """What players show of a chapter's file."""
+    book, count = item.work.book, len(item.work.book.chapters)
+    return Tags(
+        title=chapter.title if count > 1 else book.title,
+        album=book.title,
+        artist=book.author,
+        narrator=item.cast.voice.name,
+        track=chapter.number,
+        tracks=count,
+        language=book.language,
+        cover=book.cover,
+        owner=item.layout.owner,
+    )

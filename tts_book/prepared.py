@@ -1,0 +1,89 @@
+"""Everything that is decided before the first word: chunks, voices, keys and places.
+
+`plan` shows it and `convert` carries it out, so that the two cannot drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts_book import chunker, layout, tags
+from tts_book.backends import Backend
+from tts_book.cache import Cache, key_of
+from tts_book.casting import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
+from tts_book.layout import Layout
+from tts_book.model import Book, Plan, Voice
+from tts_book.pace import estimated_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A book to convert: what its files are called after, and where it was read (None: stdin)."""
+
+    book: Book
+    stem: str
+    source: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A book with everything decided. `keys[i]` is the cache key of `plan.chunks[i]`."""
+
+    work: Work
+    plan: Plan
+    cast: Cast
+    keys: tuple[str, ...]
+    layout: Layout
+
+    @property
+    def estimated_ms(self) -> int:
+        """Estimated length at the voice's rate, without pauses."""
+        rate_pct = self.cast.voice.rate_pct
+        language = self.work.book.language
+        return sum(estimated_ms(c.spoken, language, rate_pct) for c in self.plan.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where files go: `out` as given with -o (None: `cwd`), and whether strangers give way."""
+
+    cwd: Path
+    out: Path | None = None
+    force: bool = False
+
+
+async def prepare(
+    works: Sequence[Work], casting: Casting, wish: Wish, cache: Cache, output: Output
+) -> tuple[Prepared, ...]:
+    """Plans and casts every book. Speaks and writes nothing. Raises UserError or EngineGone."""
+    prepared = []
+    for work in works:
+        plan = chunker.plan(work.book)
+        cast = await casting.cast(wish, work.book.language, _counter(plan, cache))
+        places = layout.layout(work.book, work.stem, work.source, output.out, output.cwd)
+        prepared.append(Prepared(work, plan, cast, _keys(plan, cast.voice, cast.backend), places))
+    return tuple(prepared)
+
+
+def _keys(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
+    fingerprint = backend.fingerprint(voice)
+    return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
+
+
+def _counter(plan: Plan, cache: Cache) -> Callable[[Voice, Backend], Spoken]:
+    def count(voice: Voice, backend: Backend) -> Spoken:
+        there = [cache.has(key) for key in _keys(plan, voice, backend)]
+        long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in plan.chunks)
+        telling = sum(has and telling for has, telling in zip(there, long, strict=True))
+        return Spoken(telling, all(there))
+
+    return count
+
+
+def ready_to_write(prepared: Sequence[Prepared], force: bool) -> None:
+    """Makes the folders; raises UserError where a file or folder stands in the way."""
+    places = [item.layout for item in prepared]
+    layout.refuse_strangers(places, tags.owner, force)
+    layout.make_folders(places)

@@ -1,0 +1,48 @@
+"""What a run has done so far, counted from its events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tts_book import events
+
+
+@dataclass(slots=True)
+class Score:
+    """A listener that counts chunks, requests, characters and sound."""
+
+    spoken: int = 0
+    cached: int = 0
+    failed: int = 0
+    requests: int = 0
+    characters: int = 0
+    sound_ms: int = 0
+    retries: Counter[str] = field(default_factory=Counter)
+    doubts: list[events.ChunkDone] = field(default_factory=list)
+    lost: list[events.ChapterLost] = field(default_factory=list)
+
+    def __call__(self, event: events.Event) -> None:
+        match event:
+            case events.ChunkStarted():
+                self.requests += 1
+            case events.ChunkRetried():
+                self.retries[event.failure] += 1
+            case events.ChunkDone():
+                self._done(event)
+            case events.ChunkFailed():
+                self.failed += 1
+            case events.ChapterLost():
+                self.lost.append(event)
+            case _:
+                pass
+
+    def _done(self, event: events.ChunkDone) -> None:
+        self.sound_ms += event.duration_ms
+        if event.doubts:
+            self.doubts.append(event)
+        if event.cached:
+            self.cached += 1
+        else:
+            self.spoken += 1
+            self.characters += event.characters
