@@ -174,8 +174,10 @@ def _crc(data: bytes) -> int:
 def test_every_segment_decodes_bit_for_bit(
     tmp_path: Path, lead_ms: int, tail_ms: int, pauses: Pauses
 ) -> None:
-    segments = _spoken(tmp_path, lead_ms=lead_ms, tail_ms=tail_ms)
+    texts = [f"{text} And more of it. {text}" for text in TEXTS]
+    segments = _spoken(tmp_path, texts, lead_ms=lead_ms, tail_ms=tail_ms, rest_ms=1_000)
     done = _stitch(segments, tmp_path / "out.mp3", pauses)
+    assert len(done.score.pieces) == 12
     joined = _decoded(_payload(done.path))
     for piece, at in done.score.heard():
         entry = segments[piece.segment].entry
