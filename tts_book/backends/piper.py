@@ -14,7 +14,7 @@ from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.piper_assembly import Assembly
 from tts_book.backends.piper_engine import MEND, Delivery, Model, PiperModel
 from tts_book.backends.piper_pieces import pieces
-from tts_book.backends.piper_text import RULES_VERSION, paragraphs
+from tts_book.backends.piper_text import RULES_VERSION, has_ordinal_points, paragraphs
 from tts_book.backends.piper_voices import (
     SPEAKER_SIGN,
     bundled,
@@ -156,7 +156,7 @@ class PiperBackend:
         delivery = Delivery(slowness, max(0.0, 1 + voice.volume_pct / 100), speaker, self._steady)
         assembly = Assembly(text, model.rate_hz, slowness)
         for paragraph in paragraphs(text, local.language):
-            for piece in pieces(paragraph.text):
+            for piece in pieces(paragraph.text, has_ordinal_points(local.language)):
                 if stopped.is_set():
                     return assembly.speech()
                 said = paragraph.text[piece.start : piece.stop]

@@ -6,6 +6,7 @@ import re
 
 from tts_book.backends.piper_english_words import MONARCHS, NUMBERED
 from tts_book.backends.piper_rewriting import Rule
+from tts_book.numerals import roman
 
 _UNITS = {
     "$": ("dollar", "cent"),
@@ -41,7 +42,6 @@ _CENTURIES = {
     "19": "nineteen",
     "20": "twenty",
 }
-_ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50}
 
 
 def _money(found: re.Match[str]) -> str:
@@ -72,14 +72,8 @@ def _decade(found: re.Match[str]) -> str:
     return f"{_CENTURIES[century]} {_TENS[int(tens)]}"
 
 
-def _value(numeral: str) -> int:
-    values = [_ROMAN[letter] for letter in numeral]
-    following = [*values[1:], 0]
-    return sum(-one if one < then else one for one, then in zip(values, following, strict=True))
-
-
 def _monarch(found: re.Match[str]) -> str:
-    number = _value(found[2])
+    number = roman(found[2])
     ending = "th" if 10 < number < 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{found[1]} the {number}{ending}"
 
@@ -116,12 +110,12 @@ NUMBERS: tuple[Rule, ...] = (
     # A lone I after a name is nearly always the pronoun; after II it never is.
     (
         re.compile(
-            rf"\b({_MONARCH}) (?=[IVXL]{{2}}|[VX]\b)(L?X{{0,3}}(?:IX|IV|V?I{{0,3}}))(?![\w'’])"
+            rf"\b({_MONARCH})\s{{1,3}}(?=[IVXL]{{2}}|[VX]\b)(L?X{{0,3}}(?:IX|IV|V?I{{0,3}}))(?![\w'’])"
         ),
         _monarch,
     ),
     (
         re.compile(rf"\b({_NAMED})\s([IVX])(?=[^\w\s'’]|\s*$|\s+[A-Z(\[])"),
-        lambda found: f"{found[1]} {_value(found[2])}",
+        lambda found: f"{found[1]} {roman(found[2])}",
     ),
 )

@@ -43,15 +43,19 @@ class Piece:
     after: After
 
 
-def pieces(text: str) -> list[Piece]:
-    """The pieces of a paragraph, in order; those in which nothing is to be said are left out."""
-    return [piece for start, stop in _sentences(text) for piece in _parts(text, start, stop)]
+def pieces(text: str, ordinal_points: bool = False) -> list[Piece]:
+    """The pieces of a paragraph, in order; those in which nothing is to be said are left out.
+    With `ordinal_points` a number and a point ("5. Mai") end no sentence."""
+    sentences = _sentences(text, ordinal_points)
+    return [piece for start, stop in sentences for piece in _parts(text, start, stop)]
 
 
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
+def _sentences(text: str, ordinal_points: bool) -> Iterator[tuple[int, int]]:
     start = 0
     for found in _END.finditer(text):
         following = found["next"]
+        if ordinal_points and text[max(0, found.start() - 1) : found.start()].isdigit():
+            continue
         if following is None or not following[-1].islower():
             yield start, found.end()
             start = found.end()

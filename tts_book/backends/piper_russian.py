@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from tts_book.backends.piper_rewriting import Rule
+from tts_book.numerals import roman
 
 _FIXED = {
     "т. е": "то есть",
@@ -57,7 +58,44 @@ def _fixed(found: re.Match[str]) -> str:
     return (said.capitalize() if found[1][0].isupper() else said) + stop
 
 
+# Stems of the ordinals; the third has endings of its own.
+_ORDINALS = """
+перв втор треть четвёрт пят шест седьм восьм девят десят одиннадцат двенадцат тринадцат
+четырнадцат пятнадцат шестнадцат семнадцат восемнадцат девятнадцат двадцат двадцать_перв
+"""
+_STEMS = tuple(stem.replace("_", " ") for stem in _ORDINALS.split())
+_ENDINGS = {
+    "веке": ("ом", "ем"),
+    "века": ("ого", "его"),
+    "веку": ("ому", "ему"),
+    "веком": ("ым", "им"),
+    "век": ("ый", "ий"),
+}
+
+
+def _century(found: re.Match[str]) -> str:
+    """ "XIX в." and "XIX века" in words, after "в" in the case that it asks for."""
+    number = roman(found["number"])
+    if not 0 < number <= len(_STEMS):
+        return found.group()
+    case = found["word"] or ("веке" if found["in"] else "века")
+    stem = _STEMS[number - 1]
+    ending = _ENDINGS[case][stem == "треть"]
+    if case == "век" and number in (2, 6, 7, 8):
+        ending = "ой"
+    point = "" if found["word"] else _stop(found)
+    said = stem.removesuffix("ь") + "ь" * (stem == "треть" and ending != "ий") + ending
+    return f"{found['in'] or ''}{said} {case}{point}"
+
+
 BEFORE: tuple[Rule, ...] = (
+    (
+        re.compile(
+            r"(?P<in>\b[Вв]о?\s)?\b(?P<number>[IVX]{1,5})[\s-]{1,2}"
+            r"(?:(?P<word>век(?:а|е|у|ом)?)\b|в\.)"
+        ),
+        _century,
+    ),
     (re.compile(r"№\s?(?=\d)"), lambda found: "номер "),
     (re.compile(r"§{1,2}\s?(?=\d)"), lambda found: "параграф "),
     (

@@ -11,7 +11,9 @@ import unicodedata
 from dataclasses import dataclass
 
 from tts_book.backends import piper_english, piper_russian
+from tts_book.backends.piper_abbreviations import ABBREVIATIONS
 from tts_book.backends.piper_rewriting import Rewriting, Rule
+from tts_book.numerals import roman
 
 # Raised by one whenever a rule changes what is heard: it is part of the fingerprint.
 RULES_VERSION = 1
@@ -20,30 +22,17 @@ _OPENERS = "\"'“‘«„‚([¿¡"
 _CLOSERS = "\"'”’»“)]"
 _LETTER = r"[^\W\d_]"
 
-_ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
-_ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1_000}
-
-
-def roman_value(numeral: str) -> int | None:
-    """The number that a well-formed Roman numeral in capitals stands for, else None."""
-    if not numeral or not _ROMAN.fullmatch(numeral):
-        return None
-    values = [_ROMAN_VALUES[letter] for letter in numeral]
-    following = [*values[1:], 0]
-    return sum(-one if one < then else one for one, then in zip(values, following, strict=True))
-
 
 def _lone_roman(found: re.Match[str]) -> str:
     numeral = found.group()
     # MIX, DI, CD and XL are words and signs more often than numbers.
     certain = set(numeral) <= {"I", "V", "X"} or len(numeral) >= 4
-    value = roman_value(numeral) if certain else None
-    return numeral if value is None else str(value)
+    return str(roman(numeral) or numeral) if certain else numeral
 
 
 def _paragraph_roman(found: re.Match[str]) -> str:
-    value = roman_value(found["numeral"])
-    return found.group() if value is None else f"{value}."
+    value = roman(found["numeral"])
+    return f"{value}." if value else found.group()
 
 
 def _goes_on(found: re.Match[str]) -> bool:
@@ -146,11 +135,14 @@ _INITIALS: tuple[Rule, ...] = (
 )
 _BLANKS: tuple[Rule, ...] = ((re.compile(r"\s{2,}|[^\S ]"), _blank),)
 
-_OTHERWISE: tuple[tuple[Rule, ...], tuple[Rule, ...]] = ((), _INITIALS)
-_LANGUAGES = {
+_LANGUAGES: dict[str, tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {
     "en": (piper_english.BEFORE, piper_english.AFTER),
     "ru": (piper_russian.BEFORE, (*piper_russian.AFTER, *_INITIALS)),
+    **{code: ((), (rule, *_INITIALS)) for code, rule in ABBREVIATIONS.items()},
 }
+_ORDINAL_POINTS = frozenset(
+    ("cs", "da", "de", "et", "fi", "hr", "hu", "is", "lv", "nb", "no", "pl", "sk", "sl", "sr")
+)
 _PARAGRAPH = re.compile(r"\S(?:[^\n]|\n(?![^\S\n]*\n))*")
 
 
@@ -174,13 +166,22 @@ class Paragraph:
 
 def paragraphs(text: str, language: str) -> list[Paragraph]:
     """The paragraphs of `text`, each made sayable by the rules of `language` (BCP 47)."""
-    rules = _rules(language.replace("_", "-").partition("-")[0].casefold())
+    rules = _rules(_primary(language))
     return [
         Paragraph(found.start(), Rewriting(found.group()).apply(rules))
         for found in _PARAGRAPH.finditer(text)
     ]
 
 
+def has_ordinal_points(language: str) -> bool:
+    """Whether "5." is "fifth" in `language`, so that it ends no sentence."""
+    return _primary(language) in _ORDINAL_POINTS
+
+
+def _primary(language: str) -> str:
+    return language.replace("_", "-").partition("-")[0].casefold()
+
+
 def _rules(primary: str) -> tuple[Rule, ...]:
-    before, after = _LANGUAGES.get(primary, _OTHERWISE)
+    before, after = _LANGUAGES.get(primary, ((), _INITIALS))
     return (*_CLEANING, *before, *_NUMERALS, *_MARKUP, *_PAUSES, *after, *_BLANKS)
