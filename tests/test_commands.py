@@ -13,7 +13,7 @@ from typing import Any
 import miniaudio
 import pytest
 
-from tts_book import desk, tags
+from tts_book import desk, tags, voices_desk
 from tts_book.errors import UserError
 from tts_book.request import Here, Request
 
@@ -268,7 +268,7 @@ def test_own_pauses_are_heard(at: Desk) -> None:
 
 def test_a_preview_speaks_the_language_of_the_voice(at: Desk) -> None:
     request = Request(voice="silent:x", language="ru", backend="")
-    assert at.run(desk.preview(at.here(), request)) == 0
+    assert at.run(voices_desk.preview(at.here(), request)) == 0
     (path,) = at.written()
     assert length_s(path) > 3
 
@@ -281,6 +281,6 @@ def test_doctor_names_every_backend_and_ends_well_with_a_voice(at: Desk) -> None
 
 
 def test_voices_are_listed_by_name_and_by_backend(at: Desk) -> None:
-    assert at.run(desk.voices(at.here(), Request(backend="piper"))) == 0
+    assert at.run(voices_desk.voices(at.here(), Request(backend="piper"))) == 0
     assert "joe" in at.out.getvalue()
     assert "en_US-joe-medium" in at.out.getvalue()

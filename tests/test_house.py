@@ -77,6 +77,7 @@ ROOMS = (
     "request",
     "shown",
     "desk",
+    "voices_desk",
     "cli",
 )
 

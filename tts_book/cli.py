@@ -14,12 +14,11 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Annotated, Any
 
 import typer
 
-from tts_book import __version__
+from tts_book import __version__, desk, voices_desk
 from tts_book.errors import TtsBookError, UserError
 from tts_book.request import Here, Request
 
@@ -80,15 +79,20 @@ Json = Annotated[bool, typer.Option("--json", help="One event a line on standard
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing but errors.")]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"tts-book {__version__}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", is_eager=True)
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    if version:
-        sys.stdout.write(f"tts-book {__version__}\n")
-        raise typer.Exit
+    """Nothing to do here: every command does its own work."""
 
 
 def _request(
@@ -142,7 +146,7 @@ def convert(request: Request, sources: Sources) -> None:
     both in this folder or where -o says. Run the same command again after any interruption: what
     is spoken already is not spoken again.
     """
-    _finish(lambda desk, here: desk.convert(here, request, _globbed(sources)))
+    _finish(lambda here: desk.convert(here, request, _globbed(sources)))
 
 
 @app.command()
@@ -155,7 +159,7 @@ def batch(
 
     Headings inside a file are pauses, unless --split headings makes them tracks of their own.
     """
-    _finish(lambda desk, here: desk.batch(here, request, folder))
+    _finish(lambda here: desk.batch(here, request, folder))
 
 
 @app.command()
@@ -168,7 +172,7 @@ def plan(
     ] = False,
 ) -> None:
     """Show chapters, chunks, length and voice of what convert would do; speak nothing."""
-    _finish(lambda desk, here: desk.plan(here, request, _globbed(sources), chunks))
+    _finish(lambda here: desk.plan(here, request, _globbed(sources), chunks))
 
 
 @voices_app.callback()
@@ -199,7 +203,9 @@ def voices_root(
         json=json,
     )
     _finish(
-        lambda desk, here: desk.preview(here, request) if preview else desk.voices(here, request)
+        lambda here: (
+            voices_desk.preview(here, request) if preview else voices_desk.voices(here, request)
+        )
     )
 
 
@@ -215,7 +221,7 @@ def voices_install(
 ) -> None:
     """Fetch a voice for any language, to speak without a network ever after."""
     request = Request(language=language, proxy=proxy)
-    _finish(lambda desk, here: desk.install(here, request, "" if listed else name, yes))
+    _finish(lambda here: voices_desk.install(here, request, "" if listed else name, yes))
 
 
 @app.command()
@@ -226,7 +232,7 @@ def doctor(
 ) -> None:
     """Check this machine line by line, with a mend for all that fails."""
     request = Request(voices=voices, cache=cache, proxy=proxy)
-    _finish(lambda desk, here: desk.doctor(here, request))
+    _finish(lambda here: desk.doctor(here, request))
 
 
 def _globbed(sources: list[str]) -> list[str]:
@@ -245,13 +251,11 @@ def _glob(pattern: str) -> list[str]:
     return glob.glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute patterns
 
 
-def _finish(run: Callable[[ModuleType, Here], Coroutine[Any, Any, int]]) -> None:
+def _finish(run: Callable[[Here], Coroutine[Any, Any, int]]) -> None:
     """Runs a command to its exit code; what the user can mend is one line, never a traceback."""
-    from tts_book import desk
-
     runner = asyncio.Runner()
     try:
-        code = runner.run(run(desk, desk.here()))
+        code = runner.run(run(desk.here()))
     except UserError as error:
         _complain(str(error))
         code = 2

@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ from tts_book import voices as voices_file
 from tts_book.casting import AUTO, Casting, Wish
 from tts_book.errors import UserError
 from tts_book.events import Listener
-from tts_book.layout import file_name
 from tts_book.model import Book
 from tts_book.request import SPLITS, Here, Request
 
@@ -147,7 +145,7 @@ def _tell_notices(at: Here, request: Request, book: Book) -> None:
 async def convert(at: Here, request: Request, sources: Sequence[str]) -> int:
     """Speaks every source as a book."""
     works = read_works(at, request, sources)
-    return await _speak(at, request, works)
+    return await speak(at, request, works)
 
 
 async def batch(at: Here, request: Request, folder: Path) -> int:
@@ -158,7 +156,7 @@ async def batch(at: Here, request: Request, folder: Path) -> int:
     path = _absolute(at, folder)
     read = readers.read_folder(path, _read_options(request))
     _tell_notices(at, request, read.book)
-    code = await _speak(at, request, (Work(read.book, path.resolve().name, path),))
+    code = await speak(at, request, (Work(read.book, path.resolve().name, path),))
     for unread, reason in read.unread:
         at.err.write(f"not read: {unread.name}: {reason}\n")
     return code or (1 if read.unread else 0)
@@ -187,7 +185,8 @@ async def _prepared(
     return await job.prepare(works, casting, wish(request), cache, output)
 
 
-async def _speak(at: Here, request: Request, works: Sequence[Work]) -> int:
+async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
+    """Prepares, speaks and writes books that are read; says what came of it."""
     from tts_book import job
 
     pauses = config(at, request).pauses
@@ -243,40 +242,6 @@ def listening(at: Here, request: Request) -> Iterator[Listener]:
             yield progress.both(live, *listeners)
     else:
         yield progress.both(progress.plain(console), *listeners)
-
-
-# Voices
-
-
-async def voices(at: Here, request: Request) -> int:
-    """Lists the voices of voices.toml and of every backend that can speak now."""
-    known = config(at, request)
-    async with engines(at, request) as made:
-        casting = Casting(known, made)
-        chosen = (request.backend,) if request.backend else backends.names()
-        found, problems = await casting.offered(chosen)
-    listed = shown.voices_json if request.json else shown.voices
-    for line in listed(known, found, request.language):
-        at.out.write(f"{line}\n")
-    for name, health in problems.items():
-        at.err.write(f"{name}: {health.detail} {health.mend}".rstrip() + "\n")
-    return 0
-
-
-async def preview(at: Here, request: Request) -> int:
-    """Speaks one sentence with a voice, in its own language."""
-    from tts_book.job import Work
-
-    voice = config(at, request).resolve(request.voice)
-    language = request.language or voice.language or "en"
-    book = shown.preview_book(voice, language)
-    spoken = replace(request, out=request.out or at.cwd / f"{file_name(voice.name)}.mp3")
-    return await _speak(at, spoken, (Work(book, voice.name, None),))
-
-
-async def install(at: Here, request: Request, name: str, yes: bool) -> int:
-    """Fetches a Piper voice into the user's folder, or lists what can be fetched."""
-    raise NotImplementedError
 
 
 async def doctor(at: Here, request: Request) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
@@ -28,6 +29,30 @@ def console(err: IO[str]) -> Console:
     from rich.console import Console
 
     return Console(file=err, highlight=False, markup=False, emoji=False)
+
+
+@contextmanager
+def fetching(err: IO[str], name: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows how much of a download has come: `listen(done_bytes, all_bytes)`. On a terminal only,
+    and from the first byte, so that a question can be asked before."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    shown = console(err)
+    bar = Progress(
+        TextColumn(name, markup=False), BarColumn(), DownloadColumn(), console=shown, disable=True
+    )
+    task = bar.add_task(name, total=None)
+
+    def listen(done_bytes: int, all_bytes: int) -> None:
+        if shown.is_terminal and bar.disable:
+            bar.disable = False
+            bar.start()
+        bar.update(task, completed=done_bytes, total=all_bytes)
+
+    try:
+        yield listen
+    finally:
+        bar.stop()
 
 
 def both(*listeners: Listener) -> Listener:

@@ -14,6 +14,7 @@ from tts_book.voices_ids import primary
 if TYPE_CHECKING:
     from tts_book.cache import Cache
     from tts_book.job import Prepared, Result
+    from tts_book.piper_index import Index
     from tts_book.voices import Config
 
 PREVIEWS = {
@@ -171,6 +172,15 @@ def voices_json(known: Config, found: Iterable[VoiceInfo], language: str) -> Ite
                 },
                 ensure_ascii=False,
             )
+
+
+def store(index: Index, language: str) -> Iterator[str]:
+    """The Piper voices that can be fetched."""
+    for voice in index.values():
+        if not language or primary(voice.language) == primary(language):
+            many = f"  {voice.speakers} speakers" if voice.speakers > 1 else ""
+            size = f"{voice.model_bytes // 1_000_000:>4} MB"
+            yield f"{voice.key:<40} {voice.language:<8} {size}{many}"
 
 
 def preview_book(voice: Voice, language: str) -> Book:
