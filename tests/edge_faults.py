@@ -105,6 +105,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("cut_all_late", "turn", _I, share=0.93),
     Fault("hole", "turn", _I),
     Fault("hole_of_a_word", "turn", _I, words=(4, 4)),
+    Fault("hole_of_a_short_word", "turn", _I, words=(3, 3)),
     Fault("hole_at_start", "turn", _I, words=(0, 2)),
     Fault("hole_at_end", "turn", _I, words=(-2, -1)),
     Fault("hole_in_sound", "turn", _I),
@@ -137,6 +138,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("garbage", "turn", _I),
     Fault("other_bit_rate", "turn", _I),
     Fault("all_silent", "turn", _I),
+    Fault("silent_words", "turn", _I, words=(3, 7)),
     # 18: WebSocket
     Fault("server_ping", "turn", "whole"),
     Fault("fragments", "turn", "whole"),

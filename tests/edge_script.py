@@ -208,6 +208,17 @@ def _hole_in_marks(turn: Turn, text: str, say: Say, fault: Fault) -> Draft:
     return plain(turn, replace(said, words=kept))
 
 
+def _silent_words(turn: Turn, text: str, say: Say, fault: Fault) -> Draft:
+    draft, said = plain(turn, say(text)), say(text)
+    first, last = _hole_words(text, fault)
+    shift = edge_sound.FIRST_TICK - edge_sound.LEAD_FRAMES * edge_sound.FRAME_TICKS
+    start = (said.words[first].from_tick - shift) // edge_sound.FRAME_TICKS * FRAME_BYTES
+    stop = (said.words[last].to_tick - shift) // edge_sound.FRAME_TICKS * FRAME_BYTES
+    quiet = edge_sound.silent_frame() * ((stop - start) // FRAME_BYTES)
+    draft.audio = draft.audio[:start] + quiet + draft.audio[stop:]
+    return draft
+
+
 def _other_text(turn: Turn, text: str, say: Say, fault: Fault) -> Draft:
     draft = plain(turn, say(text))
     other = "".join(chr(ord(c) ^ 1) if c.isascii() and c.isalpha() else c for c in text)
@@ -216,9 +227,12 @@ def _other_text(turn: Turn, text: str, say: Say, fault: Fault) -> Draft:
 
 
 _HOLES: dict[str, Callable[[Turn, str, Say, Fault], Draft]] = {
-    **dict.fromkeys(("hole", "hole_of_a_word", "hole_at_start", "hole_at_end"), _hole),
+    **dict.fromkeys(
+        ("hole", "hole_of_a_word", "hole_of_a_short_word", "hole_at_start", "hole_at_end"), _hole
+    ),
     "hole_in_sound": _hole_in_sound,
     "hole_in_marks": _hole_in_marks,
+    "silent_words": _silent_words,
     "other_text": _other_text,
 }
 

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
-from tts_book.backends.edge_align import Placed, folded, marks_of, place, unwrapped
+from tts_book.backends.edge_align import folded, marks_of, place, unwrapped
 from tts_book.backends.edge_check import (
     TICKS_PER_S,
     Finding,
+    Habits,
     Spoken,
-    Tails,
     check,
     estimate_s,
     last_tick,
@@ -59,11 +59,7 @@ class _Prompt:
     name: VoiceName
     voice: Voice
     spoken: Spoken
-
-    @property
-    def habit(self) -> str:
-        """What this voice's way of ending depends on."""
-        return f"{self.name.short} {self.voice.rate_pct:+d}"
+    habits: Habits
 
 
 class EdgeBackend:
@@ -96,7 +92,7 @@ class EdgeBackend:
         self._client = Client(
             self._door, self._clock, self._times, self._chance, settings.environ, tls
         )
-        self._tails = Tails()
+        self._habits: dict[str, Habits] = {}
         self._sentences = True  # ask for sentence marks, until the service refuses them
         self._sentences_proven = False
         self._listed: tuple[VoiceInfo, ...] = ()
@@ -165,9 +161,9 @@ class EdgeBackend:
             what = f"The text has {size} bytes, more than the {MOST_TEXT_BYTES} of one request"
             raise Troubled(Trouble(what, "Send it in parts.", Failure.TOO_LONG))
         speed = max(0.1, 1 + voice.rate_pct / 100)
-        unmeasured = _Prompt(sent, name, voice, Spoken(letters, name.locale, speed))
-        tail_s = self._tails.of(unmeasured.habit)
-        return _Prompt(sent, name, voice, Spoken(letters, name.locale, speed, tail_s))
+        habits = self._habits.setdefault(f"{name.short} {voice.rate_pct:+d}", Habits())
+        spoken = Spoken(letters, name.locale, speed, habits.tail_s, habits.unmarked)
+        return _Prompt(sent, name, voice, spoken, habits)
 
     async def _reply(self, prompt: _Prompt) -> Reply:
         """The answer, asked for without sentence marks if the service refuses to give both."""
@@ -230,17 +226,14 @@ class EdgeBackend:
         doubts = tuple(finding.what for finding in findings)
         marks = marks_of(prompt.spoken.text, words, sentences)
         speech = Speech(reply.audio, "mp3", marks=marks, doubts=doubts)
+        if words and not any(finding.certain for finding in findings):
+            prompt.habits.learn_words(prompt.spoken.text, words)
         if findings:
             lengths_ms = (round(sound_s(reply) * 1_000), end_tick // TICKS_PER_MS)
             raise _incomplete(findings, speech, lengths_ms)
-        self._learn(prompt, reply, [*words, *sentences], end_tick)
+        if end_tick:
+            prompt.habits.learn_tail(sound_s(reply) - end_tick / TICKS_PER_S)
         return speech
-
-    def _learn(
-        self, prompt: _Prompt, reply: Reply, placed: Sequence[Placed], end_tick: int
-    ) -> None:
-        if placed:
-            self._tails.learn(prompt.habit, sound_s(reply) - end_tick / TICKS_PER_S)
 
 
 def _incomplete(

@@ -17,15 +17,15 @@ from tts_book.backends.edge_align import Folded, Placed
 from tts_book.backends.edge_turn import Reply
 
 FRAME_BYTES = 144  # 48 kbit/s, 24 kHz, MPEG-2 layer III: 318 of 318 replies (1.4)
-FRAME_MS = 24
+FRAME_MS, FRAME_TICKS = 24, 240_000
 BYTES_PER_S = 6_000
 TICKS_PER_S = 10_000_000
 
 # Sound goes on after the last mark: 0.87 s (classic voices) or 0.37 s (multilingual); -0.15 and
 # +1.6 s bound it (4.3), the upper one scaled by the rate.
 TAIL_LEAST_S, TAIL_MOST_S = -0.15, 1.6
-# A voice keeps its own tail; this far from its median, something is odd (4.3, there inferred).
-TAIL_SPREAD_S, TAIL_SAMPLES = 0.4, 20
+# A voice keeps its own tail; this far from its median, something is odd (4.3, inferred there).
+TAIL_SPREAD_S, TAIL_SAMPLES = 0.4, 5
 # Coverage of the folded text (4.4).
 END_MISSING_CHARS, END_SHARE = 12, 0.95
 COVERED_SHARE = {"word": 0.80, "sentence": 0.85}
@@ -47,13 +47,15 @@ LETTER_SHARE = 0.8
 # Ours: a word is spoken if half the time it needs is there beside the pause that may stand there.
 SPOKEN_SHARE = 0.5
 PAUSE_S = {"none": 0.35, "comma": 0.7, "sentence": 1.3}
-# Ours: words shorter than this may be run together with their neighbours without a mark.
+# Ours: so short a stretch may have been run together with its neighbours without a mark, if this
+# voice never marks such a word by itself.
 SHORT_WORD_CHARS = 3
 # Ours: a stream made in one piece never points back into bytes that are not there; a cut one does
 # so once a cut. Many such places mean another encoder, not many cuts.
 MOST_CUTS = 3
-# Ours: encoded silence this long where words are marked (pauses are shorter: WORD_GAP_S).
-SILENT_S = 3.5
+# Ours: encoded silence this long before the last word (pauses are shorter: WORD_GAP_S), and
+# marked words that are nothing but encoded silence.
+SILENT_S, SILENT_WORDS_S = 3.5, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What was asked for: the text, its language, its speed as a factor, and how much sound
-    this voice leaves after its last word (median seconds), if that is known."""
+    """What was asked for: the text, its language, its speed as a factor; how much sound this
+    voice leaves after its last word (median seconds), and which words it never marks, if known."""
 
     text: Folded
     language: str
     speed: float = 1.0
     tail_s: float | None = None
+    unmarked: frozenset[str] = frozenset()
 
     @property
     def chars_per_s(self) -> float:
@@ -135,14 +138,19 @@ def _cuts(audio: bytes) -> int:
 
 
 def check_silence(audio: bytes, spoken: Spoken, words: Sequence[Placed]) -> list[Finding]:
-    """No long stretch of encoded nothing where words are said to be."""
+    """No long stretch of encoded nothing, and none where words are said to be."""
+    silent = [bits == 0 for _, bits in _main_data(audio)]
     limit = round(SILENT_S / min(1.0, spoken.speed) * 1_000 / FRAME_MS)
-    stop_ms = max((word.boundary.stop // 10_000 for word in words), default=0)
+    last = max((word.boundary.stop // FRAME_TICKS for word in words), default=0)
     run = 0
-    for number, (_, bits) in enumerate(_main_data(audio)):
-        run = run + 1 if bits == 0 else 0
-        if run > limit and number * FRAME_MS < stop_ms:
+    for quiet in silent[:last]:
+        run = run + 1 if quiet else 0
+        if run > limit:
             return [Finding("the sound is silent where words should be", certain=True)]
+    spans = [(w.boundary.start // FRAME_TICKS, w.boundary.stop // FRAME_TICKS) for w in words]
+    mute = sum(b - a for a, b in spans if 0 <= a < b <= len(silent) and all(silent[a:b]))
+    if mute * FRAME_MS > SILENT_WORDS_S * 1_000:
+        return [Finding(f"{mute * FRAME_MS / 1_000:.1f} s of marked words are silent")]
     return []
 
 
@@ -228,13 +236,13 @@ def check_coverage(
     """The marks reach to the end of the text and leave nothing out that was not spoken."""
     total = len(spoken.text.letters)
     stretches = _stretches(spoken, placed, sound_stop_s)
-    unspoken = [s for s in stretches if _unspoken(spoken, s)]
-    if unspoken:
-        place, rest = unspoken[0], len(unspoken) - 1
-        start, stop = spoken.text.span(place.start, place.stop)
-        words = " ".join(spoken.text.text[start:stop].split())
-        shown = words if len(words) <= 40 else words[:39] + "…"
-        return [Finding(f'not spoken: "{shown}"' + (f" and {rest} more" if rest else ""), True)]
+    unspoken = [stretch for stretch in stretches if _unspoken(spoken, stretch)]
+    long = [stretch for stretch in unspoken if stretch.stop - stretch.start > SHORT_WORD_CHARS]
+    if long:
+        return [Finding(f"not spoken: {_quoted(spoken, long)}", certain=True)]
+    short = [s for s in unspoken if not spoken.unmarked.issuperset(_words(spoken, s))]
+    if short:
+        return [Finding(f"perhaps not spoken: {_quoted(spoken, short)}")]
     covered = total - sum(s.stop - s.start for s in stretches)
     if covered < COVERED_SHARE[kind] * total:
         return [Finding(f"marks cover {100 * covered // max(1, total)} % of the text")]
@@ -247,11 +255,22 @@ def check_coverage(
 
 
 def _unspoken(spoken: Spoken, stretch: _Stretch) -> bool:
-    letters = spoken.text.letters[stretch.start : stretch.stop]
-    if len(letters) <= SHORT_WORD_CHARS:
-        return False
-    needed_s = len(letters) / LETTER_SHARE / spoken.chars_per_s
+    needed_s = (stretch.stop - stretch.start) / LETTER_SHARE / spoken.chars_per_s
     return stretch.time_s < SPOKEN_SHARE * needed_s
+
+
+def _words(spoken: Spoken, stretch: _Stretch) -> list[str]:
+    """The folded words of a stretch."""
+    starts = [at for at in range(stretch.start + 1, stretch.stop) if at in spoken.text.starts]
+    edges = [stretch.start, *starts, stretch.stop]
+    return [spoken.text.letters[a:b] for a, b in pairwise(edges)]
+
+
+def _quoted(spoken: Spoken, stretches: Sequence[_Stretch]) -> str:
+    start, stop = spoken.text.span(stretches[0].start, stretches[0].stop)
+    words = " ".join(spoken.text.text[start:stop].split())
+    more = f" and {len(stretches) - 1} more" if len(stretches) > 1 else ""
+    return f'"{words if len(words) <= 40 else words[:39] + "…"}"{more}'
 
 
 def check_gaps(spoken: Spoken, words: Sequence[Placed]) -> list[Finding]:
@@ -289,19 +308,33 @@ def check(
     return sorted(found, key=lambda finding: not finding.certain)
 
 
-class Tails:
-    """How long each voice goes on after its last word, learned from replies that were whole."""
+class Habits:
+    """What is learned of one voice from its replies: its tail, and the short words it marks."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, list[float]] = {}
+        self._tails: list[float] = []
+        self._marked: set[str] = set()
+        self._unmarked: set[str] = set()
 
-    def learn(self, voice: str, tail_s: float) -> None:
+    def learn_tail(self, tail_s: float) -> None:
         """Adds a whole reply's tail; the newest hundred count."""
-        seen = self._seen.setdefault(voice, [])
-        seen.append(tail_s)
-        del seen[:-100]
+        self._tails.append(tail_s)
+        del self._tails[:-100]
 
-    def of(self, voice: str) -> float | None:
+    def learn_words(self, text: Folded, words: Sequence[Placed]) -> None:
+        """Takes notice of the short words that have marks of their own, and of those without."""
+        heard = {text.letters[w.start : w.stop] for w in words if w.found}
+        self._marked |= {word for word in heard if len(word) <= SHORT_WORD_CHARS}
+        edges = [*sorted(text.starts), len(text.letters)]
+        said = {text.letters[a:b] for a, b in pairwise(edges) if b - a <= SHORT_WORD_CHARS}
+        self._unmarked |= said - heard
+
+    @property
+    def tail_s(self) -> float | None:
         """The usual tail, once enough replies were seen."""
-        seen = self._seen.get(voice, [])
-        return median(seen) if len(seen) >= TAIL_SAMPLES else None
+        return median(self._tails) if len(self._tails) >= TAIL_SAMPLES else None
+
+    @property
+    def unmarked(self) -> frozenset[str]:
+        """Short words that were spoken before and never marked by themselves."""
+        return frozenset(self._unmarked - self._marked)
