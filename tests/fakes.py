@@ -54,8 +54,8 @@ class Time:
                 if not woken.done():
                     woken.set_result(None)
 
-    def tools(self, workers: int = 0, random: Callable[[], float] = lambda: 0.5) -> Tools:
-        return Tools(self.clock, self.sleep, random, workers)
+    def tools(self, workers: int = 0, *, wait: bool = False) -> Tools:
+        return Tools(self.clock, self.sleep, lambda: 0.5, workers, wait)
 
 
 def in_time(work: Callable[[Time], Awaitable[None]]) -> None:

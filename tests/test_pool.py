@@ -58,13 +58,18 @@ def tasks(backend: ScriptedBackend, all_chunks: Sequence[Chunk]) -> list[Task]:
 
 
 def run(
-    backend: ScriptedBackend, all_chunks: Sequence[Chunk], folder: Path, workers: int = 0
+    backend: ScriptedBackend,
+    all_chunks: Sequence[Chunk],
+    folder: Path,
+    workers: int = 0,
+    *,
+    wait: bool = False,
 ) -> Run:
     left = Run()
 
     async def work(time: Time) -> None:
         backend._sleep = time.sleep
-        pool = Pool(Cache(folder), left.told.append, time.tools(workers))
+        pool = Pool(Cache(folder), left.told.append, time.tools(workers, wait=wait))
         found: dict[int, str | None] = {}
         async with aclosing(pool.speak(tasks(backend, all_chunks))) as outcomes:
             async for task, key in outcomes:
@@ -214,6 +219,21 @@ def test_a_service_that_is_gone_stops_the_run_in_bounded_time_and_tries(
     assert left.stopped
     assert left.took_s <= 1_300
     assert backend.asked.total() <= 40
+
+
+@pytest.mark.parametrize("failure", [Failure.TRANSIENT, Failure.OVERLOAD])
+def test_who_waits_sees_the_service_come_back(failure: Failure, tmp_path: Path) -> None:
+    tries = 0
+
+    def answer(text: str, attempt: int) -> Speech | BackendError:
+        nonlocal tries
+        tries += 1
+        return BackendUnavailable("gone", failure) if tries <= 100 else spoken(text)
+
+    left = run(ScriptedBackend(answer), chunks(*TEXTS), tmp_path, wait=True)
+    assert all(left.keys)
+    assert not left.stopped
+    assert left.took_s > 3_600
 
 
 def test_against_overload_for_ever_only_a_few_requests_a_minute(tmp_path: Path) -> None:

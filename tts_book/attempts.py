@@ -151,7 +151,13 @@ class Speaker:
         )
         if isinstance(decision, retry.GiveUp) and decision.stops_run:
             self._stop(error, str(error))
-        elif reason := self._circuit.stops(self._tools.clock()):
+            return decision
+        reason = self._circuit.stops(self._tools.clock())
+        if self._tools.wait and error.failure in _OF_THE_LINE:
+            # One piece asks once a minute, everybody else waits for it.
+            gone = reason or isinstance(decision, retry.GiveUp)
+            return retry.Again(retry.PROBE_EVERY_S, True, True) if gone else decision
+        if reason:
             self._stop(error, f"The service is given up: {reason}. The last answer was: {error}")
             return retry.GiveUp(stops_run=True)
         return decision
@@ -204,6 +210,10 @@ class Speaker:
 _OF_THE_TEXT = frozenset({Failure.TOO_LONG})
 
 
+# What a line or a service may recover from, given time.
+_OF_THE_LINE = frozenset({Failure.TRANSIENT, Failure.OVERLOAD})
+
+
 def _twice_the_same(error: BackendError, earlier: list[tuple[int, ...]]) -> Speech | None:
     """The speech of a suspicious reply that came the same twice: then it is the text that sounds
     so, and it is kept with its doubt."""
@@ -241,7 +251,8 @@ def _silence() -> Take:
 
 def _joined(takes: list[Take], at: int, attempts: int) -> Take:
     left, right = takes
-    frames = left.frames + audio.silence(JOINT_MS) + right.frames
+    joint = audio.silence(JOINT_MS, audio.format_at(left.frames))
+    frames = left.frames + joint + right.frames
     later_ms = left.sound.duration_ms + JOINT_MS
     return Take(
         frames,

@@ -75,6 +75,9 @@ CacheDir = Annotated[
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing for the next run.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files of other origin, too.")]
 Proxy = Annotated[str, typer.Option("--proxy", metavar="URL", help="A proxy for the service.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Ask on, once a minute, when the service is gone.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One event a line on standard output.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing but errors.")]
 
@@ -113,6 +116,7 @@ def _request(
     no_cache: NoCache = False,
     force: Force = False,
     proxy: Proxy = "",
+    wait: Wait = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> Request:

@@ -198,7 +198,7 @@ async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
         job.ready_to_write(prepared, request.force)
         try:
             with listening(at, request) as listener:
-                tools = job.default_tools(request.workers)
+                tools = job.default_tools(request.workers, wait=request.wait)
                 result = await job.convert(prepared, pauses, cache, listener, tools)
         except asyncio.CancelledError:
             at.err.write(f"Stopped. What is spoken is kept; go on with: {at.command}\n")

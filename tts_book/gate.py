@@ -25,12 +25,14 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Time, sleep and chance as arguments. `workers` caps requests at once, 0 leaves it open."""
+    """Time, sleep and chance as arguments. `workers` caps requests at once, 0 leaves it open;
+    `wait` asks again and again where a run would give up on a service that does not answer."""
 
     clock: Clock
     sleep: Sleep
     random: Callable[[], float]
     workers: int = 0
+    wait: bool = False
 
 
 class Gate:

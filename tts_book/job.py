@@ -62,9 +62,9 @@ async def convert(
     return await run.to_end()
 
 
-def default_tools(workers: int = 0) -> Tools:
-    """The real clock, sleep and chance. `workers` caps the requests at once, 0 leaves it open."""
-    return Tools(time.monotonic, asyncio.sleep, random.random, workers)
+def default_tools(workers: int = 0, *, wait: bool = False) -> Tools:
+    """The real clock, sleep and chance; see `Tools`."""
+    return Tools(time.monotonic, asyncio.sleep, random.random, workers, wait)
 
 
 class _Run:

@@ -31,6 +31,7 @@ class Request:
     no_cache: bool = False
     force: bool = False
     proxy: str = ""
+    wait: bool = False
     json: bool = False
     quiet: bool = False
 
