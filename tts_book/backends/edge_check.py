@@ -24,6 +24,8 @@ TICKS_PER_S = 10_000_000
 # Sound goes on after the last mark: 0.87 s (classic voices) or 0.37 s (multilingual); -0.15 and
 # +1.6 s bound it (4.3), the upper one scaled by the rate.
 TAIL_LEAST_S, TAIL_MOST_S = -0.15, 1.6
+# The shortest that was measured is 0.14 s (1.4); with less, the last syllable may be cut.
+TAIL_SHORTEST_S = 0.1
 # A voice keeps its own tail; this far from its median, something is odd (4.3, inferred there).
 TAIL_SPREAD_S, TAIL_SAMPLES = 0.4, 5
 # Coverage of the folded text (4.4).
@@ -161,6 +163,8 @@ def check_length(reply: Reply, spoken: Spoken, end_tick: int) -> list[Finding]:
         return [Finding("the sound is shorter than the service says", certain=True)]
     if tail_s < TAIL_LEAST_S:
         return [Finding(f"the last {-tail_s:.1f} s of sound are missing", certain=True)]
+    if tail_s < TAIL_SHORTEST_S:
+        return [Finding("the sound ends with the last mark")]
     if tail_s > TAIL_MOST_S / min(1.0, spoken.speed):
         return [Finding(f"{tail_s:.1f} s of sound follow the last mark")]
     if spoken.tail_s is not None and abs(tail_s - spoken.tail_s) > TAIL_SPREAD_S:
