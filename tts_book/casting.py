@@ -45,11 +45,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The voice of a book, its backend, and the one line that says why."""
+    """The voice of a book, its backend, and the one line that says why. `fallback` are voices
+    that may take over whole chapters, each with the way to its backend."""
 
     voice: Voice
     backend: Backend
     why: str
+    fallback: tuple[tuple[Voice, Callable[[str], Backend]], ...] = ()
 
 
 class EngineGone(TtsBookError):
@@ -81,6 +83,15 @@ class Casting:
 
     async def cast(self, wish: Wish, language: str, spoken: Count) -> Cast:
         """The cast for a book in `language`. Raises UserError, or EngineGone."""
+        chosen = await self._chosen(wish, language, spoken)
+        taking_over = [self._config.voice(name) for name in chosen.voice.fallback]
+        for voice in taking_over:
+            refuse_other_language(voice, language)
+        return replace(
+            chosen, fallback=tuple((wish.applied(v), self._backend_of) for v in taking_over)
+        )
+
+    async def _chosen(self, wish: Wish, language: str, spoken: Count) -> Cast:
         if wish.voice:
             return await self._named(wish, language, spoken)
         voices = [wish.applied(voice) for voice in self._candidates(wish, language)]

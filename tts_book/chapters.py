@@ -58,7 +58,10 @@ def divide(
     `text` is the source. `title` names the only chapter of a text without headings, `opening`
     what stands before the first one. Without `split` all is one chapter, its headings breaks.
     """
-    items = [_dropped(text, item) for item in outline(paragraphs, everything=everything)]
+    found = list(paragraphs)
+    items = [_dropped(text, item) for item in outline(found, everything=everything)]
+    if not everything and not any(item.text for item in items):
+        items = outline(found, everything=True)
     sections = list(_sections(items))
     drafts = list(_drafts(sections, title, opening)) if split else _whole(items, title)
     drafts = list(_with_words(drafts))

@@ -212,7 +212,7 @@ def _tell_result(at: Here, request: Request, result: Result) -> int:
             at.out.write(f"{path}\n")
     for line in shown.result(result, at.command, quiet=request.quiet):
         at.err.write(f"{line}\n")
-    return 1 if result.lost or result.done.reason else 0
+    return 1 if result.lost else 0
 
 
 @asynccontextmanager

@@ -99,6 +99,18 @@ class ChapterLost:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceChanged:
+    """The service of the book's voice is gone: this chapter, of which `missing` chunks were
+    unspoken, is begun anew by a fallback voice, and its chunks are told anew."""
+
+    book: str
+    chapter: int
+    title: str
+    voice: str
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
 class LimitChanged:
     """So many requests at once from now on; `pause_s` is a pause for everyone."""
 
@@ -133,6 +145,7 @@ Event = (
     | ChunkFailed
     | ChapterDone
     | ChapterLost
+    | VoiceChanged
     | LimitChanged
     | JobDone
 )

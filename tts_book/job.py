@@ -16,10 +16,10 @@ from pathlib import Path
 
 from tts_book import events, layout, stitcher, tags
 from tts_book.cache import Cache
-from tts_book.errors import AudioError
+from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
 from tts_book.model import Chapter, Chunk, Pauses
-from tts_book.opened import Open, Segments, open_chapters, tags_of
+from tts_book.opened import Open, Segments, open_chapters, tags_of, taken_over
 from tts_book.pool import Pool, Task, Tools
 from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
 from tts_book.score import Score
@@ -82,7 +82,8 @@ class _Run:
         self._score = Score()
         self._listener, self._tools = listener, tools
         self._written: dict[Path, None] = {}
-        self._pool = Pool(cache, self._tell, tools)
+        self._in_doubt: list[Open] = []
+        self._reasons: list[str] = []
 
     def _tell(self, event: events.Event) -> None:
         self._score(event)
@@ -92,7 +93,11 @@ class _Run:
         began_s = self._tools.clock()
         self._tell(self._started())
         try:
-            await self._speak_and_stitch()
+            await self._speak_and_stitch(self._opened())
+            while self._in_doubt:
+                await self._speak_and_stitch(await self._taken_over())
+        except ExceptionGroup as group:
+            raise _the_users(group) from None
         finally:
             done = self._done(began_s)
             self._tell(done)
@@ -133,47 +138,61 @@ class _Run:
             characters_spoken=score.characters,
             sound_ms=score.sound_ms,
             wall_s=self._tools.clock() - began_s,
-            reason=self._pool.stopped,
+            reason="; ".join(self._reasons),
         )
 
-    async def _speak_and_stitch(self) -> None:
-        chapters: dict[tuple[int, int], Open] = {}
-        for book, item in enumerate(self._prepared):
-            for chapter in open_chapters(item):
-                chapters[book, chapter.chapter.number] = chapter
+    def _opened(self) -> list[Open]:
+        opened = [chapter for item in self._prepared for chapter in open_chapters(item)]
+        for chapter in opened:
+            if not chapter.chunks:
+                self._lose(chapter, "there is nothing in it to say")
+        return opened
+
+    async def _speak_and_stitch(self, chapters: Sequence[Open]) -> None:
+        """Speaks these chapters; where the service is gone and a fallback is named, the chapters
+        that are not whole are kept in doubt."""
+        pool = Pool(self._cache, self._tell, self._tools)
         one_at_a_time = asyncio.Lock()  # the disk gains nothing from two
         async with (
             asyncio.TaskGroup() as stitching,
-            aclosing(self._pool.speak(self._tasks())) as spoken,
+            aclosing(pool.speak(_tasks(chapters))) as spoken,
         ):
             async for task, key in spoken:
-                chapter = chapters[task.book_number, task.chunk.chapter]
+                chapter = chapters[task.group]
                 chapter.waiting -= 1
                 chapter.missing += key is None
-                if chapter.waiting == 0:
+                if chapter.waiting == 0 and not chapter.missing:
                     stitching.create_task(self._finish(chapter, one_at_a_time))
+        if pool.stopped:
+            self._reasons.append(pool.stopped)
+        for chapter in chapters:
+            if chapter.missing and pool.stopped and chapter.item.cast.fallback:
+                self._in_doubt.append(chapter)
+            elif chapter.missing:
+                self._lose(chapter, f"{chapter.missing} of its chunks are not spoken")
 
-    def _tasks(self) -> Iterator[Task]:
-        order = 0
-        for book_number, item in enumerate(self._prepared):
-            book = item.work.book
-            for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
-                yield Task(
-                    order,
-                    book_number,
-                    book.title,
-                    chunk,
-                    key,
-                    item.cast.voice,
-                    item.cast.backend,
-                    partial(_place, book.chapters[chunk.chapter - 1], chunk),
+    async def _taken_over(self) -> list[Open]:
+        """The chapters in doubt, begun anew by the next fallback voice that can speak."""
+        doubtful, self._in_doubt = self._in_doubt, []
+        taken = []
+        for chapter in doubtful:
+            again = await taken_over(chapter)
+            if again is None:
+                self._lose(chapter, f"{chapter.missing} of its chunks are not spoken")
+                continue
+            taken.append(again)
+            self._tell(
+                events.VoiceChanged(
+                    chapter.item.work.book.title,
+                    chapter.chapter.number,
+                    chapter.chapter.title,
+                    again.item.cast.voice.name,
+                    chapter.missing,
                 )
-                order += 1
+            )
+        return taken
 
     async def _finish(self, chapter: Open, lock: asyncio.Lock) -> None:
-        if chapter.missing:
-            self._lose(chapter, f"{chapter.missing} of its chunks are not spoken")
-            return
         try:
             async with lock:
                 stitched = await asyncio.to_thread(self._stitch, chapter)
@@ -212,5 +231,32 @@ class _Run:
         )
 
 
+def _tasks(chapters: Sequence[Open]) -> Iterator[Task]:
+    order = 0
+    for group, chapter in enumerate(chapters):
+        item = chapter.item
+        for at, chunk in enumerate(chapter.chunks):
+            yield Task(
+                order,
+                group,
+                item.work.book.title,
+                chunk,
+                item.keys[chapter.first + at],
+                item.cast.voice,
+                item.cast.backend,
+                partial(_place, chapter.chapter, chunk),
+            )
+            order += 1
+
+
 def _place(chapter: Chapter, chunk: Chunk) -> str:
     return str(chapter.origin.place(chunk.start))
+
+
+def _the_users(group: ExceptionGroup[Exception]) -> Exception:
+    """What stopped several tasks at once, as one: our own error if it is nothing else."""
+    ours, other = group.split(TtsBookError)
+    if other is not None or ours is None:
+        return group
+    first = ours.exceptions[0]
+    return _the_users(first) if isinstance(first, ExceptionGroup) else first

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 from tts_book.cache import Cache
+from tts_book.casting import Cast
 from tts_book.errors import AudioError
 from tts_book.model import Chapter, Chunk, Segment
-from tts_book.prepared import Prepared
+from tts_book.prepared import Prepared, keys_of
 from tts_book.tags import Tags
 
 
@@ -62,6 +63,20 @@ def open_chapters(item: Prepared) -> Iterator[Open]:
             last += 1
         yield Open(item, chapter, first, chunks[first:last], last - first)
         first = last
+
+
+async def taken_over(chapter: Open) -> Open | None:
+    """The whole chapter for the next fallback voice that can speak now, None without one."""
+    for at, (voice, backend_of) in enumerate(chapter.item.cast.fallback):
+        backend = backend_of(voice.backend)
+        if not (await backend.health()).usable:
+            continue
+        later = chapter.item.cast.fallback[at + 1 :]
+        cast = Cast(voice, backend, "it takes over", later)
+        keys = keys_of(chapter.item.plan, voice, backend)
+        item = replace(chapter.item, cast=cast, keys=keys)
+        return Open(item, chapter.chapter, chapter.first, chapter.chunks, len(chapter.chunks))
+    return None
 
 
 def tags_of(item: Prepared, chapter: Chapter) -> Tags:

@@ -40,10 +40,12 @@ _LEAVES = (Sort.CHAPTER, Sort.FRONT, Sort.BACK)
 _CHAPTER_DEPTH, _NUMERAL_DEPTH, _INNER_DEPTH, _MARKED_DEPTH = 10, 11, 12, 20
 _ENTRY = 250  # the longest entry of a contents list, in characters
 _ENTRIES = 5_000  # and as many of them at most
-_PAGE_END = re.compile(r"(?:[.…·_\s]{2,}|\s)\d{1,4}\Z")
+_LEADERS = re.compile(r"[.…·_ ]{2,}\d{1,4}\Z")
+_PAGE_END = re.compile(r" \d{1,4}\Z")
 _NOTE_LABEL = re.compile(r"\W?\d{1,4}(?:\W|\Z)|\*")
 _MANY = 20  # bare numbers that follow each other closely: notes or verses, not chapters
-_CLOSE = 300  # characters
+_CLOSE = 150  # characters
+_TITLED = 100  # characters between numbers with titles; in a list they stand closer
 _MISSING = 3  # headings of a sequence that may be damaged in the source, one after the other
 
 
@@ -132,7 +134,12 @@ def _starts_body(items: Sequence[Item], stop: int, first: str) -> bool:
 
 
 def _key(text: str) -> str:
-    return _PAGE_END.sub("", text).strip(" .…·_").casefold()
+    """What an entry and its chapter have in common: the words without the page."""
+    bare = _LEADERS.sub("", text)
+    shorter = _PAGE_END.sub("", bare)
+    if shorter != bare and headings.parse(bare) and not headings.parse(shorter):
+        shorter = bare
+    return shorter.strip(" .…·_").casefold()
 
 
 def _unnamed_lists(items: Sequence[Item], known: set[int]) -> set[int]:
@@ -245,30 +252,31 @@ def _are_notes(items: Sequence[Item], start: int) -> bool:
 
 def _numerals(items: list[Item]) -> list[Item]:
     """Keeps the bare numerals that count up from one inside their part, drops the others."""
-    kept: set[int] = set()
+    kept: dict[int, Sort] = {}
     segment: list[int] = []
     for at, item in enumerate([*items, None]):
         found = item.heading if item is not None else None
         is_bound = item is None or (found and found.sort in _WORDED and not item.drop)
         if is_bound:
-            kept |= _counted(items, segment)
+            kept.update(_counted(items, segment))
             segment = []
         elif found and item is not None and found.sort in _NUMERALS and not item.drop:
             segment.append(at)
-    return [
-        item
-        if item.heading is None or item.heading.sort not in _NUMERALS or at in kept
-        else replace(item, heading=None)
-        for at, item in enumerate(items)
-    ]
+    return [_as_counted(item, kept.get(at)) for at, item in enumerate(items)]
 
 
-def _counted(items: Sequence[Item], segment: list[int]) -> set[int]:
-    kept: set[int] = set()
+def _as_counted(item: Item, style: Sort | None) -> Item:
+    if item.heading is None or item.heading.sort not in _NUMERALS:
+        return item
+    return replace(item, heading=replace(item.heading, sort=style) if style else None)
+
+
+def _counted(items: Sequence[Item], segment: list[int]) -> dict[int, Sort]:
+    kept: dict[int, Sort] = {}
     for style in _NUMERALS:
         for alone in (True, False):
             rows = list(_sequences(items, segment, style, alone))
-            kept.update(at for row in rows for at in row)
+            kept.update((at, style) for row in rows for at in row)
             if rows:
                 break
     return kept
@@ -318,8 +326,11 @@ def _is_sequence(items: Sequence[Item], row: list[int]) -> bool:
         items[b].paragraph.block.start - items[a].paragraph.block.stop for a, b in pairwise(row)
     ]
     first = items[row[0]].heading
-    least = _CLOSE if len(row) >= _MANY else (0 if first and first.is_alone else 100)
-    return median(spaces) >= least
+    if first is None:
+        return False
+    if len(row) >= _MANY and first.sort is Sort.ARABIC:
+        return median(spaces) >= _CLOSE
+    return first.is_alone or median(spaces) >= _TITLED
 
 
 # Depths
@@ -410,7 +421,12 @@ def _titles(items: list[Item]) -> list[Item]:
 
 def _is_title(item: Item, after: Item) -> bool:
     text = item.text
-    if len(text) > 80 or item.paragraph.block.kind is Kind.VERSE or after.heading:
+    if (
+        len(text) > 80
+        or headings.parse(text)
+        or item.paragraph.block.kind is Kind.VERSE
+        or after.heading
+    ):
         return False
     letter = next((c for c in text if c.isalpha()), "")
     loud = text.upper() == text and text[-1] == "."

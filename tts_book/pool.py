@@ -29,10 +29,11 @@ WORDS_SHOWN_CHARACTERS = 60
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A chunk to be spoken: `order` is its place in the whole run, `key` its cache key."""
+    """A chunk to be spoken: `order` is its place in the whole run, `group` whatever the caller
+    knows its chapter by, `key` its cache key."""
 
     order: int
-    book_number: int
+    group: int
     book: str
     chunk: Chunk
     key: str

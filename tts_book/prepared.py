@@ -63,18 +63,19 @@ async def prepare(
         plan = chunker.plan(work.book)
         cast = await casting.cast(wish, work.book.language, _counter(plan, cache))
         places = layout.layout(work.book, work.stem, work.source, output.out, output.cwd)
-        prepared.append(Prepared(work, plan, cast, _keys(plan, cast.voice, cast.backend), places))
+        prepared.append(Prepared(work, plan, cast, keys_of(plan, cast.voice, cast.backend), places))
     return tuple(prepared)
 
 
-def _keys(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
+def keys_of(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
+    """The cache keys of a plan's chunks, spoken by this voice."""
     fingerprint = backend.fingerprint(voice)
     return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
 
 
 def _counter(plan: Plan, cache: Cache) -> Callable[[Voice, Backend], Spoken]:
     def count(voice: Voice, backend: Backend) -> Spoken:
-        there = [cache.has(key) for key in _keys(plan, voice, backend)]
+        there = [cache.has(key) for key in keys_of(plan, voice, backend)]
         long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in plan.chunks)
         telling = sum(has and telling for has, telling in zip(there, long, strict=True))
         return Spoken(telling, all(there))

@@ -161,6 +161,8 @@ def told(event: Event) -> str | None:
                 f"{event.place}: chunk {event.chapter}/{event.chunk} is not spoken "
                 f"({event.failure}: {event.reason}): “{event.words}”"
             )
+        case events.VoiceChanged():
+            return f"{event.book}: {event.voice} takes over chapter {event.chapter}: {event.title}"
         case events.LimitChanged() if event.pause_s > 0:
             return f"{event.backend}: {event.reason}; a pause of {event.pause_s:.0f} s"
         case _:

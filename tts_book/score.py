@@ -32,6 +32,8 @@ class Score:
                 self._done(event)
             case events.ChunkFailed():
                 self.failed += 1
+            case events.VoiceChanged():
+                self.failed -= event.missing
             case events.ChapterLost():
                 self.lost.append(event)
             case _:

@@ -78,6 +78,14 @@ def _monarch(found: re.Match[str]) -> str:
     return f"{found[1]} the {number}{ending}"
 
 
+def _year(found: re.Match[str]) -> str:
+    """Years are said by halves: nineteen oh eight, nineteen eighty-four."""
+    century, rest = found[1], found[2]
+    if rest == "00":
+        return f"{century} hundred"
+    return f"{century} oh {rest[1]}" if rest[0] == "0" else f"{century} {rest}"
+
+
 def _date(found: re.Match[str]) -> str:
     return found.group().replace("/", " ")
 
@@ -105,6 +113,12 @@ NUMBERS: tuple[Rule, ...] = (
     (re.compile(r"(?<=\d)[–—](?=\d)"), lambda found: " to "),
     (re.compile(r"(?<=\d)\s?km/h\b"), lambda found: " kilometers an hour"),
     (re.compile(r"(?<![\w'’])['’]?(?P<century>1\d|20)?(?P<tens>\d)0['’]?s\b"), _decade),
+    (
+        re.compile(
+            r"(?<![\w.,:/'’-])(1[1-9]|20(?=[1-9]))(\d\d)(?![\w%°]|[.,:/-]\d|\s(?:dollar|pound|euro|yen|ruble))"
+        ),
+        _year,
+    ),
     (re.compile(r"(?:№\s?|#|\bN(?:o|º|°)\.?\s?(?<=[.º°\s]))(?=\d)"), lambda found: "number "),
     (re.compile(r"§{1,2}\s?(?=\d)"), lambda found: "section "),
     # A lone I after a name is nearly always the pronoun; after II it never is.

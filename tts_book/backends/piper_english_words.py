@@ -108,6 +108,7 @@ ANYWHERE = {
     "cf": "compare",
     "dept": "department",
     "e.g": "for example",
+    "esp": "especially",
     "etc": "et cetera",
     "govt": "government",
     "i.e": "that is",

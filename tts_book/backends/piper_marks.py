@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 _PUNCTUATION = frozenset(",;:.!?")
 _STRESS = frozenset("ˈˌː")
+_BETWEEN = frozenset(" ^$")
 _PHONEMES_A_DIGIT = 5.0
 _MOST_WORDS_A_GROUP = 4
 _MOST_GROUPS_A_WORD = 4
@@ -47,20 +48,16 @@ def groups(timed: Sequence[Timed], start: int = 0) -> list[Group]:
     found: list[Group] = []
     begin, at, sounds, closes = start, start, 0, False
     for each in (*timed, Timed(" ", 0)):
-        if each.phoneme == " ":
+        if each.phoneme in _BETWEEN:
             if sounds:
                 found.append(Group(begin, at, sounds, closes))
                 sounds, closes = 0, False
-            at += each.samples
-            begin = at
-            continue
-        at += each.samples
-        if each.phoneme in ("^", "$"):
-            begin = at if not sounds else begin
+            begin = at + each.samples
         elif each.phoneme in _PUNCTUATION:
             closes = True
         elif each.phoneme not in _STRESS:
             sounds += 1
+        at += each.samples
     return found
 
 
