@@ -105,8 +105,7 @@ def test_a_gap_in_the_ledger_is_found() -> None:
 
 
 ODD = st.sampled_from(
-    ["\u00ad", "\u200d", "e\u0301", "\u1100\u1161", "&#x41;", "&lt;", "[1]", "*a*", "--", "😀"]
-    + ["С", "c", "_", "\r\n", "²", "\u0915\u093c"]
+    ["\u00ad", "\u200d", "e\u0301", "\u1100\u1161", "&#x41;", "&lt;", "[1]", "*a*", "--", "😀", "С"]
 )
 PIECES = st.lists(st.one_of(st.text(max_size=8), ODD), max_size=30).map("".join)
 

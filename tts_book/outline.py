@@ -273,6 +273,8 @@ def _as_counted(item: Item, style: Sort | None) -> Item:
 
 def _counted(items: Sequence[Item], segment: list[int]) -> dict[int, Sort]:
     kept: dict[int, Sort] = {}
+    if len(segment) < 2:
+        return kept
     for style in _NUMERALS:
         for alone in (True, False):
             rows = list(_sequences(items, segment, style, alone))
