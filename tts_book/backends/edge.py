@@ -189,7 +189,7 @@ class EdgeBackend:
         limit_s = self._times.whole_s(length_s)
         async with self._client.connected() as socket:
             request = self._request(prompt, sentences=sentences)
-            return await converse(socket, request, self._times, limit_s, self._monotonic)
+            return await converse(socket, request, self._times, limit_s)
 
     def _request(self, prompt: _Prompt, *, sentences: bool) -> Request:
         stamp = timestamp(self._clock.server_s())

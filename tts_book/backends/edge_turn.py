@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -119,33 +118,37 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class _Limit:
-    """When the next message must have come, and what it means if it has not."""
+class _Limits:
+    """When the next message must have come: loop times, from when the request was sent."""
 
-    at: float
-    what: str
+    sent_s: float
+    whole_s: float
+    times: Timeouts
 
+    def at(self, turn: Turn, now_s: float) -> float:
+        """The earliest limit that stands now."""
+        times = self.times
+        at = min(now_s + times.silence_s, self.sent_s + self.whole_s)
+        if not turn.audio:
+            at = min(at, self.sent_s + times.first_audio_s)
+        if not turn.started:
+            at = min(at, self.sent_s + times.turn_start_s)
+        return at
 
-def _limit(turn: Turn, sent_s: float, now_s: float, whole_s: float, times: Timeouts) -> _Limit:
-    limits = [
-        _Limit(sent_s + whole_s, f"The answer took longer than {whole_s:g} s"),
-        _Limit(now_s + times.silence_s, f"Nothing came for {times.silence_s:g} s {turn.heard}"),
-    ]
-    if not turn.started:
-        what = f"No answer began within {times.turn_start_s:g} s"
-        limits.append(_Limit(sent_s + times.turn_start_s, what))
-    if not turn.audio:
-        what = f"No sound came within {times.first_audio_s:g} s"
-        limits.append(_Limit(sent_s + times.first_audio_s, what))
-    return min(limits, key=lambda limit: limit.at)
+    def broken(self, turn: Turn, now_s: float) -> str:
+        """Which limit was broken, in a message's words."""
+        times, past_s = self.times, now_s - self.sent_s
+        if past_s >= self.whole_s:
+            return f"The answer took longer than {self.whole_s:g} s"
+        if not turn.started and past_s >= times.turn_start_s:
+            return f"No answer began within {times.turn_start_s:g} s"
+        if not turn.audio and past_s >= times.first_audio_s:
+            return f"No sound came within {times.first_audio_s:g} s"
+        return f"Nothing came for {times.silence_s:g} s {turn.heard}"
 
 
 async def converse(
-    socket: aiohttp.ClientWebSocketResponse,
-    request: Request,
-    times: Timeouts,
-    whole_s: float,
-    monotonic: Callable[[], float],
+    socket: aiohttp.ClientWebSocketResponse, request: Request, times: Timeouts, whole_s: float
 ) -> Reply:
     """Sends `request` and gathers the answer. Raises Troubled where it breaks off."""
     turn = Turn(request.id)
@@ -157,17 +160,17 @@ async def converse(
         # The service may have closed with a reason before it read all: that tells more.
         trouble = await _why_closed(socket, turn, times) or translate(error, Where("sending"))
         raise Troubled(trouble) from error
-    sent_s = monotonic()
-    while not turn.ended:
-        now_s = monotonic()
-        limit = _limit(turn, sent_s, now_s, whole_s, times)
-        try:
-            # Not the library's own time limit: pings from the service would renew it.
-            async with asyncio.timeout(limit.at - now_s):
-                message = await socket.receive()
-        except TimeoutError as error:
-            raise Troubled(Trouble(limit.what), started=turn.started) from error
-        _take(turn, message, socket)
+    clock = asyncio.get_running_loop().time
+    limits = _Limits(clock(), whole_s, times)
+    try:
+        # Not the library's own time limit: pings from the service would renew it.
+        async with asyncio.timeout(None) as timer:
+            while not turn.ended:
+                timer.reschedule(limits.at(turn, clock()))
+                _take(turn, await socket.receive(), socket)
+    except TimeoutError as error:
+        trouble = Trouble(limits.broken(turn, clock()))
+        raise Troubled(trouble, started=turn.started) from error
     return turn.reply()
 
 

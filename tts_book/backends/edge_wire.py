@@ -11,7 +11,9 @@ import json
 import re
 import time
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from xml.sax.saxutils import escape
 
@@ -123,7 +125,7 @@ def ssml_message(request_id: str, stamp: str, body: str) -> str:
 class Frame:
     """A received frame. Header names are lower case; `body` is JSON text or sound."""
 
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
     @property
@@ -135,7 +137,8 @@ class Frame:
         return self.headers.get("x-requestid", request_id).lower() == request_id.lower()
 
 
-def _headers(block: str) -> dict[str, str]:
+@lru_cache(maxsize=64)  # the messages of a turn, some thousands, have the same few headers
+def _headers(block: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for line in block.splitlines():
         name, colon, value = line.partition(":")
