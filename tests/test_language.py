@@ -18,7 +18,7 @@ SENTENCES = {
     "it": "Il vecchio scendeva lentamente verso il fiume e il suo cane andava con lui come sempre.",
     "pl": "Stary człowiek szedł powoli w dół do rzeki, a jego pies szedł z nim, tak jak zawsze.",
     "cs": "Starý muž šel pomalu dolů k řece a jeho pes šel s ním, jako to dělal každý den.",
-    "sk": "Starý muž išiel dole k rieke a jeho pes bol s ním, ako keď ho ešte nikto nemal rád.",
+    "sk": "Keď prišiel k rieke, povedal si, že voda je väčšia ako včera, a že loď už nie je.",
     "nl": "De oude man liep langzaam naar de rivier en zijn hond ging met hem mee, zoals altijd.",
     "sv": "Den gamle mannen gick långsamt ner till floden och hans hund följde med honom som förr.",
     "da": "Den gamle mand gik af sted ned til floden, og hans hund blev hos ham efter det.",

@@ -47,6 +47,7 @@ SAID = (
     ("web\u0441\u0430\u0439\u0442", "web\u0441\u0430\u0439\u0442", ()),
     ("[Illustration: a cat] Then", "Then", ("picture",)),
     ("half [Pg 12] and half", "half and half", ("page number",)),
+    ("e\x08\u0301", "é", ()),
     ("\U000e0001\ufffe\ud800x", "x", ("invisible character",)),
     ("e" + "\u0301" * 40 + "!", None, ("stacked marks",)),
 )

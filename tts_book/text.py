@@ -57,7 +57,7 @@ class Traced:
         """The text after `edits`, which are in order, apart, and count this text's characters."""
         writer = _Writer(self)
         for edit in edits:
-            writer.replace(edit.start, edit.stop, edit.new)
+            writer.replace(edit)
         return writer.finish()
 
 
@@ -215,8 +215,19 @@ def _paragraph(source: str, flat: str, block: Block, edits: list[Edit]) -> Parag
         return Paragraph("", (), (_skip(source, block.start, block.stop, reason),), block)
     edits = [_within(edit, block) for edit in edits]
     traced = _cleaned(flat, block, edits)
-    skips = tuple(_skip(source, e.start, e.stop, e.reason) for e in edits if e.reason)
-    return Paragraph(traced.text, traced.runs, skips, block)
+    skips = [_skip(source, e.start, e.stop, e.reason) for e in edits if e.reason]
+    return Paragraph(traced.text, traced.runs, _apart(skips, traced.runs), block)
+
+
+def _apart(skips: Iterable[Skip], runs: Iterable[Run]) -> tuple[Skip, ...]:
+    """`skips` without those inside a letter that was composed across them: it covers them."""
+    wide = [(run.source, run.source + run.covers) for run in runs if run.covers]
+    starts = [start for start, _ in wide]
+    return tuple(
+        skip
+        for skip in skips
+        if not (at := bisect_right(starts, skip.start)) or skip.start >= wide[at - 1][1]
+    )
 
 
 def _within(edit: Edit, block: Block) -> Edit:
@@ -230,7 +241,7 @@ def _cleaned(flat: str, block: Block, edits: list[Edit]) -> Traced:
         return _collapsed(text, block.start, line_end)
     traced = Traced(text, (Run(0, block.start, len(text)),))
     shift = -block.start
-    traced = traced.edit(Edit(e.start + shift, e.stop + shift, e.new) for e in edits)
+    traced = traced.edit(Edit(e.start + shift, e.stop + shift, e.new, e.reason) for e in edits)
     traced = _composed(traced)
     if not _has_blanks(traced.text):
         return traced
@@ -329,10 +340,11 @@ class _Writer:
         self._runs: list[Run] = []
         self._length = 0
 
-    def replace(self, start: int, stop: int, new: str) -> None:
+    def replace(self, edit: Edit) -> None:
+        start, stop, new = edit.start, edit.stop, edit.new
         self._keep(start)
         first, last = self._source(start), self._source(stop - 1)
-        if new and not new.isspace() and first and last:
+        if new and not new.isspace() and not edit.reason and first and last:
             begin, end = first[0], last[1]
             covers = 0 if end - begin == len(new) else end - begin
             self._add(Run(self._length, begin, len(new), covers))

@@ -7,7 +7,6 @@ import difflib
 import re
 from collections import Counter
 from dataclasses import dataclass
-from encodings.aliases import aliases
 from pathlib import Path
 
 from tts_book.errors import UserError
@@ -56,6 +55,12 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftyp", "MP4 media"),
     (60, b"BOOKMOBI", "a Kindle book (.mobi, .azw)"),
 )
+_USUAL = (
+    "windows-1251", "koi8-r", "cp866", "windows-1252", "utf-8", "utf-16", "utf-16-le",
+    "utf-16-be", "cp1251", "cp1252", "cp1250", "windows-1250", "iso-8859-1", "iso-8859-2",
+    "iso-8859-5", "iso-8859-15", "latin-1", "mac-cyrillic", "koi8-u", "cp855", "cp850", "cp437",
+    "gb18030", "big5", "shift-jis", "euc-jp", "euc-kr",
+)  # fmt: skip
 _MP3_HEADS = (b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
 _GUESSED_OVER = 2 * 1024 * 1024  # bytes given to the detector
 _PIECE = 64 * 1024
@@ -111,8 +116,8 @@ def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
         known = codecs.lookup(encoding)
         text = data.decode(encoding)
     except LookupError:
-        near = difflib.get_close_matches(encoding.lower().replace("-", "_"), aliases, 1, 0.5)
-        hint = f'did you mean "{near[0].replace("_", "-")}"?' if near else "try windows-1251"
+        near = difflib.get_close_matches(encoding.lower(), _USUAL, 1, 0.5)
+        hint = f'did you mean "{near[0]}"?' if near else f"try {', '.join(_USUAL[:4])}"
         raise UserError(f'--encoding "{encoding}" is not known: {hint}') from None
     except UnicodeError as error:
         where = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""

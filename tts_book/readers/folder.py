@@ -81,7 +81,7 @@ def _is_text(path: Path) -> bool:
 
 
 def _worded(parsed: Parsed) -> Parsed:
-    if not any(paragraph.text for paragraph in parsed.paragraphs):
+    if not any(any(map(str.isalnum, paragraph.text)) for paragraph in parsed.paragraphs):
         raise UserError(f"{parsed.source.name} has no words to read aloud")
     return parsed
 
@@ -98,8 +98,6 @@ def _book(folder: Path, read: Sequence[tuple[Path, Parsed]], options: ReadOption
         "\n".join(spoken.values()), known[0][0] if known else "", name, options.language
     )
     chapters = [c for path, parsed in read for c in _chapters(path, parsed, tag, options)]
-    if not chapters:
-        raise UserError(f"{folder} has no words to read aloud")
     titles = unique(chapter.title for chapter in chapters)
     numbered = tuple(
         replace(chapter, number=number, title=title)

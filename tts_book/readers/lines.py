@@ -56,7 +56,7 @@ def lay_out(source: str, is_heading: Callable[[str], bool]) -> Layout:
     edits = list(glued.values())
     blocks = left
     for group in _groups(kept, glued, wrapped, indents, is_heading):
-        blocks.append(_block(group, wrapped))
+        blocks.append(_block(group, wrapped, glued))
         if wrapped:
             edits.extend(_hyphens(group))
     blocks.sort(key=lambda block: block.start)
@@ -186,8 +186,10 @@ def _is_verse(group: Sequence[Line]) -> bool:
     return full_stops <= 0.5 * len(group)
 
 
-def _block(group: Sequence[Line], wrapped: bool) -> Block:
+def _block(group: Sequence[Line], wrapped: bool, glued: dict[int, Edit]) -> Block:
     first, last = group[0], group[-1]
+    if any(line.start in glued for line in group):
+        return Block(first.start, last.stop, gap=first.gap)
     kind = Kind.PROSE
     if len(group) == 1 and is_scene_mark(first.text):
         kind = Kind.SCENE

@@ -97,8 +97,8 @@ def _blocks(walk: _Walk, start: int) -> None:
             if block and cell:
                 row.append(block)
                 cell = block.stop
-            elif block:
-                walk.blocks.append(block)
+            elif not cell:
+                _with_pictures(walk, block, first, last)
         elif token.type in _LEFT_OUT and token.map:
             kind = Kind.SCENE if token.type == "hr" else Kind.LEFT_OUT
             first, last = walk.span(token.map)
@@ -118,9 +118,6 @@ def _inline(walk: _Walk, token: Token, start: int, stop: int, heading: int) -> B
     """The block of an inline token; what of it is not said becomes edits."""
     said = list(_said(walk.flat, token.children or [], start, stop))
     if not said:
-        if walk.flat[start:stop].strip():
-            reason = "picture" if "![" in walk.flat[start:stop] else "markup"
-            walk.blocks.append(Block(start, stop, Kind.LEFT_OUT, reason=reason))
         return None
     at = said[0][0]
     for first, last in said:
@@ -130,6 +127,19 @@ def _inline(walk: _Walk, token: Token, start: int, stop: int, heading: int) -> B
         at = last
     kind = Kind.HEADING if heading else Kind.PROSE
     return Block(said[0][0], at, kind, level=heading)
+
+
+def _with_pictures(walk: _Walk, block: Block | None, start: int, stop: int) -> None:
+    """`block` and the pictures before and after its words."""
+    edges = (start, block.start if block else stop, block.stop if block else stop, stop)
+    for first, last in ((edges[0], edges[1]), (edges[2], edges[3])):
+        if block and first == block.stop:
+            walk.blocks.append(block)
+        gap = walk.flat[first:last]
+        if "![" in gap:
+            first += len(gap) - len(gap.lstrip())
+            last = first + len(gap.strip())
+            walk.blocks.append(Block(first, last, Kind.LEFT_OUT, reason="picture"))
 
 
 def _blank_of(gap: str) -> str:

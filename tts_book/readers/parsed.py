@@ -68,11 +68,11 @@ def book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
     """The Book of one file. Raises UserError if it says nothing or in no language that can be
     told."""
     spoken = "\n".join(p.text for p in parsed.paragraphs if p.text)
+    if not any(map(str.isalnum, spoken)):
+        raise UserError(f"{parsed.source.name} has no words to read aloud")
     tag, told = spoken_language(spoken, parsed.language, parsed.source.name, options.language)
     title = options.title or parsed.title or stem
     chapters = chapters_of(parsed, title, tag, options, split=options.split != "none")
-    if not chapters:
-        raise UserError(f"{parsed.source.name} has no words to read aloud")
     notices = (*parsed.notices, told, *_left_out(chapters))
     return Book(
         title=title,
