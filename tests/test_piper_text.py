@@ -25,6 +25,7 @@ def said(text: str, language: str = "en") -> str:
         # abbreviations
         ("Dr. Hale met Mr. Orr on Elm St. The rain fell.", "Doctor Hale met Mister Orr on Elm Street. The rain fell."),
         ("St. Jude, Mt. Hood, Prof. Ames and Ms. Lee", "Saint Jude, Mount Hood, Professor Ames and Miz Lee"),
+        ("Fort St. John, Sgt. St. Clair", "Fort Saint John, Sergeant Saint Clair"),
         ("Then Dr. Hale left. Shore Dr. is long.", "Then Doctor Hale left. Shore Drive is long."),
         ("No. 5, pp. 5–7, vol. 2, Fig. 3", "number 5, pages 5 to 7, volume 2, Figure 3"),
         ("He said no. Then he left.", "He said no. Then he left."),
@@ -37,7 +38,7 @@ def said(text: str, language: str = "en") -> str:
         ("on Jan. 5, 5 km off, 3 lbs. The boat", "on January 5, 5 kilometers off, 3 pounds. The boat"),
         # numbers
         ("$1,234.56, $5 million, £1, €3.50, $1bn, $0.99, 5$", "1,234 dollars and 56 cents, 5 million dollars, 1 pound, 3 euros and 50 cents, 1 billion dollars, 99 cents, 5 dollars"),
-        ("12/05/2024, 1/2 and 3/4, and/or", "12 05 2024, one half and three quarters, and or"),
+        ("12/05/2024, 1/2 and 3/4, and/or", "12 05 20 24, one half and three quarters, and or"),
         ("the 1990s, the '80s, 1900s, 2000s, 2010s", "the nineteen nineties, the eighties, nineteen hundreds, two thousands, twenty tens"),
         ("1914–1918, #3, § 4", "19 14 to 19 18, number 3, section 4"),
         ("in 1908, 1900, 2024 and 2001; $1984, 1,984, 1984.5", "in 19 oh 8, 19 hundred, 20 24 and 2001; 1984 dollars, 1,984, 1984.5"),

@@ -14,6 +14,7 @@ from tts_book.backends.piper_english_words import (
     BEFORE_A_NAME,
     BEFORE_A_NUMBER,
     MONTHS,
+    NO_ROAD_AFTER,
     STARTERS,
     TITLE_OR_ROAD,
     TITLES,
@@ -58,7 +59,7 @@ def _from(table: Mapping[str, str]) -> Rule:
 def _title_or_road(found: re.Match[str]) -> str:
     title, road = TITLE_OR_ROAD[found[1]]
     name = _NAME_BEFORE.search(found.string[max(0, found.start() - 34) : found.start()])
-    if name and name[1] not in STARTERS and name[1] not in TITLES.values():
+    if name and name[1] not in STARTERS and name[1] not in NO_ROAD_AFTER:
         return road + _point(found)
     return title
 

@@ -36,6 +36,8 @@ BEFORE_A_NAME = {
 }
 # A title before a name, a road after one.
 TITLE_OR_ROAD = {"Dr": ("Doctor", "Drive"), "St": ("Saint", "Street")}
+_PLACES = "Bay Cape Chapel Church Fort Gulf Isle Lake Mount Port River"
+NO_ROAD_AFTER = frozenset((*_PLACES.split(), *TITLES.values(), *BEFORE_A_NAME.values()))
 AFTER_A_NAME = {
     "Ave": "Avenue",
     "Blvd": "Boulevard",
