@@ -153,7 +153,8 @@ def test_quiet_says_nothing(at: Desk) -> None:
 
 
 def test_markup_in_a_title_is_shown_as_it_is(at: Desk) -> None:
-    text = f"# [bold]Danger[/bold] [link=x]\n\n{ONE}\n\n# Two\n\n{ONE}"
+    said = "The lamp was lit before the ship came in. Nobody saw it."
+    text = f"# [bold]Danger[/bold] [link=x]\n\n{said}\n\n# Two\n\n{said}"
     assert at.convert(at.write("a.md", text)) == 0
     assert "[bold]Danger[/bold]" in at.err.getvalue()
 
@@ -175,8 +176,8 @@ def test_the_plan_shows_chunks_with_their_places(at: Desk) -> None:
     source = str(at.write("book.txt", TWO))
     assert at.run(desk.plan(at.here(), SILENT, [source], True)) == 0
     first, *_, last = at.out.getvalue().splitlines()
-    assert first.split("\t") == ["1/1", f"{source}:1:1", "heading", "Глава 1"]
-    assert last.startswith("2/2\t" + f"{source}:7:1\tchapter\tУтром")
+    assert first.split("\t") == ["1/1", "book.txt:1:1", "heading", "Глава 1"]
+    assert last.startswith("2/2\tbook.txt:7:1\tchapter\tУтром")
     assert not (at.folder / "cache").exists() or not any((at.folder / "cache").glob("*/*"))
 
 
@@ -201,7 +202,7 @@ def test_batch_makes_an_album_in_natural_order(at: Desk) -> None:
 
 def test_batch_tells_what_it_cannot_read_and_does_the_rest(at: Desk) -> None:
     at.write("album/1.txt", ONE)
-    at.write("album/2.txt", b"\x00\x01\x02\x03" * 50)
+    at.write("album/2.txt", b"\x7fELF\x02\x01\x01\x00" * 50)
     request = replace(SILENT, out=at.folder / "out")
     assert at.run(desk.batch(at.here(), request, at.folder / "album")) == 1
     assert len(at.written()) == 1
