@@ -40,9 +40,9 @@ class Stage:
         self.piper = ScriptedBackend(
             name="piper", offers=local, health=None if local else Health(False, "no voices")
         )
-        robot = VoiceInfo("espeak", "ru", "ru", note="robotic")
+        robot = VoiceInfo("espeak", "ru", "ru", only_named=True)
         self.espeak = ScriptedBackend(name="espeak", offers=(robot,))
-        silence = VoiceInfo("silent", "silence", "und", note="nothing is heard")
+        silence = VoiceInfo("silent", "silence", "und", only_named=True)
         self.silent = ScriptedBackend(name="silent", offers=(silence,))
 
     def __call__(self, name: str) -> Backend:
@@ -78,7 +78,7 @@ def cast(
         (Stage(online=False, local=()), Wish(backend="espeak"), "ru", "ru"),
         (Stage(), Wish(backend="edge"), "ru", "dmitry"),
         (
-            Stage(local=(VoiceInfo("piper", "de_DE-thorsten-high", "de-DE"),)),
+            Stage(local=(VoiceInfo("piper", "de_DE-thorsten-high", "de-DE", note="high"),)),
             Wish(),
             "de",
             "de_DE-thorsten-high",

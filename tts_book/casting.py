@@ -188,8 +188,8 @@ class Casting:
         raise UserError(_nobody(language, reasons, voices))
 
     async def _installed(self, wish: Wish, language: str, reasons: dict[str, str]) -> Cast | None:
-        """A voice on this machine that voices.toml does not name. A note marks those that are
-        used only when their backend is named: a robot, silence."""
+        """A voice on this machine that voices.toml does not name. A robot and silence speak only
+        when their backend is named."""
         unasked = wish.backend in (AUTO, "")
         for name in names() if unasked else (wish.backend,):
             if unasked and name == ONLINE:
@@ -199,7 +199,7 @@ class Casting:
                 reasons.setdefault(name, health.detail)
                 continue
             backend = self._backend_of(name)
-            offered = [i for i in await backend.voices() if not (unasked and i.note)]
+            offered = [i for i in await backend.voices() if not (unasked and i.only_named)]
             found = _best(offered, language)
             if found is not None:
                 return Cast(wish.applied(found), backend, health.detail)

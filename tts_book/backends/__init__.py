@@ -38,13 +38,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class VoiceInfo:
-    """A voice that a backend offers. `language` is BCP 47, `gender` "male", "female" or ""."""
+    """A voice that a backend offers. `language` is BCP 47 ("und": any), `gender` "male", "female"
+    or "". `only_named`: no listener would choose it, so it speaks only when it is named."""
 
     backend: str
     id: str
     language: str
     gender: str = ""
     note: str = ""
+    only_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

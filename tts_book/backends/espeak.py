@@ -66,7 +66,13 @@ class EspeakBackend:
         """One voice for each language or accent."""
         engine = await asyncio.to_thread(self._engine)
         return tuple(
-            VoiceInfo(self.name, id_, _bcp47(voice), note=f"robotic, {voice.name.strip()}")
+            VoiceInfo(
+                self.name,
+                id_,
+                _bcp47(voice),
+                note=f"robotic, {voice.name.strip()}",
+                only_named=True,
+            )
             for id_, voice in _ids(engine.voices).items()
         )
 

@@ -30,7 +30,8 @@ class SilentBackend:
 
     async def voices(self) -> tuple[VoiceInfo, ...]:
         """One voice stands for all."""
-        return (VoiceInfo(self.name, "silence", "und", note="any other name will do as well"),)
+        note = "any other name will do as well"
+        return (VoiceInfo(self.name, "silence", "und", note=note, only_named=True),)
 
     async def speak(self, text: str, voice: Voice) -> Speech:
         """MP3 frames of silence, with a mark for every word; long words last longer."""
