@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tts_book.headings import Sort, tidy
+from tts_book.matter import PARTS, Item
 from tts_book.model import Break, BreakAt, Chapter, Origin, Run, Skip, Source
-from tts_book.outline import PARTS, Item, outline
+from tts_book.outline import outline
 from tts_book.text import Kind, Paragraph, joined_skips, left_out, trimmed
 
 _SUBSTANTIAL = 500  # characters: what stands before the first heading is then its own chapter

@@ -3,46 +3,18 @@ each heading stands. What one line cannot tell, its neighbours can."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
 from tts_book import headings
 from tts_book.headings import Heading, Sort
+from tts_book.matter import PARTS, WORDED, Item, without_contents, without_notes
 from tts_book.text import Kind, Paragraph
 
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A paragraph and, if it is a heading, what it says and how deep it stands (0: the top).
-
-    `drop` is the reason for leaving it out. `is_title` marks the second line of a heading.
-    """
-
-    paragraph: Paragraph
-    heading: Heading | None = None
-    depth: int = 0
-    drop: str = ""
-    is_title: bool = False
-
-    @property
-    def text(self) -> str:
-        return self.paragraph.text
-
-
-PARTS = (Sort.VOLUME, Sort.BOOK, Sort.PART)
 _NUMERALS = (Sort.ROMAN, Sort.ARABIC)
-_WORDED = (*PARTS, Sort.CHAPTER, Sort.FRONT, Sort.BACK, Sort.PLAIN)
-_LEAVES = (Sort.CHAPTER, Sort.FRONT, Sort.BACK)
 _CHAPTER_DEPTH, _NUMERAL_DEPTH, _INNER_DEPTH, _MARKED_DEPTH = 10, 11, 12, 20
-_ENTRY = 250  # the longest entry of a contents list, in characters
-_ENTRIES = 5_000  # and as many of them at most
-_LEADERS = re.compile(r"[.…·_ ]{2,}\d{1,4}\Z")
-_PAGE_END = re.compile(r" \d{1,4}\Z")
-_NOTE_LABEL = re.compile(r"\W?\d{1,4}(?:\W|\Z)|\*")
 _MANY = 20  # bare numbers that follow each other closely: notes or verses, not chapters
 _CLOSE = 150  # characters
 _TITLED = 100  # characters between numbers with titles; in a list they stand closer
@@ -53,8 +25,8 @@ def outline(paragraphs: Iterable[Paragraph], *, everything: bool = False) -> lis
     """The paragraphs with their headings found. `everything` keeps contents lists and notes."""
     items = [_item(paragraph) for paragraph in paragraphs]
     if not everything:
-        items = _without_contents(items)
-        items = _without_notes(items)
+        items = without_contents(items)
+        items = without_notes(items)
     items = _numerals(items)
     items = [_settled(item) for item in items]
     return _titles(_depths(items))
@@ -76,177 +48,6 @@ def _settled(item: Item) -> Item:
     return replace(item, heading=replace(found, sort=Sort.BACK) if found.is_alone else None)
 
 
-# Contents lists
-
-
-def _without_contents(items: list[Item]) -> list[Item]:
-    drops: set[int] = set()
-    entries: set[str] = set()
-    for at, item in enumerate(items):
-        if item.heading and item.heading.sort is Sort.CONTENTS and at not in drops:
-            span = _listed(items, at)
-            if span:
-                drops.update(span)
-                entries.update(_key(items[i].text) for i in span[1:])
-    drops.update(_unnamed_lists(items, drops))
-    found = [
-        replace(item, drop="contents list") if at in drops and item.text else item
-        for at, item in enumerate(items)
-    ]
-    return _named_by(found, entries)
-
-
-def _listed(items: Sequence[Item], title: int) -> range:
-    """The contents list under the heading at `title`, or an empty range if there is none."""
-    first = ""
-    stop = title + 1
-    for at in range(title + 1, min(len(items), title + _ENTRIES)):
-        text, gap = items[at].text, items[at].paragraph.block.gap
-        if not text:
-            continue
-        key = _key(text)
-        is_next = first and (key == first or gap >= 3)
-        if is_next or (len(text) > _ENTRY and not _summarises(text)):
-            break
-        first = first or key
-        stop = at + 1
-    else:
-        return range(title, stop)
-    while stop - title > 2 and items[stop - 1].text and _starts_body(items, stop, first):
-        stop -= 1
-    return range(title, stop) if stop - title > 2 else range(0)
-
-
-def _summarises(text: str) -> bool:
-    """A long entry that tells what happens: `Chapter I. The guests arrive. A quarrel. …`"""
-    found = headings.parse(text[:_ENTRY].split(". ", 1)[0])
-    return found is not None and found.sort in _WORDED and len(text) < 4 * _ENTRY
-
-
-def _starts_body(items: Sequence[Item], stop: int, first: str) -> bool:
-    """Whether the last entry is rather the heading of the prose that follows the list."""
-    if stop < len(items) and _key(items[stop].text) == first:
-        return False
-    last = items[stop - 1]
-    if stop < len(items) and items[stop].paragraph.block.gap >= 3:
-        return False
-    return last.heading is not None or last.text[-1] in ".!?…»”"
-
-
-def _key(text: str) -> str:
-    """What an entry and its chapter have in common: the words without the page."""
-    bare = _LEADERS.sub("", text)
-    shorter = _PAGE_END.sub("", bare)
-    if shorter != bare and headings.parse(bare) and not headings.parse(shorter):
-        shorter = bare
-    return shorter.strip(" .…·_").casefold()
-
-
-def _unnamed_lists(items: Sequence[Item], known: set[int]) -> set[int]:
-    """Headings in a row, nothing between them, that all come again with something to say."""
-    drops: set[int] = set()
-    row: list[int] = []
-    count: dict[str, int] = {}
-    for item in items:
-        if item.heading:
-            count[item.heading.label] = count.get(item.heading.label, 0) + 1
-    for at, item in enumerate(items):
-        if at not in known:
-            if not item.text or (item.heading and item.heading.sort in _WORDED):
-                row.append(at)
-                continue
-            if row and item.text[-1].isalnum() and len(item.text) < 100:
-                row.append(at)
-                continue
-        drops.update(_list_in(items, row, count))
-        row = []
-    drops.update(_list_in(items, row, count))
-    return drops
-
-
-def _list_in(items: Sequence[Item], row: list[int], count: dict[str, int]) -> Iterator[int]:
-    """The members of `row` that are a contents list: at least three leaves, before the first
-    heading that stands there for the last time."""
-    leaves = 0
-    last_again = -1
-    for position, at in enumerate(row):
-        found = items[at].heading
-        if found and count[found.label] > 1 and found.sort in _LEAVES:
-            leaves += 1
-            last_again = position
-    if leaves < 3:
-        return
-    labels = [found.label for at in row if (found := items[at].heading)]
-    if len(set(labels)) < len(labels) and labels[0] in labels[1:]:
-        last_again = min(last_again, _again(items, row, labels[0]) - 1)
-    elif not _comes_again(labels, count):
-        return
-    yield from row[: last_again + 1]
-
-
-def _again(items: Sequence[Item], row: list[int], label: str) -> int:
-    places = [i for i, at in enumerate(row) if (h := items[at].heading) and h.label == label]
-    return places[1]
-
-
-def _comes_again(labels: Sequence[str], count: dict[str, int]) -> bool:
-    """Whether most of these headings stand elsewhere in the book too."""
-    here = Counter(labels)
-    return sum(count[label] > here[label] for label in labels) >= 0.6 * len(labels)
-
-
-def _named_by(items: list[Item], entries: set[str]) -> list[Item]:
-    """Chapters without a word or a number, known only from the contents list."""
-    if len(entries) < 3:
-        return items
-    places: dict[str, list[int]] = {}
-    for at, item in enumerate(items):
-        if item.text and not item.drop and len(item.text) < _ENTRY and _key(item.text) in entries:
-            places.setdefault(_key(item.text), []).append(at)
-    worded = any(i.heading and i.heading.sort is Sort.CHAPTER and not i.drop for i in items)
-    named = {at[0] for at in places.values() if len(at) == 1 and not items[at[0]].heading}
-    if worded or len(named) < 3:
-        return items
-    return [
-        replace(item, heading=_chapter(item.text)) if at in named else item
-        for at, item in enumerate(items)
-    ]
-
-
-def _chapter(text: str) -> Heading:
-    title = headings.tidy(text)
-    return Heading(Sort.CHAPTER, title.casefold(), title)
-
-
-# Notes
-
-
-def _without_notes(items: list[Item]) -> list[Item]:
-    """Notes under a heading of their own are left out: their marks are not read either."""
-    dropping = False
-    made: list[Item] = []
-    for at, item in enumerate(items):
-        found = item.heading
-        if found and not item.drop and found.sort is Sort.NOTES:
-            dropping = _are_notes(items, at + 1)
-        elif found and (found.sort in (*_WORDED, Sort.CONTENTS) or item.drop):
-            dropping = dropping and bool(item.drop)
-        made.append(replace(item, drop="notes") if dropping and item.text else item)
-    return made
-
-
-def _are_notes(items: Sequence[Item], start: int) -> bool:
-    labelled = total = 0
-    for item in items[start : start + 400]:
-        if item.heading and item.heading.sort in (*_WORDED, Sort.CONTENTS, Sort.NOTES):
-            break
-        if item.text:
-            total += 1
-            labelled += _NOTE_LABEL.match(item.text[:6]) is not None
-            labelled += item.text.startswith("(1)") and "(2)" in item.text
-    return labelled >= 2 and labelled >= 0.2 * total
-
-
 # Bare numerals
 
 
@@ -256,7 +57,7 @@ def _numerals(items: list[Item]) -> list[Item]:
     segment: list[int] = []
     for at, item in enumerate([*items, None]):
         found = item.heading if item is not None else None
-        is_bound = item is None or (found and found.sort in _WORDED and not item.drop)
+        is_bound = item is None or (found and found.sort in WORDED and not item.drop)
         if is_bound:
             kept.update(_counted(items, segment))
             segment = []
