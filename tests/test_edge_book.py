@@ -19,7 +19,7 @@ from tts_book.pool import Pool, Task
 TEXTS = [
     f"Письмо {number} пришло утром, когда почтальон уже не ждал ответа. Он сел на крыльцо, прочёл "
     f"его дважды и положил под камень: там лежали {number + 3} других, и ни одно не дошло до моря."
-    for number in range(24)
+    for number in range(16)
 ]
 MIXTURES = [
     {},

@@ -14,12 +14,12 @@ from tts_book.backends.edge_align import folded, place
 from tts_book.backends.edge_check import (
     TAIL_SAMPLES,
     Finding,
-    Habits,
     Spoken,
     check,
     check_frames,
     estimate_s,
 )
+from tts_book.backends.edge_habits import Habits
 from tts_book.backends.edge_turn import Reply, Timeouts
 from tts_book.backends.edge_wire import Boundary
 

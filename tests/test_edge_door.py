@@ -19,7 +19,7 @@ from test_edge import ENGLISH, QUICK, TEXT, against, backend_of, heard
 from tts_book.backends import Health, Settings
 from tts_book.backends.edge import EdgeBackend, make
 from tts_book.backends.edge_door import Clock, Door, checked_proxy, shown_proxy, token, trusting
-from tts_book.backends.edge_errors import Troubled
+from tts_book.backends.edge_trouble import Troubled
 from tts_book.backends.edge_turn import Timeouts
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
 from tts_book.model import Speech

@@ -14,18 +14,9 @@ from aiohttp import client_exceptions, http_websocket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_book.backends.edge_errors import (
-    TABLE,
-    Trouble,
-    Where,
-    http_date,
-    known,
-    of_close,
-    of_status,
-    plain,
-    retry_after,
-    translate,
-)
+from tts_book.backends.edge_answers import http_date, of_close, of_status, retry_after
+from tts_book.backends.edge_errors import TABLE, Where, known, translate
+from tts_book.backends.edge_trouble import Trouble, plain
 from tts_book.errors import BackendError, Failure
 
 MODULES = [client_exceptions, edge_tts.exceptions, http_websocket]

@@ -18,7 +18,6 @@ from tts_book.backends.edge_align import folded, marks_of, place, unwrapped
 from tts_book.backends.edge_check import (
     TICKS_PER_S,
     Finding,
-    Habits,
     Spoken,
     check,
     estimate_s,
@@ -27,7 +26,8 @@ from tts_book.backends.edge_check import (
 )
 from tts_book.backends.edge_client import Client, fresh_id
 from tts_book.backends.edge_door import Clock, Door, shown_proxy
-from tts_book.backends.edge_errors import Trouble, Troubled
+from tts_book.backends.edge_habits import Habits
+from tts_book.backends.edge_trouble import Trouble, Troubled
 from tts_book.backends.edge_turn import Reply, Request, Timeouts, converse
 from tts_book.backends.edge_wire import (
     MOST_TEXT_BYTES,

@@ -15,8 +15,10 @@ import aiohttp
 from edge_tts.exceptions import EdgeTTSException
 
 from tts_book.backends import VoiceInfo
+from tts_book.backends.edge_answers import http_date, of_status
 from tts_book.backends.edge_door import Clock, Door, shown_proxy, trusting
-from tts_book.backends.edge_errors import Trouble, Troubled, Where, http_date, of_status, translate
+from tts_book.backends.edge_errors import Where, translate
+from tts_book.backends.edge_trouble import Trouble, Troubled
 from tts_book.backends.edge_turn import Timeouts
 
 FOREIGN = (aiohttp.ClientError, EdgeTTSException, OSError)

@@ -18,7 +18,7 @@ import edge_tts
 from edge_tts import constants, drm
 
 from tts_book.backends import Settings
-from tts_book.backends.edge_errors import PROXY, UPDATE, Trouble, Troubled
+from tts_book.backends.edge_trouble import PROXY, UPDATE, Trouble, Troubled
 from tts_book.errors import Failure
 
 SPEECH_VARIABLE = "TTS_BOOK_EDGE_URL"

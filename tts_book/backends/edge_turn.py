@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from tts_book.backends.edge_errors import Trouble, Troubled, Where, of_close, translate
+from tts_book.backends.edge_answers import of_close
+from tts_book.backends.edge_errors import Where, translate
+from tts_book.backends.edge_trouble import Trouble, Troubled
 from tts_book.backends.edge_wire import Boundary, read_binary, read_metadata, read_text
 from tts_book.errors import Failure
 
