@@ -57,6 +57,7 @@ ROOMS = (
     # the services and the listeners
     "backends",
     "progress",
+    "live",
     # a book, from its file to its files
     "readers",
     "boundaries",
@@ -102,7 +103,7 @@ LIBRARIES = {
     "platformdirs": ("desk", "doctor"),
     "pydub": ("audio",),
     "pyebur128": ("audio",),
-    "rich": ("progress", "shown", "desk", "doctor", "cli"),
+    "rich": ("progress", "live", "shown", "desk", "doctor", "cli"),
     "typer": ("cli",),
 }
 

@@ -238,7 +238,9 @@ def listening(at: Here, request: Request) -> Iterator[Listener]:
         return
     console = progress.console(at.err)
     if console.is_terminal:
-        with progress.Live(console) as live:
+        from tts_book.live import Display
+
+        with Display(console) as live:
             yield progress.both(live, *listeners)
     else:
         yield progress.both(progress.plain(console), *listeners)

@@ -1,0 +1,141 @@
+"""The live display on a terminal: the chapter, the book in characters, pace and trouble."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tts_book import events
+from tts_book.events import Event
+from tts_book.progress import Clock, hours, thousands, told
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+@dataclass
+class Tally:
+    """What happened so far, counted from the events."""
+
+    clock: Clock = time.monotonic
+    started: events.JobStarted | None = None
+    began_s: float = 0.0
+    characters: int = 0
+    spoken_ms: int = 0
+    chapters: int = 0
+    in_flight: int = 0
+    retries: Counter[str] = field(default_factory=Counter)
+    chapter: str = ""
+    limit: int = 0
+    new_characters: int = 0
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case events.JobStarted():
+                self.started, self.began_s = event, self.clock()
+            case events.ChunkStarted():
+                self.in_flight = event.in_flight
+                self._now_at(event)
+            case events.ChunkRetried():
+                self.in_flight = max(0, self.in_flight - 1)
+                self.retries[event.failure] += 1
+            case events.ChunkDone():
+                self._done(event)
+            case events.ChunkFailed():
+                self.in_flight = max(0, self.in_flight - 1)
+                self.characters += event.characters
+            case events.ChapterDone() | events.ChapterLost():
+                self.chapters += 1
+            case events.LimitChanged():
+                self.limit = event.limit
+            case _:
+                pass
+
+    def _now_at(self, event: events.ChunkStarted | events.ChunkDone) -> None:
+        chapters = self.started.chapters if self.started else 0
+        of = f" of {chapters}" if self.started and self.started.books == 1 else ""
+        self.chapter = f"{event.book}: chapter {event.chapter}{of}, chunk {event.chunk}"
+
+    def _done(self, event: events.ChunkDone) -> None:
+        self._now_at(event)
+        self.characters += event.characters
+        if not event.cached:
+            self.in_flight = max(0, self.in_flight - 1)
+            self.spoken_ms += event.duration_ms
+            self.new_characters += event.characters
+
+    @property
+    def speed(self) -> float:
+        """Sound made so far, in × real time."""
+        wall_s = self.clock() - self.began_s
+        return self.spoken_ms / 1_000 / wall_s if wall_s > 0 else 0.0
+
+    def left_s(self) -> float | None:
+        """Seconds until the end at the pace so far, None while that cannot be told."""
+        if self.started is None or not self.new_characters:
+            return None
+        left = self.started.characters - self.characters
+        return left * (self.clock() - self.began_s) / self.new_characters
+
+
+class Display:
+    """A listener that shows three lines at the foot of the terminal, and above them whatever is
+    worth a line of its own."""
+
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+        from rich.live import Live
+
+        self._tally = Tally(clock)
+        # It leaves no trace: what is worth keeping has a line of its own.
+        self._live = Live(
+            console=console, get_renderable=self._shown, refresh_per_second=4, transient=True
+        )
+
+    def __enter__(self) -> Display:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        from rich.text import Text
+
+        self._tally(event)
+        line = told(event)
+        if line is not None:
+            self._live.console.print(Text(line), soft_wrap=True)
+
+    def _shown(self) -> Table:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        tally = self._tally
+        total = tally.started.characters if tally.started else 0
+        lines = Table.grid(expand=True)
+        lines.add_row(Text(tally.chapter, no_wrap=True, overflow="ellipsis"))
+        lines.add_row(ProgressBar(total=max(1, total), completed=tally.characters))
+        lines.add_row(Text(state(tally), no_wrap=True, overflow="ellipsis"))
+        return lines
+
+
+def state(tally: Tally) -> str:
+    """The figures of a run on one line."""
+    total = tally.started.characters if tally.started else 0
+    parts = [f"{thousands(tally.characters)} of {thousands(total)} characters"]
+    if total:
+        parts.insert(0, f"{100 * tally.characters // total} %")
+    if tally.speed:
+        parts.append(f"{tally.speed:.{0 if tally.speed >= 10 else 1}f}× real time")
+    left_s = tally.left_s()
+    if left_s is not None:
+        parts.append(f"{hours(left_s * 1_000)} left")
+    if tally.in_flight:
+        parts.append(f"{tally.in_flight} in flight" + (f" of {tally.limit}" * bool(tally.limit)))
+    if tally.retries:
+        parts.append(f"{tally.retries.total()} retries")
+    return ", ".join(parts)
