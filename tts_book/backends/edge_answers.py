@@ -16,7 +16,7 @@ def retry_after(value: str | None, now_s: float) -> float | None:
     """Seconds that a Retry-After header asks for: a number, or a date against `now_s`."""
     if not value:
         return None
-    if re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
+    if re.fullmatch(r" *[0-9]{1,9} *", value):
         return float(value)
     at = http_date(value)
     return None if at is None else max(0.0, at - now_s)
