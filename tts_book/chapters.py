@@ -144,7 +144,8 @@ def _drafts(sections: Sequence[Section], title: str, opening: str) -> Iterator[_
         pending.extend(section.items)
         name = " — ".join([*(name for _, name in chain), section.title])
         if containers[at]:
-            chain.append((section.depth, section.title))
+            if section.title.casefold() != title.casefold():
+                chain.append((section.depth, section.title))
             if section.prose >= _PREFACED:
                 yield _Draft(name, pending)
                 pending = []
@@ -175,7 +176,7 @@ def _is_container(section: Section, below: int) -> bool:
         return True
     if section.sort in (Sort.FRONT, Sort.BACK):
         return section.prose == 0
-    return section.sort is Sort.PLAIN and section.prose < _PREFACED and below > _HOURS
+    return section.sort is Sort.PLAIN and not section.prose and below > _HOURS
 
 
 def _below(sections: Sequence[Section]) -> list[int]:

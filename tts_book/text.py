@@ -193,6 +193,8 @@ def _gap(source: str, start: int, stop: int, reason: str) -> Iterator[Paragraph]
 
 
 def _paragraph(source: str, flat: str, block: Block, edits: list[Edit]) -> Paragraph:
+    if block.start == block.stop:
+        return Paragraph("", (), (), block)
     if block.kind in (Kind.SCENE, Kind.LEFT_OUT):
         reason = block.reason or "scene mark"
         return Paragraph("", (), (_skip(source, block.start, block.stop, reason),), block)
@@ -202,8 +204,10 @@ def _paragraph(source: str, flat: str, block: Block, edits: list[Edit]) -> Parag
     return Paragraph(traced.text, traced.runs, _apart(skips, traced.runs), block)
 
 
-def _apart(skips: Iterable[Skip], runs: Iterable[Run]) -> tuple[Skip, ...]:
+def _apart(skips: Sequence[Skip], runs: Iterable[Run]) -> tuple[Skip, ...]:
     """`skips` without those inside a letter that was composed across them: it covers them."""
+    if not skips:
+        return ()
     wide = [(run.source, run.source + run.covers) for run in runs if run.covers]
     starts = [start for start, _ in wide]
     return tuple(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from tts_book.errors import UserError
@@ -12,14 +14,11 @@ from tts_book.readers.parsed import Parsed, ReadOptions, book
 
 __all__ = ["Folder", "ReadOptions", "read", "read_bytes", "read_folder"]
 
+_HTML = (".html", ".htm", ".xhtml")
+_TEXT = (".txt", ".text", ".md", ".markdown", ".mdown", ".mkd")
+_PAGE = re.compile(rb"\s*(?:<!doctype html|<html)", re.I)
 _MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 _NOT_YET = {
-    ".epub": "EPUB",
-    ".fb2": "FB2",
-    ".fbz": "FB2",
-    ".html": "HTML",
-    ".htm": "HTML",
-    ".xhtml": "HTML",
     ".docx": "Word",
     ".doc": "Word",
     ".odt": "OpenDocument",
@@ -71,11 +70,55 @@ def _with_path(message: str, path: Path) -> str:
 
 def _parse_bytes(data: bytes, name: str, options: ReadOptions) -> Parsed:
     suffix = Path(name).suffix.lower()
+    if data.startswith(b"PK\x03\x04"):
+        return _parse_archive(data, name, options)
     if kind := _NOT_YET.get(suffix):
-        raise UserError(f"{name}: {kind} files are not read yet: save it as .txt or .md first")
+        raise UserError(f"{name}: {kind} files are not read yet: save it as .txt or .epub first")
+    if suffix == ".fb2" or b"<FictionBook" in data[:2048]:
+        from tts_book.readers import fb2
+
+        return fb2.read(data, name, options)
+    if suffix in _HTML or (suffix not in _TEXT and _PAGE.match(data[:1024])):
+        from tts_book.readers import html
+
+        return html.read(_decoded_page(data, name, options), name, options)
     decoded = decoding.decode(data, name, options.encoding)
     if suffix in _MARKDOWN:
         from tts_book.readers import markdown
 
         return markdown.read(decoded, name, options)
     return plain.read(decoded, name, options)
+
+
+def _decoded_page(data: bytes, name: str, options: ReadOptions) -> decoding.Decoded:
+    """A page's own word on its encoding is taken where the bytes do not say otherwise."""
+    from tts_book.readers import html
+
+    if not options.encoding and (told := html.declared(data)):
+        try:
+            return decoding.Decoded(data.decode(told), told)
+        except UnicodeDecodeError:
+            pass
+    return decoding.decode(data, name, options.encoding)
+
+
+def _parse_archive(data: bytes, name: str, options: ReadOptions) -> Parsed:
+    """An EPUB, or an FB2 book or a text in a ZIP archive."""
+    from tts_book.readers import archives
+
+    archive = archives.open_archive(data, name)
+    names = archive.names()
+    lower = [path.lower() for path in names]
+    if archive.read("META-INF/container.xml") or any(path.endswith(".opf") for path in lower):
+        from tts_book.readers import epub
+
+        return epub.read(archive, name, options)
+    if "word/document.xml" in lower:
+        raise UserError(f"{name}: Word files are not read yet: save it as .txt or .epub first")
+    books = [path for path in names if path.lower().endswith((".fb2", *_HTML, *_TEXT))]
+    if len(books) == 1:
+        inner = _parse_bytes(archive.read(books[0]), Path(books[0]).name, options)
+        return replace(inner, source=replace(inner.source, name=name))
+    if books:
+        raise UserError(f"{name} holds {len(books)} texts: unpack it, then use `tts-book batch`")
+    raise UserError(f"{name} is a ZIP archive without a book in it: give a text or a book")

@@ -1,0 +1,216 @@
+"""EPUB 2 and 3: the spine in order, chapters from the book's own table of contents."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from tts_book.errors import UserError
+from tts_book.model import Cover
+from tts_book.readers import decoding, html, xml
+from tts_book.readers.archives import Archive
+from tts_book.readers.markup import Builder, Element, attribute, name_of, words
+from tts_book.readers.parsed import Parsed, ReadOptions, known_language
+
+_PAGES = ("application/xhtml+xml", "text/html", "application/xml", "text/xml", "")
+_FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+_DEEPEST = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    path: str
+    media: str
+    properties: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """What the package file says: its items by id, the spine's paths in order."""
+
+    root: Element
+    folder: str
+    items: dict[str, _Item] = field(default_factory=dict)
+    spine: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One line of the table of contents."""
+
+    path: str
+    anchor: str
+    title: str
+    level: int
+
+
+def read(archive: Archive, name: str, options: ReadOptions) -> Parsed:
+    """An EPUB in blocks. Raises UserError for DRM, and for what has no readable page."""
+    _refuse_locked(archive, name)
+    package = _package(archive, name)
+    entries = list(_contents(archive, package))
+    builder = Builder(name)
+    for path in package.spine:
+        data = archive.read(path)
+        if data:
+            _page(builder, path, data, [e for e in entries if e.path == path], entries, options)
+    source, text, found = builder.finish()
+    metadata = _metadata(package.root)
+    return Parsed(
+        source=source,
+        text=text,
+        paragraphs=found,
+        title=metadata.get("title", ""),
+        author=metadata.get("creator", ""),
+        language=known_language(metadata.get("language", "")),
+        cover=_cover(archive, package),
+        encoding="utf-8",
+    )
+
+
+def _refuse_locked(archive: Archive, name: str) -> None:
+    """Anything but obfuscated fonts in the list of encrypted files is a lock on the book."""
+    data = archive.read("META-INF/encryption.xml")
+    if not data:
+        return
+    root, _ = xml.tree(data, name)
+    methods = [e for e in root.iter() if name_of(e) == "encryptionmethod"]
+    if any(not attribute(e, "Algorithm").startswith(_FONTS) for e in methods):
+        raise UserError(f"{name} is locked (DRM): only books without a lock can be read aloud")
+
+
+def _package(archive: Archive, name: str) -> _Package:
+    path = ""
+    container = archive.read("META-INF/container.xml")
+    if container:
+        root, _ = xml.tree(container, name)
+        files = (attribute(e, "full-path") for e in root.iter() if name_of(e) == "rootfile")
+        path = next(files, "")
+    if not path or not archive.read(path):
+        path = next((p for p in archive.names() if p.lower().endswith(".opf")), "")
+    if not path:
+        raise UserError(f"{name} is not a whole EPUB (no package file): get it again")
+    root, _ = xml.tree(archive.read(path), name)
+    folder = posixpath.dirname(path.replace("\\", "/"))
+    items = {
+        attribute(e, "id"): _Item(
+            _join(folder, attribute(e, "href")),
+            attribute(e, "media-type").lower(),
+            attribute(e, "properties"),
+        )
+        for e in root.iter()
+        if name_of(e) == "item"
+    }
+    ids = [attribute(e, "idref") for e in root.iter() if name_of(e) == "itemref"]
+    paths = [items[id_].path for id_ in ids if id_ in items and items[id_].media in _PAGES]
+    return _Package(root, folder, items, tuple(dict.fromkeys(paths)))
+
+
+def _join(folder: str, href: str) -> str:
+    path = unquote(href.partition("#")[0]).replace("\\", "/")
+    return posixpath.normpath(posixpath.join(folder, path)) if path else ""
+
+
+def _contents(archive: Archive, package: _Package) -> Iterator[_Entry]:
+    """The table of contents: an EPUB 3 navigation page, else an EPUB 2 NCX file."""
+    nav = next((i for i in package.items.values() if "nav" in i.properties.split()), None)
+    if nav is not None and (data := archive.read(nav.path)):
+        found = list(_nav(data, nav.path))
+        if found:
+            yield from found
+            return
+    ncx = next((i for i in package.items.values() if "dtbncx" in i.media), None)
+    if ncx is not None and (data := archive.read(ncx.path)):
+        yield from _ncx(data, ncx.path)
+
+
+def _nav(data: bytes, path: str) -> Iterator[_Entry]:
+    root = html.parse(_text_of(data, path), path)
+    navs = [e for e in root.iter() if name_of(e) == "nav"]
+    chosen = next((e for e in navs if "toc" in attribute(e, "type").split()), None)
+    if chosen is None and not navs:
+        return
+    nav = chosen if chosen is not None else navs[0]
+    for link in nav.iter():
+        if name_of(link) == "a" and attribute(link, "href"):
+            lists = sum(name_of(up) in ("ol", "ul") for up in link.iterancestors())
+            yield _entry(path, attribute(link, "href"), words(link), lists)
+
+
+def _ncx(data: bytes, path: str) -> Iterator[_Entry]:
+    root, _ = xml.tree(data, path)
+    for point in root.iter():
+        if name_of(point) == "navpoint":
+            content = next((e for e in point if name_of(e) == "content"), None)
+            label = next((e for e in point if name_of(e) == "navlabel"), None)
+            if content is not None:
+                depth = 1 + sum(name_of(up) == "navpoint" for up in point.iterancestors())
+                yield _entry(path, attribute(content, "src"), words(label), depth)
+
+
+def _entry(path: str, href: str, title: str, level: int) -> _Entry:
+    target = _join(posixpath.dirname(path), href) or path
+    return _Entry(target, unquote(href.partition("#")[2]), title, max(1, min(level, _DEEPEST)))
+
+
+def _page(
+    builder: Builder,
+    path: str,
+    data: bytes,
+    here: list[_Entry],
+    entries: list[_Entry],
+    options: ReadOptions,
+) -> None:
+    """One document of the spine. Headings that the table of contents knows take its level."""
+    builder.close()
+    builder.label(posixpath.basename(path))
+    deepest = max((entry.level for entry in entries), default=0)
+    html.walk(
+        html.parse_page(_text_of(data, path), path),
+        html.Walk(
+            builder,
+            options.everything,
+            prefix=f"{posixpath.basename(path)}#",
+            entries={entry.anchor: (entry.title, entry.level) for entry in reversed(here)},
+            inner_level=deepest,
+        ),
+    )
+
+
+def _text_of(data: bytes, name: str) -> str:
+    encoding = xml.declared(data) or ""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return data.decode(encoding) if encoding else decoding.decode(data, name).text
+    except (LookupError, UnicodeDecodeError):
+        return decoding.decode(data, name).text
+
+
+def _metadata(root: Element) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for element in root.iter():
+        if name_of(element) in ("title", "creator", "language") and words(element):
+            found.setdefault(name_of(element), []).append(words(element))
+    made = {key: values[0] for key, values in found.items()}
+    if "creator" in found:
+        made["creator"] = ", ".join(dict.fromkeys(found["creator"][:3]))
+    return made
+
+
+def _cover(archive: Archive, package: _Package) -> Cover | None:
+    named = {
+        attribute(e, "content")
+        for e in package.root.iter()
+        if name_of(e) == "meta" and attribute(e, "name") == "cover"
+    }
+    for id_, item in package.items.items():
+        is_cover = "cover-image" in item.properties.split() or id_ in named
+        if is_cover and item.media.startswith("image/") and "svg" not in item.media:
+            data = archive.read(item.path)
+            return Cover(data, item.media) if data else None
+    return None
