@@ -45,7 +45,6 @@ class Tally:
             case events.ChunkDone():
                 self._done(event)
             case events.ChunkFailed():
-                self.in_flight = max(0, self.in_flight - 1)
                 self.characters += event.characters
             case events.ChapterDone() | events.ChapterLost():
                 self.chapters += 1
@@ -63,7 +62,6 @@ class Tally:
         self._now_at(event)
         self.characters += event.characters
         if not event.cached:
-            self.in_flight = max(0, self.in_flight - 1)
             self.spoken_ms += event.duration_ms
             self.new_characters += event.characters
 
