@@ -40,7 +40,8 @@ _SPEECH = re.compile(
     r"|muttered|murmured|began|added|returned|repeated|interrupted|interposed|demanded|remarked"
     r"|called|observed|continued|went on|put in|thought|retorted|gasped|screamed|sighed|laughed"
     r"|growled|roared|yelled|wondered|snapped|declared|insisted|protested|ejaculated|rejoined"
-    r"|responded|suggested|pleaded|urged|mused|sobbed|hissed|echoed|persisted|faltered)\b"
+    r"|responded|suggested|pleaded|urged|mused|sobbed|hissed|echoed|persisted|faltered"
+    r"|seemed to (?:say|ask))\b"
 )
 _SPEECH_ZH = re.compile(r"[^。！？，、\s“”]{1,8}?[说說问問道喊叫答笑想]")
 _CONTINUES_JA = "とっはがをのにもでへや、，,"
@@ -114,7 +115,9 @@ def _speaker(at: Place) -> bool | None:
     """`“Where?” Levin asked`: the author's words, although they begin with a capital."""
     if at.language != "en" or at.stop == "." or at.mark[-1] not in "”’\"'»":
         return None
-    return False if _SPEECH.match(at.right) else None
+    name = at.right.partition(" ")[0].lower()
+    joins = name in at.words.starters and name != "i"
+    return False if not joins and _SPEECH.match(at.right) else None
 
 
 def _exclamation(at: Place) -> bool | None:
