@@ -79,7 +79,7 @@ MISTAKES = (
     ("\u00a0\n".encode(), "only blanks|no words"),
     (b"* * *", "no words"),
     (b"\x7fELF\x02\x01\x01\x00", "is a program"),
-    (b"PK\x03\x04rest", "is a ZIP archive"),
+    (b"PK\x03\x04rest", "is a damaged or cut-off archive"),
     (b"%PDF-1.7\n", "is a PDF document"),
     (b"\x89PNG\r\n\x1a\n", "is a PNG picture"),
     (b"ID3\x04\x00", "is MP3 sound"),

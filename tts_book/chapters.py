@@ -121,6 +121,7 @@ def _whole(items: list[Item], title: str) -> list[_Draft]:
 
 def _drafts(sections: Sequence[Section], title: str, opening: str) -> Iterator[_Draft]:
     containers = _containers(sections)
+    tops = _alone_on_top(sections)
     chain: list[tuple[int, str]] = []
     pending: list[Item] = []
     draft: _Draft | None = None
@@ -144,7 +145,7 @@ def _drafts(sections: Sequence[Section], title: str, opening: str) -> Iterator[_
         pending.extend(section.items)
         name = " — ".join([*(name for _, name in chain), section.title])
         if containers[at]:
-            if section.title.casefold() != title.casefold():
+            if section.title.casefold() != title.casefold() and at not in tops:
                 chain.append((section.depth, section.title))
             if section.prose >= _PREFACED:
                 yield _Draft(name, pending)
@@ -165,18 +166,30 @@ def _has_inner(sections: Sequence[Section], at: int) -> bool:
 def _containers(sections: Sequence[Section]) -> list[bool]:
     """Which sections are parts: they hold chapters rather than being one."""
     below = _below(sections)
+    tops = _alone_on_top(sections)
     return [
-        _has_inner(sections, at) and _is_container(section, below[at])
+        _has_inner(sections, at)
+        and (at in tops or _is_container(section, below[at], sections[at + 1].sort))
         for at, section in enumerate(sections)
     ]
 
 
-def _is_container(section: Section, below: int) -> bool:
+def _alone_on_top(sections: Sequence[Section]) -> set[int]:
+    """The book's own title, where that is a heading too: no other stands as high."""
+    headed = [at for at, section in enumerate(sections) if section.sort is Sort.PLAIN]
+    highest = min((sections[at].depth for at in headed), default=0)
+    tops = [at for at in headed if sections[at].depth == highest]
+    return set(tops) if len(tops) == 1 and sections[tops[0]].prose < _PREFACED else set()
+
+
+def _is_container(section: Section, below: int, inner: Sort | None) -> bool:
     if section.sort in PARTS:
         return True
     if section.sort in (Sort.FRONT, Sort.BACK):
         return section.prose == 0
-    return section.sort is Sort.PLAIN and not section.prose and below > _HOURS
+    if section.sort is not Sort.PLAIN or section.prose >= _PREFACED:
+        return False
+    return below > _HOURS or inner in (*PARTS, Sort.CHAPTER)
 
 
 def _below(sections: Sequence[Section]) -> list[int]:

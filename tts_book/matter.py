@@ -18,6 +18,9 @@ _ENTRY = 250  # the longest entry of a contents list, in characters
 _ENTRIES = 5_000  # and as many of them at most
 _LEADERS = re.compile(r"[.…·_ ]{2,}\d{1,4}\Z")
 _PAGE_END = re.compile(r" \d{1,4}\Z")
+_ENDS_NOTES = (Sort.CONTENTS, Sort.NOTES)
+_MOST_BETWEEN = 40  # paragraphs from one note's label to the next
+_LEAST_LABELS = 0.2  # of the paragraphs of a list of notes
 _NOTE_LABEL = re.compile(r"\W?\d{1,4}(?:\W|\Z)|\*")
 
 
@@ -186,25 +189,52 @@ def _chapter(text: str) -> Heading:
 
 def without_notes(items: list[Item]) -> list[Item]:
     """Notes under a heading of their own are left out: their marks are not read either."""
-    dropping = False
-    made: list[Item] = []
+    drops: set[int] = set()
     for at, item in enumerate(items):
-        found = item.heading
-        if found and not item.drop and found.sort is Sort.NOTES:
-            dropping = _are_notes(items, at + 1)
-        elif found and (found.sort in (*WORDED, Sort.CONTENTS) or item.drop):
-            dropping = dropping and bool(item.drop)
-        made.append(replace(item, drop="notes") if dropping and item.text else item)
-    return made
+        if at not in drops and item.heading and not item.drop and item.heading.sort is Sort.NOTES:
+            drops.update(_notes(items, at))
+    return [
+        replace(item, drop="notes") if at in drops and item.text else item
+        for at, item in enumerate(items)
+    ]
 
 
-def _are_notes(items: Sequence[Item], start: int) -> bool:
-    labelled = total = 0
-    for item in items[start : start + 400]:
-        if item.heading and item.heading.sort in (*WORDED, Sort.CONTENTS, Sort.NOTES):
+def _notes(items: Sequence[Item], title: int) -> range:
+    """The notes under the heading at `title`: they go on as long as labels keep coming, up to
+    the next part or chapter. An empty range if there are none."""
+    labelled = last = total = 0
+    since = 0
+    stop = title + 1
+    for at in range(title + 1, len(items)):
+        item = items[at]
+        if item.drop or (item.heading and item.heading.sort in (*WORDED, *_ENDS_NOTES)):
+            stop = at
             break
-        if item.text:
-            total += 1
-            labelled += _NOTE_LABEL.match(item.text[:6]) is not None
-            labelled += item.text.startswith("(1)") and "(2)" in item.text
-    return labelled >= 2 and labelled >= 0.2 * total
+        if not item.text:
+            continue
+        total += 1
+        since += 1
+        if _is_label(item.text):
+            labelled += 1 + ("(2)" in item.text)
+            since, last = 0, at
+        if since > _MOST_BETWEEN:
+            stop = _end_of_note(items, last)
+            break
+    else:
+        stop = len(items)
+    total -= max(0, since - 1)
+    is_list = labelled >= 2 and labelled >= _LEAST_LABELS * total
+    return range(title, stop) if is_list else range(0)
+
+
+def _is_label(text: str) -> bool:
+    return _NOTE_LABEL.match(text[:6]) is not None
+
+
+def _end_of_note(items: Sequence[Item], label: int) -> int:
+    """Behind a note that is its label's own line, or the paragraph below the bare label."""
+    bare = items[label].heading is not None
+    at = label + 1
+    while bare and at < len(items) and not items[at].text:
+        at += 1
+    return at + bare

@@ -15,6 +15,7 @@ from tts_book.text import Kind, Paragraph
 
 _NUMERALS = (Sort.ROMAN, Sort.ARABIC)
 _CHAPTER_DEPTH, _NUMERAL_DEPTH, _INNER_DEPTH, _MARKED_DEPTH = 10, 11, 12, 20
+_MARKS = 2  # headings that are marked: from then on numbers are not taken for any
 _MANY = 20  # bare numbers that follow each other closely: notes or verses, not chapters
 _CLOSE = 150  # characters
 _TITLED = 100  # characters between numbers with titles; in a list they stand closer
@@ -23,7 +24,7 @@ _MISSING = 3  # headings of a sequence that may be damaged in the source, one af
 
 def outline(paragraphs: Iterable[Paragraph], *, everything: bool = False) -> list[Item]:
     """The paragraphs with their headings found. `everything` keeps contents lists and notes."""
-    items = [_item(paragraph) for paragraph in paragraphs]
+    items = _trusted([_item(paragraph) for paragraph in paragraphs])
     if not everything:
         items = without_contents(items)
         items = without_notes(items)
@@ -38,6 +39,18 @@ def _item(paragraph: Paragraph) -> Item:
     if paragraph.block.kind is Kind.VERSE:
         return Item(paragraph)
     return Item(paragraph, headings.parse(paragraph.text))
+
+
+def _trusted(items: list[Item]) -> list[Item]:
+    """Where markup marks headings, bare numbers without marks are only that: a table's, say."""
+    if sum(bool(item.heading and item.heading.level) for item in items) < _MARKS:
+        return items
+    return [
+        replace(item, heading=None)
+        if item.heading and item.heading.sort is Sort.ARABIC and not item.heading.level
+        else item
+        for item in items
+    ]
 
 
 def _settled(item: Item) -> Item:
