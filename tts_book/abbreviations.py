@@ -45,11 +45,11 @@ _RU = Words(
         """
         г гг в вв н э т тт ч чч р с о м л д к кн вып изд соч собр перев отв авт сост разд примеч
         прил прибл букв лит англ фр франц исп ит итал лат греч евр русск укр польск яп перс санскр
-        устар разг сокр напр см ср мн проч др пр экз гор ул пл просп пер наб бульв ш пос пгт ст-ца
-        обл р-н окр респ оз о-в п-ов р-ка корп стр эт комн акад проф доц инж преп св свв блж ап прот
-        архим еп архиеп митр иером г-н г-жа гр-н гр-ка тов гос имп ген подполк кап лейт серж адм
-        фельдм зам зав пом нач дир деп чл чл.-корр канд д-р к.т.н д.т.н к.и.н д.и.н к.ф.н б.г б.м
-        т.е т.к т.н т.д т.п т.о т.ч и.о н.э до.н.э истор филол биол дж
+        устар разг сокр гр напр см ср мн проч др пр экз гор ул пл просп пер наб бульв ш пос пгт
+        ст-ца обл р-н окр респ оз о-в п-ов р-ка корп стр эт комн акад проф доц инж преп св свв блж
+        ап прот архим еп архиеп митр иером г-н г-жа гр-н гр-ка тов гос имп ген подполк кап лейт серж
+        адм фельдм зам зав пом нач дир деп чл чл.-корр канд д-р к.т.н д.т.н к.и.н д.и.н к.ф.н б.г
+        б.м т.е т.к т.н т.д т.п т.о т.ч и.о н.э до.н.э истор филол биол дж
         """
     ),
     never_end=_set(
@@ -329,7 +329,7 @@ _PL = Words(
         on ona ono oni one ja ty my wy to ten ta te tamten w we na po do od z ze za przez dla bez i
         a ale lub albo jeśli gdy kiedy jak co kto gdzie dlaczego potem wtedy tak tam tu teraz nagle
         jednak więc oraz nie już też tylko jeszcze jego jej ich mój nasz przed podczas według nikt
-        nic wszyscy był była było
+        nic wszyscy był była było jest są ma
         """
     ),
     headings=_set("rozdział część księga tom akt scena pieśń"),
@@ -354,7 +354,7 @@ _CS = Words(
         """
         on ona ono oni já ty my vy to ten ta ti v ve na po do od z ze za pro bez s se a ale nebo
         když jak co kdo kde proč pak potom tak tam tady teď však ne už také jen ještě jeho její
-        jejich můj náš před během podle nikdo nic všichni byl byla bylo
+        jejich můj náš před během podle nikdo nic všichni byl byla bylo je jsou má
         """
     ),
     headings=_set("kapitola část kniha díl svazek jednání scéna zpěv"),
