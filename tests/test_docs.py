@@ -1,0 +1,98 @@
+"""What the documents say is true: commands, options, the example of voices.toml, the table."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from tts_book import __version__, readers, voices
+from tts_book.cli import app
+from tts_book.model import Pauses
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+RUSSIAN = (ROOT / "README.ru.md").read_text("utf-8")
+BLOCKS = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return [body for kind, body in BLOCKS.findall(text) if kind == language]
+
+
+def commands(text: str) -> list[str]:
+    lines = [line for block in blocks(text, "sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("tts-book ")]
+
+
+COMMAND = typer.main.get_command(app)
+
+
+@pytest.mark.parametrize("line", sorted({*commands(README), *commands(RUSSIAN)}))
+def test_every_command_in_the_documents_is_understood(line: str) -> None:
+    name, *arguments = shlex.split(line.partition(" < ")[0])[1:]
+    wanted = COMMAND.commands[name]  # type: ignore[attr-defined]  # it is a group
+    wanted.make_context(name, list(arguments), resilient_parsing=False).close()
+
+
+def test_the_first_two_commands_are_the_same_in_both_languages() -> None:
+    assert blocks(README, "sh")[:2] == blocks(RUSSIAN, "sh")[:2]
+    assert commands(README) == commands(RUSSIAN)
+    assert blocks(README, "toml") == blocks(RUSSIAN, "toml")
+
+
+@pytest.mark.parametrize("text", [README, RUSSIAN], ids=["en", "ru"])
+def test_the_tables_name_every_option_of_convert_and_no_other(text: str) -> None:
+    rows = [line for line in text.splitlines() if line.startswith("| `-")]
+    told = {option for row in rows for option in re.findall(r"`(--?[\w-]+)", row.split("|")[1])}
+    known = {
+        option
+        for parameter in COMMAND.commands["convert"].params  # type: ignore[attr-defined]
+        for option in parameter.opts
+        if option.startswith("-")
+    }
+    assert told == known
+
+
+def test_the_example_of_voices_toml_is_valid(tmp_path: Path) -> None:
+    (example,) = blocks(README, "toml")
+    (tmp_path / "voices.toml").write_text(example, "utf-8")
+    config = voices.load(None, cwd=tmp_path, config_dir=tmp_path)
+    assert config.default == "reader"
+    assert config.pauses == Pauses()
+
+
+def test_every_dependency_is_in_the_table_with_its_licence() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = [name for group in project["optional-dependencies"].values() for name in group]
+    names = {re.split(r"[<>=;\[ ]", name)[0] for name in project["dependencies"] + extras}
+    table = README[README.index("## Libraries") : README.index("## Benchmarks")]
+    assert not {name for name in names - {"tts-book"} if name not in table}
+
+
+def test_versions_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == __version__
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_exit_codes_are_told_in_both_languages() -> None:
+    for text in (README, RUSSIAN):
+        assert [code for code in ("0", "1", "2", "130") if f"\n| {code} |" not in text] == []
+
+
+@pytest.mark.parametrize("name", ["lighthouse.en.txt", "mayak.ru.txt"])
+def test_the_examples_are_books(name: str) -> None:
+    book = readers.read(ROOT / "examples" / name, readers.ReadOptions())
+    assert book.language == name.split(".")[1]
+    assert len(book.chapters) == 1
+
+
+def test_the_folder_of_examples_is_an_album() -> None:
+    read = readers.read_folder(ROOT / "examples/three-chapters", readers.ReadOptions())
+    assert [path.name for path in read.sources] == ["1.txt", "2.txt", "10.txt"]
+    assert not read.unread

@@ -1,0 +1,181 @@
+"""The program as a process: killed, interrupted, piped, and quick at the door."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tts_book import __version__
+
+WORDS = "the lamp was lit before the ship came in and nobody on the pier saw it"
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither of these signals")
+
+
+def long_text(chapters: int = 8, sentences: int = 150) -> str:
+    """Chapters without two sentences alike."""
+    return "\n\n".join(
+        f"Chapter {c}\n\n" + " ".join(f"It was {c} and {n}, {WORDS}." for n in range(sentences))
+        for c in range(1, chapters + 1)
+    )
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tts_book.cli", *arguments]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Nothing of the user's own is read or written."""
+    home = str(folder / "home")
+    return {**os.environ, "HOME": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home}
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def run(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=environment(folder),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+CONVERT = ("convert", "book.txt", "--backend", "silent", "--cache", "cache", "--json")
+
+
+def interrupted(folder: Path, sign: int, after: int) -> tuple[int, set[tuple[int, int]], str]:
+    """Stops a run once `after` chunks are told; its code, those chunks, and its last words."""
+    (folder / "book.txt").write_text(long_text(), "utf-8")
+    done: set[tuple[int, int]] = set()
+    with start(folder, *CONVERT) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            _note(line, done)
+            if len(done) >= after:
+                process.send_signal(sign)
+                break
+        rest, said = process.communicate(timeout=60)
+        for line in rest.splitlines():
+            _note(line, done)
+    return process.returncode, done, said
+
+
+def _note(line: str, done: set[tuple[int, int]]) -> None:
+    try:
+        event: dict[str, Any] = json.loads(line)
+    except json.JSONDecodeError:
+        return  # the line that the signal cut
+    if event["event"] == "ChunkDone" and not event["cached"]:
+        done.add((event["chapter"], event["chunk"]))
+
+
+def spoken_again(folder: Path) -> set[tuple[int, int]]:
+    again = run(folder, *CONVERT)
+    assert again.returncode == 0, again.stderr
+    done: set[tuple[int, int]] = set()
+    for line in again.stdout.splitlines():
+        _note(line, done)
+    return done
+
+
+@posix
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_after_a_stop_only_the_missing_is_spoken(sign: int, tmp_path: Path) -> None:
+    code, done, said = interrupted(tmp_path, sign, after=20)
+    if sign == signal.SIGINT:
+        assert code == 130
+        assert "go on with: tts-book convert book.txt" in said
+    assert not any(path.name.startswith(".") for path in tmp_path.glob("book/*.mp3"))
+    again = spoken_again(tmp_path)
+    assert again
+    assert not done & again
+    whole = {path.name: path.read_bytes() for path in tmp_path.glob("book/*.mp3")}
+    assert len(whole) == 8
+    undisturbed = run(tmp_path, *CONVERT[:4], "--no-cache")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    assert whole == {path.name: path.read_bytes() for path in tmp_path.glob("book/*.mp3")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("convert", "missing.txt"), "missing.txt"),
+        (("convert", "missing.txt", "--backend", "silent"), "missing.txt"),
+        (("batch", "nowhere"), "nowhere"),
+        (("plan", "missing.txt"), "missing.txt"),
+        (("voices", "--preview", "nobody"), "nobody"),
+        (("voices", "--voices", "none.toml"), "none.toml"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(
+    arguments: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    ended = run(tmp_path, *arguments)
+    assert ended.returncode == 2
+    assert told in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stdout == ""
+
+
+def test_an_unknown_option_is_exit_2(tmp_path: Path) -> None:
+    ended = run(tmp_path, "convert", "a.txt", "--voize", "x")
+    assert ended.returncode == 2
+    assert "--voice" in ended.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text(long_text(), "utf-8")
+    with start(tmp_path, "plan", "book.txt", "--chunks", "--backend", "silent") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_patterns_that_the_shell_left_are_expanded(tmp_path: Path) -> None:
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_text(f"Chapter 1\n\nThis is {name}, and {WORDS}.", "utf-8")
+    ended = run(tmp_path, "convert", "*.txt", "--backend", "silent", "-q", "--no-cache")
+    assert [Path(line).name for line in ended.stdout.splitlines()] == ["one.mp3", "two.mp3"]
+
+
+def test_standard_input_is_read_as_utf_8_in_any_locale(tmp_path: Path) -> None:
+    text = "Фонарь зажгли раньше, чем пришёл корабль, и никто на берегу этого не видел."
+    ended = run(tmp_path, "convert", "-", "--backend", "silent", "-o", "x.mp3", stdin=text)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "x.mp3").stat().st_size > 10_000
+
+
+def test_version(tmp_path: Path) -> None:
+    assert run(tmp_path, "--version").stdout == f"tts-book {__version__}\n"
+
+
+def test_python_example(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    script = [sys.executable, str(root / "examples/convert_book.py")]
+    source = str(root / "examples/mayak.ru.txt")
+    subprocess.run([*script, source, str(tmp_path)], check=True, capture_output=True, timeout=60)
+    assert list(tmp_path.glob("*.mp3"))
