@@ -26,11 +26,13 @@ ROOMS = (
     # the text
     "abbreviations",
     "inline",
+    "traced",
     "text",
     "language_words",
     "language",
     "numerals",
     "headings",
+    "matter",
     "outline",
     "chapters",
     "sentence_rules",

@@ -63,6 +63,9 @@ Author = Annotated[str, typer.Option("--author", help="The book's author.")]
 Split = Annotated[
     str, typer.Option("--split", help="Chapters by headings, or none: auto, headings, none.")
 ]
+Everything = Annotated[
+    bool, typer.Option("--everything", help="Contents lists, notes and licences, too.")
+]
 Out = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="PATH", help="A folder, or an .mp3 file.")
 ]
@@ -111,6 +114,7 @@ def _request(
     title: Title = "",
     author: Author = "",
     split: Split = "auto",
+    everything: Everything = False,
     workers: Workers = 0,
     cache: CacheDir = None,
     no_cache: NoCache = False,

@@ -100,6 +100,7 @@ def _read_options(request: Request) -> ReadOptions:
         title=request.title,
         author=request.author,
         split=request.split,  # type: ignore[arg-type]  # checked just above
+        everything=request.everything,
     )
 
 

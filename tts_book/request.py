@@ -26,6 +26,7 @@ class Request:
     title: str = ""
     author: str = ""
     split: str = "auto"
+    everything: bool = False
     workers: int = 0
     cache: Path | None = None
     no_cache: bool = False
