@@ -63,6 +63,7 @@ ROOMS = (
     # a book, from its file to its files
     "readers",
     "boundaries",
+    "pieces",
     "chunker",
     "pacing",
     "halves",
