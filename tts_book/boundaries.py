@@ -74,9 +74,11 @@ def _cut(
 ) -> list[int]:
     """Ends inside a stretch where none has any reach, ascending."""
     cuts: list[int] = []
-    while _width(places, before, after) > _STRETCH * limit:
-        before = _next(places, keys, before, after, limit)
-        cuts.append(before)
+    if _width(places, before, after) > _STRETCH * limit:
+        while _width(places, before, after) > limit and after - before > 1:
+            before = _next(places, keys, before, after, limit)
+            cuts.append(before)
+        return cuts
     waiting = [(before, after)]
     while waiting:
         before, after = waiting.pop()

@@ -108,7 +108,7 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
 
 def _spans(section: list[Piece], after: Break, text: str) -> Iterator[tuple[int, int, Break]]:
     """The chunks of one section: start, stop and what follows."""
-    places = list(accumulate(steps(section, text)))
+    places = list(accumulate(steps(section)))
     keys = [_key(piece, text) for piece in section]
     first = 0
     for last in choose(places, keys, LIMIT):

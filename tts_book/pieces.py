@@ -36,6 +36,7 @@ LIMIT = 2_100_000
 _PER_CHARACTER = LIMIT // MAX_CHARACTERS
 _PER_BYTE = LIMIT // MAX_ESCAPED_BYTES
 _PER_MS = LIMIT // MAX_ESTIMATED_MS
+_PER_BLANK = 3 * _PER_BYTE  # the widest white space, and more than any language takes for it
 
 _VOICED = re.compile(r"[^\W_]")
 _GAP = re.compile(r"\s+")
@@ -171,18 +172,12 @@ def hashed(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
-def steps(pieces: list[Piece], text: str) -> Iterator[int]:
+def steps(pieces: list[Piece]) -> Iterator[int]:
     """The load of each piece with the white space before it."""
     before = pieces[0].start
     for piece in pieces:
-        yield _gap_load(text, before, piece.start) + piece.load
+        yield (piece.start - before) * _PER_BLANK + piece.load
         before = piece.stop
-
-
-def _gap_load(text: str, start: int, stop: int) -> int:
-    if text.isascii() or stop - start <= 2:
-        return (stop - start) * _PER_CHARACTER
-    return max(stop - start, len(text[start:stop].encode())) * _PER_CHARACTER
 
 
 def voiced(pieces: list[Piece], text: str) -> list[Piece]:
@@ -192,23 +187,23 @@ def voiced(pieces: list[Piece], text: str) -> list[Piece]:
     silent: Piece | None = None
     for piece in pieces:
         if _VOICED.search(text, piece.start, piece.stop):
-            if silent and not _join(silent, piece, text):
+            if silent and not _join(silent, piece):
                 joined.append(silent)
                 silent = piece
             joined.append(silent or piece)
             silent = None
         elif silent:
-            if not _join(silent, piece, text):
+            if not _join(silent, piece):
                 joined.append(silent)
                 silent = piece
-        elif not (joined and _join(joined[-1], piece, text)):
+        elif not (joined and _join(joined[-1], piece)):
             silent = piece
     return [*joined, silent] if silent else joined
 
 
-def _join(piece: Piece, behind: Piece, text: str) -> bool:
+def _join(piece: Piece, behind: Piece) -> bool:
     """Lengthens `piece` by what stands behind it, if both fit into a chunk."""
-    load = piece.load + _gap_load(text, piece.stop, behind.start) + behind.load
+    load = piece.load + (behind.start - piece.stop) * _PER_BLANK + behind.load
     if load > LIMIT:
         return False
     piece.stop, piece.load, piece.grade = behind.stop, load, min(piece.grade, behind.grade)
