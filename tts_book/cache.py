@@ -69,6 +69,8 @@ class Cache:
             data = path.read_bytes()
         except OSError:
             return None
+        with contextlib.suppress(OSError):  # a cache that can only be read is good enough
+            os.utime(path)  # the longest unused entries are pruned first
         return _parse(path, data)
 
     def put(

@@ -243,6 +243,30 @@ def doctor(
     _finish(lambda here: desk.doctor(here, request))
 
 
+@app.command()
+def cache(
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Throw away by --age, --size, or both.")
+    ] = False,
+    age: Annotated[
+        float | None, typer.Option("--age", metavar="DAYS", min=0, help="Unused for so long.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", metavar="MB", min=0, help="The most that may stay.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Throw away everything.")] = False,
+    folder: CacheDir = None,
+) -> None:
+    """Show what is kept of spoken books, and throw away what is not needed any more.
+
+    What a running job needs is never thrown away.
+    """
+    from tts_book import cache_desk
+
+    rule = cache_desk.Pruning(age if prune else None, size if prune else None, clear)
+    _finish(lambda here: cache_desk.cache(here, folder, rule, prune))
+
+
 def _globbed(sources: list[str]) -> list[str]:
     """Patterns that the shell left as they are (Windows does) become the files they name."""
     found: list[str] = []

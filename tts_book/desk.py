@@ -26,6 +26,7 @@ from tts_book.request import SPLITS, Here, Request
 if TYPE_CHECKING:
     from tts_book.cache import Cache
     from tts_book.job import Prepared, Result, Work
+    from tts_book.keeping import Kept
     from tts_book.readers import ReadOptions
 
 OLD_PART_S = 24 * 3_600.0
@@ -188,7 +189,7 @@ async def _prepared(
 
 async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
     """Prepares, speaks and writes books that are read; says what came of it."""
-    from tts_book import job
+    from tts_book import job, keeping
 
     pauses = config(at, request).pauses
     async with engines(at, request) as made, kept(at, request) as cache:
@@ -198,13 +199,23 @@ async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
                 at.err.write(f"{line}\n")
         job.ready_to_write(prepared, request.force)
         try:
-            with listening(at, request) as listener:
+            with (
+                keeping.holding(cache.folder, [_kept(item) for item in prepared]),
+                listening(at, request) as listener,
+            ):
                 tools = job.default_tools(request.workers, wait=request.wait)
                 result = await job.convert(prepared, pauses, cache, listener, tools)
         except asyncio.CancelledError:
             at.err.write(f"Stopped. What is spoken is kept; go on with: {at.command}\n")
             raise
     return _tell_result(at, request, result)
+
+
+def _kept(item: Prepared) -> Kept:
+    from tts_book.keeping import Kept
+
+    source = str(item.work.source.resolve()) if item.work.source else item.work.stem
+    return Kept(item.work.book.title, source, item.keys)
 
 
 def _tell_result(at: Here, request: Request, result: Result) -> int:

@@ -1,0 +1,92 @@
+"""The cache by book: what a running job needs stays, the longest unused goes first."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tts_book import audio
+from tts_book.cache import Cache
+from tts_book.keeping import Kept, holding, items, prune, shares
+
+ONE = Kept("One", "one.txt", ("a1", "b2"))
+TWO = Kept("Two", "two.txt", ("b2", "c3"))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """Entries a1 to d4, used at 1,000 s, 2,000 s and so on; d4 is of no known book."""
+    frames = audio.silence(240)
+    for number, key in enumerate(("a1", "b2", "c3", "d4"), 1):
+        entry = Cache(tmp_path).put(key, frames, audio.analyse(frames), (), {})
+        os.utime(entry.path, (number * 1_000, number * 1_000))
+    for book in (ONE, TWO):
+        with holding(tmp_path, [book]):
+            pass
+    return tmp_path
+
+
+def keys(cache: Path) -> set[str]:
+    return {item.key for item in items(cache)}
+
+
+def test_shares_are_told_by_book(cache: Path) -> None:
+    told = [(share.title, share.entries, share.running) for share in shares(cache)]
+    assert told == [("Two", 2, False), ("One", 2, False), ("", 1, False)]
+
+
+def test_a_running_book_is_told(cache: Path) -> None:
+    with holding(cache, [TWO]):
+        assert [share.title for share in shares(cache) if share.running] == ["Two"]
+    assert not any(share.running for share in shares(cache))
+
+
+@pytest.mark.parametrize(
+    ("used_before_s", "most_entries", "left"),
+    [
+        (0, None, {"a1", "b2", "c3", "d4"}),
+        (2_500, None, {"c3", "d4"}),
+        (0, 1, {"d4"}),
+        (0, 0, set()),
+        (9_999, None, set()),
+    ],
+)
+def test_the_longest_unused_go_first(
+    used_before_s: float, most_entries: int | None, left: set[str], cache: Path
+) -> None:
+    size = next(items(cache)).size_bytes
+    most = None if most_entries is None else most_entries * size
+    removed, freed = prune(cache, used_before_s=used_before_s, most_bytes=most)
+    assert keys(cache) == left
+    assert (removed, freed) == (4 - len(left), (4 - len(left)) * size)
+
+
+def test_what_a_running_job_needs_is_never_removed(cache: Path) -> None:
+    with holding(cache, [ONE]), holding(cache, [ONE]):
+        prune(cache, used_before_s=9_999)
+        assert keys(cache) == {"a1", "b2"}
+    prune(cache, used_before_s=9_999)
+    assert keys(cache) == set()
+    assert shares(cache) == ()
+
+
+def test_two_runs_of_one_book_hold_lists_of_their_own(cache: Path) -> None:
+    other = Kept("One", "one.txt", ("d4",))
+    with holding(cache, [ONE]):
+        with holding(cache, [other]):
+            prune(cache, used_before_s=9_999)
+        assert keys(cache) == {"a1", "b2", "d4"}
+
+
+def test_reading_an_entry_is_using_it(cache: Path) -> None:
+    assert Cache(cache).get("a1") is not None
+    prune(cache, used_before_s=2_500)
+    assert keys(cache) == {"a1", "c3", "d4"}
+
+
+def test_a_damaged_list_is_passed_over(cache: Path) -> None:
+    for path in (cache / "books").glob("*.json"):
+        path.write_text("[1")
+    assert [share.title for share in shares(cache)] == [""]
