@@ -24,6 +24,7 @@ ROOMS = (
     "events",
     "pace",
     # the text
+    "ledger",
     "abbreviations",
     "inline",
     "traced",
@@ -80,6 +81,7 @@ ROOMS = (
     # the door
     "doctor",
     "request",
+    "skipped",
     "shown",
     "desk",
     "voices_desk",

@@ -178,9 +178,15 @@ def plan(
     chunks: Annotated[
         bool, typer.Option("--chunks", help="Every chunk with its place in the source.")
     ] = False,
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="What is left out, with its reason and place.")
+    ] = False,
 ) -> None:
     """Show chapters, chunks, length and voice of what convert would do; speak nothing."""
-    _finish(lambda here: desk.plan(here, request, _globbed(sources), chunks))
+    if skipped:
+        _finish(lambda here: desk.skipped(here, request, _globbed(sources)))
+    else:
+        _finish(lambda here: desk.plan(here, request, _globbed(sources), chunks))
 
 
 @voices_app.callback()

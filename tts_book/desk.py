@@ -177,6 +177,17 @@ async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool)
     return 0
 
 
+async def skipped(at: Here, request: Request, sources: Sequence[str]) -> int:
+    """Shows what of the sources is not read aloud, and why."""
+    from tts_book import skipped as left_out
+
+    for work in read_works(at, request, sources):
+        rows = left_out.json_lines if request.json else left_out.lines
+        for line in rows(work.book):
+            at.out.write(f"{line}\n")
+    return 0
+
+
 async def _prepared(
     at: Here, request: Request, works: Sequence[Work], made: backends.Engines, cache: Cache
 ) -> tuple[Prepared, ...]:

@@ -137,9 +137,23 @@ class Cover:
 
 
 @dataclass(frozen=True, slots=True)
+class Ledger:
+    """What became of the non-blank characters of a source: it adds up if none is missing."""
+
+    source: int = 0
+    spoken: int = 0
+    skipped: int = 0
+
+    @property
+    def adds_up(self) -> bool:
+        return self.source == self.spoken + self.skipped
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """Chapters numbered 1..n. `language` is BCP 47. `notices` are one-line remarks for the user
-    on what was guessed while reading (an encoding, a language) or found odd."""
+    on what was guessed while reading (an encoding, a language) or found odd. `series_part` is the
+    book's place in its series, as the book writes it."""
 
     title: str
     language: str
@@ -148,6 +162,9 @@ class Book:
     cover: Cover | None = None
     notices: tuple[str, ...] = ()
     skips: tuple[Skip, ...] = ()
+    series: str = ""
+    series_part: str = ""
+    ledger: Ledger = Ledger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tts_book import skipped
 from tts_book.backends import VoiceInfo
 from tts_book.model import Book, Chapter, Origin, Source, Voice
 from tts_book.progress import hours, thousands
@@ -80,6 +81,8 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
             f"{thousands(sum(len(c.spoken) for c in item.plan.chunks))} characters, "
             f"about {hours(item.estimated_ms)} of sound"
         )
+        if left := skipped.summary(book):
+            yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
         first, last = item.layout.targets[0], item.layout.targets[-1]
         yield f"  to {first}" + (f" … {last.name}" if last != first else "")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tts_book import language
 from tts_book.chapters import unique
 from tts_book.errors import UserError
+from tts_book.ledger import account, total
 from tts_book.model import Book, Chapter
 from tts_book.readers.parsed import Parsed, ReadOptions, chapters_of, spoken_language
 
@@ -97,7 +98,8 @@ def _book(folder: Path, read: Sequence[tuple[Path, Parsed]], options: ReadOption
     tag, told = spoken_language(
         "\n".join(spoken.values()), known[0][0] if known else "", name, options.language
     )
-    chapters = [c for path, parsed in read for c in _chapters(path, parsed, tag, options)]
+    each = [(parsed, _chapters(path, parsed, tag, options)) for path, parsed in read]
+    chapters = [chapter for _, found in each for chapter in found]
     titles = unique(chapter.title for chapter in chapters)
     numbered = tuple(
         replace(chapter, number=number, title=title)
@@ -111,6 +113,7 @@ def _book(folder: Path, read: Sequence[tuple[Path, Parsed]], options: ReadOption
         chapters=numbered,
         author=options.author or _author(read),
         notices=tuple(notice for notice in notices if notice),
+        ledger=total(account(parsed.text, found) for parsed, found in each),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from tts_book import language
 from tts_book.chapters import divide
 from tts_book.errors import UserError
+from tts_book.ledger import account, by_reason
 from tts_book.model import Book, Chapter, Cover, Source
 from tts_book.text import Paragraph
 
@@ -46,6 +46,8 @@ class Parsed:
     cover: Cover | None = None
     encoding: str = ""
     notices: tuple[str, ...] = ()
+    series: str = ""
+    series_part: str = ""
 
 
 OPENING = {
@@ -81,6 +83,9 @@ def book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
         author=options.author or parsed.author,
         cover=parsed.cover,
         notices=tuple(notice for notice in notices if notice),
+        series=parsed.series,
+        series_part=parsed.series_part,
+        ledger=account(parsed.text, chapters),
     )
 
 
@@ -130,12 +135,9 @@ def known_language(tag: str) -> str:
 
 def _left_out(chapters: Iterable[Chapter]) -> Sequence[str]:
     """One line on what was left out in great pieces, so that nobody misses it unawares."""
-    sizes: Counter[str] = Counter()
-    for chapter in chapters:
-        for skip in chapter.skips:
-            if skip.reason.startswith(_TOLD):
-                sizes[skip.reason] += sum(not c.isspace() for c in skip.text)
-    if not sizes:
+    skips = (skip for chapter in chapters for skip in chapter.skips)
+    told = {r: size for r, size in by_reason(skips).items() if r.startswith(_TOLD)}
+    if not told:
         return ()
-    parts = ", ".join(f"{reason} ({size:,} characters)" for reason, size in sizes.items())
+    parts = ", ".join(f"{reason} ({size:,} characters)" for reason, size in told.items())
     return (f"left out: {parts}",)
