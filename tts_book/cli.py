@@ -69,6 +69,9 @@ Everything = Annotated[
 Out = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="PATH", help="A folder, or an .mp3 file.")
 ]
+Loudness = Annotated[
+    str, typer.Option("--loudness", metavar="LUFS", help="-19 unless told otherwise; or off.")
+]
 Workers = Annotated[
     int, typer.Option("--workers", min=0, help="At most so many requests at once; 0: by itself.")
 ]
@@ -115,6 +118,7 @@ def _request(
     author: Author = "",
     split: Split = "auto",
     everything: Everything = False,
+    loudness: Loudness = "",
     workers: Workers = 0,
     cache: CacheDir = None,
     no_cache: NoCache = False,
@@ -247,6 +251,26 @@ def doctor(
     """Check this machine line by line, with a mend for all that fails."""
     request = Request(voices=voices, cache=cache, proxy=proxy)
     _finish(lambda here: desk.doctor(here, request))
+
+
+@app.command()
+def where(
+    path: Annotated[Path, typer.Argument(help="An audio file, or a text that was converted.")],
+    time: Annotated[str, typer.Argument(help="A time in the audio file: 1:23:45.")] = "",
+    line: Annotated[int, typer.Option("--line", min=0, help="A line of the text.")] = 0,
+    text: Annotated[str, typer.Option("--text", help="Some words of the text.")] = "",
+    out: Out = None,
+    folder: CacheDir = None,
+    play: Annotated[bool, typer.Option("--play", help="Play it from there.")] = False,
+) -> None:
+    """Lead from a second of sound to its text, or from a text to where it is heard."""
+    from tts_book.where_desk import where as answer
+
+    _finish(
+        lambda here: answer(
+            here, path, time, line=line, text=text, out=out, cache=folder, play=play
+        )
+    )
 
 
 @app.command()

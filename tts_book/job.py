@@ -14,14 +14,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tts_book import events, layout, stitcher, tags
+from tts_book import events, layout, tags
+from tts_book.bindery import Bindery
 from tts_book.cache import Cache
 from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
+from tts_book.finish import Finish
 from tts_book.model import Chapter, Chunk, Pauses
-from tts_book.opened import Open, Segments, open_chapters, tags_of, taken_over
+from tts_book.opened import Open, open_chapters, taken_over
 from tts_book.pool import Pool, Task, Tools
 from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
+from tts_book.record import Record, recording
 from tts_book.score import Score
 
 __all__ = [
@@ -53,13 +56,17 @@ async def convert(
     cache: Cache,
     listener: Listener,
     tools: Tools | None = None,
+    finish: Finish | None = None,
 ) -> Result:
-    """Speaks what is missing and writes every chapter whose chunks are all there.
+    """Speaks what is missing, writes every chapter whose chunks are all there, and leaves a record
+    of each book beside its files.
 
     `listener` is told everything as it happens. Raises UserError if the disk takes no more.
     """
-    run = _Run(prepared, pauses, cache, listener, tools or default_tools())
-    return await run.to_end()
+    with recording(prepared, pauses) as records:
+        bindery = Bindery(cache, pauses, finish or Finish())
+        run = _Run(prepared, bindery, cache, listener, tools or default_tools(), records)
+        return await run.to_end()
 
 
 def default_tools(workers: int = 0, *, wait: bool = False) -> Tools:
@@ -73,20 +80,24 @@ class _Run:
     def __init__(
         self,
         prepared: Sequence[Prepared],
-        pauses: Pauses,
+        bindery: Bindery,
         cache: Cache,
         listener: Listener,
         tools: Tools,
+        records: Sequence[Record],
     ) -> None:
-        self._prepared, self._pauses, self._cache = prepared, pauses, cache
+        self._prepared, self._bindery, self._cache = prepared, bindery, cache
         self._score = Score()
         self._listener, self._tools = listener, tools
+        self._records = records
         self._written: dict[Path, None] = {}
         self._in_doubt: list[Open] = []
         self._reasons: list[str] = []
 
     def _tell(self, event: events.Event) -> None:
         self._score(event)
+        for record in self._records:
+            record.listen(event)
         self._listener(event)
 
     async def to_end(self) -> Result:
@@ -96,6 +107,7 @@ class _Run:
             await self._speak_and_stitch(self._opened())
             while self._in_doubt:
                 await self._speak_and_stitch(await self._taken_over())
+            await asyncio.to_thread(self._bindery.settle)
         except ExceptionGroup as group:
             raise _the_users(group) from None
         finally:
@@ -195,11 +207,13 @@ class _Run:
     async def _finish(self, chapter: Open, lock: asyncio.Lock) -> None:
         try:
             async with lock:
-                stitched = await asyncio.to_thread(self._stitch, chapter)
+                stitched = await asyncio.to_thread(self._bindery.write, chapter)
         except AudioError as error:
             self._lose(chapter, str(error))
             return
         self._written[stitched.path] = None
+        for record in self._records:
+            record.chapter(chapter, stitched)
         self._tell(
             events.ChapterDone(
                 chapter.item.work.book.title,
@@ -208,15 +222,6 @@ class _Run:
                 str(stitched.path),
                 stitched.duration_ms,
             )
-        )
-
-    def _stitch(self, chapter: Open) -> stitcher.Stitched:
-        target = chapter.item.layout.targets[chapter.chapter.number - 1]
-        return stitcher.stitch(
-            Segments(chapter, self._cache),
-            target,
-            pauses=self._pauses,
-            tags=tags_of(chapter.item, chapter.chapter),
         )
 
     def _lose(self, chapter: Open, reason: str) -> None:

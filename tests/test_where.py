@@ -1,0 +1,114 @@
+"""From sound to text and back again, through the record beside the output."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_commands import SILENT, Desk
+
+from tts_book.cache import Cache
+from tts_book.errors import UserError
+from tts_book.record import read
+from tts_book.where import Found, at_time, in_text, time_ms
+
+STORY = (
+    "Chapter 1\r\n\r\nThe lamp was lit before the ship came in. Nobody on the pier saw it.\r\n\r\n"
+    "A gull cried twice. “Who is there?” asked the keeper, and waited.\r\n\r\n"
+    "Chapter 2\r\n\r\nMorning was grey. Seven boats were gone, and one had come back.\r\n"
+)
+WORDS = ["lamp", "pier", "gull", "keeper", "Morning", "Seven", "boats"]
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Desk:
+    desk = Desk(tmp_path)
+    desk.write("story.txt", STORY)
+    assert desk.convert(tmp_path / "story.txt") == 0
+    return desk
+
+
+def sought(at: Desk, *, line: int = 0, text: str = "") -> Found:
+    cache = Cache(at.folder / "cache")
+    return in_text(at.folder / "story.txt", [at.folder], cache, line=line, text=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("0", 0), ("90", 90_000), ("12:34", 754_000), ("1:02:03.5", 3_723_500), ("75:00", 4_500_000)],
+)
+def test_times(text: str, ms: int) -> None:
+    assert time_ms(text) == ms
+
+
+@pytest.mark.parametrize("text", ["", "now", "1:2:3:4", "-5", "1h"])
+def test_what_is_no_time_is_told(text: str) -> None:
+    with pytest.raises(UserError, match="no time"):
+        time_ms(text)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_leads_to_its_second_and_the_second_back_to_the_word(at: Desk, word: str) -> None:
+    found = sought(at, text=word)
+    again = at_time(found.file, found.at_ms + 30, Cache(at.folder / "cache"))
+    assert word in again.word
+    assert word in again.sentence
+    assert again.place == found.place
+    line = STORY.split("\r\n")[found.place.line - 1]
+    assert line[found.place.column - 1 :].startswith(word)
+
+
+@pytest.mark.parametrize(
+    ("line", "word"), [(1, "Chapter"), (3, "The"), (5, "A"), (7, "Chapter"), (9, "Morning")]
+)
+def test_a_line_leads_to_where_it_is_heard(at: Desk, line: int, word: str) -> None:
+    found = sought(at, line=line)
+    assert (found.word, found.place.line) == (word, line)
+
+
+def test_later_text_is_heard_later(at: Desk) -> None:
+    first = [sought(at, text=word).at_ms for word in WORDS[:4]]
+    assert first == sorted(first)
+    assert len(set(first)) == 4
+
+
+@pytest.mark.parametrize(("line", "text"), [(2, ""), (99, ""), (0, "no such words")])
+def test_what_was_not_spoken_is_told(at: Desk, line: int, text: str) -> None:
+    with pytest.raises(UserError, match=r"story\.txt"):
+        sought(at, line=line, text=text)
+
+
+def test_a_file_without_a_record_is_told(at: Desk) -> None:
+    with pytest.raises(UserError, match="record"):
+        at_time(at.write("music.mp3", b""), 0, Cache(at.folder))
+
+
+def test_a_time_after_the_end_is_told(at: Desk) -> None:
+    with pytest.raises(UserError, match="ends at"):
+        at_time(at.folder / "story/001 - Chapter 1.mp3", 10_000_000, Cache(at.folder))
+
+
+def test_the_record_explains_the_run(at: Desk) -> None:
+    record = read(at.folder / "story/tts-book.jsonl")
+    (run,) = record["run"]
+    assert run["voice"]["backend"] == "silent"
+    assert run["source"] == str((at.folder / "story.txt").resolve())
+    assert record["event"][0]["event"] == "JobStarted"
+    assert record["event"][-1]["event"] == "JobDone"
+    assert sorted(chapter["number"] for chapter in record["chapter"]) == [1, 2]
+
+
+def test_a_run_over_a_part_keeps_what_is_known_of_the_rest(at: Desk) -> None:
+    path = at.folder / "story/tts-book.jsonl"
+    path.write_text(path.read_text("utf-8") + "damaged line\n", "utf-8")
+    at.convert(at.folder / "story.txt")
+    assert sorted(chapter["number"] for chapter in read(path)["chapter"]) == [1, 2]
+
+
+def test_a_book_of_one_file_has_its_record_beside_it(at: Desk) -> None:
+    source = at.write("single.txt", STORY.partition("Chapter 2")[0])
+    assert at.convert(source, request=replace(SILENT, quiet=True)) == 0
+    assert (at.folder / "single.tts-book.jsonl").exists()
+    cache = Cache(at.folder / "cache")
+    assert in_text(source, [at.folder], cache, text="gull").file == at.folder / "single.mp3"

@@ -1,0 +1,204 @@
+"""What a run leaves beside its output: enough to explain every second, never needed to resume.
+
+`tts-book.jsonl` lies in the folder of a book's chapters; a book of one file has
+`STEM.tts-book.jsonl` beside it. It holds JSON lines, each an object with one key:
+
+    {"run": {...}}      versions, source, voice, pauses; the first line
+    {"event": {...}}    an event of the run, with `at_s` seconds since its start
+    {"chapter": {...}}  a written file: its chunks, each with its key, text and `places`
+                        [offset in its text, line, column, name or label], and the file's `pieces`
+                        [chunk number, ms in the file, ms in the chunk's sound, length in ms]
+
+A chapter that a run did not write anew keeps the line of the run that did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import tempfile
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from tts_book import __version__
+from tts_book.errors import UserError
+from tts_book.events import Event, as_dict
+from tts_book.model import Chunk, Origin, Pauses
+from tts_book.opened import Open
+from tts_book.prepared import Prepared
+from tts_book.stitcher import PART_PREFIX, PART_SUFFIX, Stitched
+
+NAME = "tts-book.jsonl"
+# Decoders begin so much later than the first frame; players that read the file's header take it
+# off, and so do the times here.
+DECODER_DELAY_MS = 46
+
+Lines = list[dict[str, Any]]
+
+
+def path_of(item: Prepared) -> Path:
+    """Where the record of a book lies."""
+    return beside(item.layout.targets[0], alone=len(item.layout.targets) == 1)
+
+
+def beside(target: Path, *, alone: bool) -> Path:
+    """The record of a book by one of its files; `alone`: it is the book's only one."""
+    return target.with_name(f"{target.stem}.{NAME}") if alone else target.with_name(NAME)
+
+
+class Record:
+    """Writes the record of one book while it is converted; it appears at the end, whole."""
+
+    def __init__(
+        self, item: Prepared, pauses: Pauses, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._item, self._clock, self._began_s = item, clock, clock()
+        self.path = path_of(item)
+        self._files: set[str] = set()
+        with _told(self.path):
+            handle, self._part = tempfile.mkstemp(
+                prefix=PART_PREFIX, suffix=PART_SUFFIX, dir=self.path.parent
+            )
+        self._file: IO[str] = os.fdopen(handle, "w", encoding="utf-8")
+        self._line("run", _run(item, pauses))
+
+    def listen(self, event: Event) -> None:
+        """Takes down an event of this book, or of the run as a whole."""
+        if getattr(event, "book", self._item.work.book.title) == self._item.work.book.title:
+            at_s = round(self._clock() - self._began_s, 3)
+            self._line("event", {"at_s": at_s, **as_dict(event)})
+
+    def chapter(self, chapter: Open, stitched: Stitched) -> None:
+        """Takes down how a chapter's file is made."""
+        if chapter.item.work is self._item.work:
+            self._files.add(stitched.path.name)
+            self._line("chapter", _chapter(chapter, stitched))
+
+    def close(self) -> None:
+        """Gives the record its name."""
+        with _told(self.path):
+            for chapter in _chapters(self.path):
+                if (
+                    chapter["file"] not in self._files
+                    and self.path.with_name(chapter["file"]).exists()
+                ):
+                    self._line("chapter", chapter)
+            self._file.close()
+            Path(self._part).replace(self.path)
+
+    def _line(self, kind: str, value: dict[str, Any]) -> None:
+        with _told(self.path):
+            self._file.write(json.dumps({kind: value}, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): free some space, or name another place "
+            "with -o."
+        ) from error
+
+
+@contextlib.contextmanager
+def recording(prepared: Sequence[Prepared], pauses: Pauses) -> Iterator[list[Record]]:
+    """A record for each book. They get their names when the block ends, also by an error: what is
+    known of a run that failed is worth most. Raises UserError where they cannot be written."""
+    records: list[Record] = []
+    try:
+        records.extend(Record(item, pauses) for item in prepared)
+        yield records
+    finally:
+        for record in records:
+            record.close()
+
+
+def _run(item: Prepared, pauses: Pauses) -> dict[str, Any]:
+    work, cast = item.work, item.cast
+    return {
+        "tts_book": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "title": work.book.title,
+        "language": work.book.language,
+        "source": str(work.source.resolve()) if work.source else "",
+        "voice": asdict(cast.voice),
+        "backend": cast.backend.name,
+        "fingerprint": cast.backend.fingerprint(cast.voice),
+        "why": cast.why,
+        "pauses": asdict(pauses),
+        "notices": list(work.book.notices),
+    }
+
+
+def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
+    frame_ms = stitched.duration_ms / stitched.frames
+    return {
+        "number": chapter.chapter.number,
+        "title": chapter.chapter.title,
+        "file": stitched.path.name,
+        "duration_ms": stitched.duration_ms,
+        "voice": chapter.item.cast.voice.name,
+        "backend": chapter.item.cast.backend.name,
+        "chunks": list(_chunks(chapter)),
+        "pieces": [
+            [
+                piece.segment + 1,
+                round(at * frame_ms) - DECODER_DELAY_MS,
+                round(piece.start * frame_ms) - DECODER_DELAY_MS,
+                round((piece.stop - piece.start) * frame_ms),
+            ]
+            for piece, at in stitched.score.heard()
+        ],
+    }
+
+
+def _chunks(chapter: Open) -> Iterator[dict[str, Any]]:
+    for at, chunk in enumerate(chapter.chunks):
+        yield {
+            "number": chunk.number,
+            "key": chapter.item.keys[chapter.first + at],
+            "start": chunk.start,
+            "stop": chunk.stop,
+            "places": list(_places(chapter.chapter.origin, chunk)),
+            "after": chunk.after.value,
+            "text": chunk.text,
+            "spoken": chunk.spoken if chunk.spoken != chunk.text else None,
+        }
+
+
+def _places(origin: Origin, chunk: Chunk) -> Iterator[list[int | str]]:
+    """Where a chunk's text stands in the source: its start, and every place where it jumps."""
+    first = bisect_right(origin.runs, chunk.start, key=lambda run: run.start)
+    last = bisect_left(origin.runs, chunk.stop, key=lambda run: run.start)
+    starts = [run.start for run in origin.runs[first:last]]
+    for start in (chunk.start, *starts):
+        place = origin.place(start)
+        yield [start - chunk.start, place.line, place.column, place.label or place.source]
+
+
+def read(path: Path) -> dict[str, Lines]:
+    """The lines of a record by kind; none without a record, and damaged ones are passed over."""
+    found: dict[str, Lines] = {"run": [], "event": [], "chapter": []}
+    for kind, value in _lines(path):
+        found.setdefault(kind, []).append(value)
+    return found
+
+
+def _chapters(path: Path) -> Iterator[dict[str, Any]]:
+    return (value for kind, value in _lines(path) if kind == "chapter")
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+    with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with contextlib.suppress(ValueError, AttributeError):
+                yield from json.loads(line).items()

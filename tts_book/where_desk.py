@@ -1,0 +1,85 @@
+"""The command that leads from sound to text and from text to sound."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tts_book.cache import Cache
+from tts_book.errors import UserError
+from tts_book.progress import hours
+from tts_book.request import Here
+from tts_book.where import Found, at_time, in_text, time_ms
+
+# Players that can begin in the middle; {at} is seconds.
+PLAYERS = (
+    ("mpv", "--no-video", "--start={at}"),
+    ("ffplay", "-nodisp", "-autoexit", "-ss", "{at}"),
+    ("vlc", "--start-time={at}"),
+)
+LEAD_IN_MS = 1_000
+
+
+async def where(
+    at: Here,
+    path: Path,
+    time: str,
+    *,
+    line: int,
+    text: str,
+    out: Path | None,
+    cache: Path | None,
+    play: bool,
+) -> int:
+    """Answers for a file and a time, or for a source and a line or some words of it."""
+    kept = Cache(cache or at.cache_dir)
+    if time:
+        found = at_time(path, time_ms(time), kept)
+    elif line or text:
+        found = in_text(path, _folders(at, path, out), kept, line=line, text=text)
+    else:
+        raise UserError(
+            "Say what is sought: an audio file and a time (book.mp3 12:34), or a text and --line N "
+            'or --text "words".'
+        )
+    for told in lines(found, kept):
+        at.out.write(f"{told}\n")
+    return await _play(at, found) if play else 0
+
+
+def _folders(at: Here, source: Path, out: Path | None) -> list[Path]:
+    return [out] if out else list(dict.fromkeys((at.cwd, source.resolve().parent)))
+
+
+def lines(found: Found, cache: Cache) -> Iterator[str]:
+    """The answer, a fact a line."""
+    seconds, rest_ms = divmod(found.at_ms, 1_000)
+    exact = f"{hours(seconds * 1_000)}.{rest_ms:03}"
+    yield f"sound     {found.file} at {exact}" + (" (in the pause after)" if found.pause else "")
+    yield f"text      {found.place}"
+    yield f"book      {found.book}, chapter {found.chapter}: {found.title}"
+    yield f"chunk     {found.chapter}/{found.chunk}"
+    yield f"sentence  {found.sentence}"
+    yield f"word      {found.word}"
+    yield f"voice     {found.voice}"
+    yield f"entry     {cache.path(found.key)}" + ("" if found.entry else " (not there any more)")
+    if found.entry:
+        yield f"attempts  {found.entry.attempts}"
+        for doubt in found.entry.doubts:
+            yield f"doubt     {doubt}"
+    for event in found.story:
+        if event["event"] == "ChunkRetried":
+            yield f"retried   {event['failure']}: {event['reason']}"
+
+
+async def _play(at: Here, found: Found) -> int:
+    start_s = max(0, found.at_ms - LEAD_IN_MS) / 1_000
+    for name, *options in PLAYERS:
+        program = shutil.which(name, path=at.environ.get("PATH"))
+        if program:
+            arguments = [option.format(at=start_s) for option in options]
+            player = await asyncio.create_subprocess_exec(program, *arguments, str(found.file))
+            return 1 if await player.wait() else 0
+    raise UserError(f"No player is here: install {', '.join(name for name, *_ in PLAYERS)}.")
