@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tts_book import retry
 from tts_book.errors import Failure
-from tts_book.limiter import CLEAN_TO_GROW, CUT_EVERY_S, Limit, gap
+from tts_book.limiter import CLEAN_TO_GROW, CUT_EVERY_S, Limit, Spacing
 from tts_book.retry import Again, Circuit, Decision, GiveUp, Split, decide
 
 
@@ -296,7 +297,27 @@ def test_the_limit_stays_between_one_and_the_most(
     assert all(later - earlier >= CUT_EVERY_S for earlier, later in pairwise(cuts_s))
 
 
-@given(st.floats(0, 60), st.floats(0, 1, exclude_max=True))
+@given(
+    st.floats(0, 60),
+    st.lists(
+        st.tuples(st.floats(0, 5), st.floats(0, 1, exclude_max=True)), min_size=2, max_size=12
+    ),
+)
 @settings(max_examples=100)
-def test_starts_are_jittered_by_half(spacing_s: float, chance: float) -> None:
-    assert 0.5 * spacing_s <= gap(spacing_s, lambda: chance) <= 1.5 * spacing_s
+def test_starts_are_never_a_burst(gap_s: float, visits: list[tuple[float, float]]) -> None:
+    spacing, now_s, starts = Spacing(gap_s, 0.0, 0.0), 0.0, []
+    for late_s, chance in visits:
+        now_s = max(now_s + late_s, spacing.next_s)
+        starts.append(now_s)
+        spacing = spacing.after_start(now_s, partial(float, chance))
+    assert all(b - a >= 0.5 * gap_s - 1e-9 for a, b in pairwise(starts))
+
+
+def test_a_crowd_starts_by_the_gap_and_a_late_one_is_followed_sooner() -> None:
+    spacing, now_s, starts = Spacing(0.3, 0.0, 0.0), 0.0, []
+    for late_s in (0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 0.0):
+        now_s = max(now_s + late_s, spacing.next_s)
+        starts.append(now_s)
+        spacing = spacing.after_start(now_s, middle)
+    gaps = [b - a for a, b in pairwise(starts)]
+    assert gaps == pytest.approx([0.3, 0.3, 10.0, 0.15, 0.15, 0.3, 0.3])

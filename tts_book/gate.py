@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tts_book.limiter import gap
+from tts_book.limiter import Spacing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,15 +36,15 @@ class Tools:
 
 
 class Gate:
-    """Lets at most `limit` in at once, `spacing_s` apart, and nobody during a pause."""
+    """Lets at most `limit` in at once, `spacing_s` apart on the average, nobody during a pause."""
 
     def __init__(self, limit: int, spacing_s: float, tools: Tools) -> None:
         self.limit = limit
         self.in_flight = 0
         self.most_in_flight = 0
-        self._spacing_s = spacing_s
         self._clock, self._sleep, self._random = tools.clock, tools.sleep, tools.random
-        self._opens_at = self._next_start = tools.clock()
+        self._opens_at = tools.clock()
+        self._spacing = Spacing(spacing_s, self._opens_at, self._opens_at)
         self._alone = False
         self._wide_open = False
         self._waiters: list[tuple[int, int, bool, asyncio.Future[None]]] = []
@@ -103,7 +103,7 @@ class Gate:
             await self._wake.wait()
             self._wake.clear()
             while self._room():
-                wait_s = max(self._opens_at, self._next_start) - self._clock()
+                wait_s = max(self._opens_at, self._spacing.next_s) - self._clock()
                 if wait_s > 0:
                     await self._sleep(wait_s)
                 else:
@@ -121,5 +121,5 @@ class Gate:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         self._alone = alone
-        self._next_start = self._clock() + gap(self._spacing_s, self._random)
+        self._spacing = self._spacing.after_start(self._clock(), self._random)
         let_in.set_result(None)

