@@ -15,11 +15,12 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book import backends, progress, shown
+from tts_book import backends, finish, progress, shown
 from tts_book import voices as voices_file
 from tts_book.casting import AUTO, Casting, Wish
 from tts_book.errors import UserError
 from tts_book.events import Listener
+from tts_book.finish import LOUDNESS_LUFS, Finish
 from tts_book.model import Book
 from tts_book.request import SPLITS, Here, Request
 
@@ -202,7 +203,7 @@ async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
     """Prepares, speaks and writes books that are read; says what came of it."""
     from tts_book import job, keeping
 
-    pauses = config(at, request).pauses
+    pauses, wanted = config(at, request).pauses, finished(request)
     async with engines(at, request) as made, kept(at, request) as cache:
         prepared = await _prepared(at, request, works, made, cache)
         if not request.quiet:
@@ -215,7 +216,7 @@ async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
                 listening(at, request) as listener,
             ):
                 tools = job.default_tools(request.workers, wait=request.wait)
-                result = await job.convert(prepared, pauses, cache, listener, tools)
+                result = await job.convert(prepared, pauses, cache, listener, tools, wanted)
         except asyncio.CancelledError:
             at.err.write(f"Stopped. What is spoken is kept; go on with: {at.command}\n")
             raise
@@ -227,6 +228,13 @@ def _kept(item: Prepared) -> Kept:
 
     source = str(item.work.source.resolve()) if item.work.source else item.work.stem
     return Kept(item.work.book.title, source, item.keys)
+
+
+def finished(request: Request) -> Finish:
+    """What becomes of the spoken book. Raises UserError."""
+    return Finish(
+        loudness_lufs=finish.loudness(request.loudness) if request.loudness else LOUDNESS_LUFS
+    )
 
 
 def _tell_result(at: Here, request: Request, result: Result) -> int:

@@ -27,6 +27,7 @@ class Request:
     author: str = ""
     split: str = "auto"
     everything: bool = False
+    loudness: str = ""
     workers: int = 0
     cache: Path | None = None
     no_cache: bool = False

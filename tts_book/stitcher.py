@@ -7,7 +7,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -42,8 +42,8 @@ _MENDS = {
 class Stitched:
     """A written file: `frames` of sound, `bytes` with tags. `starts_ms` is where the speech of
     each segment begins in it, in players that take off the decoder's delay, as the file tells
-    them to. `score` leads from any frame of a segment to its place in the file, and `gain_steps`
-    is the gain that could be applied without clipping."""
+    them to. `score` leads from any frame of a segment to its place in the file, `gain_steps` is
+    the gain that could be applied without clipping, and `meter` knows the level without it."""
 
     path: Path
     duration_ms: int
@@ -52,6 +52,7 @@ class Stitched:
     starts_ms: tuple[int, ...]
     score: pacing.Score
     gain_steps: int = 0
+    meter: audio.Meter = field(default_factory=audio.Meter, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,15 @@ def stitch(
     *,
     pauses: Pauses,
     tags: Tags,
-    gain_steps: int = 0,
+    gain_steps: int | Callable[[audio.Meter], int] = 0,
     replace: Callable[[Path, Path], None] = os.replace,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Stitched:
     """Writes the segments, in order, as the file `target`. Holds one segment's sound at a time.
 
-    `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips. Raises
-    UserError where the file cannot be written, AudioError where a segment is not what it was.
+    `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips; they
+    may be asked for when the level of all segments is known. Raises UserError where the file cannot
+    be written, AudioError where a segment is not what it was.
     """
     if not segments:
         raise AudioError(f"{target.name} would have no sound: it has no segments.")
@@ -85,7 +87,8 @@ def stitch(
     takes: list[_Take] = []
     meter = audio.Meter()
     score = pacing.score(_noted(segments, first, takes, meter), pauses, least_rest)
-    steps = min(gain_steps, meter.most_steps)
+    wanted = gain_steps if isinstance(gain_steps, int) else gain_steps(meter)
+    steps = min(wanted, meter.most_steps)
     front = _front(score, form, tags, _level(meter, steps))
     expected = len(front) + score.frames * form.frame_bytes
     _write(target, _body(front, score, takes, form, steps), expected, replace, sleep)
@@ -98,6 +101,7 @@ def stitch(
         starts_ms=tuple(max(0, _ms(frame, first) - delay_ms) for frame in score.speech),
         score=score,
         gain_steps=steps,
+        meter=meter,
     )
 
 

@@ -2,6 +2,7 @@
 
 from tts_book.audio.analysis import analyse
 from tts_book.audio.frames import Format, format_at, frames_of, is_uniform, silence
+from tts_book.audio.levels import round_off
 from tts_book.audio.meter import Meter
 from tts_book.audio.pcm import decode, encode, trim_pcm
 from tts_book.audio.surgery import (
@@ -30,6 +31,7 @@ __all__ = [
     "is_digital_silence",
     "is_uniform",
     "most_carriers",
+    "round_off",
     "silence",
     "trim_pcm",
 ]

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tts_book.audio.frames import Format, format_at
+from tts_book.audio.levels import loudness_of
 from tts_book.audio.pcm import decode
 from tts_book.audio.surgery import is_digital_silence
 from tts_book.model import Sound
@@ -42,7 +43,7 @@ def analyse(frames: bytes) -> Sound:
         speech=(start, stop),
         quiet=_stretches(peaks <= _level(SILENT_DBFS), start, stop),
         still=_stretches(peaks <= _level(STILL_DBFS), 0, len(peaks)),
-        loudness_lufs=_loudness(samples, form.rate_hz),
+        loudness_lufs=loudness_of(samples, form.rate_hz),
         peak_dbfs=_dbfs(int(peaks.max())),
     )
 
@@ -80,15 +81,6 @@ def _stretches(low: NDArray[np.bool_], start: int, stop: int) -> tuple[tuple[int
     begins, ends = np.flatnonzero(edges == 1) + start, np.flatnonzero(edges == -1) + start
     pairs = zip(begins.tolist(), ends.tolist(), strict=True)
     return tuple((a, b) for a, b in pairs if b - a >= _SHORTEST_STRETCH)
-
-
-def _loudness(samples: NDArray[np.int16], rate_hz: int) -> float | None:
-    import pyebur128
-
-    state = pyebur128.R128State(1, rate_hz, pyebur128.MeasurementMode.MODE_I)
-    state.add_frames(samples.astype("int16"), len(samples))
-    lufs: float = pyebur128.get_loudness_global(state)
-    return round(lufs, 2) if math.isfinite(lufs) else None
 
 
 def _level(dbfs: float) -> float:

@@ -34,6 +34,12 @@ class Meter:
             self._power += frames * 10 ** (sound.loudness_lufs / 10)
             self._frames += frames
 
+    def join(self, other: Meter) -> None:
+        """Takes all into account that another meter knows."""
+        self._power += other._power
+        self._frames += other._frames
+        self._peak_dbfs = max(self._peak_dbfs, other._peak_dbfs)
+
     @property
     def loudness_lufs(self) -> float | None:
         """None where nothing could be measured."""

@@ -10,6 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from tts_book.audio.frames import CURRENCY, format_at, frames_of, is_uniform
+from tts_book.audio.levels import round_off
 from tts_book.errors import AudioError
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ def trim_pcm(
     pcm: bytes, rate_hz: int, *, keep_ms: int = 250, fade_ms: int = 4, gain_db: float = 0.0
 ) -> bytes:
     """PCM as an engine made it, with the silence at its end cut to `keep_ms`, with short fades so
-    that neither end clicks, and louder by `gain_db` as far as it does not clip.
+    that neither end clicks, its highest peaks rounded off, and louder by `gain_db` as far as it
+    does not clip.
 
     The start is not cut, so that marks stay where they were. Raises AudioError.
     """
     _check(pcm)
+    pcm = round_off(pcm, rate_hz)
     sound = _pydub().AudioSegment(data=pcm, sample_width=2, frame_rate=rate_hz, channels=1)
     sound = sound[: len(sound) - max(0, _silence_at_end_ms(sound) - keep_ms)]
     room_db = max(
