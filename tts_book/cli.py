@@ -63,6 +63,15 @@ Author = Annotated[str, typer.Option("--author", help="The book's author.")]
 Split = Annotated[
     str, typer.Option("--split", help="Chapters by headings, or none: auto, headings, none.")
 ]
+Only = Annotated[
+    str, typer.Option("--only", metavar="PARTS", help="Only chapters 3, 2-5 or chunks 3/17.")
+]
+Redo = Annotated[
+    str, typer.Option("--redo", metavar="PARTS", help="Speak chapters or chunks again.")
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Say why each chunk has to be spoken.")
+]
 Everything = Annotated[
     bool, typer.Option("--everything", help="Contents lists, notes and licences, too.")
 ]
@@ -118,6 +127,9 @@ def _request(
     author: Author = "",
     split: Split = "auto",
     everything: Everything = False,
+    only: Only = "",
+    redo: Redo = "",
+    explain: Explain = False,
     loudness: Loudness = "",
     workers: Workers = 0,
     cache: CacheDir = None,

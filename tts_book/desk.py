@@ -23,6 +23,7 @@ from tts_book.events import Listener
 from tts_book.finish import LOUDNESS_LUFS, Finish
 from tts_book.model import Book
 from tts_book.request import SPLITS, Here, Request
+from tts_book.selection import parse
 
 if TYPE_CHECKING:
     from tts_book.cache import Cache
@@ -173,6 +174,8 @@ async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool)
         lines = shown.plan_json(prepared, cache) if request.json else shown.plan(prepared, cache)
         if chunks and not request.json:
             lines = shown.chunks(prepared)
+        if request.explain:
+            lines = shown.explained(prepared, cache)
         for line in lines:
             at.out.write(f"{line}\n")
     return 0
@@ -193,10 +196,28 @@ async def _prepared(
     at: Here, request: Request, works: Sequence[Work], made: backends.Engines, cache: Cache
 ) -> tuple[Prepared, ...]:
     from tts_book import job
+    from tts_book.prepared import narrowed
 
+    only, redo = parse(request.only, "--only"), parse(request.redo, "--redo")
+    if (only or redo) and len(works) > 1:
+        raise UserError(
+            "--only and --redo name parts of one book: convert the others by themselves."
+        )
     casting = Casting(config(at, request), made)
     output = job.Output(at.cwd, request.out, request.force)
-    return await job.prepare(works, casting, wish(request), cache, output)
+    prepared = await job.prepare(works, casting, wish(request), cache, output)
+    return tuple(narrowed(item, only, redo) for item in prepared)
+
+
+def _tell_beforehand(
+    at: Here, request: Request, prepared: Sequence[Prepared], cache: Cache
+) -> None:
+    """Who speaks, what else is changed by speaking a part again, and why anything is spoken."""
+    lines = [] if request.quiet else [*shown.casts(prepared), *shown.redone(prepared)]
+    if request.explain:
+        lines += shown.explained(prepared, cache)
+    for line in lines:
+        at.err.write(f"{line}\n")
 
 
 async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
@@ -206,9 +227,7 @@ async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
     pauses, wanted = config(at, request).pauses, finished(request)
     async with engines(at, request) as made, kept(at, request) as cache:
         prepared = await _prepared(at, request, works, made, cache)
-        if not request.quiet:
-            for line in shown.casts(prepared):
-                at.err.write(f"{line}\n")
+        _tell_beforehand(at, request, prepared, cache)
         job.ready_to_write(prepared, request.force)
         try:
             with (

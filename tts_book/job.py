@@ -22,6 +22,7 @@ from tts_book.events import Listener
 from tts_book.finish import Finish
 from tts_book.model import Chapter, Chunk, Pauses
 from tts_book.opened import Open, open_chapters, taken_over
+from tts_book.pace import estimated_ms
 from tts_book.pool import Pool, Task, Tools
 from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
 from tts_book.record import Record, recording
@@ -102,9 +103,11 @@ class _Run:
 
     async def to_end(self) -> Result:
         began_s = self._tools.clock()
-        self._tell(self._started())
+        opened = [chapter for item in self._prepared for chapter in open_chapters(item)]
+        self._tell(self._started(opened))
         try:
-            await self._speak_and_stitch(self._opened())
+            self._lose_empty(opened)
+            await self._speak_and_stitch(opened)
             while self._in_doubt:
                 await self._speak_and_stitch(await self._taken_over())
             await asyncio.to_thread(self._bindery.settle)
@@ -126,15 +129,22 @@ class _Run:
             done,
         )
 
-    def _started(self) -> events.JobStarted:
-        plans = [item.plan for item in self._prepared]
+    def _started(self, opened: Sequence[Open]) -> events.JobStarted:
+        tasks = list(_tasks(opened))
         return events.JobStarted(
-            books=len(plans),
-            chapters=sum(len(plan.book.chapters) for plan in plans),
-            chunks=sum(len(plan.chunks) for plan in plans),
-            cached=sum(self._cache.has(key) for item in self._prepared for key in item.keys),
-            characters=sum(len(chunk.spoken) for plan in plans for chunk in plan.chunks),
-            estimated_ms=sum(item.estimated_ms for item in self._prepared),
+            books=len(self._prepared),
+            chapters=len(opened),
+            chunks=len(tasks),
+            cached=sum(self._cache.has(task.key) and not task.again for task in tasks),
+            characters=sum(len(task.chunk.spoken) for task in tasks),
+            estimated_ms=sum(
+                estimated_ms(
+                    task.chunk.spoken,
+                    opened[task.group].item.work.book.language,
+                    task.voice.rate_pct,
+                )
+                for task in tasks
+            ),
         )
 
     def _done(self, began_s: float) -> events.JobDone:
@@ -153,12 +163,10 @@ class _Run:
             reason="; ".join(self._reasons),
         )
 
-    def _opened(self) -> list[Open]:
-        opened = [chapter for item in self._prepared for chapter in open_chapters(item)]
+    def _lose_empty(self, opened: Sequence[Open]) -> None:
         for chapter in opened:
             if not chapter.chunks:
                 self._lose(chapter, "there is nothing in it to say")
-        return opened
 
     async def _speak_and_stitch(self, chapters: Sequence[Open]) -> None:
         """Speaks these chapters; where the service is gone and a fallback is named, the chapters
@@ -250,6 +258,10 @@ def _tasks(chapters: Sequence[Open]) -> Iterator[Task]:
                 item.cast.voice,
                 item.cast.backend,
                 partial(_place, chapter.chapter, chunk),
+                again=item.keys[chapter.first + at] in item.redo,
+                wanted=chunk.chapter in item.only.chapters
+                or (chunk.chapter, chunk.number) in item.only.chunks
+                or not item.only,
             )
             order += 1
 

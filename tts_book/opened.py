@@ -54,14 +54,15 @@ class Segments(Sequence[Segment]):
 
 
 def open_chapters(item: Prepared) -> Iterator[Open]:
-    """The chapters of a book with the chunks of each, in order."""
-    chunks = item.plan.chunks
+    """The chapters of a book that are asked for, with the chunks of each, in order."""
+    chunks, touched = item.plan.chunks, item.only.touched
     first = 0
     for chapter in item.work.book.chapters:
         last = first
         while last < len(chunks) and chunks[last].chapter == chapter.number:
             last += 1
-        yield Open(item, chapter, first, chunks[first:last], last - first)
+        if chapter.number in touched or not item.only:
+            yield Open(item, chapter, first, chunks[first:last], last - first)
         first = last
 
 

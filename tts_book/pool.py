@@ -14,7 +14,7 @@ from tts_book import events
 from tts_book.attempts import Call, Speaker, Take
 from tts_book.backends import Backend
 from tts_book.cache import Cache
-from tts_book.errors import BackendError
+from tts_book.errors import BackendError, BackendRefused
 from tts_book.events import Listener
 from tts_book.gate import Tools
 from tts_book.model import Chunk, Entry, Voice
@@ -30,7 +30,8 @@ WORDS_SHOWN_CHARACTERS = 60
 @dataclass(frozen=True, slots=True)
 class Task:
     """A chunk to be spoken: `order` is its place in the whole run, `group` whatever the caller
-    knows its chapter by, `key` its cache key."""
+    knows its chapter by, `key` its cache key. It is spoken `again` although it is there, and only
+    taken from the cache if it is not `wanted`."""
 
     order: int
     group: int
@@ -40,6 +41,8 @@ class Task:
     voice: Voice
     backend: Backend
     place: Callable[[], str]
+    again: bool = False
+    wanted: bool = True
 
 
 Outcome = tuple[Task, str | None]
@@ -52,6 +55,7 @@ class Pool:
         self._cache, self._tell, self._tools = cache, listener, tools
         self._speakers: dict[str, Speaker] = {}
         self._coming: dict[str, asyncio.Future[Entry | BackendError]] = {}
+        self._renewed: set[str] = set()
 
     @property
     def stopped(self) -> str:
@@ -95,10 +99,14 @@ class Pool:
             running.add(work)
 
     async def _one(self, task: Task) -> Outcome:
-        entry = await asyncio.to_thread(self._cache.get, task.key)
+        again = task.again and task.key not in self._renewed
+        entry = None if again else await self._kept(task.key)
         if entry is not None:
             self._done(task, entry, cached=True)
             return task, task.key
+        if not task.wanted:
+            self._failed(task, BackendRefused("left out by --only"))
+            return task, None
         first = task.key not in self._coming
         if first:
             self._coming[task.key] = asyncio.get_running_loop().create_future()
@@ -112,6 +120,10 @@ class Pool:
         self._done(task, answer, cached=not first)
         return task, task.key
 
+    async def _kept(self, key: str) -> Entry | None:
+        # What is not there needs no thread, and so keeps its place in the reading order.
+        return await asyncio.to_thread(self._cache.get, key) if self._cache.has(key) else None
+
     async def _answer(self, task: Task, coming: asyncio.Future[Entry | BackendError]) -> None:
         """Speaks the chunk and lets all who wait for its key know."""
         try:
@@ -122,6 +134,7 @@ class Pool:
             coming.cancel()
             raise
         else:
+            self._renewed.add(task.key)
             coming.set_result(entry)
         finally:
             del self._coming[task.key]

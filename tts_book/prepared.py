@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tts_book import chunker, layout, tags
@@ -16,6 +16,7 @@ from tts_book.casting import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
 from tts_book.layout import Layout
 from tts_book.model import Book, Plan, Voice
 from tts_book.pace import estimated_ms
+from tts_book.selection import EVERYTHING, Selection, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,19 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A book with everything decided. `keys[i]` is the cache key of `plan.chunks[i]`."""
+    """A book with everything decided. `keys[i]` is the cache key of `plan.chunks[i]`.
+
+    Only the chapters and chunks of `only` are spoken and written, where it names any; the keys of
+    `redo` are spoken again although they are there.
+    """
 
     work: Work
     plan: Plan
     cast: Cast
     keys: tuple[str, ...]
     layout: Layout
+    only: Selection = EVERYTHING
+    redo: frozenset[str] = frozenset()
 
     @property
     def estimated_ms(self) -> int:
@@ -88,3 +95,24 @@ def ready_to_write(prepared: Sequence[Prepared], force: bool) -> None:
     places = [item.layout for item in prepared]
     layout.refuse_strangers(places, tags.owner, force)
     layout.make_folders(places)
+
+
+def narrowed(item: Prepared, only: Selection, redo: Selection) -> Prepared:
+    """The book with a part of it chosen. Chunks that say the same as one that is spoken again
+    change, too, so their chapters are part of it. Raises UserError for numbers that are not there.
+    """
+    check(only, item.plan, "--only")
+    check(redo, item.plan, "--redo")
+    again = frozenset(
+        key
+        for chunk, key in zip(item.plan.chunks, item.keys, strict=True)
+        if chunk.chapter in redo.chapters or (chunk.chapter, chunk.number) in redo.chunks
+    )
+    touched = frozenset(
+        chunk.chapter
+        for chunk, key in zip(item.plan.chunks, item.keys, strict=True)
+        if key in again
+    )
+    if redo:
+        only = Selection(only.chapters | touched, only.chunks)
+    return replace(item, only=only, redo=again)

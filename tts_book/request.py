@@ -27,6 +27,9 @@ class Request:
     author: str = ""
     split: str = "auto"
     everything: bool = False
+    only: str = ""
+    redo: str = ""
+    explain: bool = False
     loudness: str = ""
     workers: int = 0
     cache: Path | None = None

@@ -87,6 +87,29 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
         yield f"  to {first}" + (f" … {last.name}" if last != first else "")
 
 
+def redone(prepared: Sequence[Prepared]) -> Iterator[str]:
+    """Every place where words stand that are spoken again."""
+    for item in prepared:
+        for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
+            if key in item.redo:
+                place = item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
+                words = " ".join(chunk.text.split())[:60]
+                yield f"spoken again: {chunk.chapter}/{chunk.number} at {place}: “{words}”"
+
+
+def explained(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
+    """Why each chunk that is not in the cache has to be spoken."""
+    from tts_book.explain import explain
+
+    for item in prepared:
+        count = 0
+        for chunk, reason in explain(item, cache):
+            count += 1
+            place = item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
+            yield f"{chunk.chapter}/{chunk.number} at {place}: {reason}"
+        yield f"{thousands(count)} of {thousands(len(item.plan.chunks))} chunks are to be spoken"
+
+
 class _Row:
     def __init__(self) -> None:
         self.chunks = self.characters = self.ms = 0

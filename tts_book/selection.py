@@ -1,0 +1,67 @@
+"""Parts of a book by their numbers: chapters ("3", "2-5") and chunks ("3/17")."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tts_book.errors import UserError
+from tts_book.model import Plan
+
+_PART = re.compile(r"(\d{1,6})(?:-(\d{1,6})|/(\d{1,6}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Chapters, and single chunks as (chapter, chunk). Empty: everything."""
+
+    chapters: frozenset[int] = frozenset()
+    chunks: frozenset[tuple[int, int]] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.chapters or self.chunks)
+
+    @property
+    def touched(self) -> frozenset[int]:
+        """All chapters that are named or hold a named chunk."""
+        return self.chapters | {chapter for chapter, _ in self.chunks}
+
+
+EVERYTHING = Selection()
+
+
+def parse(text: str, option: str) -> Selection:
+    """The selection that "3, 5-7, 9/2" means. Raises UserError."""
+    chapters: set[int] = set()
+    chunks: set[tuple[int, int]] = set()
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        found = _PART.fullmatch(part)
+        if found is None:
+            raise UserError(
+                f'{option} "{part}" is not understood: name chapters (3 or 2-5) or chunks (3/17).'
+            )
+        first, last, chunk = found.groups()
+        if chunk:
+            chunks.add((int(first), int(chunk)))
+        else:
+            chapters.update(range(int(first), int(last or first) + 1))
+    return Selection(frozenset(chapters), frozenset(chunks))
+
+
+def check(selection: Selection, plan: Plan, option: str) -> None:
+    """Raises UserError if the plan has no such chapter or chunk."""
+    there = {(chunk.chapter, chunk.number) for chunk in plan.chunks}
+    count = len(plan.book.chapters)
+    for chapter in sorted(selection.chapters):
+        if not 1 <= chapter <= count:
+            raise UserError(
+                f'{option}: "{plan.book.title}" has chapters 1 to {count}, no {chapter}.'
+            )
+    for chapter, chunk in sorted(selection.chunks - there):
+        last = max((number for at, number in there if at == chapter), default=0)
+        known = (
+            f"chapter {chapter} has chunks 1 to {last}"
+            if last
+            else f"the chapters are 1 to {count}"
+        )
+        raise UserError(f"{option}: there is no chunk {chapter}/{chunk}: {known}.")
