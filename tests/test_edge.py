@@ -13,7 +13,7 @@ import miniaudio
 import numpy as np
 import pytest
 import tones
-from backend_contract import BackendContract, check_marks
+from tts_book.backends.contract import BackendContract, check_marks
 from edge_faults import FAULTS, Fault, mixture, script
 from edge_simulator import EdgeSimulator
 

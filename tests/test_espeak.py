@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from backend_contract import BackendContract, check_marks, duration_ms
+from tts_book.backends.contract import BackendContract, check_marks, duration_ms
 
 from tts_book.backends import Backend, Settings
 from tts_book.backends.espeak import EspeakBackend, make

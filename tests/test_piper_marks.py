@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from backend_contract import check_marks, duration_ms
+from tts_book.backends.contract import check_marks, duration_ms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from backend_contract import BackendContract, duration_ms
+from tts_book.backends.contract import BackendContract, duration_ms
 
 from tts_book.backends import Backend, Settings
 from tts_book.backends.silent import make

@@ -1,6 +1,6 @@
 """What every speech backend promises, as one test class. Made for plug-in authors too:
 
-from backend_contract import BackendContract
+    from tts_book.backends.contract import BackendContract
 
 class TestMyBackend(BackendContract):
     voice = Voice("reader", "mine", "some-voice-id", language="en")
