@@ -20,7 +20,7 @@ import pytest
 import tones
 from numpy.typing import NDArray
 
-from tts_book import audio, stitcher, tags
+from tts_book import audio, parts, tags
 from tts_book.errors import AudioError, UserError
 from tts_book.model import Break, Chunk, Entry, Mark, Pauses, Segment
 from tts_book.stitcher import Stitched, stitch
@@ -425,7 +425,7 @@ def test_a_folder_in_the_way_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").mkdir()
     with pytest.raises(UserError, match=r"a\.mp3"):
         _stitch(_spoken(tmp_path), tmp_path / "a.mp3")
-    assert stitcher.leftovers(tmp_path) == ()
+    assert parts.leftovers(tmp_path) == ()
 
 
 KILLED = """
@@ -458,7 +458,7 @@ def test_a_killed_run_leaves_no_half_file(tmp_path: Path, when: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (out / "a.mp3").exists()
-    assert tuple(out.iterdir()) == stitcher.leftovers(out) != ()
+    assert tuple(out.iterdir()) == parts.leftovers(out) != ()
     assert _stitch(_spoken(tmp_path), out / "a.mp3").path.exists()
 
 

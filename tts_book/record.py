@@ -31,8 +31,9 @@ from tts_book.errors import UserError
 from tts_book.events import Event, as_dict
 from tts_book.model import Chunk, Origin, Pauses
 from tts_book.opened import Open
+from tts_book.parts import PART_PREFIX, PART_SUFFIX
 from tts_book.prepared import Prepared
-from tts_book.stitcher import PART_PREFIX, PART_SUFFIX, Stitched
+from tts_book.stitcher import Stitched
 
 NAME = "tts-book.jsonl"
 # Decoders begin so much later than the first frame; players that read the file's header take it

@@ -3,7 +3,6 @@ them, and the file appears whole or not at all."""
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,31 +10,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import IO
 
-from tts_book import audio, pacing
+from tts_book import audio, pacing, parts
 from tts_book import tags as tagging
-from tts_book.errors import AudioError, UserError
+from tts_book.errors import AudioError
 from tts_book.model import Pauses, Segment, Sound
 from tts_book.tags import Level, Tags
 
-# A file under such a name is what a killed run left behind, and may be deleted.
-PART_PREFIX, PART_SUFFIX = ".tts-book-", ".part"
 _LEAST_REST = 2  # frames of silence after which a decoder has forgotten what came before
-_REPLACE_WAITS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
-
-_MENDS = {
-    errno.ENOSPC: "the disk is full: make room",
-    errno.EDQUOT: "your disk quota is used up: make room",
-    errno.EFBIG: "the file grows larger than this disk or your limits allow: use another folder",
-    errno.EACCES: "writing is not allowed: choose another folder with -o",
-    errno.EPERM: "writing is not allowed: choose another folder with -o",
-    errno.EROFS: "the disk is read-only: choose another folder with -o",
-    errno.ENOTDIR: "a part of this path is a file: choose another folder with -o",
-    errno.EEXIST: "a file stands where the folder should be: choose another folder with -o",
-    errno.EISDIR: "a folder stands where the file should be: move it away",
-    errno.ENAMETOOLONG: "the name is too long for this disk: choose a shorter one with -o",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +73,7 @@ def stitch(
     steps = min(wanted, meter.most_steps)
     front = _front(score, form, tags, _level(meter, steps))
     expected = len(front) + score.frames * form.frame_bytes
-    _write(target, _body(front, score, takes, form, steps), expected, replace, sleep)
+    parts.write(target, _body(front, score, takes, form, steps), expected, replace, sleep)
     delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
     return Stitched(
         path=target,
@@ -103,11 +85,6 @@ def stitch(
         gain_steps=steps,
         meter=meter,
     )
-
-
-def leftovers(folder: Path) -> tuple[Path, ...]:
-    """Parts of files in this folder that a killed run left behind."""
-    return tuple(sorted(folder.glob(f"{PART_PREFIX}*{PART_SUFFIX}")))
 
 
 def _noted(
@@ -195,62 +172,3 @@ def _segment(
             raise AudioError(f"There is no room to cut at frame {piece.start}.")
         yield form.silence * silent + carried
         yield view[piece.start * size : piece.stop * size]
-
-
-def _write(
-    target: Path,
-    blocks: Iterator[bytes | memoryview],
-    expected: int,
-    replace: Callable[[Path, Path], None],
-    sleep: Callable[[float], None],
-) -> None:
-    """Writes the blocks under a temporary name beside the target, then gives it its name."""
-    part = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _part(target.parent) as file:
-            part = Path(file.name)
-            for block in blocks:
-                file.write(block)
-            if file.tell() != expected:
-                raise AudioError(
-                    f"{target.name} came out with {file.tell()}, not {expected} bytes."
-                )
-            file.flush()
-            os.fsync(file.fileno())
-        _rename(part, target, replace, sleep)
-    except OSError as error:
-        raise _refusal(error, target) from error
-    finally:
-        if part:
-            part.unlink(missing_ok=True)
-
-
-def _part(folder: Path) -> IO[bytes]:
-    """A new file with a name that leftovers are known by, open for writing."""
-    number = 0
-    while True:
-        try:
-            return (folder / f"{PART_PREFIX}{os.getpid()}-{number}{PART_SUFFIX}").open("xb")
-        except FileExistsError:
-            number += 1
-
-
-def _rename(
-    part: Path,
-    target: Path,
-    replace: Callable[[Path, Path], None],
-    sleep: Callable[[float], None],
-) -> None:
-    """Windows refuses while a player or a virus scanner holds the target; that passes."""
-    for wait_s in _REPLACE_WAITS_S:
-        try:
-            return replace(part, target)
-        except PermissionError:
-            sleep(wait_s)
-    return replace(part, target)
-
-
-def _refusal(error: OSError, target: Path) -> UserError:
-    mend = _MENDS.get(error.errno or 0, f"{error.strerror or error}: choose another folder with -o")
-    return UserError(f"Cannot write {target.name} in {target.parent}: {mend}.")

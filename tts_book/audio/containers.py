@@ -1,0 +1,196 @@
+"""M4B and Opus files: chapters are encoded apart, on all cores, then bound into one file.
+
+Memory stays small: sound passes in blocks, packets one by one. An encoder adds some milliseconds to
+each chapter, which are counted, so that a chapter's mark stands exactly where its sound begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tts_book.audio.frames import CURRENCY
+from tts_book.audio.played import played
+from tts_book.errors import AudioError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_NERO_MOST = 255  # chapters that the older of the two lists in an MP4 can count
+_WITHIN = "matroska"  # what a chapter's packets lie in until they are bound
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How sound is encoded: `packet` samples at `rate_hz` a packet, `delay` samples before the
+    first one that is heard."""
+
+    name: str
+    rate_hz: int
+    packet: int
+    delay: int
+    kbps: int
+    options: dict[str, str]
+    container: str
+
+
+AAC = Codec("aac", CURRENCY.rate_hz, 1_024, 1_024, 64, {"aac_coder": "fast"}, "ipod")
+OPUS = Codec("libopus", 48_000, 960, 312, 32, {"compression_level": "5"}, "ogg")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A chapter in a file."""
+
+    title: str
+    start_ms: int
+    stop_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a finished file says of itself."""
+
+    duration_ms: int
+    chapters: tuple[Mark, ...]
+
+
+def encode_file(source: Path, target: Path, codec: Codec, gain_db: float = 0.0) -> int:
+    """Encodes the finished MP3 `source`, louder by `gain_db` as far as nothing clips, to `target`,
+    for `bind`. Returns how many samples it takes there. Raises AudioError and OSError."""
+    import av
+
+    packets = 0
+    try:
+        with av.open(str(target), "w", format=_WITHIN) as made:
+            stream: Any = made.add_stream(codec.name, codec.rate_hz, options=codec.options)
+            stream.bit_rate, stream.layout = codec.kbps * 1_000, "mono"
+            for frame in chain(_frames(source, codec, gain_db), [None]):
+                for packet in stream.encode(frame):
+                    made.mux(packet)
+                    packets += 1
+    except av.FFmpegError as error:
+        raise AudioError(f"{source.name} cannot be encoded: {error}") from error
+    return packets * codec.packet
+
+
+def _frames(source: Path, codec: Codec, gain_db: float) -> Iterator[Any]:
+    import av
+    import numpy as np
+
+    resampler = av.AudioResampler("fltp", "mono", codec.rate_hz, codec.packet)
+    tail = np.zeros(CURRENCY.rate_hz * codec.delay // codec.rate_hz, np.int16)
+    factor = 10 ** (gain_db / 20) / 32_768
+    at = 0
+    for block in chain(played(source), [tail]):
+        frame = av.AudioFrame.from_ndarray(_louder(block, factor), "fltp", "mono")
+        frame.sample_rate, frame.pts = CURRENCY.rate_hz, at
+        frame.time_base = Fraction(1, CURRENCY.rate_hz)
+        at += len(block)
+        yield from resampler.resample(frame)
+    yield from (_whole(frame, codec.packet) for frame in resampler.resample(None))
+
+
+def _louder(block: NDArray[np.int16], factor: float) -> NDArray[np.float32]:
+    import numpy as np
+
+    louder: NDArray[np.float32] = np.clip(block * np.float32(factor), -1.0, 1.0)
+    return louder.astype(np.float32)[None, :]
+
+
+def _whole(frame: Any, packet: int) -> Any:
+    """The last frame, with silence up to a packet's length."""
+    import av
+    import numpy as np
+
+    samples = frame.to_ndarray()
+    filled = np.pad(samples, ((0, 0), (0, -samples.shape[1] % packet)))
+    whole = av.AudioFrame.from_ndarray(np.ascontiguousarray(filled), "fltp", "mono")
+    whole.sample_rate, whole.pts, whole.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return whole
+
+
+def bind(parts: Sequence[Path], target: Path, codec: Codec, chapters: Sequence[Mark] = ()) -> None:
+    """Joins what `encode_file` made into one file, with chapter marks where the container has
+    them (Opus has them in its tags). Raises AudioError and OSError."""
+    import av
+
+    flags = "+faststart" + ("+disable_chpl" if len(chapters) > _NERO_MOST else "")
+    options = {"movflags": flags} if codec.container == "ipod" else {}
+    try:
+        with av.open(str(target), "w", format=codec.container, container_options=options) as made:
+            stream: Any = None
+            for packet in _packets(parts, codec):
+                if stream is None:
+                    stream = made.add_stream_from_template(packet.stream)
+                packet.stream = stream
+                made.mux(packet)
+            if chapters and codec.container == "ipod":
+                made.set_chapters([_chapter(n, mark) for n, mark in enumerate(chapters)])
+    except av.FFmpegError as error:
+        raise AudioError(f"{target.name} cannot be bound: {error}") from error
+
+
+def _packets(parts: Sequence[Path], codec: Codec) -> Iterator[Any]:
+    """The packets of all parts, numbered through."""
+    import av
+
+    at = -codec.delay
+    for part in parts:
+        with av.open(str(part)) as source:
+            for packet in source.demux(audio=0):
+                if packet.size:
+                    packet.time_base = Fraction(1, codec.rate_hz)
+                    packet.pts = packet.dts = at
+                    packet.duration = codec.packet
+                    at += codec.packet
+                    yield packet
+
+
+def _chapter(number: int, mark: Mark) -> Any:
+    return {
+        "id": number,
+        "start": mark.start_ms,
+        "end": mark.stop_ms,
+        "time_base": Fraction(1, 1_000),
+        "metadata": {"title": mark.title},
+    }
+
+
+def probe(path: Path) -> Probe:
+    """Length and chapters as any player finds them. Raises AudioError."""
+    import av
+
+    try:
+        with av.open(str(path)) as file:
+            chapters = tuple(_mark(each) for each in file.chapters())
+            return Probe(round((file.duration or 0) / 1_000), chapters)
+    except av.FFmpegError as error:
+        raise AudioError(f"{path} cannot be opened: {error}") from error
+
+
+def _mark(chapter: Any) -> Mark:
+    start, stop = (round(chapter[n] * chapter["time_base"] * 1_000) for n in ("start", "end"))
+    return Mark(chapter["metadata"].get("title", ""), start, stop)
+
+
+def heard(path: Path) -> Iterator[NDArray[np.int16]]:
+    """Blocks of any audio file's samples, mono at 24 kHz. Raises AudioError."""
+    import av
+    import numpy as np
+
+    resampler = av.AudioResampler("s16", "mono", CURRENCY.rate_hz)
+    try:
+        with av.open(str(path)) as file:
+            for frame in file.decode(audio=0):
+                for same in resampler.resample(frame):
+                    yield same.to_ndarray()[0]
+            for same in resampler.resample(None):
+                yield np.asarray(same.to_ndarray()[0])
+    except av.FFmpegError as error:
+        raise AudioError(f"{path} cannot be decoded: {error}") from error

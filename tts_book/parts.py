@@ -1,0 +1,119 @@
+"""Files that appear whole or not at all: under a temporary name first, then under their own."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tts_book.errors import AudioError, UserError
+
+# A file under such a name is what a killed run left behind, and may be deleted.
+PART_PREFIX, PART_SUFFIX = ".tts-book-", ".part"
+_REPLACE_WAITS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+
+_MENDS = {
+    errno.ENOSPC: "the disk is full: make room",
+    errno.EDQUOT: "your disk quota is used up: make room",
+    errno.EFBIG: "the file grows larger than this disk or your limits allow: use another folder",
+    errno.EACCES: "writing is not allowed: choose another folder with -o",
+    errno.EPERM: "writing is not allowed: choose another folder with -o",
+    errno.EROFS: "the disk is read-only: choose another folder with -o",
+    errno.ENOTDIR: "a part of this path is a file: choose another folder with -o",
+    errno.EEXIST: "a file stands where the folder should be: choose another folder with -o",
+    errno.EISDIR: "a folder stands where the file should be: move it away",
+    errno.ENAMETOOLONG: "the name is too long for this disk: choose a shorter one with -o",
+}
+
+
+def leftovers(folder: Path) -> tuple[Path, ...]:
+    """Parts of files in this folder that a killed run left behind."""
+    return tuple(sorted(folder.glob(f"{PART_PREFIX}*{PART_SUFFIX}")))
+
+
+@contextmanager
+def made_elsewhere(target: Path) -> Iterator[Path]:
+    """A path beside the target, for a file that another library writes. When the block ends well,
+    the file gets its name. Raises UserError where that fails."""
+    try:
+        with folder(target.parent) as place:
+            part = place / target.name
+            yield part
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            _rename(part, target, os.replace, time.sleep)
+    except OSError as error:
+        raise _refusal(error, target) from error
+
+
+@contextmanager
+def folder(beside: Path) -> Iterator[Path]:
+    """A folder for unfinished files, gone when the block ends."""
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=PART_PREFIX, suffix=PART_SUFFIX, dir=beside) as name:
+        yield Path(name)
+
+
+def write(
+    target: Path,
+    blocks: Iterator[bytes | memoryview],
+    expected: int,
+    replace: Callable[[Path, Path], None],
+    sleep: Callable[[float], None],
+) -> None:
+    """Writes the blocks under a temporary name beside the target, then gives it its name. Raises
+    UserError where that fails, AudioError where they are not `expected` bytes."""
+    part = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _part(target.parent) as file:
+            part = Path(file.name)
+            for block in blocks:
+                file.write(block)
+            if file.tell() != expected:
+                raise AudioError(
+                    f"{target.name} came out with {file.tell()}, not {expected} bytes."
+                )
+            file.flush()
+            os.fsync(file.fileno())
+        _rename(part, target, replace, sleep)
+    except OSError as error:
+        raise _refusal(error, target) from error
+    finally:
+        if part:
+            part.unlink(missing_ok=True)
+
+
+def _part(folder: Path) -> IO[bytes]:
+    """A new file with a name that leftovers are known by, open for writing."""
+    number = 0
+    while True:
+        try:
+            return (folder / f"{PART_PREFIX}{os.getpid()}-{number}{PART_SUFFIX}").open("xb")
+        except FileExistsError:
+            number += 1
+
+
+def _rename(
+    part: Path,
+    target: Path,
+    replace: Callable[[Path, Path], None],
+    sleep: Callable[[float], None],
+) -> None:
+    """Windows refuses while a player or a virus scanner holds the target; that passes."""
+    for wait_s in _REPLACE_WAITS_S:
+        try:
+            return replace(part, target)
+        except PermissionError:
+            sleep(wait_s)
+    return replace(part, target)
+
+
+def _refusal(error: OSError, target: Path) -> UserError:
+    mend = _MENDS.get(error.errno or 0, f"{error.strerror or error}: choose another folder with -o")
+    return UserError(f"Cannot write {target.name} in {target.parent}: {mend}.")
