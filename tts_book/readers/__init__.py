@@ -18,17 +18,6 @@ _HTML = (".html", ".htm", ".xhtml")
 _TEXT = (".txt", ".text", ".md", ".markdown", ".mdown", ".mkd")
 _PAGE = re.compile(rb"\s*(?:<!doctype html|<html)", re.I)
 _MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
-_NOT_YET = {
-    ".docx": "Word",
-    ".doc": "Word",
-    ".odt": "OpenDocument",
-    ".rtf": "RTF",
-    ".pdf": "PDF",
-    ".mobi": "Kindle",
-    ".azw": "Kindle",
-    ".azw3": "Kindle",
-    ".djvu": "DjVu",
-}
 
 
 def read(path: Path, options: ReadOptions) -> Book:
@@ -72,8 +61,12 @@ def _parse_bytes(data: bytes, name: str, options: ReadOptions) -> Parsed:
     suffix = Path(name).suffix.lower()
     if data.startswith(b"PK\x03\x04"):
         return _parse_archive(data, name, options)
-    if kind := _NOT_YET.get(suffix):
-        raise UserError(f"{name}: {kind} files are not read yet: save it as .txt or .epub first")
+    if b"%PDF-" in data[:1024]:
+        from tts_book.readers import pdf
+
+        return pdf.read(data, name, options)
+    if kind := _for_calibre(data):
+        return _by_calibre(data, kind, name, options)
     if suffix == ".fb2" or b"<FictionBook" in data[:2048]:
         from tts_book.readers import fb2
 
@@ -88,6 +81,19 @@ def _parse_bytes(data: bytes, name: str, options: ReadOptions) -> Parsed:
 
         return markdown.read(decoded, name, options)
     return plain.read(decoded, name, options)
+
+
+def _for_calibre(data: bytes) -> str:
+    """The kind of a book that only Calibre can read, by its first bytes."""
+    if data[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
+        return ".mobi"
+    return ".rtf" if data.startswith(b"{\\rtf") else ""
+
+
+def _by_calibre(data: bytes, kind: str, name: str, options: ReadOptions) -> Parsed:
+    from tts_book.readers import archives, calibre, epub
+
+    return epub.read(archives.open_archive(calibre.as_epub(data, kind, name), name), name, options)
 
 
 def _decoded_page(data: bytes, name: str, options: ReadOptions) -> decoding.Decoded:
@@ -114,7 +120,11 @@ def _parse_archive(data: bytes, name: str, options: ReadOptions) -> Parsed:
 
         return epub.read(archive, name, options)
     if "word/document.xml" in lower:
-        raise UserError(f"{name}: Word files are not read yet: save it as .txt or .epub first")
+        from tts_book.readers import docx
+
+        return docx.read(data, archive, name, options)
+    if archive.read("mimetype").startswith(b"application/vnd.oasis.opendocument.text"):
+        return _by_calibre(data, ".odt", name, options)
     books = [path for path in names if path.lower().endswith((".fb2", *_HTML, *_TEXT))]
     if len(books) == 1:
         inner = _parse_bytes(archive.read(books[0]), Path(books[0]).name, options)

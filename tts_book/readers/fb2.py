@@ -81,7 +81,7 @@ def _walk(body: Element, builder: Builder, *, left_out: bool) -> None:
             builder.drop(mark[1], "note mark")
             mark = None
         elif name in _CELLS and not is_start:
-            builder.write(" ")
+            builder.cell_end()
         if is_start:
             builder.write(element.text)
         elif element is not body:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tts_book.errors import UserError
 from tts_book.readers.decoding import Decoded
+from tts_book.readers.html_marks import is_marked_link, is_note, is_note_link, is_row
 from tts_book.readers.markup import Builder, Element, attribute, events, name_of, words
 from tts_book.readers.parsed import Parsed, ReadOptions, known_language
 from tts_book.text import Kind
@@ -135,6 +136,7 @@ class _Walker:
         self._out = 0  # depth inside what is left out
         self._marks: list[tuple[Element, int, str]] = []
         self._waiting = how.entries.get("")
+        self._row: Element | None = None  # a row of a table is read as one sentence
 
     def start(self, element: Element) -> None:
         name = name_of(element)
@@ -150,7 +152,7 @@ class _Walker:
         elif reason:
             self._marks.append((element, self._builder.length, reason))
         else:
-            self._open(name)
+            self._open(element, name)
         self._builder.write(element.text)
 
     def end(self, element: Element) -> None:
@@ -170,7 +172,7 @@ class _Walker:
         if not self._silent:
             self._builder.write(element.tail)
 
-    def _open(self, name: str) -> None:
+    def _open(self, element: Element, name: str) -> None:
         if name in _HEADINGS:
             level = int(name[1]) + self._how.inner_level
             if self._waiting:
@@ -188,16 +190,24 @@ class _Walker:
             self._builder.scene()
         elif name == "br":
             self._builder.line_end()
-        elif name in _BLOCKS:
+        elif name == "tr" and self._row is None and is_row(element):
+            self._builder.open()
+            self._row = element
+        elif name in _BLOCKS and self._row is None:
             self._builder.open()
 
     def _close(self, element: Element, name: str) -> None:
         if self._marks and self._marks[-1][0] is element:
             _, start, reason = self._marks.pop()
             self._builder.drop(start, reason)
-        elif name in _BLOCKS or name in _HEADINGS:
+        elif element is self._row:
+            self._row = None
             self._builder.close()
         elif name in ("td", "th"):
+            self._builder.cell_end() if self._row is not None else self._builder.close()
+        elif (name in _BLOCKS and self._row is None) or name in _HEADINGS:
+            self._builder.close()
+        elif name in _BLOCKS and element.getnext() is not None:
             self._builder.write(" ")
 
     def _anchor(self, element: Element) -> None:
@@ -210,34 +220,18 @@ class _Walker:
 
     def _reason(self, element: Element, name: str) -> str:
         types = f"{attribute(element, 'type')} {attribute(element, 'role')}".split()
-        if _NOTE_TYPES.intersection(types) or (name == "sup" and _is_note_link(element)):
+        if _NOTE_TYPES.intersection(types) or (name == "sup" and is_note_link(element)):
             return "note mark"
-        if name == "a" and _is_marked(element):
+        if name == "a" and is_marked_link(element):
             return "note mark"
         if self._how.everything:
             return _LEFT_OUT["pre"] if name == "pre" else ""
         for found in types:
             if found in _TYPES:
                 return _TYPES[found]
+        if is_note(element):
+            return "notes"
         return _LEFT_OUT.get(name, "")
-
-
-def _is_note_link(element: Element) -> bool:
-    text = words(element)
-    return any(name_of(child) == "a" for child in element) and len(text) < 8
-
-
-def _is_marked(element: Element) -> bool:
-    """A link to a place that is only a number or a star."""
-    if not attribute(element, "href").partition("#")[2] or len(element) > 1:
-        return False
-    text = words(element)
-    inner = all(name_of(child) == "sup" for child in element)
-    return (
-        len(text) < 7
-        and bool(re.fullmatch(r"[\[({]?(?:\d{1,4}|\*{1,3}|[†‡])[\])}]?", text))
-        and (inner or text[0] in "[({*†‡")
-    )
 
 
 def _title(root: Element) -> str:

@@ -15,6 +15,8 @@ from tts_book.model import Source
 from tts_book.readers.lines import is_scene_mark
 from tts_book.text import Block, Kind, Paragraph, paragraphs
 
+_STOPS = ",.;:!?…—"
+
 Element = Any
 """An lxml element; lxml has no types of its own."""
 
@@ -35,6 +37,7 @@ class Builder:
     _level: int = 0
     _reason: str = ""
     _filled: bool = False
+    _parted: bool = False
 
     def label(self, label: str) -> None:
         """From here on places are called `label`."""
@@ -59,7 +62,7 @@ class Builder:
             stop = self._start + len(text)
             self.blocks.append(Block(self._start, stop, kind, self._level, self._reason))
             self._put("\n")
-        self._filled = False
+        self._filled = self._parted = False
         self._kind, self._level, self._reason = Kind.PROSE, 0, ""
 
     def write(self, text: str | None) -> None:
@@ -70,6 +73,10 @@ class Builder:
             self._filled = True
             self._start = self.length
             self._first = len(self.parts)
+        if self._parted and not text.isspace():
+            self.edits.append(Edit(self.length, self.length + 1, ", ", "markup"))
+            self._put(" ")
+            self._parted = False
         self._put(text)
 
     def line_end(self) -> None:
@@ -78,6 +85,11 @@ class Builder:
             self._put("\n")
             if self._kind is Kind.PROSE:
                 self._kind = Kind.VERSE
+
+    def cell_end(self) -> None:
+        """The next words of the row are set apart by a comma."""
+        row = "".join(self.parts[self._first :]).rstrip() if self._filled else ""
+        self._parted = row != "" and row[-1] not in _STOPS
 
     def scene(self) -> None:
         """A break between scenes that has no text of its own."""

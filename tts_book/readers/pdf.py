@@ -1,0 +1,282 @@
+"""PDF, as well as it can be done: pages have lines, and what they mean must be guessed."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tts_book.errors import UserError
+from tts_book.readers import pdf_lines
+from tts_book.readers.markup import Builder
+from tts_book.readers.parsed import Parsed, ReadOptions, known_language
+from tts_book.readers.pdf_lines import Line, Margins, Measure, Role
+from tts_book.text import Kind
+
+MOST_PAGES = 20_000
+_HYPHENS = "\x02\ufffe\xad"
+_RAISED = 0.75  # of the line's size: a note mark
+_TINY = 2.0  # points: sizes below it are scaled by the page, and say nothing
+_FEWEST_LETTERS = 20  # on a page, on average: below that it is a scan
+_DEEPEST = 6
+
+Pages = list[list[Line]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """What pdfium tells: lines of pages, bookmarks as title and level by page, metadata."""
+
+    pages: Pages
+    bookmarks: dict[int, list[tuple[str, int]]]
+    about: dict[str, str]
+
+
+def read(data: bytes, name: str, options: ReadOptions) -> Parsed:
+    """A PDF in blocks. Raises UserError for locked, damaged and scanned ones."""
+    document = _opened(data, name)
+    letters = sum(len(line.text) for page in document.pages for line in page)
+    if letters < _FEWEST_LETTERS * len(document.pages):
+        raise UserError(f"{name} holds pictures of pages, no text: run it through OCR first")
+    builder = Builder(name)
+    _write(builder, document, options)
+    source, text, found = builder.finish()
+    return Parsed(
+        source=source,
+        text=text,
+        paragraphs=found,
+        title=document.about.get("Title", ""),
+        author=document.about.get("Author", ""),
+        language=known_language(document.about.get("Language", "")),
+        encoding="pdf",
+        notices=(f"{name}: a PDF is read as well as it can be; an EPUB or FB2 is better",),
+    )
+
+
+def _opened(data: bytes, name: str) -> _Document:
+    try:
+        import pypdfium2
+    except ModuleNotFoundError:
+        raise UserError(
+            f'{name} is a PDF, which needs one more library: pip install "tts-book[pdf]"'
+        ) from None
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise UserError(f"{name} is locked with a password: unlock it first") from None
+        raise UserError(f"{name} is damaged, or no PDF at all: get it again") from None
+    try:
+        if len(document) > MOST_PAGES:
+            raise UserError(f"{name} has {len(document):,} pages: cut it into volumes")
+        pages = [list(_lines(document, number)) for number in range(len(document))]
+        about = {key: value for key, value in document.get_metadata_dict().items() if value}
+        return _Document(pages, _bookmarks(document), about)
+    except pypdfium2.PdfiumError:
+        raise UserError(f"{name} is damaged: get it again") from None
+    finally:
+        document.close()
+
+
+def _bookmarks(document: Any) -> dict[int, list[tuple[str, int]]]:
+    found: dict[int, list[tuple[str, int]]] = {}
+    for mark in document.get_toc(max_depth=_DEEPEST):
+        target = mark.get_dest()
+        page = target.get_index() if target is not None else None
+        if page is not None:
+            found.setdefault(page, []).append((mark.get_title(), mark.level + 1))
+    return found
+
+
+# One page
+
+
+def _lines(document: Any, number: int) -> Iterator[Line]:
+    page = document[number]
+    try:
+        text = page.get_textpage()
+        try:
+            yield from _Reader(text, number).lines()
+        finally:
+            text.close()
+    finally:
+        page.close()
+
+
+class _Reader:
+    """Reads the characters of a page with their places and sizes."""
+
+    def __init__(self, page: Any, number: int) -> None:
+        from pypdfium2 import raw
+
+        self._raw, self._page, self._number = raw, page, number
+        self._box = raw.FS_RECTF()
+
+    def lines(self) -> Iterator[Line]:
+        raw, page = self._raw, self._page
+        letters = [
+            _character(raw.FPDFText_GetUnicode(page, at)) for at in range(page.count_chars())
+        ]
+        start = 0
+        for at, letter in enumerate([*letters, "\n"]):
+            if letter in _HYPHENS or letter in "\r\n":
+                last = at == len(letters) or letters[at] in "\r\n"
+                is_parted = not last and self._ends_line(letters, at)
+                if last or is_parted:
+                    yield from self._line(letters, start, at, is_parted)
+                    start = at + 1
+                else:
+                    letters[at] = "-"
+
+    def _ends_line(self, letters: Sequence[str], at: int) -> bool:
+        """Whether the hyphen at `at` is followed by another line rather than by its word."""
+        after = at + 1
+        if after >= len(letters) or letters[after] in "\r\n":
+            return True
+        return abs(self._place(after)[1] - self._place(max(0, at - 1))[1]) > 2
+
+    def _line(self, letters: list[str], start: int, stop: int, parted: bool) -> Iterator[Line]:
+        while start < stop and letters[start].isspace():
+            start += 1
+        while stop > start and letters[stop - 1].isspace():
+            stop -= 1
+        if start == stop:
+            return
+        size = self._size((start + stop) // 2)
+        left, bottom, _ = self._place(start)
+        marks = tuple(self._marks(letters, start, stop, size))
+        right = self._place(stop - 1)[2]
+        if stop - start > 1 and letters[stop - 1] == "-" and letters[stop - 2].isalpha():
+            stop, parted = stop - 1, True
+        text = "".join(letters[start:stop])
+        yield Line(self._number, text, size, left, right, bottom, marks, parted)
+
+    def _marks(
+        self, letters: list[str], start: int, stop: int, size: float
+    ) -> Iterator[tuple[int, int]]:
+        """Small digits in the line: they lead to notes."""
+        at = start
+        while at < stop:
+            first = at
+            while at < stop and letters[at].isdecimal() and self._size(at) < _RAISED * size:
+                at += 1
+            if at > first:
+                yield first - start, at - start
+            at += 1
+
+    def _size(self, at: int) -> float:
+        size = float(self._raw.FPDFText_GetFontSize(self._page, at))
+        if size > _TINY:
+            return size
+        self._raw.FPDFText_GetLooseCharBox(self._page, at, self._box)
+        return float(self._box.top - self._box.bottom)
+
+    def _place(self, at: int) -> tuple[float, float, float]:
+        """Left, bottom and right of a character."""
+        if not self._raw.FPDFText_GetLooseCharBox(self._page, at, self._box):
+            return 0.0, 0.0, 0.0
+        return float(self._box.left), float(self._box.bottom), float(self._box.right)
+
+
+def _character(code: int) -> str:
+    return (
+        "\ufffd" if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF else chr(ctypes.c_uint(code).value)
+    )
+
+
+# All pages
+
+
+def _write(builder: Builder, document: _Document, options: ReadOptions) -> None:
+    """Paragraphs in order; what interrupts one at the end of a page comes after it."""
+    writer = _Writer(builder, document, options)
+    found = pdf_lines.roles(document.pages)
+    for number, page in enumerate(document.pages):
+        for line, role in zip(page, found[number], strict=True):
+            writer.add(line, role)
+    writer.finish()
+
+
+class _Writer:
+    def __init__(self, builder: Builder, document: _Document, options: ReadOptions) -> None:
+        self._builder, self._pages, self._options = builder, document.pages, options
+        self._bookmarks = document.bookmarks
+        self._measure = Measure.of(document.pages)
+        self._margins = [Margins.of(page) for page in document.pages]
+        self._known = pdf_lines.vocabulary(document.pages)
+        sizes = {round(line.size) for page in document.pages for line in page if self._is_big(line)}
+        self._ranks = sorted(sizes, reverse=True)
+        self._before: Line | None = None
+        self._level = 0
+        self._waiting: list[tuple[Line, Role]] = []
+
+    def add(self, line: Line, role: Role) -> None:
+        if role is not Role.BODY:
+            self._waiting.append((line, role))
+            return
+        level = self._heading(line)
+        if self._begins(line, level):
+            self._end()
+            self._builder.open(Kind.HEADING if level else Kind.PROSE, level)
+        elif self._before and self._before.is_parted:
+            self._join(self._before, line)
+        self._put(line)
+        self._before, self._level = line, level
+
+    def finish(self) -> None:
+        self._end()
+
+    def _is_big(self, line: Line) -> bool:
+        return pdf_lines.is_big(line, self._measure.size)
+
+    def _heading(self, line: Line) -> int:
+        """The level of a heading that the bookmarks know, or else that is set larger; 0: none."""
+        key = _key(line.text)
+        for title, level in self._bookmarks.get(line.page, ()):
+            if key and (key == _key(title) or (len(key) > 8 and _key(title).startswith(key))):
+                return level
+        if self._bookmarks or not self._is_big(line):
+            return 0
+        return min(_DEEPEST, 1 + self._ranks.index(round(line.size)))
+
+    def _begins(self, line: Line, level: int) -> bool:
+        before = self._before
+        if before is None:
+            return True
+        if level or self._level:
+            return level != self._level or line.page != before.page
+        here, there = self._margins[line.page], self._margins[before.page]
+        return pdf_lines.begins_paragraph(before, line, here, there, self._measure)
+
+    def _join(self, before: Line, line: Line) -> None:
+        if not pdf_lines.keeps_hyphen(before.text, line.text, self._known):
+            self._builder.drop(self._builder.length - 1, "line-end hyphen")
+
+    def _put(self, line: Line) -> None:
+        self._builder.label(f"page {line.page + 1}")
+        at = 0
+        for start, stop in line.marks:
+            self._builder.write(line.text[at:start])
+            begin = self._builder.length
+            self._builder.write(line.text[start:stop])
+            if start:
+                self._builder.drop(begin, "note mark")
+            at = stop
+        self._builder.write(line.text[at:])
+        self._builder.write("-" if line.is_parted else " ")
+
+    def _end(self) -> None:
+        """Ends the paragraph and tells what stood in its way."""
+        self._builder.close()
+        for line, role in self._waiting:
+            is_read = role is Role.NOTE and self._options.everything
+            self._builder.label(f"page {line.page + 1}")
+            self._builder.open(Kind.PROSE if is_read else Kind.LEFT_OUT, reason=str(role))
+            self._builder.write(line.text)
+        self._builder.close()
+        self._waiting = []
+
+
+def _key(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())

@@ -1,0 +1,196 @@
+"""The lines of printed pages: which are running heads, page numbers, notes and headings, which
+make a paragraph, and whether a hyphen at the end of a line parts a word or belongs to it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from statistics import median
+
+from tts_book.headings import is_heading
+from tts_book.numerals import roman
+from tts_book.readers.lines import is_scene_mark
+
+Page = Sequence["Line"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a page, in points. `marks` are spans of small raised numbers; `is_parted` if it
+    ends in a hyphen that the page shows, which `text` does not hold."""
+
+    page: int
+    text: str
+    size: float
+    left: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
+    marks: tuple[tuple[int, int], ...] = ()
+    is_parted: bool = False
+
+
+class Role(StrEnum):
+    """What a line is to a listener."""
+
+    BODY = "body"
+    HEAD = "running head"
+    NUMBER = "page number"
+    NOTE = "notes"
+
+
+_EDGE = 2  # lines at either end of a page where running heads stand
+_AGAIN = 3  # so many pages must show it
+_SMALL = 0.93  # of the usual size: notes
+_BIG = 1.15  # of the usual size: headings
+_INDENT = 0.5  # of the size
+_LONGEST_HEADING = 200
+_ENDS = frozenset(".!?…:»”\"'’)]*")
+_NUMBER = re.compile(r"\d+|(?<![^\W\d_])[ivxlcIVXLC]+(?![^\W\d_])")
+_DIALOGUE = re.compile("[-–—] ")
+_WORD = re.compile(r"[^\W\d_]+(?:[-\u2010\u2011][^\W\d_]+)*")
+_AFTER = frozenset(("то", "либо", "нибудь", "ка", "таки", "с", "де", "тка"))
+_BEFORE = frozenset(("кое", "кой"))
+
+
+def roles(pages: Sequence[Page]) -> list[list[Role]]:
+    """The role of every line of every page."""
+    found = [[Role.BODY] * len(page) for page in pages]
+    usual = body_size(pages)
+    for number, at, role in _running(pages, usual):
+        found[number][at] = role
+    for page, known in zip(pages, found, strict=True):
+        for at in _notes(page, known, usual):
+            known[at] = Role.NOTE
+    return found
+
+
+def body_size(pages: Iterable[Page]) -> float:
+    """The size in which most letters are set."""
+    sizes: Counter[float] = Counter()
+    for page in pages:
+        for line in page:
+            sizes[round(line.size * 2) / 2] += len(line.text)
+    return sizes.most_common(1)[0][0] if sizes else 0.0
+
+
+def _running(pages: Sequence[Page], usual: float) -> Iterator[tuple[int, int, Role]]:
+    """Lines at the ends of pages that come again as they are, or count along with the pages."""
+    said: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    counted: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+    for number, page in enumerate(pages):
+        for at in _edges(page):
+            if is_big(page[at], usual):
+                continue
+            text = page[at].text.strip()
+            key = _NUMBER.sub("#", text).casefold()
+            for found in _NUMBER.finditer(text):
+                if value := _value(found[0]):
+                    counted[key, value - number].append((number, at))
+            if not is_scene_mark(text):
+                said[text.casefold()].append((number, at))
+    for (key, _), places in counted.items():
+        if len({page for page, _ in places}) >= _AGAIN:
+            role = Role.NUMBER if not any(map(str.isalpha, key)) else Role.HEAD
+            yield from ((page, at, role) for page, at in places)
+    for places in said.values():
+        near = [p for p, q in pairwise(places) if 0 < q[0] - p[0] <= _EDGE]
+        if len(near) >= _AGAIN - 1:
+            yield from ((page, at, Role.HEAD) for page, at in places)
+
+
+def _edges(page: Page) -> set[int]:
+    order = sorted(range(len(page)), key=lambda at: -page[at].bottom)
+    return {*order[:_EDGE], *order[-_EDGE:]}
+
+
+def _value(number: str) -> int:
+    return int(number) if number.isdecimal() and len(number) < 6 else roman(number)
+
+
+def _notes(page: Page, known: Sequence[Role], usual: float) -> list[int]:
+    """The small lines at the foot of a page, unless the whole page is set small."""
+    order = [at for at in range(len(page)) if known[at] is Role.BODY]
+    order.sort(key=lambda at: page[at].bottom)
+    small = 0
+    while small < len(order) and page[order[small]].size < _SMALL * usual:
+        small += 1
+    return order[:small] if small < len(order) else []
+
+
+def is_big(line: Line, usual: float) -> bool:
+    """Whether a line is set as headings are."""
+    return line.size >= _BIG * usual and len(line.text) <= _LONGEST_HEADING
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is usual in a document: its size, and the distance of its lines."""
+
+    size: float
+    step: float
+
+    @classmethod
+    def of(cls, pages: Sequence[Page]) -> Measure:
+        steps = [
+            a.bottom - b.bottom for page in pages for a, b in pairwise(page) if a.bottom > b.bottom
+        ]
+        return cls(body_size(pages), median(steps) if steps else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Where the lines of a page usually begin, and how far they reach."""
+
+    left: float
+    right: float
+
+    @classmethod
+    def of(cls, page: Page) -> Margins:
+        lefts = Counter(round(line.left) for line in page)
+        most = max(lefts.values(), default=0)
+        left = min((place for place, n in lefts.items() if n >= most / 2), default=0)
+        return cls(left, max((line.right for line in page), default=0.0))
+
+
+def begins_paragraph(before: Line, line: Line, here: Margins, there: Margins, m: Measure) -> bool:
+    """Whether `line` begins a paragraph after `before`, whose page has the margins `there`."""
+    if before.is_parted:
+        return False
+    if is_heading(line.text) or is_heading(before.text) or is_scene_mark(line.text):
+        return True
+    if is_scene_mark(before.text) or abs(line.size - before.size) > 0.1 * m.size:
+        return True
+    ended = before.text.rstrip()[-1:] in _ENDS
+    if line.left > here.left + _INDENT * m.size and line.left > before.left + 1 and ended:
+        return True
+    if line.page == before.page and before.bottom - line.bottom > 1.45 * m.step:
+        return True
+    is_short = before.right < there.right - 2 * m.size
+    return ended and (is_short or _DIALOGUE.match(line.text) is not None)
+
+
+def vocabulary(pages: Iterable[Page]) -> Counter[str]:
+    """How often each word stands whole inside a line."""
+    return Counter(
+        found[0].casefold()
+        for page in pages
+        for line in page
+        for found in _WORD.finditer(line.text)
+    )
+
+
+def keeps_hyphen(before: str, after: str, known: Counter[str]) -> bool:
+    """Whether the words at the end of one line and the start of the next keep their hyphen."""
+    left = re.search(r"[^\W\d_]*\Z", before)
+    right = re.match(r"[^\W\d_]*", after)
+    a, b = (left[0] if left else "").casefold(), (right[0] if right else "").casefold()
+    if not a or not b or after[:1].isupper():
+        return True
+    whole, parted = known[a + b], known[f"{a}-{b}"]
+    if whole != parted:
+        return parted > whole
+    return b in _AFTER or a in _BEFORE
