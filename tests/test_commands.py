@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,6 +101,37 @@ def test_standard_input_is_a_book(at: Desk) -> None:
     out = at.folder / "spoken.mp3"
     assert at.convert("-", request=replace(SILENT, out=out)) == 0
     assert at.written() == [out]
+
+
+class Waiting(io.BytesIO):
+    """A keyboard at which nobody has typed the end yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.ended = threading.Event(), threading.Event()
+
+    def read(self, _size: int | None = -1) -> bytes:
+        self.asked.set()
+        self.ended.wait(30)
+        return ONE.encode()
+
+
+def test_reading_can_be_stopped(at: Desk) -> None:
+    keyboard = Waiting()
+
+    async def stopped() -> None:
+        here = replace(at.here(), stdin=keyboard)
+        task = asyncio.create_task(desk.convert(here, SILENT, ["-"]))
+        await asyncio.to_thread(keyboard.asked.wait, 30)
+        task.cancel()
+        try:
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        finally:
+            assert not keyboard.ended.is_set()
+            keyboard.ended.set()
+
+    asyncio.run(stopped())
 
 
 def test_a_second_run_speaks_nothing_and_writes_the_same_bytes(at: Desk) -> None:

@@ -95,6 +95,7 @@ ROOMS = (
     "voices_desk",
     "cache_desk",
     "where_desk",
+    "ending",
     "cli",
 )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -18,7 +19,7 @@ WORDS = "the lamp was lit before the ship came in and nobody on the pier saw it"
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither of these signals")
 
 
-def long_text(chapters: int = 8, sentences: int = 150) -> str:
+def long_text(chapters: int = 8, sentences: int = 300) -> str:
     """Chapters without two sentences alike."""
     return "\n\n".join(
         f"Chapter {c}\n\n" + " ".join(f"It was {c} and {n}, {WORDS}." for n in range(sentences))
@@ -71,6 +72,7 @@ def interrupted(folder: Path, sign: int, after: int) -> tuple[int, set[tuple[int
     done: set[tuple[int, int]] = set()
     with start(folder, *CONVERT) as process:
         assert process.stdout is not None
+        _narrow(process.stdout)
         for line in process.stdout:
             _note(line, done)
             if len(done) >= after:
@@ -80,6 +82,14 @@ def interrupted(folder: Path, sign: int, after: int) -> tuple[int, set[tuple[int
         for line in rest.splitlines():
             _note(line, done)
     return process.returncode, done, said
+
+
+def _narrow(pipe: IO[str]) -> None:
+    """Makes a writer wait for its reader, or a quick run would be over before it is stopped."""
+    if sys.platform == "linux":
+        import fcntl
+
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 4_096)
 
 
 def _note(line: str, done: set[tuple[int, int]]) -> None:
@@ -101,11 +111,15 @@ def spoken_again(folder: Path) -> set[tuple[int, int]]:
 
 
 @posix
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_after_a_stop_only_the_missing_is_spoken(sign: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sign", "ended"),
+    [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)],
+    ids=["kill -9", "Ctrl-C", "kill"],
+)
+def test_after_a_stop_only_the_missing_is_spoken(sign: int, ended: int, tmp_path: Path) -> None:
     code, done, said = interrupted(tmp_path, sign, after=20)
-    if sign == signal.SIGINT:
-        assert code == 130
+    assert code == ended
+    if ended > 0:
         assert "go on with: tts-book convert book.txt" in said
     assert not any(path.name.startswith(".") for path in tmp_path.glob("book/*.mp3"))
     again = spoken_again(tmp_path)
@@ -145,14 +159,73 @@ def test_an_unknown_option_is_exit_2(tmp_path: Path) -> None:
     assert "--voice" in ended.stderr
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+@posix
+@pytest.mark.parametrize(
+    ("closed", "code", "told"),
+    [
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        pytest.param(
+            ">/dev/full",
+            1,
+            "No space left",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /dev/full"),
+        ),
+    ],
+)
+def test_streams_that_are_closed_or_full(closed: str, code: int, told: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(f"Chapter 1\n\nFirst, {WORDS}.", "utf-8")
+    line = shlex.join(command("convert", "a.txt", "--backend", "silent", "-q")) + " " + closed
+    ended = subprocess.run(
+        ["sh", "-c", line],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr
+    assert told in ended.stderr
+    assert (tmp_path / "a.mp3").stat().st_size > 10_000
+
+
+@posix
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("plan", "--chunks"), 0), (("convert", "--json", "--no-cache"), 1)],
+    ids=["plan", "convert"],
+)
+def test_a_reader_that_leaves_stops_only_the_work_that_it_was_for(
+    arguments: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
     (tmp_path / "book.txt").write_text(long_text(), "utf-8")
-    with start(tmp_path, "plan", "book.txt", "--chunks", "--backend", "silent") as process:
+    with start(tmp_path, *arguments, "book.txt", "--backend", "silent") as process:
         assert process.stdout is not None
+        assert process.stderr is not None
+        _narrow(process.stdout)
         process.stdout.readline()
         process.stdout.close()
-        assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
+    assert process.returncode == code
+
+
+@posix
+def test_a_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
+    line = "mkdir gone && cd gone && rmdir ../gone && " + shlex.join(command("doctor"))
+    ended = subprocess.run(
+        ["sh", "-c", line],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_patterns_that_the_shell_left_are_expanded(tmp_path: Path) -> None:

@@ -1,26 +1,22 @@
 """Options in, an exit code out.
 
 Exit codes: 0 every chapter asked for is written; 1 something is missing; 2 the user can mend it;
-130 stopped with Ctrl-C.
+130 stopped with Ctrl-C (143: with SIGTERM).
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import inspect
-import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from tts_book import __version__, desk, voices_desk
-from tts_book.errors import TtsBookError, UserError
-from tts_book.request import Here, Request
+from tts_book import __version__, desk, ending, voices_desk
+from tts_book.request import Request
 
 app = typer.Typer(
     name="tts-book",
@@ -170,7 +166,7 @@ def convert(request: Request, sources: Sources) -> None:
     both in this folder or where -o says. Run the same command again after any interruption: what
     is spoken already is not spoken again.
     """
-    _finish(lambda here: desk.convert(here, request, _globbed(sources)))
+    _finish(lambda here: desk.convert(here, request, _globbed(sources)), writes=True)
 
 
 @app.command()
@@ -183,7 +179,7 @@ def batch(
 
     Headings inside a file are pauses, unless --split headings makes them tracks of their own.
     """
-    _finish(lambda here: desk.batch(here, request, folder))
+    _finish(lambda here: desk.batch(here, request, folder), writes=True)
 
 
 @app.command()
@@ -325,46 +321,14 @@ def _glob(pattern: str) -> list[str]:
     return glob.glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute patterns
 
 
-def _finish(run: Callable[[Here], Coroutine[Any, Any, int]]) -> None:
-    """Runs a command to its exit code; what the user can mend is one line, never a traceback."""
-    runner = asyncio.Runner()
-    try:
-        code = runner.run(run(desk.here()))
-    except UserError as error:
-        _complain(str(error))
-        code = 2
-    except TtsBookError as error:
-        _complain(str(error))
-        code = 1
-    except KeyboardInterrupt:
-        # Threads in the middle of a codec or a model cannot be asked to stop, and nothing is lost
-        # by not waiting: every file appears whole or not at all.
-        sys.stderr.flush()
-        os._exit(130)
-    runner.close()
-    raise typer.Exit(code)
-
-
-def _complain(message: str) -> None:
-    sys.stderr.write(f"tts-book: {message}\n")
-
-
-def _utf8(*streams: IO[str]) -> None:
-    """A terminal of any encoding shows what it can; nothing breaks on what it cannot."""
-    for stream in streams:
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[attr-defined]  # only on real files
+def _finish(run: ending.Command, *, writes: bool = False) -> None:
+    raise typer.Exit(ending.exit_code(run, writes=writes))
 
 
 def main() -> None:
     """The program `tts-book`."""
-    _utf8(sys.stdout, sys.stderr)
-    try:
-        app()
-    except BrokenPipeError:
-        # The reader of our output is gone (`tts-book plan … | head`): that is its business.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    ending.open_streams()
+    app()
 
 
 if __name__ == "__main__":

@@ -35,14 +35,18 @@ OLD_PART_S = 24 * 3_600.0
 
 
 def here() -> Here:
-    """The real surroundings."""
+    """The real surroundings. Raises UserError where our folder was deleted."""
     import os
 
     from platformdirs import PlatformDirs
 
     places = PlatformDirs("tts-book", appauthor=False)
+    try:
+        cwd = Path.cwd()
+    except FileNotFoundError:
+        raise UserError("This folder is not there any more: go to another one.") from None
     return Here(
-        cwd=Path.cwd(),
+        cwd=cwd,
         config_dir=places.user_config_path,
         cache_dir=places.user_cache_path,
         voices_dir=places.user_data_path / "voices",
@@ -148,7 +152,7 @@ def _tell_notices(at: Here, request: Request, book: Book) -> None:
 
 async def convert(at: Here, request: Request, sources: Sequence[str]) -> int:
     """Speaks every source as a book."""
-    works = read_works(at, request, sources)
+    works = await asyncio.to_thread(read_works, at, request, sources)
     return await speak(at, request, works)
 
 
@@ -158,7 +162,7 @@ async def batch(at: Here, request: Request, folder: Path) -> int:
     from tts_book.job import Work
 
     path = _absolute(at, folder)
-    read = readers.read_folder(path, _read_options(request))
+    read = await asyncio.to_thread(readers.read_folder, path, _read_options(request))
     _tell_notices(at, request, read.book)
     code = await speak(at, request, (Work(read.book, path.resolve().name, path),))
     for unread, reason in read.unread:
@@ -168,7 +172,7 @@ async def batch(at: Here, request: Request, folder: Path) -> int:
 
 async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool) -> int:
     """Shows what convert would do."""
-    works = read_works(at, request, sources)
+    works = await asyncio.to_thread(read_works, at, request, sources)
     async with engines(at, request) as made, kept(at, request) as cache:
         prepared = await _prepared(at, request, works, made, cache)
         lines = shown.plan_json(prepared, cache) if request.json else shown.plan(prepared, cache)
@@ -185,7 +189,7 @@ async def skipped(at: Here, request: Request, sources: Sequence[str]) -> int:
     """Shows what of the sources is not read aloud, and why."""
     from tts_book import skipped as left_out
 
-    for work in read_works(at, request, sources):
+    for work in await asyncio.to_thread(read_works, at, request, sources):
         rows = left_out.json_lines if request.json else left_out.lines
         for line in rows(work.book):
             at.out.write(f"{line}\n")

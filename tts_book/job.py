@@ -271,8 +271,9 @@ def _place(chapter: Chapter, chunk: Chunk) -> str:
 
 
 def _the_users(group: ExceptionGroup[Exception]) -> Exception:
-    """What stopped several tasks at once, as one: our own error if it is nothing else."""
-    ours, other = group.split(TtsBookError)
+    """What stopped several tasks at once, as one: our own error, or the system's, if it is
+    nothing else."""
+    ours, other = group.split((TtsBookError, OSError))
     if other is not None or ours is None:
         return group
     first = ours.exceptions[0]

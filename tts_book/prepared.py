@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,7 +68,8 @@ async def prepare(
     """Plans and casts every book. Speaks and writes nothing. Raises UserError or EngineGone."""
     prepared = []
     for work in works:
-        plan = chunker.plan(work.book)
+        # In a thread, so that Ctrl-C need not wait for a long book's plan.
+        plan = await asyncio.to_thread(chunker.plan, work.book)
         cast = await casting.cast(wish, work.book.language, _counter(plan, cache))
         places = layout.layout(work.book, work.stem, work.source, output.out, output.cwd)
         prepared.append(Prepared(work, plan, cast, keys_of(plan, cast.voice, cast.backend), places))
