@@ -55,7 +55,8 @@ class RateLimit:
 
 @dataclass(slots=True)
 class Statistics:
-    """What happened. `starts_s` are the times of connections, by the simulator's clock."""
+    """What happened. `starts_s` are the times of connections, by the simulator's clock; `busy_s`
+    is how long finished turns took in all, from the handshake to the last message."""
 
     connections: int = 0
     speeches: int = 0
@@ -63,6 +64,7 @@ class Statistics:
     most_open: int = 0
     finished: int = 0
     sound_bytes: int = 0
+    busy_s: float = 0.0
     starts_s: list[float] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)

@@ -124,6 +124,7 @@ class EdgeSimulator:
         self._drawn = 0
         self._given_back: deque[Fault | None] = deque()
         self._open: set[object] = set()
+        self._began_s: dict[int, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._met: dict[object, Fault | None] = {}
         self.authority_pem, self._server_tls, self.ssl_context = _certificates()
@@ -273,13 +274,15 @@ class EdgeSimulator:
         figures = self.statistics
         figures.speeches += 1
         figures.most_open = max(figures.most_open, len(self._open))
-        figures.starts_s.append(self._clock())
+        self._began_s[id(request)] = self._clock()
+        figures.starts_s.append(self._began_s[id(request)])
         if fault is not None:
             figures.faults[fault.name] += 1
         try:
             return await self._handle(request, fault)
         finally:
             self._open.discard(token)
+            del self._began_s[id(request)]
 
     async def _handle(self, request: web.Request, fault: Fault | None) -> web.StreamResponse:
         if fault is not None and fault.name == "slow_handshake":
@@ -348,7 +351,9 @@ class EdgeSimulator:
             draft.stop = (1.0, Step("close", "maximum media duration of 600000ms", code=1007))
         await self._send(request, ws, steps(draft))
         self.statistics.sound_bytes += len(draft.audio)
-        self.statistics.finished += draft.stop is None
+        if draft.stop is None:
+            self.statistics.finished += 1
+            self.statistics.busy_s += self._clock() - self._began_s[id(request)]
 
     async def _send(
         self, request: web.Request, ws: web.WebSocketResponse, messages: Iterable[Step]

@@ -15,6 +15,8 @@ from tts_book.errors import Failure
 
 # 16 minutes of sound; the service stops at ten (edge.md, 1.5). A bound for memory only.
 MOST_AUDIO_BYTES = 6_000_000
+# A silence may be found out by this share of its limit too soon.
+SLACK_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +170,19 @@ async def converse(
         # Not the library's own time limit: pings from the service would renew it.
         async with asyncio.timeout(None) as timer:
             while not turn.ended:
-                timer.reschedule(limits.at(turn, clock()))
+                _set(timer, limits.at(turn, clock()), times.silence_s * SLACK_SHARE)
                 _take(turn, await socket.receive(), socket)
     except TimeoutError as error:
         trouble = Trouble(limits.broken(turn, clock()))
         raise Troubled(trouble, started=turn.started) from error
     return turn.reply()
+
+
+def _set(timer: asyncio.Timeout, at_s: float, slack_s: float) -> None:
+    """Moves the limit, but not for a trifle: that would be a third of the work on a message."""
+    set_s = timer.when()
+    if set_s is None or not 0 <= at_s - set_s <= slack_s:
+        timer.reschedule(at_s)
 
 
 def _take(turn: Turn, message: aiohttp.WSMessage, socket: aiohttp.ClientWebSocketResponse) -> None:
