@@ -96,6 +96,19 @@ def test_several_sources_are_several_books(at: Desk) -> None:
     assert [path.parent.name for path in at.written()] == ["out", "two", "two"]
 
 
+def test_a_source_that_is_named_twice_is_read_once(at: Desk) -> None:
+    one = at.write("one.txt", ONE)
+    assert at.convert(one, at.folder / "." / "one.txt") == 0
+    assert at.written() == [at.folder / "one.mp3"]
+    assert "named twice" in at.err.getvalue()
+
+
+def test_what_a_killed_run_left_is_swept(at: Desk) -> None:
+    part = at.write(f".tts-book-{10**9}-0.part", "half")
+    at.convert(at.write("one.txt", ONE))
+    assert not part.exists()
+
+
 def test_standard_input_is_a_book(at: Desk) -> None:
     at.stdin = ONE.encode()
     out = at.folder / "spoken.mp3"
@@ -180,6 +193,7 @@ def test_json_is_one_event_a_line(at: Desk) -> None:
 
 
 def test_quiet_says_nothing(at: Desk) -> None:
+    at.convert(at.write("a.txt", TWO))
     assert at.convert(at.write("a.txt", ONE), request=replace(SILENT, quiet=True)) == 0
     assert at.err.getvalue() == ""
 

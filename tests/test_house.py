@@ -73,6 +73,7 @@ ROOMS = (
     "attempts",
     "pool",
     "parts",
+    "sweeping",
     "stitcher",
     "loudness",
     "finish",

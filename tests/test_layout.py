@@ -112,3 +112,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(UserError, match="-o"):
         make_folders([of(1, tmp_path / "file" / "out", tmp_path)])
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_spoken(tmp_path: Path) -> None:
+    places = of(1, None, tmp_path)
+    places.targets[0].mkdir()
+    with pytest.raises(UserError, match="is a folder"):
+        refuse_strangers([places], lambda _: None, force=True)

@@ -118,7 +118,7 @@ def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work
 
     options = _read_options(request)
     works = []
-    for source in sources:
+    for source in _once(at, request, sources):
         if source == "-":
             book = readers.read_bytes(_standard_input(at), "standard input", options)
             works.append(Work(book, request.title or "standard input", None))
@@ -128,6 +128,18 @@ def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work
     for work in works:
         _tell_notices(at, request, work.book)
     return tuple(works)
+
+
+def _once(at: Here, request: Request, sources: Sequence[str]) -> Iterator[str]:
+    """The sources, without those that are named again (as patterns do beside a name)."""
+    seen: set[Path | str] = set()
+    for source in sources:
+        what = source if source == "-" else _absolute(at, Path(source)).resolve()
+        if what not in seen:
+            yield source
+        elif not request.quiet:
+            at.err.write(f"{source} is named twice and read once\n")
+        seen.add(what)
 
 
 def _absolute(at: Here, path: Path) -> Path:

@@ -98,6 +98,11 @@ def refuse_strangers(layouts: Sequence[Layout], owner_of: Owner, force: bool) ->
                     "each with its own -o FOLDER."
                 )
             seen.add(target)
+            if target.is_dir():
+                raise UserError(
+                    f"{target} is a folder and stands where a file should be: move it away, or "
+                    "name another place with -o."
+                )
             if target.exists() and not force and owner_of(target) != book.owner:
                 strangers.append(target)
     if strangers:

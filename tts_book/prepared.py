@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tts_book import chunker, layout, tags
+from tts_book import chunker, layout, sweeping, tags
 from tts_book.backends import Backend
 from tts_book.cache import Cache, key_of
 from tts_book.casting import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
@@ -93,10 +93,12 @@ def _counter(plan: Plan, cache: Cache) -> Callable[[Voice, Backend], Spoken]:
 
 
 def ready_to_write(prepared: Sequence[Prepared], force: bool) -> None:
-    """Makes the folders; raises UserError where a file or folder stands in the way."""
+    """Makes the folders and clears them of what a killed run left unfinished. Raises UserError
+    where a file or folder stands in the way."""
     places = [item.layout for item in prepared]
     layout.refuse_strangers(places, tags.owner, force)
     layout.make_folders(places)
+    sweeping.sweep({target.parent for place in places for target in place.targets})
 
 
 def narrowed(item: Prepared, only: Selection, redo: Selection) -> Prepared:

@@ -217,19 +217,24 @@ def preview_book(voice: Voice, language: str) -> Book:
 
 
 def result(done: Result, command: str, *, quiet: bool) -> Iterator[str]:
-    """The last lines of a run: what is missing first, then what was done."""
-    for event in done.doubts:
-        yield f"listen again: {event.place} (chunk {event.chapter}/{event.chunk}): " + "; ".join(
-            event.doubts
-        )
-    for path in done.left_over:
-        yield f"of an earlier run, no chapter of the book any more: {path}"
+    """The last lines of a run: what may want a look, what is missing, then what was done."""
+    if not quiet:
+        yield from _odd(done)
     if done.done.reason:
         yield done.done.reason
     if done.lost:
         yield _missing(done, command)
     if not quiet:
         yield _metrics(done)
+
+
+def _odd(done: Result) -> Iterator[str]:
+    for event in done.doubts:
+        yield f"listen again: {event.place} (chunk {event.chapter}/{event.chunk}): " + "; ".join(
+            event.doubts
+        )
+    for path in done.left_over:
+        yield f"of an earlier run, no chapter of the book any more: {path}"
 
 
 def _missing(done: Result, command: str) -> str:
