@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,53 @@ def test_a_second_run_speaks_nothing_and_writes_the_same_bytes(at: Desk) -> None
     before = [path.read_bytes() for path in at.written()]
     assert at.convert(source) == 0
     assert [path.read_bytes() for path in at.written()] == before
+    assert "nothing has changed" in at.err.getvalue()
+    assert at.convert(source, request=replace(SILENT, explain=True)) == 0
+    assert [path.read_bytes() for path in at.written()] == before
     assert "0 chunks spoken" in at.err.getvalue()
+
+
+CHANGES = [
+    ("the text", lambda at: at.write("story.txt", TWO + "\n\nИ ещё одно предложение.\n")),
+    ("a file of it", lambda at: at.written()[0].write_bytes(b"changed")),
+    ("a file gone", lambda at: at.written()[1].unlink()),
+    ("its voices", lambda at: at.write("voices.toml", "[pauses]\nscene = 3000\n")),
+    ("its pronunciations", lambda at: at.write("pronounce.toml", "# none yet\n")),
+    ("its record", lambda at: (at.folder / "story/tts-book.jsonl").write_text("{}\n")),
+]
+
+
+@pytest.mark.parametrize("change", [change for _, change in CHANGES], ids=[n for n, _ in CHANGES])
+def test_a_change_of_anything_is_noticed(at: Desk, change: Callable[[Desk], object]) -> None:
+    source = at.write("story.txt", TWO)
+    at.convert(source)
+    change(at)
+    if "changed" in str(at.written()[0].read_bytes()[:7]):
+        at.written()[0].unlink()  # a stranger's file now: not ours to replace
+    assert at.convert(source) == 0
+    assert "nothing has changed" not in at.err.getvalue()
+    assert len(at.written()) == 2
+    assert all(path.exists() for path in at.written())
+
+
+def test_other_wishes_are_noticed_and_indifferent_ones_are_not(at: Desk) -> None:
+    source = at.write("story.txt", TWO)
+    at.convert(source)
+    at.convert(source, request=replace(SILENT, workers=1, proxy="http://127.0.0.1:1"))
+    assert "nothing has changed" in at.err.getvalue()
+    at.convert(source, request=replace(SILENT, title="Other"))
+    assert "nothing has changed" not in at.err.getvalue()
+
+
+def test_an_album_that_is_finished_is_left_alone(at: Desk) -> None:
+    for number in (1, 2):
+        at.write(f"album/{number}.txt", f"Story {number}\n\n{ONE}")
+    for expected in (False, True):
+        assert at.run(desk.batch(at.here(), SILENT, at.folder / "album")) == 0
+        assert ("nothing has changed" in at.err.getvalue()) is expected
+    at.write("album/3.txt", f"Story 3\n\n{ONE}")
+    at.run(desk.batch(at.here(), SILENT, at.folder / "album"))
+    assert len(at.written()) == 3
 
 
 def test_without_a_cache_the_result_is_the_same(at: Desk) -> None:

@@ -113,10 +113,10 @@ def _read_options(request: Request) -> ReadOptions:
 
 def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work, ...]:
     """Every source as a book of its own. Raises UserError at the first that cannot be read."""
-    from tts_book import readers
+    from tts_book import readers, rerun
     from tts_book.job import Work
 
-    options = _read_options(request)
+    options, known = _read_options(request), config(at, request)
     works = []
     for source in _once(at, request, sources):
         if source == "-":
@@ -124,7 +124,9 @@ def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work
             works.append(Work(book, request.title or "standard input", None))
         else:
             path = _absolute(at, Path(source))
-            works.append(Work(readers.read(path, options), path.stem, path))
+            book = readers.read(path, options)
+            asked = rerun.asked_of(at, request, known, path)
+            works.append(Work(book, path.stem, path, asked))
     for work in works:
         _tell_notices(at, request, work.book)
     return tuple(works)
@@ -163,20 +165,33 @@ def _tell_notices(at: Here, request: Request, book: Book) -> None:
 
 
 async def convert(at: Here, request: Request, sources: Sequence[str]) -> int:
-    """Speaks every source as a book."""
-    works = await asyncio.to_thread(read_works, at, request, sources)
+    """Speaks every source as a book; those that are finished just like this are left alone."""
+    changed = [source for source in sources if not _is_finished(at, request, source)]
+    if not changed:
+        return 0
+    works = await asyncio.to_thread(read_works, at, request, changed)
     return await speak(at, request, works)
+
+
+def _is_finished(at: Here, request: Request, source: str) -> bool:
+    from tts_book import rerun
+
+    path = _absolute(at, Path(source))
+    return source != "-" and rerun.is_finished(at, request, config(at, request), path, source)
 
 
 async def batch(at: Here, request: Request, folder: Path) -> int:
     """Speaks a folder as one album; files that cannot be read are told at the end."""
-    from tts_book import readers
+    from tts_book import readers, rerun
     from tts_book.job import Work
 
     path = _absolute(at, folder)
+    if _is_finished(at, request, str(folder)):
+        return 0
     read = await asyncio.to_thread(readers.read_folder, path, _read_options(request))
     _tell_notices(at, request, read.book)
-    code = await speak(at, request, (Work(read.book, path.resolve().name, path),))
+    wanted = "" if read.unread else rerun.asked_of(at, request, config(at, request), path)
+    code = await speak(at, request, (Work(read.book, path.resolve().name, path, wanted),))
     for unread, reason in read.unread:
         at.err.write(f"not read: {unread.name}: {reason}\n")
     return code or (1 if read.unread else 0)

@@ -67,7 +67,11 @@ async def convert(
     with recording(prepared, pauses) as records:
         bindery = Bindery(cache, pauses, finish or Finish())
         run = _Run(prepared, bindery, cache, listener, tools or default_tools(), records)
-        return await run.to_end()
+        result = await run.to_end()
+        if not result.lost:
+            for record in records:
+                record.whole(result.written)
+        return result
 
 
 def default_tools(workers: int = 0, *, wait: bool = False) -> Tools:

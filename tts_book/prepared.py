@@ -22,11 +22,14 @@ from tts_book.selection import EVERYTHING, Selection, check
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A book to convert: what its files are called after, and where it was read (None: stdin)."""
+    """A book to convert: what its files are called after, and where it was read (None: stdin).
+    `asked` is the fingerprint of source and wishes, by which a second run knows that nothing has
+    changed; "" where that cannot be told."""
 
     book: Book
     stem: str
     source: Path | None
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@
                         [offset in its text, line, column, name or label], and the file's `pieces`
                         [chunk number, ms in the file, ms in the chunk's sound, length in ms]
 
+    {"whole": {...}}    the last line, if nothing is missing: what was asked for, and the files
+
 A chapter that a run did not write anew keeps the line of the run that did.
 """
 
@@ -26,9 +28,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from tts_book import __version__
+from tts_book import __version__, unchanged
 from tts_book.errors import UserError
 from tts_book.events import Event, as_dict
+from tts_book.layout import SUFFIX, file_name
 from tts_book.model import Chunk, Origin, Pauses
 from tts_book.opened import Open
 from tts_book.parts import PART_PREFIX, PART_SUFFIX
@@ -53,6 +56,18 @@ def beside(target: Path, *, alone: bool) -> Path:
     return target.with_name(f"{target.stem}.{NAME}") if alone else target.with_name(NAME)
 
 
+def beside_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ...]:
+    """Where the record of a source of that name may lie, for an output as it was asked for."""
+    folder, name = out or cwd, file_name(stem)
+    single = folder / f"{name}{SUFFIX}"
+    if out is not None and out.suffix.lower() == SUFFIX:
+        single = out
+    return (
+        beside(single, alone=True),
+        *(beside(folder / inner / "any", alone=False) for inner in (name, f"{name} (audio)")),
+    )
+
+
 class Record:
     """Writes the record of one book while it is converted; it appears at the end, whole."""
 
@@ -62,6 +77,7 @@ class Record:
         self._item, self._clock, self._began_s = item, clock, clock()
         self.path = path_of(item)
         self._files: set[str] = set()
+        self._whole: tuple[Path, ...] = ()
         with _told(self.path):
             handle, self._part = tempfile.mkstemp(
                 prefix=PART_PREFIX, suffix=PART_SUFFIX, dir=self.path.parent
@@ -81,6 +97,10 @@ class Record:
             self._files.add(stitched.path.name)
             self._line("chapter", _chapter(chapter, stitched))
 
+    def whole(self, files: tuple[Path, ...]) -> None:
+        """Nothing is missing: these files are all that was asked for."""
+        self._whole = files
+
     def close(self) -> None:
         """Gives the record its name."""
         with _told(self.path):
@@ -90,6 +110,9 @@ class Record:
                     and self.path.with_name(chapter["file"]).exists()
                 ):
                     self._line("chapter", chapter)
+            if self._whole and self._item.work.asked:
+                files = unchanged.state(self._whole)
+                self._line("whole", {"asked": self._item.work.asked, "files": files})
             self._file.close()
             Path(self._part).replace(self.path)
 

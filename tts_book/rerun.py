@@ -1,0 +1,43 @@
+"""A command given again: books that are finished just like this are left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tts_book.record import beside_stem
+from tts_book.request import Here, Request
+from tts_book.unchanged import asked, finished
+from tts_book.voices import Config
+
+# Options that change nothing of the result.
+_INDIFFERENT = (
+    "workers", "cache", "no_cache", "force", "proxy", "wait", "json", "quiet", "explain",
+)  # fmt: skip
+PRONUNCIATIONS = "pronounce.toml"
+
+
+def asked_of(at: Here, request: Request, config: Config, source: Path) -> str:
+    """The fingerprint of a source and all wishes for it, "" where a part only is asked for."""
+    if request.only or request.redo:
+        return ""
+    texts = sorted(source.iterdir()) if source.is_dir() else [source]
+    places = (source if source.is_dir() else source.parent, at.cwd, at.config_dir)
+    usual = Request()
+    wishes = replace(request, **{name: getattr(usual, name) for name in _INDIFFERENT})
+    return asked([*texts, *(place / PRONUNCIATIONS for place in places)], (wishes, config))
+
+
+def is_finished(at: Here, request: Request, config: Config, source: Path, told: str) -> bool:
+    """Whether nothing has changed since a whole run; its files are told then."""
+    if request.force or request.json or request.explain or not source.exists():
+        return False
+    fingerprint = asked_of(at, request, config, source)
+    stem = source.resolve().name if source.is_dir() else source.stem
+    for record in beside_stem(request.out, at.cwd, stem) if fingerprint else ():
+        if files := finished(record, fingerprint):
+            at.out.writelines(f"{file}\n" for file in files)
+            if not request.quiet:
+                at.err.write(f"{told}: nothing has changed, {len(files)} files are there\n")
+            return True
+    return False
