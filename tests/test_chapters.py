@@ -206,6 +206,34 @@ def test_what_is_left_out_is_told() -> None:
     assert skips[0].text.startswith("Contents")
 
 
+BACK = (
+    ("Chapter 1", ".", "Chapter 2", ".", "Index", "Bridge, 12", "River, 14"),
+    ("Copyright", "All rights reserved.", "Chapter 1", ".", "Chapter 2", "."),
+    ("Глава 1", ".", "Глава 2", ".", "Именной указатель", "Иванов, 12"),
+    ("Глава 1", ".", "Глава 2", ".", "Комментарии", "Роман написан давно.", "1", "Река."),
+    ("# Chapter 1", ".", "# Notes", "It is so.", "# Chapter 2", "."),
+)
+
+
+@pytest.mark.parametrize("lines", BACK, ids=[row[-2] for row in BACK])
+def test_matter_around_a_book_is_left_out(lines: tuple[str, ...]) -> None:
+    source = written(*lines, prose=RU * 4 if lines[0].startswith("Г") else EN * 4)
+    assert len(chapters(source)) == 2
+    assert len(chapters(source, everything=True)) == 3
+
+
+def test_matter_that_is_most_of_a_book_is_the_book() -> None:
+    source = written("Chapter 1", ".", "Index", ".", ".", ".")
+    assert "Index" in chapters(source)[-1].title
+
+
+def test_the_volume_is_named_after_the_title() -> None:
+    source = written(
+        "ВОЙНА И МИР (1863—1869) ТОМ ВТОРОЙ", "Глава 1", ".", "Глава 2", ".", prose=RU * 4
+    )
+    assert titles(source)[0] == "ВОЙНА И МИР (1863—1869) ТОМ ВТОРОЙ — Глава 1"
+
+
 def test_without_splitting_headings_are_breaks() -> None:
     (chapter,) = chapters(written("Chapter 1", ".", "Chapter 2", "."), split=False)
     assert (chapter.number, chapter.title) == (1, "Chapter 1")

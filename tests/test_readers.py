@@ -67,6 +67,10 @@ def test_a_guess_is_said_and_can_be_overruled() -> None:
     assert not [notice for notice in told.notices if "guessed" in notice]
 
 
+def test_a_stray_zero_does_not_make_a_text_binary() -> None:
+    assert decode((RU * 3 + "\0" + RU).encode(), "x.txt").encoding == "utf-8"
+
+
 def test_a_few_broken_bytes_do_not_spoil_utf_8() -> None:
     data = RU.encode() * 20
     broken = data[:401] + b"\xff" + data[401:]

@@ -8,7 +8,7 @@ first chapter and named in the titles of all of them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tts_book.headings import Sort, tidy
@@ -53,16 +53,20 @@ def divide(
     opening: str = "Opening",
     split: bool = True,
     everything: bool = False,
+    notes: bool = False,
+    is_chapter: Callable[[str], bool] | None = None,
 ) -> tuple[Chapter, ...]:
     """The chapters of one source, numbered from 1; empty if it has nothing to say.
 
     `text` is the source. `title` names the only chapter of a text without headings, `opening`
     what stands before the first one. Without `split` all is one chapter, its headings breaks.
+    `is_chapter` knows the lines that begin chapters; `everything` and `notes` as in `outline`.
     """
     found = list(paragraphs)
-    items = [_dropped(text, item) for item in outline(found, everything=everything)]
+    told = outline(found, everything=everything, notes=notes, is_chapter=is_chapter)
+    items = [_dropped(text, item) for item in told]
     if not everything and not any(item.text for item in items):
-        items = outline(found, everything=True)
+        items = outline(found, everything=True, is_chapter=is_chapter)
     sections = list(_sections(items))
     drafts = list(_drafts(sections, title, opening)) if split else _whole(items, title)
     drafts = list(_with_words(drafts))

@@ -22,6 +22,8 @@ class Sort(StrEnum):
     ARABIC = "arabic"  # a bare number: the same
     CONTENTS = "contents"
     NOTES = "notes"
+    INDEX = "index"
+    IMPRINT = "copyright"
     PLAIN = "plain"  # only its markup says that it is a heading
 
 
@@ -48,7 +50,7 @@ _WHICH = re.compile(r"(?:в которо[йм]|где|in which|wherein|where|où
 _SURVEY = re.compile(r"(?:обзор|краткое|полное) содержани[ея]\b.{0,60}\Z")
 _ARTICLES = frozenset(("the", "das", "der", "die", "la", "le", "el", "il", "o", "a", "l'"))
 _TRAILING = re.compile(
-    r"[.,]\s+(?=(?:том|книга|часть|volume|book|part|band|teil|tome|tomo|tom)\s)", re.I
+    r"[.,)]\s+(?=(?:том|книга|часть|volume|book|part|band|teil|tome|tomo|tom)\s)", re.I
 )
 
 
@@ -104,7 +106,25 @@ _SOLO = {
         ),
         Sort.NOTES,
     ),
+    **dict.fromkeys(
+        (
+            "указатель", "предметный указатель", "именной указатель", "алфавитный указатель",
+            "указатель имен", "указатель имён", "index", "index of names", "general index",
+            "sachregister", "personenregister", "namenregister", "stichwortverzeichnis",
+            "indeks", "indeks nazwisk", "предметний покажчик", "іменний покажчик",
+        ),
+        Sort.INDEX,
+    ),
+    **dict.fromkeys(
+        (
+            "copyright", "copyright page", "imprint", "colophon", "uncopyright", "impressum",
+            "выходные данные", "вихідні дані", "mentions légales", "aviso legal",
+            "créditos", "note legali", "colofon", "colophón", "stopka redakcyjna",
+        ),
+        Sort.IMPRINT,
+    ),
 }  # fmt: skip
+_MATTER = (Sort.CONTENTS, Sort.NOTES, Sort.INDEX, Sort.IMPRINT)
 
 
 def parse(text: str) -> Heading | None:
@@ -183,7 +203,7 @@ def _solo(bare: str, lower: str) -> Heading | None:
     if sort is None or len(lower) > _LONGEST_SOLO:
         return None
     rest = lower[stop:].strip(_STOPS + " ")
-    if rest and (sort in (Sort.CONTENTS, Sort.NOTES) or rest[-1] in ".,;"):
+    if rest and (sort in _MATTER or rest[-1] in ".,;"):
         return None
     return Heading(sort, lower[:stop].strip(), tidy(bare), is_alone=not rest)
 

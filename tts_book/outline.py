@@ -3,18 +3,20 @@ each heading stands. What one line cannot tell, its neighbours can."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
 from tts_book import headings
+from tts_book.backmatter import without_sections
 from tts_book.headings import Heading, Sort
 from tts_book.matter import PARTS, WORDED, Item, without_contents, without_notes
 from tts_book.text import Kind, Paragraph
 
 _NUMERALS = (Sort.ROMAN, Sort.ARABIC)
 _CHAPTER_DEPTH, _NUMERAL_DEPTH, _INNER_DEPTH, _MARKED_DEPTH = 10, 11, 12, 20
+_MATTER = (Sort.CONTENTS, Sort.NOTES, Sort.INDEX, Sort.IMPRINT)
 _MARKS = 2  # headings that are marked: from then on numbers are not taken for any
 _MANY = 20  # bare numbers that follow each other closely: notes or verses, not chapters
 _CLOSE = 150  # characters
@@ -22,15 +24,44 @@ _TITLED = 100  # characters between numbers with titles; in a list they stand cl
 _MISSING = 3  # headings of a sequence that may be damaged in the source, one after the other
 
 
-def outline(paragraphs: Iterable[Paragraph], *, everything: bool = False) -> list[Item]:
-    """The paragraphs with their headings found. `everything` keeps contents lists and notes."""
+def outline(
+    paragraphs: Iterable[Paragraph],
+    *,
+    everything: bool = False,
+    notes: bool = False,
+    is_chapter: Callable[[str], bool] | None = None,
+) -> list[Item]:
+    """The paragraphs with their headings found. `everything` keeps contents lists, notes and the
+    like, `notes` only these. Where `is_chapter` knows the chapters, other headings stand below."""
     items = _trusted([_item(paragraph) for paragraph in paragraphs])
     if not everything:
         items = without_contents(items)
-        items = without_notes(items)
+        items = items if notes else without_notes(items)
+        items = without_sections(items, notes=notes)
+    if is_chapter is not None:
+        return _told(items, is_chapter)
     items = _numerals(items)
     items = [_settled(item) for item in items]
     return _titles(_depths(items))
+
+
+def _told(items: list[Item], is_chapter: Callable[[str], bool]) -> list[Item]:
+    """The chapters that the user tells; other headings after the first of them are breaks."""
+    made: list[Item] = []
+    began = False
+    for item in items:
+        text = item.text
+        if text and not item.drop and len(text) <= headings.LONGEST and is_chapter(text):
+            began = True
+            title = headings.tidy(text) or text
+            made.append(
+                replace(item, heading=Heading(Sort.PLAIN, title.casefold(), title), depth=1)
+            )
+        elif item.heading and item.heading.sort in WORDED and began:
+            made.append(replace(item, depth=2))
+        else:
+            made.append(replace(item, heading=None))
+    return made
 
 
 def _item(paragraph: Paragraph) -> Item:
@@ -56,7 +87,7 @@ def _trusted(items: list[Item]) -> list[Item]:
 def _settled(item: Item) -> Item:
     """What still calls itself contents or notes is a heading like others."""
     found = item.heading
-    if found is None or found.sort not in (Sort.CONTENTS, Sort.NOTES):
+    if found is None or found.sort not in _MATTER:
         return item
     return replace(item, heading=replace(found, sort=Sort.BACK) if found.is_alone else None)
 

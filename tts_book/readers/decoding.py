@@ -64,6 +64,7 @@ _USUAL = (
 _MP3_HEADS = (b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
 _GUESSED_OVER = 2 * 1024 * 1024  # bytes given to the detector
 _PIECE = 64 * 1024
+_FEW_CONTROLS = 0.03
 _NAMES = {"utf-8": "UTF-8", "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE"}
 
 
@@ -162,6 +163,8 @@ def _as_utf16(data: bytes, name: str) -> Decoded | None:
         if half and common >= 0.8 * len(half) and half.count(0) > 5 * other.count(0):
             text = data[: len(data) // 2 * 2].decode(encoding, "replace")
             return Decoded(text, encoding, f"{name}: read as {_said(encoding)} (guessed)")
+    if sum(data.count(ord(c)) for c in _CONTROLS) <= _FEW_CONTROLS * len(data):
+        return None  # a text that was damaged
     guessed = _as_guessed(data, name)
     if guessed is not None and guessed.encoding.lower().startswith("utf"):
         return guessed
