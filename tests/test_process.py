@@ -252,3 +252,8 @@ def test_python_example(tmp_path: Path) -> None:
     source = str(root / "examples/mayak.ru.txt")
     subprocess.run([*script, source, str(tmp_path)], check=True, capture_output=True, timeout=60)
     assert list(tmp_path.glob("*.mp3"))
+
+
+def test_local_voices_report_to_nobody(tmp_path: Path) -> None:
+    run(tmp_path, "voices", "--backend", "piper")
+    assert not [path for path in tmp_path.rglob("*") if "microsoft" in path.name.lower()]

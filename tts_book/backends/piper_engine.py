@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from typing import Any, Protocol
 
 from tts_book.backends.piper_marks import Timed
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
+
+# Newer versions of onnxruntime keep a number for this machine and report to Microsoft, unless
+# this is set before they are imported. A voice on this machine reports to nobody.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 MEND = 'pip install "tts-book[offline]"'
 
