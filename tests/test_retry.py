@@ -39,7 +39,7 @@ DECISIONS: Sequence[tuple[Failure, int, Decision]] = [
     (Failure.NO_AUDIO, 4, Split()),
     (Failure.TOO_LONG, 1, Split()),
     (Failure.BAD_REQUEST, 1, Split()),
-    (Failure.REFUSED, 1, Again(5.0, alone=True)),
+    (Failure.REFUSED, 1, Again(5.0, alone=True, pause_all=True)),
     (Failure.REFUSED, 2, GiveUp(stops_run=True)),
     (Failure.MISCONFIGURED, 1, GiveUp(stops_run=True)),
 ]
@@ -110,7 +110,7 @@ def test_the_pause_doubles_with_every_overload_in_a_row(overloads: int, wait_s: 
         (Failure.INCOMPLETE, 3, Again(3.0, alone=True, pause_all=True)),
         (Failure.NO_AUDIO, 3, Again(3.0, alone=True, pause_all=True)),
         (Failure.OVERLOAD, 3, Again(3.75, pause_all=True)),
-        (Failure.REFUSED, 3, Again(5.0, alone=True)),
+        (Failure.REFUSED, 3, Again(5.0, alone=True, pause_all=True)),
     ],
 )
 def test_where_the_line_is_down_one_piece_probes_and_the_others_wait(

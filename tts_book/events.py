@@ -64,7 +64,8 @@ class ChunkDone:
 
 @dataclass(frozen=True, slots=True)
 class ChunkFailed:
-    """A chunk stays unspoken. `words` are its first words, `place` is where it stands."""
+    """A chunk stays unspoken. `words` are its first words, `place` is where it stands; `given_up`:
+    not for its own sake, but because the whole run was given up."""
 
     book: str
     chapter: int
@@ -74,6 +75,7 @@ class ChunkFailed:
     reason: str
     place: str
     words: str
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,25 @@ class ChapterLost:
     chapter: int
     title: str
     missing: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookDone:
+    """A file that holds a whole book, or one part of a very long one, is written at `path`."""
+
+    book: str
+    path: str
+    duration_ms: int
+    chapters: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookLost:
+    """A file that should hold a whole book is not written, for `reason`."""
+
+    book: str
+    path: str
     reason: str
 
 
@@ -145,6 +166,8 @@ Event = (
     | ChunkFailed
     | ChapterDone
     | ChapterLost
+    | BookDone
+    | BookLost
     | VoiceChanged
     | LimitChanged
     | JobDone

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tts_book import events
 from tts_book.events import Event
-from tts_book.progress import Clock, hours, thousands, told
+from tts_book.progress import Clock, Teller, hours, thousands
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,7 +86,7 @@ class Display:
     def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
         from rich.live import Live
 
-        self._tally = Tally(clock)
+        self._tally, self._tell = Tally(clock), Teller()
         # It leaves no trace: what is worth keeping has a line of its own.
         self._live = Live(
             console=console, get_renderable=self._shown, refresh_per_second=4, transient=True
@@ -103,7 +103,7 @@ class Display:
         from rich.text import Text
 
         self._tally(event)
-        line = told(event)
+        line = self._tell(event)
         if line is not None:
             self._live.console.print(Text(line), soft_wrap=True)
 

@@ -197,5 +197,6 @@ class Pool:
                 str(error),
                 task.place(),
                 " ".join(chunk.text.split())[:WORDS_SHOWN_CHARACTERS],
+                error.stops_run,
             )
         )

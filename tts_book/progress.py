@@ -7,7 +7,7 @@ never taken for markup: everything shown goes through `rich.text.Text`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -82,6 +82,48 @@ def json_lines(out: IO[str]) -> Listener:
     return listen
 
 
+class Teller:
+    """Events as plain lines. Chunks that were given up together with the run have no line each:
+    their chapter's line says where they stand."""
+
+    def __init__(self) -> None:
+        self._given_up: list[events.ChunkFailed] = []
+
+    def __call__(self, event: Event) -> str | None:
+        """The line for this event, None for those that say nothing by themselves."""
+        match event:
+            case events.ChunkFailed(given_up=True):
+                self._given_up.append(event)
+                return None
+            case events.ChapterLost() | events.VoiceChanged():
+                return f"{told(event)}{self._where(event)}"
+            case _:
+                return told(event)
+
+    def _where(self, event: events.ChapterLost | events.VoiceChanged) -> str:
+        of = (event.book, event.chapter)
+        here = sorted((e for e in self._given_up if (e.book, e.chapter) == of), key=_number)
+        self._given_up = [e for e in self._given_up if (e.book, e.chapter) != of]
+        rows: list[list[events.ChunkFailed]] = []
+        for failed in here:
+            if rows and rows[-1][-1].chunk + 1 == failed.chunk:
+                rows[-1].append(failed)
+            else:
+                rows.append([failed])
+        return "".join(f"; {_row(row)}" for row in rows)
+
+
+def _number(event: events.ChunkFailed) -> int:
+    return event.chunk
+
+
+def _row(row: Sequence[events.ChunkFailed]) -> str:
+    first, last = row[0], row[-1]
+    if first is last:
+        return f"chunk {first.chunk} at {first.place}"
+    return f"chunks {first.chunk} to {last.chunk}, from {first.place} to {last.place}"
+
+
 def told(event: Event) -> str | None:
     """The plain line for an event, None for those that say nothing by themselves."""
     match event:
@@ -93,15 +135,20 @@ def told(event: Event) -> str | None:
             )
         case events.ChapterLost():
             return f"{event.book}: chapter {event.chapter} not written: {event.reason}"
+        case events.BookDone():
+            chapters = f"{event.chapters} chapters, {hours(event.duration_ms)}"
+            return f"{event.book}: {event.path} done, {chapters}"
+        case events.BookLost():
+            return f"{event.book}: {event.path} not written: {event.reason}"
         case events.ChunkFailed():
             return (
-                f"{event.place}: chunk {event.chapter}/{event.chunk} is not spoken "
-                f"({event.failure}: {event.reason}): “{event.words}”"
+                f"{event.place}: chunk {event.chapter}/{event.chunk} is not spoken: "
+                f"“{event.words}” ({event.failure}). {event.reason}"
             )
         case events.VoiceChanged():
             return f"{event.book}: {event.voice} takes over chapter {event.chapter}: {event.title}"
         case events.LimitChanged() if event.pause_s > 0:
-            return f"{event.backend}: {event.reason}; a pause of {event.pause_s:.0f} s"
+            return f"{event.backend}: a pause of {event.pause_s:.0f} s. {event.reason}"
         case _:
             return None
 
@@ -118,8 +165,10 @@ def plain(console: Console) -> Listener:
     """A line per chapter, for a log or a pipe."""
     from rich.text import Text
 
+    tell = Teller()
+
     def listen(event: Event) -> None:
-        line = told(event)
+        line = tell(event)
         if line is not None:
             console.print(Text(line), soft_wrap=True)
 

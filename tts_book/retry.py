@@ -161,7 +161,7 @@ def _bad_request(trouble: Trouble, random: Callable[[], float]) -> Decision:
 
 def _refused(trouble: Trouble, random: Callable[[], float]) -> Decision:
     if trouble.attempt < REFUSED_TRIES:
-        return Again(REFUSED_WAIT_S, alone=True)
+        return Again(REFUSED_WAIT_S, alone=True, pause_all=True)
     return GiveUp(stops_run=True)
 
 

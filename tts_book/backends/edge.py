@@ -27,7 +27,7 @@ from tts_book.backends.edge_check import (
 from tts_book.backends.edge_client import Client, fresh_id
 from tts_book.backends.edge_door import Clock, Door, shown_proxy
 from tts_book.backends.edge_habits import Habits
-from tts_book.backends.edge_trouble import Trouble, Troubled
+from tts_book.backends.edge_trouble import NO_SOUND, Trouble, Troubled
 from tts_book.backends.edge_turn import Reply, Request, Timeouts, converse
 from tts_book.backends.edge_wire import (
     MOST_TEXT_BYTES,
@@ -204,7 +204,8 @@ class EdgeBackend:
         listed = await self._list_once()
         if listed and prompt.name.short not in {info.id for info in listed}:
             return _unknown(prompt.voice.id, listed)
-        return Trouble("A complete answer came, without any sound", failure=Failure.NO_AUDIO)
+        what = "A complete answer came, without any sound"
+        return Trouble(what, NO_SOUND, Failure.NO_AUDIO)
 
     async def _list_once(self) -> tuple[VoiceInfo, ...]:
         """The list of voices, asked for once a run at most; empty where it cannot be had."""

@@ -19,6 +19,7 @@ _UNAVAILABLE = (Failure.TRANSIENT, Failure.OVERLOAD)
 UPDATE = "Update edge-tts (pip install -U edge-tts); where the region is blocked, use --proxy URL."
 NETWORK = "Check the network; where the service is blocked, use --proxy URL."
 PROXY = "Check --proxy, HTTPS_PROXY and ALL_PROXY."
+NO_SOUND = "Where it stays so, another voice, another network or --proxy URL may help."
 LATER = "It is worth trying again."
 
 
