@@ -85,6 +85,7 @@ ROOMS = (
     "prepared",
     "score",
     "opened",
+    "books",
     "bindery",
     "record",
     "explain",

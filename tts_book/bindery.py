@@ -1,26 +1,59 @@
-"""Chapters become files: each as soon as it is spoken, all with the gain of the whole book."""
+"""Chapters become files, each as soon as it is spoken, all with the gain of the whole book; in the
+end whole-book files are made of them."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import TracebackType
 
-from tts_book import stitcher
+from tts_book import audio, books, parts, stitcher
+from tts_book.books import Bound, Volume
 from tts_book.cache import Cache
+from tts_book.errors import AudioError
 from tts_book.finish import Finish
 from tts_book.loudness import Loudness
 from tts_book.model import Pauses
 from tts_book.opened import Open, Segments, tags_of
+from tts_book.prepared import Prepared
 from tts_book.stitcher import Stitched
+from tts_book.tags import Level
+from tts_book.tags_containers import owner_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A chapter's file, without the chapter's sound: there may be thousands."""
+
+    chapter: Open
+    path: Path
+    frames: int
+    duration_ms: int
+    steps: int
 
 
 class Bindery:
-    """Writes the chapters of a run. Its methods do work on disk: call them in a thread, one at a
-    time."""
+    """Writes the files of a run. Its methods do work on disk: call them in a thread, one at a
+    time. A context: unfinished files are gone when it ends."""
 
     def __init__(self, cache: Cache, pauses: Pauses, finish: Finish) -> None:
         self._cache, self._pauses, self._finish = cache, pauses, finish
         self._loudness = Loudness(finish.loudness_lufs)
-        self._written: dict[Path, tuple[Open, int]] = {}
+        self._written: dict[Path, _Written] = {}
+        self._folders: dict[Path, Path] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Bindery:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
 
     def write(self, chapter: Open) -> Stitched:
         """Writes a chapter whose chunks are all there. Raises AudioError and UserError."""
@@ -28,19 +61,88 @@ class Bindery:
         voice, number = _voice(chapter), chapter.chapter.number
         stitched = stitcher.stitch(
             Segments(chapter, self._cache),
-            target,
+            self._place(chapter.item, target),
             pauses=self._pauses,
             tags=tags_of(chapter.item, chapter.chapter),
             gain_steps=lambda level: self._loudness.steps(voice, number, level),
         )
-        self._written[target] = (chapter, stitched.gain_steps)
+        self._written[target] = _Written(
+            chapter, stitched.path, stitched.frames, stitched.duration_ms, stitched.gain_steps
+        )
         return stitched
+
+    def _place(self, item: Prepared, target: Path) -> Path:
+        """Where a chapter is written: where it belongs, or for as long as the run lasts."""
+        if item.layout.keeps_chapters:
+            return target
+        beside = item.layout.whole[0][1].parent
+        first = item.layout.targets[0]
+        if first not in self._folders:
+            self._folders[first] = self._open.enter_context(parts.folder(beside))
+        return self._folders[first] / target.name
 
     def settle(self) -> None:
         """Writes those chapters again that were written before their book's gain was known."""
-        for chapter, steps in list(self._written.values()):
-            if steps != self._loudness.settled(_voice(chapter)):
-                self.write(chapter)
+        for written in list(self._written.values()):
+            if written.steps != self._loudness.settled(_voice(written.chapter)):
+                self.write(written.chapter)
+
+    def missing(self, item: Prepared) -> list[int]:
+        """The numbers of the chapters that a whole-book file still lacks."""
+        targets = enumerate(item.layout.targets, 1)
+        return [number for number, target in targets if target not in self._written]
+
+    def bind(self, item: Prepared, kind: str, target: Path) -> list[Volume]:
+        """Writes the whole book in one format, in several files where one would be too long.
+        Raises AudioError and UserError."""
+        written = [self._written[target] for target in item.layout.targets]
+        chapters = [self._bound(each) for each in written]
+        about = replace(
+            tags_of(written[0].chapter.item, item.work.book.chapters[0]),
+            title=item.work.book.title,
+            track=0,
+            tracks=0,
+        )
+        groups = books.volumes(kind, chapters, target)
+        made = []
+        for number, (path, group) in enumerate(groups, 1):
+            if len(groups) > 1:
+                if path.exists() and owner_of(path) != item.layout.owner:
+                    raise AudioError(f"{path} exists and is not of this book: move it away")
+                title = f"{about.title}, {number}/{len(groups)}"
+                about = replace(about, title=title, track=number, tracks=len(groups))
+            level = self._level(written)
+            made.append(
+                books.write(kind, group, path, about, level=level, cores=self._finish.cores)
+            )
+        return made
+
+    def _bound(self, written: _Written) -> Bound:
+        return Bound(
+            written.chapter.chapter.title,
+            written.path,
+            written.frames,
+            written.duration_ms,
+            self._rest_db(written),
+        )
+
+    def _rest_db(self, written: _Written) -> float:
+        """What is missing to the target after whole steps, as far as nothing clips."""
+        level = self._loudness.level(_voice(written.chapter))
+        target_lufs, loudness_lufs = self._finish.loudness_lufs, level.loudness_lufs
+        if target_lufs is None or loudness_lufs is None or level.peak_dbfs is None:
+            return 0.0
+        done_db = written.steps * audio.GAIN_STEP_DB
+        return min(target_lufs - loudness_lufs, -level.peak_dbfs) - done_db
+
+    def _level(self, written: list[_Written]) -> Level | None:
+        """How loud a file of these chapters is."""
+        first = written[0]
+        meter = self._loudness.level(_voice(first.chapter))
+        if meter.loudness_lufs is None or meter.peak_dbfs is None:
+            return None
+        gain_db = first.steps * audio.GAIN_STEP_DB
+        return Level(meter.loudness_lufs + gain_db, meter.peak_dbfs + gain_db)
 
 
 def _voice(chapter: Open) -> tuple[Path, str]:

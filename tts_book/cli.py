@@ -65,14 +65,15 @@ Only = Annotated[
 Redo = Annotated[
     str, typer.Option("--redo", metavar="PARTS", help="Speak chapters or chunks again.")
 ]
-Explain = Annotated[
-    bool, typer.Option("--explain", help="Say why each chunk has to be spoken.")
-]
+Explain = Annotated[bool, typer.Option("--explain", help="Say why each chunk has to be spoken.")]
 Everything = Annotated[
     bool, typer.Option("--everything", help="Contents lists, notes and licences, too.")
 ]
 Out = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="PATH", help="A folder, or an .mp3 file.")
+]
+Format = Annotated[
+    str, typer.Option("--format", metavar="LIST", help="mp3, m4b, opus, mp3book; several: mp3,m4b.")
 ]
 Loudness = Annotated[
     str, typer.Option("--loudness", metavar="LUFS", help="-19 unless told otherwise; or off.")
@@ -126,6 +127,7 @@ def _request(
     only: Only = "",
     redo: Redo = "",
     explain: Explain = False,
+    format: Format = "",
     loudness: Loudness = "",
     workers: Workers = 0,
     cache: CacheDir = None,

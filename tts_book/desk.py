@@ -6,6 +6,7 @@ Each command answers with an exit code. Results go to `here.out`, everything els
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import sys
 import tempfile
@@ -235,7 +236,8 @@ async def _prepared(
             "--only and --redo name parts of one book: convert the others by themselves."
         )
     casting = Casting(config(at, request), made)
-    output = job.Output(at.cwd, request.out, request.force)
+    formats = finish.formats(request.format, request.out)
+    output = job.Output(at.cwd, request.out, request.force, formats)
     prepared = await job.prepare(works, casting, wish(request), cache, output)
     return tuple(narrowed(item, only, redo) for item in prepared)
 
@@ -283,7 +285,8 @@ def _kept(item: Prepared) -> Kept:
 def finished(request: Request) -> Finish:
     """What becomes of the spoken book. Raises UserError."""
     return Finish(
-        loudness_lufs=finish.loudness(request.loudness) if request.loudness else LOUDNESS_LUFS
+        loudness_lufs=finish.loudness(request.loudness) if request.loudness else LOUDNESS_LUFS,
+        cores=os.cpu_count() or 1,
     )
 
 
@@ -293,7 +296,7 @@ def _tell_result(at: Here, request: Request, result: Result) -> int:
             at.out.write(f"{path}\n")
     for line in shown.result(result, at.command, quiet=request.quiet):
         at.err.write(f"{line}\n")
-    return 1 if result.lost else 0
+    return 1 if result.lost or result.books_lost else 0
 
 
 @asynccontextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tts_book.errors import UserError
+from tts_book.layout import CHAPTERS, WHOLE
 
 LOUDNESS_LUFS = -19.0
 LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
@@ -12,9 +14,11 @@ LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How a book is finished. `loudness_lufs` None leaves the sound as it came."""
+    """How a book is finished. `loudness_lufs` None leaves the sound as it came. `cores` is how
+    many chapters are encoded at once."""
 
     loudness_lufs: float | None = LOUDNESS_LUFS
+    cores: int = 1
 
 
 def loudness(text: str) -> float | None:
@@ -32,3 +36,17 @@ def loudness(text: str) -> float | None:
             f"{LOUDEST_LUFS:.0f} (audiobooks have -23 to -18), or off."
         )
     return lufs
+
+
+def formats(text: str, out: Path | None) -> tuple[str, ...]:
+    """What --format asks for, in order, each once. Where nothing is said, the name of the file
+    that -o asks for decides, and else it is a file for each chapter. Raises UserError."""
+    if not text:
+        named = out.suffix.lower() if out is not None else ""
+        return (next((f for f in ("m4b", "opus") if named == WHOLE[f]), CHAPTERS),)
+    wanted = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    known = (CHAPTERS, *WHOLE)
+    for name in wanted:
+        if name not in known:
+            raise UserError(f'--format "{name}" is not known: {", ".join(known)}.')
+    return wanted or (CHAPTERS,)

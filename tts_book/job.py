@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tts_book import events, layout, tags
+from tts_book import events, layout
 from tts_book.bindery import Bindery
 from tts_book.cache import Cache
 from tts_book.errors import AudioError, TtsBookError
@@ -27,6 +27,7 @@ from tts_book.pool import Pool, Task, Tools
 from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
 from tts_book.record import Record, recording
 from tts_book.score import Score
+from tts_book.tags_containers import owner_of
 
 __all__ = [
     "Output",
@@ -49,6 +50,7 @@ class Result:
     left_over: tuple[Path, ...]
     doubts: tuple[events.ChunkDone, ...]
     done: events.JobDone
+    books_lost: tuple[events.BookLost, ...] = ()
 
 
 async def convert(
@@ -64,11 +66,13 @@ async def convert(
 
     `listener` is told everything as it happens. Raises UserError if the disk takes no more.
     """
-    with recording(prepared, pauses) as records:
-        bindery = Bindery(cache, pauses, finish or Finish())
+    with (
+        recording(prepared, pauses) as records,
+        Bindery(cache, pauses, finish or Finish()) as bindery,
+    ):
         run = _Run(prepared, bindery, cache, listener, tools or default_tools(), records)
         result = await run.to_end()
-        if not result.lost:
+        if not (result.lost or result.books_lost):
             for record in records:
                 record.whole(result.written)
         return result
@@ -96,6 +100,7 @@ class _Run:
         self._listener, self._tools = listener, tools
         self._records = records
         self._written: dict[Path, None] = {}
+        self._bound: dict[Path, list[Path]] = {}
         self._in_doubt: list[Open] = []
         self._reasons: list[str] = []
 
@@ -115,23 +120,49 @@ class _Run:
             while self._in_doubt:
                 await self._speak_and_stitch(await self._taken_over())
             await asyncio.to_thread(self._bindery.settle)
+            for item in self._prepared:
+                await self._bind(item)
         except ExceptionGroup as group:
             raise _the_users(group) from None
         finally:
             done = self._done(began_s)
             self._tell(done)
         return Result(
-            tuple(
-                path
-                for item in self._prepared
-                for path in item.layout.targets
-                if path in self._written
-            ),
+            tuple(self._files()),
             tuple(self._score.lost),
-            tuple(p for item in self._prepared for p in layout.left_over(item.layout, tags.owner)),
+            tuple(p for item in self._prepared for p in layout.left_over(item.layout, owner_of)),
             tuple(self._score.doubts),
             done,
+            tuple(self._score.books_lost),
         )
+
+    def _files(self) -> Iterator[Path]:
+        """What is written, each book's chapters before its whole."""
+        for item in self._prepared:
+            yield from (path for path in item.layout.targets if path in self._written)
+            yield from self._bound.get(item.layout.targets[0], ())
+
+    async def _bind(self, item: Prepared) -> None:
+        """Makes the files that hold the whole book."""
+        for kind, path in item.layout.whole:
+            missing = self._bindery.missing(item)
+            try:
+                if missing:
+                    raise AudioError(f"its chapters {', '.join(map(str, missing))} are not there")
+                volumes = await asyncio.to_thread(self._bindery.bind, item, kind, path)
+            except AudioError as error:
+                self._tell(events.BookLost(item.work.book.title, str(path), str(error)))
+                continue
+            for made in volumes:
+                self._bound.setdefault(item.layout.targets[0], []).append(made.path)
+                self._tell(
+                    events.BookDone(
+                        item.work.book.title,
+                        str(made.path),
+                        made.duration_ms,
+                        len(made.chapters),
+                    )
+                )
 
     def _started(self, opened: Sequence[Open]) -> events.JobStarted:
         tasks = list(_tasks(opened))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pathvalidate import sanitize_filename
@@ -21,18 +21,32 @@ from tts_book.model import Book
 # unfinished file need some of them.
 NAME_MOST_BYTES = 120
 SUFFIX = ".mp3"
+SUFFIXES = (SUFFIX, ".m4b", ".opus")
+# The formats: a file for each chapter, or one for the whole book, with chapter marks.
+CHAPTERS, WHOLE_MP3 = "mp3", "mp3book"
+WHOLE = {"m4b": ".m4b", "opus": ".opus", WHOLE_MP3: ".mp3"}
 
 Owner = Callable[[Path], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The files of one book: `targets[i]` is chapter i+1. `owner` is what their tags say."""
+    """The files of one book: `targets[i]` is chapter i+1, `whole` are those that hold the whole
+    book, each with its format. Where chapters are not asked for (`keeps_chapters`), their files
+    exist only on the way. `owner` is what the tags say."""
 
     folder: Path
     targets: tuple[Path, ...]
     owner: str
     stem: str
+    whole: tuple[tuple[str, Path], ...] = ()
+    keeps_chapters: bool = True
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that there is in the end."""
+        whole = tuple(path for _, path in self.whole)
+        return (*self.targets, *whole) if self.keeps_chapters else whole
 
 
 def file_name(text: str, fallback: str = "untitled") -> str:
@@ -43,7 +57,33 @@ def file_name(text: str, fallback: str = "untitled") -> str:
     return name or fallback
 
 
-def layout(book: Book, stem: str, source: Path | None, out: Path | None, cwd: Path) -> Layout:
+def layout(
+    book: Book,
+    stem: str,
+    source: Path | None,
+    out: Path | None,
+    cwd: Path,
+    formats: Sequence[str] = (CHAPTERS,),
+) -> Layout:
+    """Places all files of a book in these formats: its chapters as `_chapters` says, the whole
+    book as `STEM.m4b` and so on beside the folder of its chapters; `out` may name that file, too.
+    """
+    if len(book.chapters) == 1:  # its file is the whole book already
+        formats = tuple(dict.fromkeys(CHAPTERS if f == WHOLE_MP3 else f for f in formats))
+    wholes = [name for name in formats if name != CHAPTERS]
+    named = out is not None and not out.is_dir() and out.suffix.lower() in WHOLE.values()
+    if out is None or not wholes or not named:
+        made = _chapters(book, stem, source, out, cwd)
+    elif wholes == [name for name in wholes if WHOLE[name] == out.suffix.lower()]:
+        made = _chapters(book, out.stem, source, out.parent, cwd)
+    else:
+        raise UserError(f"{out} is one file, and --format asks for several: name a folder with -o.")
+    folder = made.folder if len(made.targets) == 1 else made.folder.parent
+    whole = tuple((name, folder / f"{made.stem}{WHOLE[name]}") for name in wholes)
+    return replace(made, whole=whole, keeps_chapters=CHAPTERS in formats)
+
+
+def _chapters(book: Book, stem: str, source: Path | None, out: Path | None, cwd: Path) -> Layout:
     """Places the chapters of `book`: `STEM.mp3`, or a folder `STEM` of numbered files.
 
     `out` is a folder (made later), or the file of a book with one chapter. `source` is None for
@@ -91,7 +131,7 @@ def refuse_strangers(layouts: Sequence[Layout], owner_of: Owner, force: bool) ->
     seen: set[Path] = set()
     strangers: list[Path] = []
     for book in layouts:
-        for target in book.targets:
+        for target in book.files:
             if target in seen:
                 raise UserError(
                     f"Two of these books would be written to {target}: convert them one by one, "
@@ -115,7 +155,7 @@ def refuse_strangers(layouts: Sequence[Layout], owner_of: Owner, force: bool) ->
 
 def make_folders(layouts: Sequence[Layout]) -> None:
     """Makes the output folders and tries to write there. Raises UserError where that fails."""
-    for folder in {target.parent for book in layouts for target in book.targets}:
+    for folder in {target.parent for book in layouts for target in book.files}:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".tts-book-{os.getpid()}.part"
@@ -129,7 +169,7 @@ def make_folders(layouts: Sequence[Layout]) -> None:
 
 def left_over(book: Layout, owner_of: Owner) -> tuple[Path, ...]:
     """Files of this book's earlier runs that are no chapter of it any more, never deleted."""
-    places: Iterable[Path] = {book.folder, *(target.parent for target in book.targets)}
+    places: Iterable[Path] = {book.folder, *(target.parent for target in book.files)}
     if len(book.targets) == 1:
         places = {*places, book.folder / book.stem}
     elif book.folder.name == book.stem:
@@ -138,7 +178,9 @@ def left_over(book: Layout, owner_of: Owner) -> tuple[Path, ...]:
         path
         for place in places
         if place.is_dir()
-        for path in place.glob(f"*{SUFFIX}")
-        if path not in book.targets and owner_of(path) == book.owner
+        for path in place.iterdir()
+        if path.suffix.lower() in SUFFIXES
+        and path not in book.files
+        and owner_of(path) == book.owner
     }
     return tuple(sorted(found))

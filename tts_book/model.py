@@ -150,6 +150,15 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class ChapterMark:
+    """Where a chapter stands in a file that has several, as players count time."""
+
+    title: str
+    start_ms: int
+    stop_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """Chapters numbered 1..n. `language` is BCP 47. `notices` are one-line remarks for the user
     on what was guessed while reading (an encoding, a language) or found odd. `series_part` is the

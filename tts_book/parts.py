@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count, repeat
 from pathlib import Path
 from typing import IO
 
@@ -55,8 +56,23 @@ def made_elsewhere(target: Path) -> Iterator[Path]:
 def folder(beside: Path) -> Iterator[Path]:
     """A folder for unfinished files, gone when the block ends."""
     beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=PART_PREFIX, suffix=PART_SUFFIX, dir=beside) as name:
-        yield Path(name)
+    place = next(place for place in map(_named, repeat(beside), count()) if _made(place))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _named(beside: Path, number: int) -> Path:
+    return beside / f"{PART_PREFIX}{os.getpid()}-{number}{PART_SUFFIX}"
+
+
+def _made(place: Path) -> bool:
+    try:
+        place.mkdir()
+    except FileExistsError:
+        return False
+    return True
 
 
 def write(
@@ -94,7 +110,7 @@ def _part(folder: Path) -> IO[bytes]:
     number = 0
     while True:
         try:
-            return (folder / f"{PART_PREFIX}{os.getpid()}-{number}{PART_SUFFIX}").open("xb")
+            return _named(folder, number).open("xb")
         except FileExistsError:
             number += 1
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tts_book import chunker, layout, sweeping, tags
+from tts_book import chunker, layout, sweeping
 from tts_book.backends import Backend
 from tts_book.cache import Cache, key_of
 from tts_book.casting import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
@@ -18,6 +18,7 @@ from tts_book.layout import Layout
 from tts_book.model import Book, Plan, Voice
 from tts_book.pace import estimated_ms
 from tts_book.selection import EVERYTHING, Selection, check
+from tts_book.tags_containers import owner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Output:
     cwd: Path
     out: Path | None = None
     force: bool = False
+    formats: tuple[str, ...] = (layout.CHAPTERS,)
 
 
 async def prepare(
@@ -74,7 +76,9 @@ async def prepare(
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
         plan = await asyncio.to_thread(chunker.plan, work.book)
         cast = await casting.cast(wish, work.book.language, _counter(plan, cache))
-        places = layout.layout(work.book, work.stem, work.source, output.out, output.cwd)
+        places = layout.layout(
+            work.book, work.stem, work.source, output.out, output.cwd, output.formats
+        )
         prepared.append(Prepared(work, plan, cast, keys_of(plan, cast.voice, cast.backend), places))
     return tuple(prepared)
 
@@ -99,9 +103,9 @@ def ready_to_write(prepared: Sequence[Prepared], force: bool) -> None:
     """Makes the folders and clears them of what a killed run left unfinished. Raises UserError
     where a file or folder stands in the way."""
     places = [item.layout for item in prepared]
-    layout.refuse_strangers(places, tags.owner, force)
+    layout.refuse_strangers(places, owner_of, force)
     layout.make_folders(places)
-    sweeping.sweep({target.parent for place in places for target in place.targets})
+    sweeping.sweep({file.parent for place in places for file in place.files})
 
 
 def narrowed(item: Prepared, only: Selection, redo: Selection) -> Prepared:

@@ -31,7 +31,7 @@ from typing import IO, Any
 from tts_book import __version__, unchanged
 from tts_book.errors import UserError
 from tts_book.events import Event, as_dict
-from tts_book.layout import SUFFIX, file_name
+from tts_book.layout import SUFFIX, SUFFIXES, file_name
 from tts_book.model import Chunk, Origin, Pauses
 from tts_book.opened import Open
 from tts_book.parts import PART_PREFIX, PART_SUFFIX
@@ -48,7 +48,10 @@ Lines = list[dict[str, Any]]
 
 def path_of(item: Prepared) -> Path:
     """Where the record of a book lies."""
-    return beside(item.layout.targets[0], alone=len(item.layout.targets) == 1)
+    places = item.layout
+    if not places.keeps_chapters:
+        return beside(places.whole[0][1], alone=True)
+    return beside(places.targets[0], alone=len(places.targets) == 1)
 
 
 def beside(target: Path, *, alone: bool) -> Path:
@@ -60,7 +63,7 @@ def beside_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ...]:
     """Where the record of a source of that name may lie, for an output as it was asked for."""
     folder, name = out or cwd, file_name(stem)
     single = folder / f"{name}{SUFFIX}"
-    if out is not None and out.suffix.lower() == SUFFIX:
+    if out is not None and out.suffix.lower() in SUFFIXES:
         single = out
     return (
         beside(single, alone=True),

@@ -30,6 +30,7 @@ class Request:
     only: str = ""
     redo: str = ""
     explain: bool = False
+    format: str = ""
     loudness: str = ""
     workers: int = 0
     cache: Path | None = None

@@ -21,6 +21,7 @@ class Score:
     retries: Counter[str] = field(default_factory=Counter)
     doubts: list[events.ChunkDone] = field(default_factory=list)
     lost: list[events.ChapterLost] = field(default_factory=list)
+    books_lost: list[events.BookLost] = field(default_factory=list)
 
     def __call__(self, event: events.Event) -> None:
         match event:
@@ -36,6 +37,8 @@ class Score:
                 self.failed -= event.missing
             case events.ChapterLost():
                 self.lost.append(event)
+            case events.BookLost():
+                self.books_lost.append(event)
             case _:
                 pass
 

@@ -83,7 +83,7 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
         )
         if left := skipped.summary(book):
             yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
-        first, last = item.layout.targets[0], item.layout.targets[-1]
+        first, last = item.layout.files[0], item.layout.files[-1]
         yield f"  to {first}" + (f" … {last.name}" if last != first else "")
 
 

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tts_book.model import Cover
+from tts_book.model import ChapterMark, Cover
 
-_OWNER = "tts-book"
+OWNER = "tts-book"
 _MOST_CHARACTERS = 1_000
 _PADDING_BYTES = 1_024  # so that another program can mend a title without moving the audio
 _FRONT_COVER = 3
 _REPLAYGAIN_LUFS = -18.0  # the loudness that ReplayGain 2 players aim at
 _UTF_16 = 1
 _LATIN_1 = 0
+_CHILDREN_MOST = 255  # of a table of contents, which may have tables for children
+_NO_OFFSET = 0xFFFFFFFF  # chapters are told by time alone
 # Not for a tag: control characters (NUL parts two values), and halves of UTF-16 pairs.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u2028\u2029]+")
 _YEAR = re.compile(r"[0-9]{4}")
@@ -55,6 +58,9 @@ class Tags:
     genre: str = "Audiobook"
     cover: Cover | None = None
     owner: str = ""
+    series: str = ""
+    series_part: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,12 @@ class Level:
     peak_dbfs: float
 
 
-def render(tags: Tags, duration_ms: int, level: Level | None = None) -> bytes:
+def render(
+    tags: Tags, duration_ms: int, level: Level | None = None, chapters: Sequence[ChapterMark] = ()
+) -> bytes:
     """The ID3 tag that stands in front of the audio. Text is cleaned of what no tag may hold, and
-    bounded. With a `level` it says what gain a ReplayGain player should apply."""
+    bounded. With a `level` it says what gain a ReplayGain player should apply. Some players show
+    a single chapter mark instead of the title, so one alone is not written."""
     id3 = _id3()
     made = id3.ID3()
     for name, text in _texts(tags, duration_ms).items():
@@ -76,26 +85,59 @@ def render(tags: Tags, duration_ms: int, level: Level | None = None) -> bytes:
     for name, text in _own_texts(tags, level).items():
         if text:
             made.add(id3.TXXX(encoding=_UTF_16, desc=name, text=[text]))
+    if cleaned(tags.description):
+        said = [cleaned(tags.description)]
+        made.add(id3.COMM(encoding=_UTF_16, lang=_language(tags.language) or "und", text=said))
     if tags.cover:
         made.add(
             id3.APIC(
                 encoding=_LATIN_1,
-                mime=_clean(tags.cover.mime),
+                mime=cleaned(tags.cover.mime),
                 type=_FRONT_COVER,
                 data=tags.cover.data,
             )
         )
+    if len(chapters) > 1:
+        _add_chapters(made, chapters)
     made.update_to_v23()
     file = io.BytesIO()
     made.save(file, v1=0, v2_version=3, padding=lambda _: _PADDING_BYTES)
     return file.getvalue()
 
 
+def _add_chapters(made: Any, chapters: Sequence[ChapterMark]) -> None:
+    id3 = _id3()
+    names = [f"ch{number}" for number in range(1, len(chapters) + 1)]
+    ordered, children = id3.CTOCFlags.ORDERED, names
+    if len(names) > _CHILDREN_MOST:
+        groups = [names[n : n + _CHILDREN_MOST] for n in range(0, len(names), _CHILDREN_MOST)]
+        children = [f"toc{number}" for number in range(1, len(groups) + 1)]
+        for name, group in zip(children, groups, strict=True):
+            made.add(_contents(name, ordered, group))
+    made.add(_contents("toc", ordered | id3.CTOCFlags.TOP_LEVEL, children))
+    for name, mark in zip(names, chapters, strict=True):
+        title = id3.TIT2(encoding=_UTF_16, text=[cleaned(mark.title)])
+        made.add(
+            id3.CHAP(
+                element_id=name,
+                start_time=mark.start_ms,
+                end_time=mark.stop_ms,
+                start_offset=_NO_OFFSET,
+                end_offset=_NO_OFFSET,
+                sub_frames=[title],
+            )
+        )
+
+
+def _contents(name: str, flags: Any, children: list[str]) -> Any:
+    return _id3().CTOC(element_id=name, flags=flags, child_element_ids=children, sub_frames=[])
+
+
 def owner(path: Path) -> str | None:
     """The owner that `render` wrote into this file, or None where there is none, or no tag, or no
     such file. Reads the tag only."""
     tag = _load(path, {"TXXX": _id3().TXXX})
-    return _first(tag, f"TXXX:{_OWNER}") or None if tag else None
+    return _first(tag, f"TXXX:{OWNER}") or None if tag else None
 
 
 def read(path: Path) -> Tags:
@@ -117,7 +159,10 @@ def read(path: Path) -> Tags:
         year=_first(tag, "TDRC"),
         genre=_first(tag, "TCON"),
         cover=Cover(pictures[0].data, pictures[0].mime) if pictures else None,
-        owner=_first(tag, f"TXXX:{_OWNER}"),
+        owner=_first(tag, f"TXXX:{OWNER}"),
+        series=_first(tag, "TXXX:SERIES"),
+        series_part=_first(tag, "TXXX:SERIES-PART"),
+        description=_first(tag, "COMM"),
     )
 
 
@@ -127,34 +172,43 @@ def _id3() -> Any:
 
 
 def _texts(tags: Tags, duration_ms: int) -> dict[str, str]:
-    year = _YEAR.search(tags.year)
     return {
-        "TIT2": _clean(tags.title),
-        "TALB": _clean(tags.album),
-        "TPE1": _clean(tags.artist),
-        "TPE2": _clean(tags.artist),
-        "TCOM": _clean(tags.narrator),
+        "TIT2": cleaned(tags.title),
+        "TALB": cleaned(tags.album),
+        "TPE1": cleaned(tags.artist),
+        "TPE2": cleaned(tags.artist),
+        "TCOM": cleaned(tags.narrator),
         "TRCK": _track(tags.track, tags.tracks),
-        "TCON": _clean(tags.genre),
+        "TCON": cleaned(tags.genre),
         "TLAN": _language(tags.language),
-        "TDRC": year.group() if year else "",
+        "TDRC": year_of(tags.year),
         "TLEN": str(duration_ms),
     }
 
 
 def _own_texts(tags: Tags, level: Level | None) -> dict[str, str]:
     """Fields that ID3 has no name for."""
-    texts = {_OWNER: _clean(tags.owner)}
+    texts = {
+        OWNER: cleaned(tags.owner),
+        "SERIES": cleaned(tags.series),
+        "SERIES-PART": cleaned(tags.series_part),
+    }
     if level:
         texts["REPLAYGAIN_TRACK_GAIN"] = f"{_REPLAYGAIN_LUFS - level.loudness_lufs:+.2f} dB"
         texts["REPLAYGAIN_TRACK_PEAK"] = f"{10 ** (level.peak_dbfs / 20):.6f}"
     return texts
 
 
-def _clean(text: str) -> str:
+def cleaned(text: str) -> str:
     """One line of at most _MOST_CHARACTERS, without characters that harm a tag."""
     text = _UNFIT.sub(" ", text[: 2 * _MOST_CHARACTERS]).strip()
     return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1].rstrip() + "…"
+
+
+def year_of(text: str) -> str:
+    """The year in a date, "" where there is none."""
+    year = _YEAR.search(text)
+    return year.group() if year else ""
 
 
 def _track(track: int, tracks: int) -> str:
@@ -164,7 +218,7 @@ def _track(track: int, tracks: int) -> str:
 
 
 def _language(language: str) -> str:
-    primary = _clean(language).partition("-")[0].lower()
+    primary = cleaned(language).partition("-")[0].lower()
     return _THREE_LETTERS.get(primary, primary if len(primary) == 3 else "")
 
 

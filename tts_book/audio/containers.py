@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tts_book.audio.frames import CURRENCY
 from tts_book.audio.played import played
 from tts_book.errors import AudioError
+from tts_book.model import ChapterMark
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,20 +45,11 @@ OPUS = Codec("libopus", 48_000, 960, 312, 32, {"compression_level": "5"}, "ogg")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A chapter in a file."""
-
-    title: str
-    start_ms: int
-    stop_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class Probe:
     """What a finished file says of itself."""
 
     duration_ms: int
-    chapters: tuple[Mark, ...]
+    chapters: tuple[ChapterMark, ...]
 
 
 def encode_file(source: Path, target: Path, codec: Codec, gain_db: float = 0.0) -> int:
@@ -115,7 +107,9 @@ def _whole(frame: Any, packet: int) -> Any:
     return whole
 
 
-def bind(parts: Sequence[Path], target: Path, codec: Codec, chapters: Sequence[Mark] = ()) -> None:
+def bind(
+    parts: Sequence[Path], target: Path, codec: Codec, chapters: Sequence[ChapterMark] = ()
+) -> None:
     """Joins what `encode_file` made into one file, with chapter marks where the container has
     them (Opus has them in its tags). Raises AudioError and OSError."""
     import av
@@ -152,7 +146,7 @@ def _packets(parts: Sequence[Path], codec: Codec) -> Iterator[Any]:
                     yield packet
 
 
-def _chapter(number: int, mark: Mark) -> Any:
+def _chapter(number: int, mark: ChapterMark) -> Any:
     return {
         "id": number,
         "start": mark.start_ms,
@@ -174,9 +168,9 @@ def probe(path: Path) -> Probe:
         raise AudioError(f"{path} cannot be opened: {error}") from error
 
 
-def _mark(chapter: Any) -> Mark:
+def _mark(chapter: Any) -> ChapterMark:
     start, stop = (round(chapter[n] * chapter["time_base"] * 1_000) for n in ("start", "end"))
-    return Mark(chapter["metadata"].get("title", ""), start, stop)
+    return ChapterMark(chapter["metadata"].get("title", ""), start, stop)
 
 
 def heard(path: Path) -> Iterator[NDArray[np.int16]]:

@@ -1,0 +1,201 @@
+"""Files that hold a whole book: M4B, Opus, or one MP3 with chapter marks, made of its chapters.
+
+The chapters are finished MP3 files, so this needs no cache and no plan. An MP3 is joined of their
+frames, the others are encoded, several chapters at once. Each file is opened again and compared
+with what it should be before it gets its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+from tts_book import audio, parts, tags
+from tts_book.audio import containers
+from tts_book.audio.containers import AAC, OPUS, Codec
+from tts_book.audio.frames import CURRENCY
+from tts_book.errors import AudioError
+from tts_book.layout import WHOLE_MP3
+from tts_book.model import ChapterMark
+from tts_book.tags import Level, Tags
+from tts_book.tags_containers import owner_of, tag_m4b, tag_opus
+
+# Players keep times in 32 bits, and memory for the index of a file grows with its length.
+LONGEST_MS = 24 * 3_600_000
+_NEAR_MS = 60  # what a container may round
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A chapter to bind: its MP3 of `frames` frames that end the file, and what louder it should
+    be than it is there, where it is encoded anyway."""
+
+    title: str
+    path: Path
+    frames: int
+    duration_ms: int
+    gain_db: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A written file: whose chapters begin where."""
+
+    path: Path
+    duration_ms: int
+    chapters: tuple[ChapterMark, ...]
+
+
+def volumes(kind: str, chapters: Sequence[Bound], target: Path) -> list[tuple[Path, list[Bound]]]:
+    """Which chapters go into which file: all into one, unless that would be too long for it."""
+    groups: list[list[Bound]] = [[]]
+    length_ms = 0
+    for chapter in chapters:
+        length_ms += chapter.duration_ms
+        if length_ms > LONGEST_MS and groups[-1] and kind != WHOLE_MP3:
+            groups.append([])
+            length_ms = chapter.duration_ms
+        groups[-1].append(chapter)
+    if len(groups) == 1:
+        return [(target, groups[0])]
+    width = len(str(len(groups)))
+    return [
+        (target.with_name(f"{target.stem}, part {number:0{width}}{target.suffix}"), group)
+        for number, group in enumerate(groups, 1)
+    ]
+
+
+def write(
+    kind: str,
+    chapters: Sequence[Bound],
+    target: Path,
+    about: Tags,
+    *,
+    level: Level | None = None,
+    cores: int = 1,
+) -> Volume:
+    """Writes one file of these chapters. Raises AudioError, and UserError where the disk does not
+    take it."""
+    with parts.made_elsewhere(target) as part:
+        if kind == WHOLE_MP3:
+            marks = _joined(chapters, part, about, level)
+        else:
+            marks = _encoded(_KINDS[kind], chapters, part, about, level, cores)
+        _check(part, marks, about)
+    return Volume(target, marks[-1].stop_ms, marks)
+
+
+# One MP3 ------------------------------------------------------------------------------------------
+
+
+def _joined(
+    chapters: Sequence[Bound], part: Path, about: Tags, level: Level | None
+) -> tuple[ChapterMark, ...]:
+    with part.open("wb") as file:
+        form = _form(chapters[0])
+        frame_ms = form.samples * 1_000 / form.rate_hz
+        marks = _marks(chapters, [chapter.frames * frame_ms for chapter in chapters])
+        frames = sum(chapter.frames for chapter in chapters)
+        file.write(tags.render(about, round(frames * frame_ms), level, marks))
+        file.write(audio.info_frame(form, frames))
+        for chapter in chapters:
+            if _form(chapter).frame_bytes != form.frame_bytes:
+                raise AudioError(f"{chapter.path.name} has frames of another kind.")
+            for block in _last(chapter.path, chapter.frames * form.frame_bytes):
+                file.write(block)
+    return marks
+
+
+def _form(chapter: Bound) -> audio.Format:
+    """The format of the chapter's sound, as its last frame tells."""
+    with chapter.path.open("rb") as file:
+        size = file.seek(0, 2)
+        for frame_bytes in (CURRENCY.frame_bytes, size // chapter.frames):
+            file.seek(max(0, size - chapter.frames * frame_bytes))
+            header = file.read(4)
+            try:
+                form = audio.format_at(header)
+            except AudioError:
+                continue
+            if form.frame_bytes == frame_bytes:
+                return form
+    raise AudioError(f"{chapter.path.name} is not the file that was written.")
+
+
+def _last(path: Path, size: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(-size, 2)
+        while block := file.read(_BLOCK_BYTES):
+            yield block
+
+
+# Encoded ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    codec: Codec
+    tag: Callable[[Path, Tags, Sequence[ChapterMark], Level | None], None]
+
+
+_KINDS = {
+    "m4b": _Kind(AAC, lambda path, about, marks, level: tag_m4b(path, about)),
+    "opus": _Kind(OPUS, tag_opus),
+}
+
+
+def _encoded(
+    kind: _Kind,
+    chapters: Sequence[Bound],
+    part: Path,
+    about: Tags,
+    level: Level | None,
+    cores: int,
+) -> tuple[ChapterMark, ...]:
+    codec = kind.codec
+    raw = [part.with_name(f"{number}.part") for number in range(len(chapters))]
+    with ThreadPoolExecutor(cores) as pool:
+        lengths = list(
+            pool.map(
+                lambda chapter, path: containers.encode_file(
+                    chapter.path, path, codec, chapter.gain_db
+                ),
+                chapters,
+                raw,
+            )
+        )
+    marks = _marks(chapters, [samples * 1_000 / codec.rate_hz for samples in lengths])
+    # The last chapter ends with the file, from whose start a player takes off the delay.
+    end_ms = marks[-1].stop_ms - round(codec.delay * 1_000 / codec.rate_hz)
+    marks = (*marks[:-1], replace(marks[-1], stop_ms=end_ms))
+    containers.bind(raw, part, codec, marks if len(marks) > 1 else ())
+    for path in raw:
+        path.unlink()
+    kind.tag(part, about, marks if len(marks) > 1 else (), level)
+    return marks
+
+
+def _marks(chapters: Sequence[Bound], lengths_ms: Sequence[float]) -> tuple[ChapterMark, ...]:
+    edges = [round(ms) for ms in accumulate(lengths_ms, initial=0.0)]
+    return tuple(
+        ChapterMark(tags.cleaned(chapter.title), start, stop)
+        for chapter, (start, stop) in zip(chapters, pairwise(edges), strict=True)
+    )
+
+
+def _check(part: Path, marks: Sequence[ChapterMark], about: Tags) -> None:
+    """Compares a finished file with what it should be. Raises AudioError."""
+    found = containers.probe(part)
+    if abs(found.duration_ms - marks[-1].stop_ms) > _NEAR_MS:
+        raise AudioError(
+            f"{part.name} came out with {found.duration_ms} ms instead of {marks[-1].stop_ms}."
+        )
+    told = [chapter.title for chapter in found.chapters]
+    if len(marks) > 1 and told != [mark.title for mark in marks]:
+        raise AudioError(f"{part.name} came out with {len(told)} of {len(marks)} chapter marks.")
+    if (owner_of(part) or "") != tags.cleaned(about.owner):
+        raise AudioError(f"{part.name} came out without its tags.")
