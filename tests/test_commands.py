@@ -377,3 +377,32 @@ def test_voices_are_listed_by_name_and_by_backend(at: Desk) -> None:
     assert at.run(voices_desk.voices(at.here(), Request(backend="piper"))) == 0
     assert "joe" in at.out.getvalue()
     assert "en_US-joe-medium" in at.out.getvalue()
+
+
+def test_voices_of_one_backend_or_language_are_those_only(at: Desk) -> None:
+    at.run(voices_desk.voices(at.here(), Request(backend="piper")))
+    assert "edge" not in at.out.getvalue()
+    at.run(voices_desk.voices(at.here(), Request(backend="espeak", language="de")))
+    assert "robot-ru" not in at.out.getvalue()
+
+
+def test_silence_is_here_under_any_name(at: Desk) -> None:
+    at.run(voices_desk.voices(at.here(), Request(backend="silent")))
+    assert "not here now" not in at.out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        (Request(backend="pipper"), "piper"),
+        (Request(backend="", language="klingonese"), "unknown language"),
+    ],
+)
+def test_voices_of_nothing_known(request_: Request, told: str, at: Desk) -> None:
+    with pytest.raises(UserError, match=told):
+        at.run(voices_desk.voices(at.here(), request_))
+
+
+def test_a_voice_that_its_engine_does_not_have_is_the_users_to_mend(at: Desk) -> None:
+    with pytest.raises(UserError, match=r"uz.*tts-book voices --backend espeak"):
+        at.run(voices_desk.preview(at.here(), Request(voice="espeak:zz", backend="")))

@@ -138,12 +138,26 @@ class Casting:
             )
         refuse_other_language(voice, language)
         backend = self._backend_of(voice.backend)
-        if spoken(voice, backend).whole:
+        health = await self._unless_spoken(voice, backend, spoken)
+        if health is None:
             return Cast(voice, backend, "everything is spoken already")
-        health = await self.health(voice.backend)
         if not health.usable:
             raise UserError(_cannot(voice, health))
         return Cast(voice, backend, health.detail)
+
+    async def _unless_spoken(self, voice: Voice, backend: Backend, spoken: Count) -> Health | None:
+        """The health of the backend, None where it is not needed any more. Raises UserError for a
+        voice that it does not have."""
+        try:
+            whole = spoken(voice, backend).whole
+        except BackendError as error:
+            health = await self.health(voice.backend)
+            if not health.usable:
+                return health
+            raise UserError(
+                f"{error} All voices: tts-book voices --backend {voice.backend}"
+            ) from error
+        return None if whole else await self.health(voice.backend)
 
     def _begun(self, voices: Sequence[Voice], spoken: Count) -> tuple[Voice, Backend] | None:
         best: tuple[int, Voice, Backend] | None = None

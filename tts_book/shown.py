@@ -40,6 +40,8 @@ PREVIEWS = {
 }
 # A language without a sentence of its own counts to three in digits, which any voice can read.
 PREVIEW_ANYWHERE = "1, 2, 3."
+# What a backend says of a voice that reads whatever comes.
+ANY_LANGUAGE = "und"
 
 
 def casts(prepared: Sequence[Prepared]) -> Iterator[str]:
@@ -164,29 +166,38 @@ def chunks(prepared: Sequence[Prepared]) -> Iterator[str]:
             yield f"{chunk.chapter}/{chunk.number}\t{place}\t{chunk.after.value}\t{text}"
 
 
-def voices(known: Config, found: Iterable[VoiceInfo], language: str) -> Iterator[str]:
-    """The voices of voices.toml, then all that the backends offer."""
-    wanted = primary(language)
+def voices(
+    known: Config, found: Iterable[VoiceInfo], language: str, only: str = ""
+) -> Iterator[str]:
+    """The voices of voices.toml, then all that the backends offer; `only` one backend's."""
     offered = {(info.backend, info.id): info for info in found}
+    anything = {info.backend for info in offered.values() if info.language == ANY_LANGUAGE}
     yield f"from {known.path}:"
     for name, voice in known.voices.items():
-        if not wanted or primary(voice.language) == wanted:
-            state = "" if (voice.backend, voice.id) in offered else "  (not here now)"
+        if only in ("", voice.backend) and _fits(voice.language, language):
+            here = voice.backend in anything or (voice.backend, voice.id) in offered
+            state = "" if here else "  (not here now)"
             yield f"  {name:<18} {voice.language:<8} {voice.gender:<7} {_voice(voice)}{state}"
-    for backend in dict.fromkeys(backend for backend, _ in offered):
+    fitting = [info for info in offered.values() if _fits(info.language, language)]
+    for backend in dict.fromkeys(info.backend for info in fitting):
         yield f"from {backend}:"
-        for info in offered.values():
-            if info.backend == backend and (not wanted or primary(info.language) == wanted):
+        for info in fitting:
+            if info.backend == backend:
                 note = f"  ({info.note})" if info.note else ""
                 yield f"  {info.id:<40} {info.language:<10} {info.gender}{note}"
 
 
-def voices_json(known: Config, found: Iterable[VoiceInfo], language: str) -> Iterator[str]:
+def _fits(language: str, wanted: str) -> bool:
+    return not wanted or primary(language) in (primary(wanted), ANY_LANGUAGE, "")
+
+
+def voices_json(
+    known: Config, found: Iterable[VoiceInfo], language: str, only: str = ""
+) -> Iterator[str]:
     """The same as JSON lines."""
-    wanted = primary(language)
     names = {(voice.backend, voice.id): name for name, voice in known.voices.items()}
     for info in found:
-        if not wanted or primary(info.language) == wanted:
+        if only in ("", info.backend) and _fits(info.language, language):
             yield json.dumps(
                 {
                     "name": names.get((info.backend, info.id), ""),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tts_book import backends, desk, progress, shown
+from tts_book import language as languages
 from tts_book.casting import Casting
 from tts_book.layout import file_name
 from tts_book.request import Here, Request
@@ -18,16 +19,22 @@ if TYPE_CHECKING:
 async def voices(at: Here, request: Request) -> int:
     """Lists the voices of voices.toml and of every backend that can speak now."""
     known = desk.config(at, request)
+    request = replace(request, language=_language(request.language))
     async with desk.engines(at, request) as made:
         casting = Casting(known, made)
         chosen = (request.backend,) if request.backend else backends.names()
+        made(chosen[0])  # an unknown name is told before all else
         found, problems = await casting.offered(chosen)
     listed = shown.voices_json if request.json else shown.voices
-    for line in listed(known, found, request.language):
+    for line in listed(known, found, request.language, request.backend):
         at.out.write(f"{line}\n")
     for name, health in problems.items():
         at.err.write(f"{name}: {health.detail} {health.mend}".rstrip() + "\n")
     return 0
+
+
+def _language(code: str) -> str:
+    return languages.normalised(code) if code else ""
 
 
 async def preview(at: Here, request: Request) -> int:
@@ -35,8 +42,8 @@ async def preview(at: Here, request: Request) -> int:
     from tts_book.job import Work
 
     voice = desk.config(at, request).resolve(request.voice)
-    language = request.language or voice.language or "en"
-    book = shown.preview_book(voice, language)
+    spoken_in = _language(request.language) or voice.language or "en"
+    book = shown.preview_book(voice, spoken_in)
     spoken = replace(request, out=request.out or at.cwd / f"{file_name(voice.name)}.mp3")
     return await desk.speak(at, spoken, (Work(book, voice.name, None),))
 
@@ -45,10 +52,11 @@ async def install(at: Here, request: Request, name: str, yes: bool) -> int:
     """Fetches a Piper voice into the user's folder; without a name, lists what can be fetched."""
     from tts_book.piper_store import open_store
 
+    wanted = _language(request.language)
     store = open_store(at.environ, request.proxy)
     if not name:
         index = await asyncio.to_thread(store.index)
-        for line in shown.store(index, request.language):
+        for line in shown.store(index, wanted):
             at.out.write(f"{line}\n")
         return 0
 
