@@ -20,6 +20,7 @@ EN = "The old man walked slowly down to the river, and his dog went with him as 
 RU = "Старик медленно шёл к реке, и собака шла вместе с ним, как это было каждый день. "
 PROSE = f"<p>{EN * 3}</p>"
 
+PNG = b"\x89PNG\r\n\x1a\npicture"
 CONTAINER = (
     '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
     '<rootfile full-path="OPS/book.opf"/></rootfiles></container>'
@@ -200,8 +201,8 @@ def fb2(body: str, encoding: str = "utf-8", declared: str = "", head: str = "") 
         'xmlns:l="http://www.w3.org/1999/xlink"><description><title-info>'
         "<author><first-name>Иван</first-name><last-name>Безымянный</last-name></author>"
         '<book-title>Река</book-title><coverpage><image l:href="#c.jpg"/></coverpage>'
-        f"<lang>ru</lang></title-info></description>{body}"
-        f'<binary id="c.jpg" content-type="image/jpeg">{base64.b64encode(b"pic").decode()}</binary>'
+        f"<lang>ru</lang><sequence name='Реки' number='2'/></title-info></description>{body}"
+        f'<binary id="c.jpg" content-type="image/jpeg">{base64.b64encode(PNG).decode()}</binary>'
         "</FictionBook>"
     )
     return text.encode(encoding)
@@ -229,7 +230,7 @@ def test_an_fb2_becomes_a_book(encoding: str, declared: str, zipped: bool) -> No
     book = read(data, name)
     assert (book.title, book.author, book.language) == ("Река", "Иван Безымянный", "ru")
     assert book.cover is not None
-    assert book.cover.data == b"pic"
+    assert book.cover.data == PNG
     titles = [chapter.title for chapter in book.chapters]
     assert titles == ["Часть первая — Глава 1", "Часть первая — Глава 2"]
     first = book.chapters[0]

@@ -66,6 +66,12 @@ Redo = Annotated[
     str, typer.Option("--redo", metavar="PARTS", help="Speak chapters or chunks again.")
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Say why each chunk has to be spoken.")]
+Chapters = Annotated[
+    str, typer.Option("--chapters", metavar="REGEX", help="Chapters begin with lines like this.")
+]
+Notes = Annotated[
+    str, typer.Option("--notes", metavar="MODE", help="Notes: skip, inline (at their mark), end.")
+]
 Everything = Annotated[
     bool, typer.Option("--everything", help="Contents lists, notes and licences, too.")
 ]
@@ -131,6 +137,8 @@ def _request(
     loudness: Loudness = "",
     workers: Workers = 0,
     cache: CacheDir = None,
+    chapters: Chapters = "",
+    notes: Notes = "skip",
     no_cache: NoCache = False,
     force: Force = False,
     proxy: Proxy = "",

@@ -23,7 +23,7 @@ from tts_book.errors import UserError
 from tts_book.events import Listener
 from tts_book.finish import LOUDNESS_LUFS, Finish
 from tts_book.model import Book
-from tts_book.request import SPLITS, Here, Request
+from tts_book.request import NOTES, SPLITS, Here, Request
 from tts_book.selection import parse
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def _read_options(request: Request) -> ReadOptions:
     if request.split not in SPLITS:
         raise UserError(f'--split "{request.split}" is not known: {", ".join(SPLITS)}.')
     return ReadOptions(
+    if request.notes not in NOTES:
+        raise UserError(f'--notes "{request.notes}" is not known: {", ".join(NOTES)}.')
         encoding=request.encoding,
         language=request.language,
         title=request.title,
@@ -110,6 +112,8 @@ def _read_options(request: Request) -> ReadOptions:
         split=request.split,  # type: ignore[arg-type]  # checked just above
         everything=request.everything,
     )
+        notes=request.notes,  # type: ignore[arg-type]  # checked just above
+        chapters=request.chapters,
 
 
 def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work, ...]:

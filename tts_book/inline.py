@@ -35,7 +35,7 @@ _EMOJI = "\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 _INVISIBLES = re.compile(f"[{_INVISIBLE}]+|(?<![\u0600-\u109f\u200c\u200d])[\u200c\u200d]+")
 _EMOJIS = re.compile(f"[{_EMOJI}][{_EMOJI}\u200d\ufe0f\u20e3]*")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
-_NOTE_MARK = re.compile(r"\[(?:\d{1,4}|\*{1,3}|[†‡])\]|\{\d{1,4}\}")
+_NOTE_MARK = re.compile(r"\[(?:\d{1,4}|\*{1,3}|[†‡])\]|\{\d{1,4}\}|\[\^[\w-]{1,30}\]")
 _BRACKET_MARK = re.compile(r"\(\d{1,3}\)")
 _BRACKET_NOTES = re.compile(
     r"^ *(?:примечания|сноски|notes|footnotes|anmerkungen)[.:]? *\n\s*\(1\)", re.I | re.M
@@ -120,7 +120,7 @@ def _note_marks(text: str) -> Iterator[Edit]:
     for match in _NOTE_MARK.finditer(text):
         start = match.start()
         before = text[max(0, start - 2) : start]
-        is_year = len(match[0]) == 6 and before[-1:].isspace()
+        is_year = len(match[0]) == 6 and match[0][1] != "^" and before[-1:].isspace()
         if before.strip(" ") and not before.endswith("\n") and not is_year:
             yield Edit(*match.span(), reason="note mark")
 

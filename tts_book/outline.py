@@ -55,7 +55,7 @@ def _told(items: list[Item], is_chapter: Callable[[str], bool]) -> list[Item]:
             began = True
             title = headings.tidy(text) or text
             made.append(
-                replace(item, heading=Heading(Sort.PLAIN, title.casefold(), title), depth=1)
+                replace(item, heading=Heading(Sort.CHAPTER, title.casefold(), title), depth=1)
             )
         elif item.heading and item.heading.sort in WORDED and began:
             made.append(replace(item, depth=2))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 SPLITS = ("auto", "headings", "none")
+NOTES = ("skip", "inline", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Request:
     title: str = ""
     author: str = ""
     split: str = "auto"
+    chapters: str = ""
+    notes: str = "skip"
     everything: bool = False
     only: str = ""
     redo: str = ""

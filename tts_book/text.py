@@ -200,7 +200,8 @@ def _paragraph(source: str, flat: str, block: Block, edits: list[Edit]) -> Parag
         return Paragraph("", (), (_skip(source, block.start, block.stop, reason),), block)
     edits = [_within(edit, block) for edit in edits]
     traced = _cleaned(flat, block, edits)
-    skips = [_skip(source, e.start, e.stop, e.reason) for e in edits if e.reason]
+    dropped = (edit for edit in edits if edit.reason and edit.start < edit.stop)
+    skips = [_skip(source, edit.start, edit.stop, edit.reason) for edit in dropped]
     return Paragraph(traced.text, traced.runs, _apart(skips, traced.runs), block)
 
 

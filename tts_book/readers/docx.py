@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from dataclasses import replace
 from xml.parsers.expat import ExpatError
 
 from tts_book.errors import UserError
 from tts_book.readers import html, xml
 from tts_book.readers.archives import Archive
-from tts_book.readers.markup import Builder, name_of, words
+from tts_book.readers.decoding import Decoded
+from tts_book.readers.markup import name_of, words
 from tts_book.readers.parsed import Parsed, ReadOptions, known_language
 
 _STYLES = """
@@ -30,23 +32,18 @@ _FAULTS = (
 
 def read(data: bytes, archive: Archive, name: str, options: ReadOptions) -> Parsed:
     """A Word document in blocks. Raises UserError if it is damaged, or mammoth is not there."""
-    page = _page(data, name)
-    builder = Builder(name)
-    html.walk(html.parse(page, name), html.Walk(builder, options.everything))
-    source, text, found = builder.finish()
     about = _about(archive, name)
-    return Parsed(
-        source=source,
-        text=text,
-        paragraphs=found,
+    language = known_language(about.get("language", ""))
+    page = f'<html lang="{language}"><body>{_body(data, name)}</body></html>'
+    return replace(
+        html.read(Decoded(page, "utf-8"), name, options),
         title=about.get("title", ""),
         author=about.get("creator", ""),
-        language=known_language(about.get("language", "")),
-        encoding="utf-8",
+        language=language,
     )
 
 
-def _page(data: bytes, name: str) -> str:
+def _body(data: bytes, name: str) -> str:
     try:
         import mammoth
     except ModuleNotFoundError:
@@ -64,7 +61,7 @@ def _page(data: bytes, name: str) -> str:
         )
     except _FAULTS:
         raise UserError(f"{name} is a damaged Word document: save it again, or as .txt") from None
-    return f"<html><body>{found.value}</body></html>"
+    return str(found.value)
 
 
 def _about(archive: Archive, name: str) -> dict[str, str]:

@@ -9,10 +9,11 @@ from urllib.parse import unquote
 
 from tts_book.errors import UserError
 from tts_book.model import Cover
-from tts_book.readers import decoding, html, xml
+from tts_book.readers import decoding, epub_about, html, xml
 from tts_book.readers.archives import Archive
 from tts_book.readers.markup import Builder, Element, attribute, name_of, words
-from tts_book.readers.parsed import Parsed, ReadOptions, known_language
+from tts_book.readers.notes import LEADS, Notes
+from tts_book.readers.parsed import PICTURES, Parsed, ReadOptions, cover_of, known_language
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/xml", "text/xml", "")
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
@@ -50,14 +51,10 @@ def read(archive: Archive, name: str, options: ReadOptions) -> Parsed:
     """An EPUB in blocks. Raises UserError for DRM, and for what has no readable page."""
     _refuse_locked(archive, name)
     package = _package(archive, name)
-    entries = list(_contents(archive, package))
+    metadata = epub_about.metadata(package.root)
     builder = Builder(name)
-    for path in package.spine:
-        data = archive.read(path)
-        if data:
-            _page(builder, path, data, [e for e in entries if e.path == path], entries, options)
+    _pages_of(archive, package, builder, known_language(metadata.get("language", "")), options)
     source, text, found = builder.finish()
-    metadata = _metadata(package.root)
     return Parsed(
         source=source,
         text=text,
@@ -67,7 +64,53 @@ def read(archive: Archive, name: str, options: ReadOptions) -> Parsed:
         language=known_language(metadata.get("language", "")),
         cover=_cover(archive, package),
         encoding="utf-8",
+        series=metadata.get("series", ""),
+        series_part=metadata.get("series_part", ""),
     )
+
+
+def _pages_of(
+    archive: Archive, package: _Package, builder: Builder, language: str, options: ReadOptions
+) -> None:
+    """The documents of the spine. To read notes where their marks stand, all are held at once."""
+    entries = list(_contents(archive, package))
+    by_page: dict[str, list[_Entry]] = {}
+    for entry in entries:
+        by_page.setdefault(entry.path, []).append(entry)
+    deepest = max((entry.level for entry in entries), default=0)
+    reasons = epub_about.guide(package.root, lambda href: _join(package.folder, href))
+    pages = _trees(archive, package)
+    notes = None
+    if options.notes == "inline":
+        notes = Notes(LEADS.get((options.language or language).partition("-")[0], ""))
+        held = list(pages)
+        for path, root in held:
+            notes.collect(path, root)
+        pages = iter(held)
+    for path, root in pages:
+        base = posixpath.basename(path)
+        here = by_page.get(path, ())
+        builder.close()
+        builder.label(base)
+        reason = reasons.get(path, "")
+        how = html.Walk(
+            builder,
+            options.everything,
+            prefix=f"{base}#",
+            entries={entry.anchor: (entry.title, entry.level) for entry in reversed(here)},
+            inner_level=deepest,
+            page=path,
+            keep_notes=options.notes == "end",
+            notes=notes,
+            reason="" if reason == "notes" and options.notes != "skip" else reason,
+        )
+        html.walk(root, how)
+
+
+def _trees(archive: Archive, package: _Package) -> Iterator[tuple[str, Element]]:
+    for path in package.spine:
+        if data := archive.read(path):
+            yield path, html.parse_page(_text_of(data, path), path)
 
 
 def _refuse_locked(archive: Archive, name: str) -> None:
@@ -155,30 +198,6 @@ def _entry(path: str, href: str, title: str, level: int) -> _Entry:
     return _Entry(target, unquote(href.partition("#")[2]), title, max(1, min(level, _DEEPEST)))
 
 
-def _page(
-    builder: Builder,
-    path: str,
-    data: bytes,
-    here: list[_Entry],
-    entries: list[_Entry],
-    options: ReadOptions,
-) -> None:
-    """One document of the spine. Headings that the table of contents knows take its level."""
-    builder.close()
-    builder.label(posixpath.basename(path))
-    deepest = max((entry.level for entry in entries), default=0)
-    html.walk(
-        html.parse_page(_text_of(data, path), path),
-        html.Walk(
-            builder,
-            options.everything,
-            prefix=f"{posixpath.basename(path)}#",
-            entries={entry.anchor: (entry.title, entry.level) for entry in reversed(here)},
-            inner_level=deepest,
-        ),
-    )
-
-
 def _text_of(data: bytes, name: str) -> str:
     encoding = xml.declared(data) or ""
     try:
@@ -191,26 +210,17 @@ def _text_of(data: bytes, name: str) -> str:
         return decoding.decode(data, name).text
 
 
-def _metadata(root: Element) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
-    for element in root.iter():
-        if name_of(element) in ("title", "creator", "language") and words(element):
-            found.setdefault(name_of(element), []).append(words(element))
-    made = {key: values[0] for key, values in found.items()}
-    if "creator" in found:
-        made["creator"] = ", ".join(dict.fromkeys(found["creator"][:3]))
-    return made
-
-
 def _cover(archive: Archive, package: _Package) -> Cover | None:
+    """The picture that the package calls its cover, else one whose id says so."""
     named = {
         attribute(e, "content")
         for e in package.root.iter()
         if name_of(e) == "meta" and attribute(e, "name") == "cover"
     }
-    for id_, item in package.items.items():
-        is_cover = "cover-image" in item.properties.split() or id_ in named
-        if is_cover and item.media.startswith("image/") and "svg" not in item.media:
-            data = archive.read(item.path)
-            return Cover(data, item.media) if data else None
+    pictures = {id_: item for id_, item in package.items.items() if item.media in PICTURES}
+    told = [i for id_, i in pictures.items() if "cover-image" in i.properties or id_ in named]
+    called = [i for id_, i in pictures.items() if "cover" in id_.lower()]
+    for item in (*told, *called):
+        if found := cover_of(archive.read(item.path)):
+            return found
     return None

@@ -9,12 +9,14 @@ from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.readers import xml
 from tts_book.readers.markup import Builder, Element, attribute, children, events, name_of, words
-from tts_book.readers.parsed import Parsed, ReadOptions, known_language
+from tts_book.readers.notes import LEADS, queue
+from tts_book.readers.parsed import Parsed, ReadOptions, cover_of, known_language
 from tts_book.text import Kind
 
 _PARAGRAPHS = frozenset(("p", "text-author", "date", "tr", "stanza", "cite", "epigraph", "poem"))
 _CELLS = ("td", "th")
 _DEEPEST = 40
+_NOTES = ("notes", "comments", "footnotes")
 
 
 def read(data: bytes, name: str, options: ReadOptions) -> Parsed:
@@ -23,31 +25,106 @@ def read(data: bytes, name: str, options: ReadOptions) -> Parsed:
     if name_of(root) != "fictionbook":
         raise UserError(f"{name} is not an FB2 book: save it again, or as .txt")
     builder = Builder(name)
-    for body in children(root, "body"):
-        is_notes = attribute(body, "name") in ("notes", "comments", "footnotes")
-        _walk(body, builder, left_out=is_notes and not options.everything)
-    source, text, found = builder.finish()
     about = _about(root)
+    language = known_language(words(_below(about, "lang")))
+    bodies = [(body, attribute(body, "name") in _NOTES) for body in children(root, "body")]
+    notes = None
+    if options.notes == "inline":
+        notes = _Notes(LEADS.get((options.language or language).partition("-")[0], ""))
+        for body, is_notes in bodies:
+            notes.collect(body) if is_notes else None
+    for body, is_notes in bodies:
+        if not is_notes:
+            _walk(body, builder, notes)
+        elif options.everything or options.notes == "end":
+            _read_notes(body, builder)
+        else:
+            _leave_notes(body, builder, notes)
+    source, text, found = builder.finish()
+    series = _below(about, "sequence")
     return Parsed(
         source=source,
         text=text,
         paragraphs=found,
         title=words(_below(about, "book-title")),
         author=_author(about),
-        language=known_language(words(_below(about, "lang"))),
+        language=language,
         cover=_cover(root, about),
         encoding=xml.declared(data) or "utf-8",
         notices=(remark,) if remark else (),
+        series=attribute(series, "name") if series is not None else "",
+        series_part=attribute(series, "number") if series is not None else "",
     )
 
 
-def _walk(body: Element, builder: Builder, *, left_out: bool) -> None:
-    if left_out:
-        builder.open(Kind.LEFT_OUT, reason="notes")
-        for text in body.itertext():
-            builder.write(text)
+class _Notes:
+    """The notes by their ids, and which of them were read."""
+
+    def __init__(self, lead: str) -> None:
+        self._lead = lead
+        self._by_id: dict[str, Element] = {}
+        self._told: set[str] = set()
+
+    def collect(self, body: Element) -> None:
+        for section in body.iter():
+            if name_of(section) == "section" and (id_ := attribute(section, "id")):
+                self._by_id.setdefault(id_, section)
+
+    def tell(self, mark: Element, builder: Builder) -> None:
+        """Has the note read after the paragraph, once."""
+        id_ = attribute(mark, "href").lstrip("#")
+        section = self._by_id.get(id_)
+        if section is None or id_ in self._told:
+            return
+        self._told.add(id_)
+        title = next(children(section, "title"), None)
+        text = " ".join(filter(None, (words(part) for part in section if part is not title)))
+        queue(builder, id_, self._lead, text)
+
+    def is_told(self, section: Element) -> bool:
+        return attribute(section, "id") in self._told
+
+
+def _leave_notes(body: Element, builder: Builder, notes: _Notes | None) -> None:
+    """Notes that are not read; those that were read where their marks stand are no more here."""
+    builder.open(Kind.LEFT_OUT, reason="notes")
+    told = 0
+    for event, element in events(body):
+        is_told = notes is not None and name_of(element) == "section" and notes.is_told(element)
+        if event == "start":
+            told += is_told
+            builder.write("" if told else element.text)
+        else:
+            told -= is_told
+            builder.write("" if told or element is body else element.tail)
+    builder.close()
+
+
+def _read_notes(body: Element, builder: Builder) -> None:
+    """Notes read where they stand: their numbers are no headings."""
+    builder.label(attribute(body, "name"))
+    for part in body:
+        if name_of(part) == "title":
+            builder.open(Kind.HEADING, 1)
+            builder.write(words(part))
+            builder.close()
+            continue
+        for inner in part.iter():
+            if name_of(inner) == "title":
+                builder.open(Kind.LEFT_OUT, reason="note mark")
+                builder.write(words(inner))
+            elif name_of(inner) in ("p", "v", "subtitle", "text-author") and not _in_title(inner):
+                builder.open()
+                builder.write(words(inner))
         builder.close()
-        return
+
+
+def _in_title(element: Element) -> bool:
+    up = element.getparent()
+    return up is not None and name_of(up) == "title"
+
+
+def _walk(body: Element, builder: Builder, notes: _Notes | None) -> None:
     depth, title, verse, count = 0, 0, 0, 0
     mark: tuple[Element, int] | None = None
     for event, element in events(body):
@@ -79,6 +156,8 @@ def _walk(body: Element, builder: Builder, *, left_out: bool) -> None:
             mark = (element, builder.length)
         elif mark and element is mark[0] and not is_start:
             builder.drop(mark[1], "note mark")
+            if notes is not None:
+                notes.tell(element, builder)
             mark = None
         elif name in _CELLS and not is_start:
             builder.cell_end()
@@ -110,8 +189,7 @@ def _cover(root: Element, about: Element | None) -> Cover | None:
     for binary in children(root, "binary"):
         if wanted and attribute(binary, "id") == wanted:
             try:
-                data = base64.b64decode("".join(binary.itertext()))
+                return cover_of(base64.b64decode("".join(binary.itertext())))
             except (binascii.Error, ValueError):
                 return None
-            return Cover(data, attribute(binary, "content-type") or "image/jpeg")
     return None

@@ -9,6 +9,7 @@ from tts_book.errors import UserError
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.html_marks import is_marked_link, is_note, is_note_link, is_row
 from tts_book.readers.markup import Builder, Element, attribute, events, name_of, words
+from tts_book.readers.notes import LEADS, Notes
 from tts_book.readers.parsed import Parsed, ReadOptions, known_language
 from tts_book.text import Kind
 
@@ -45,27 +46,39 @@ _CHARSET = re.compile(rb"charset\s*=\s*[\"']?([\w-]{3,20})", re.I)
 @dataclass(slots=True)
 class Walk:
     """How a document is walked: whether everything is read, what its places are called, and the
-    titles that a table of contents gives to its anchors: title and level by anchor."""
+    titles that a table of contents gives to its anchors: title and level by anchor. `page` is what
+    links start from; notes are read where they stand (`keep_notes`) or where their marks stand
+    (`notes`); `reason` leaves the whole page out.
+    """
 
     builder: Builder
     everything: bool = False
     prefix: str = ""
     entries: dict[str, tuple[str, int]] = field(default_factory=dict)
     inner_level: int = 0
+    page: str = ""
+    keep_notes: bool = False
+    notes: Notes | None = None
+    reason: str = ""
 
 
 def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     """A page in blocks. Raises UserError if there is nothing in it."""
     root = parse_page(decoded.text, name)
     builder = Builder(name)
-    walk(root, Walk(builder, options.everything))
+    notes = None
+    language = known_language(attribute(root, "lang"))
+    if options.notes == "inline":
+        notes = Notes(LEADS.get((options.language or language).partition("-")[0], ""))
+        notes.collect("", root)
+    walk(root, Walk(builder, options.everything, keep_notes=options.notes == "end", notes=notes))
     source, text, found = builder.finish()
     return Parsed(
         source=source,
         text=text,
         paragraphs=found,
         title=_title(root),
-        language=known_language(attribute(root, "lang")),
+        language=language,
         encoding=decoded.encoding,
         notices=(decoded.notice,) if decoded.notice else (),
     )
@@ -140,7 +153,8 @@ class _Walker:
 
     def start(self, element: Element) -> None:
         name = name_of(element)
-        if self._silent or name in _SILENT:
+        notes = self._how.notes
+        if self._silent or name in _SILENT or (notes and element in notes.told):
             self._silent += 1
             return
         self._anchor(element)
@@ -200,6 +214,8 @@ class _Walker:
         if self._marks and self._marks[-1][0] is element:
             _, start, reason = self._marks.pop()
             self._builder.drop(start, reason)
+            if self._how.notes and reason == "note mark":
+                self._how.notes.tell(element, self._how.page, self._builder)
         elif element is self._row:
             self._row = None
             self._builder.close()
@@ -226,12 +242,12 @@ class _Walker:
             return "note mark"
         if self._how.everything:
             return _LEFT_OUT["pre"] if name == "pre" else ""
-        for found in types:
-            if found in _TYPES:
-                return _TYPES[found]
-        if is_note(element):
-            return "notes"
-        return _LEFT_OUT.get(name, "")
+        if self._how.reason:
+            return self._how.reason
+        told = next((_TYPES[found] for found in types if found in _TYPES), "")
+        if not told:
+            told = "notes" if is_note(element) else _LEFT_OUT.get(name, "")
+        return "" if told == "notes" and self._how.keep_notes else told
 
 
 def _title(root: Element) -> str:

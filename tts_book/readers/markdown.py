@@ -20,6 +20,7 @@ from tts_book.text import Block, Kind, level, paragraphs
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^(title|author|lang|language): *(.*?) *$", re.M | re.I)
+_NOTE = re.compile(r"\[\^[^\]\n]{1,30}\]:[ \t]*")
 _LEFT_OUT = {"fence": "code", "code_block": "code", "html_block": "HTML", "hr": "scene mark"}
 _FRONT_LONGEST = 20_000
 _SAID_AS_IT_STANDS = ("text", "code_inline", "text_special")
@@ -34,6 +35,7 @@ class _Walk:
     starts: tuple[int, ...]
     blocks: list[Block] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
+    keep_notes: bool = False
 
     def span(self, lines: Sequence[int]) -> tuple[int, int]:
         """The characters of a range of lines, without the blanks around them."""
@@ -49,7 +51,8 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     text = decoded.text
     flat = level(text)
     front = _FRONT.match(flat[:_FRONT_LONGEST])
-    walk = _Walk(text, flat, line_starts(text))
+    keep_notes = options.everything or options.notes != "skip"
+    walk = _Walk(text, flat, line_starts(text), keep_notes=keep_notes)
     if front:
         walk.blocks.append(Block(0, len(front[0].rstrip()), Kind.LEFT_OUT, reason="front matter"))
     _blocks(walk, front.end() if front else 0)
@@ -93,6 +96,8 @@ def _blocks(walk: _Walk, start: int) -> None:
             cell = 0
         elif token.type == "inline" and token.map:
             first, last = walk.span(token.map)
+            if not cell and _is_note(walk, first, last):
+                continue
             block = _inline(walk, token, max(first, cell), last, heading)
             if block and cell:
                 row.append(block)
@@ -104,6 +109,16 @@ def _blocks(walk: _Walk, start: int) -> None:
             first, last = walk.span(token.map)
             if first < last:
                 walk.blocks.append(Block(first, last, kind, reason=_LEFT_OUT[token.type]))
+
+
+def _is_note(walk: _Walk, first: int, last: int) -> bool:
+    """Whether a note `[^1]: …` is left out as a whole; where notes are read, its label is."""
+    label = _NOTE.match(walk.flat, first, last)
+    if label and walk.keep_notes:
+        walk.edits.append(Edit(*label.span(), reason="note mark"))
+    elif label:
+        walk.blocks.append(Block(first, last, Kind.LEFT_OUT, reason="notes"))
+    return label is not None and not walk.keep_notes
 
 
 def _close_row(walk: _Walk, cells: Sequence[Block]) -> None:

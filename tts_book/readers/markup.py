@@ -32,6 +32,7 @@ class Builder:
     edits: list[Edit] = field(default_factory=list)
     starts: list[int] = field(default_factory=lambda: [0])
     labels: list[str] = field(default_factory=lambda: ["start"])
+    after: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     _start: int = 0
     _kind: Kind = Kind.PROSE
     _level: int = 0
@@ -64,6 +65,29 @@ class Builder:
             self._put("\n")
         self._filled = self._parted = False
         self._kind, self._level, self._reason = Kind.PROSE, 0, ""
+        if self.after:
+            self._tell_notes()
+
+    def _tell_notes(self) -> None:
+        """The notes of the paragraph that has ended, each with its lead, number, text and tail."""
+        waiting, self.after = self.after, []
+        here = self.labels[-1]
+        for label, lead, number, text, tail in waiting:
+            self.label(label.rpartition("/")[2])
+            self.write(number or text)
+            if number:
+                self.drop(self._start, "note mark")
+                self.write(text)
+            if lead:
+                self.edits.append(
+                    Edit(self._start + len(number), self._start + len(number), lead, "lead")
+                )
+            if tail:
+                start = self.length
+                self.write(tail)
+                self.drop(start, "note mark")
+            self.close()
+        self.label(here)
 
     def write(self, text: str | None) -> None:
         """Words of the block; blanks before its first word are not kept."""

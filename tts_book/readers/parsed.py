@@ -10,10 +10,12 @@ from tts_book import language
 from tts_book.chapters import divide
 from tts_book.errors import UserError
 from tts_book.ledger import account, by_reason
+from tts_book.lines_chosen import Chosen
 from tts_book.model import Book, Chapter, Cover, Source
 from tts_book.text import Paragraph
 
 Split = Literal["auto", "headings", "none"]
+NotesAt = Literal["skip", "inline", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class ReadOptions:
 
     `split`: "auto" and "headings" make chapters of a file's headings, "none" one chapter; in a
     folder "auto" makes one chapter of each file. `everything` keeps contents lists, notes and
-    licences.
+    licences. `notes` are left out, read after the paragraph of their mark, or where they stand.
+    `chapters` is a regular expression for the lines that begin chapters.
     """
 
     encoding: str = ""
@@ -31,6 +34,8 @@ class ReadOptions:
     author: str = ""
     split: Split = "auto"
     everything: bool = False
+    notes: NotesAt = "skip"
+    chapters: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ OPENING = {
     "cs": "Úvod",
 }
 _CLEAR = 0.5  # a margin at which the text is believed rather than its metadata
-_TOLD = ("contents list", "notes", "Project Gutenberg", "code", "table", "picture", "page number")
+_TOLD = ("contents list", "notes", "Project Gutenberg", "code", "table", "picture", "page number",
+         "index", "copyright")  # fmt: skip
 
 
 def book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
@@ -92,7 +98,26 @@ def book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
 def chapters_of(
     parsed: Parsed, title: str, tag: str, options: ReadOptions, *, split: bool
 ) -> tuple[Chapter, ...]:
-    """The chapters of one file, numbered from 1."""
+    """The chapters of one file, numbered from 1. Raises UserError where --chapters fits none."""
+    is_chapter = Chosen(options.chapters) if options.chapters and split else None
+    found = _divided(parsed, title, tag, options, is_chapter, split=split)
+    if is_chapter is not None and not is_chapter.matched:
+        raise UserError(
+            f'--chapters "{options.chapters}" fits no line of {parsed.source.name}: it must fit '
+            "the beginning of a line, capitals included"
+        )
+    return found
+
+
+def _divided(
+    parsed: Parsed,
+    title: str,
+    tag: str,
+    options: ReadOptions,
+    is_chapter: Chosen | None,
+    *,
+    split: bool,
+) -> tuple[Chapter, ...]:
     return divide(
         parsed.source,
         parsed.text,
@@ -101,6 +126,8 @@ def chapters_of(
         opening=OPENING.get(tag.partition("-")[0], "Opening"),
         split=split,
         everything=options.everything,
+        notes=options.notes == "end",
+        is_chapter=is_chapter,
     )
 
 
@@ -122,6 +149,20 @@ def spoken_language(text: str, known: str, name: str, wanted: str) -> tuple[str,
     else:
         hint = f"{guess.why}; name it with --language CODE (ru, en, …)"
     raise UserError(f"{name}: its language is not clear: {hint}")
+
+
+PICTURES = ("image/jpeg", "image/png", "image/jpg")
+_LARGEST_COVER_BYTES = 16 * 1024 * 1024
+
+
+def cover_of(data: bytes) -> Cover | None:
+    """The cover that these bytes are, by their own word; None for other pictures, huge ones and
+    what is none."""
+    if len(data) > _LARGEST_COVER_BYTES:
+        return None
+    if data.startswith(b"\xff\xd8\xff"):
+        return Cover(data, "image/jpeg")
+    return Cover(data, "image/png") if data.startswith(b"\x89PNG\r\n\x1a\n") else None
 
 
 def known_language(tag: str) -> str:

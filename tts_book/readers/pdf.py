@@ -200,8 +200,9 @@ def _write(builder: Builder, document: _Document, options: ReadOptions) -> None:
 
 class _Writer:
     def __init__(self, builder: Builder, document: _Document, options: ReadOptions) -> None:
-        self._builder, self._pages, self._options = builder, document.pages, options
+        self._builder, self._pages = builder, document.pages
         self._bookmarks = document.bookmarks
+        self._reads_notes = options.everything or options.notes != "skip"
         self._measure = Measure.of(document.pages)
         self._margins = [Margins.of(page) for page in document.pages]
         self._known = pdf_lines.vocabulary(document.pages)
@@ -270,7 +271,7 @@ class _Writer:
         """Ends the paragraph and tells what stood in its way."""
         self._builder.close()
         for line, role in self._waiting:
-            is_read = role is Role.NOTE and self._options.everything
+            is_read = role is Role.NOTE and self._reads_notes
             self._builder.label(f"page {line.page + 1}")
             self._builder.open(Kind.PROSE if is_read else Kind.LEFT_OUT, reason=str(role))
             self._builder.write(line.text)

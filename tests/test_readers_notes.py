@@ -1,0 +1,138 @@
+"""Notes left out, read at their marks or where they stand; chapters that the user names."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.test_readers_books import BODY, FILES, PROSE, fb2, package, packed, page
+from tests.test_readers_office import docx
+from tts_book import readers
+from tts_book.errors import UserError
+from tts_book.lines_chosen import Chosen
+from tts_book.model import Book
+from tts_book.readers import ReadOptions
+from tts_book.readers.parsed import NotesAt
+
+SAID = "In the dialect."
+NOTES = page(
+    '<section epub:type="endnotes"><h2>Notes</h2><ol><li epub:type="endnote" id="n1"><p>1. In the '
+    '<i>dialect</i>. <a epub:type="backlink" href="c1.xhtml">↩</a></p></li></ol></section>'
+)
+PAGE = (
+    '<html lang="en"><body><h1>One</h1><p>Word.<sup><a href="#f1">1</a></sup></p><h1>Two</h1>'
+    f'{PROSE}<div class="footnote" id="f1">[1] In the dialect.</div></body></html>'
+)
+MARKDOWN = f"# One\n\nA word[^1] and more words, of which there are many here.\n\n[^1]: {SAID}\n"
+
+
+def text_of(data: bytes, name: str, notes: NotesAt, language: str = "en") -> str:
+    book = readers.read_bytes(data, name, ReadOptions(notes=notes, language=language))
+    assert book.ledger.adds_up
+    return "\n\n".join(chapter.text for chapter in book.chapters)
+
+
+EPUB = packed({**FILES, "OPS/notes.xhtml": NOTES})
+
+
+def test_a_note_of_an_epub_is_read_where_it_is_wanted() -> None:
+    assert SAID not in text_of(EPUB, "a.epub", "skip")
+    inline = text_of(EPUB, "a.epub", "inline")
+    assert f"So he said: “Go!” Now.\n\nNote: {SAID}\n\nThe old man" in inline
+    assert inline.count("dialect") == 1
+    assert text_of(EPUB, "a.epub", "end").endswith(f"Notes\n\n1. {SAID}")
+
+
+def test_a_note_of_an_fb2_is_read_where_it_is_wanted() -> None:
+    data = fb2(BODY.replace("<section id='n1'>", "<section id='n1'><title><p>1</p></title>"))
+    assert "рукописи" not in text_of(data, "a.fb2", "skip", "ru")
+    inline = text_of(data, "a.fb2", "inline", "ru")
+    assert "Он сказал: «Иди!»\n\nПримечание: Так в рукописи.\n\n" in inline
+    assert inline.count("рукописи") == 1
+    assert text_of(data, "a.fb2", "end", "ru").endswith("\n\nТак в рукописи.")
+
+
+@pytest.mark.parametrize(("data", "name"), [(PAGE.encode(), "a.html"), (docx(), "a.docx")])
+def test_a_note_of_a_page_is_read_where_it_is_wanted(data: bytes, name: str) -> None:
+    note = SAID if name == "a.html" else "It was made of brass."
+    assert note not in text_of(data, name, "skip")
+    assert f"Note: {note}\n\n" in text_of(data, name, "inline")
+    assert note in text_of(data, name, "end").split("\n\n")[-1]
+
+
+def test_notes_of_markdown() -> None:
+    spoken = "One\n\nA word and more words, of which there are many here."
+    assert text_of(MARKDOWN.encode(), "a.md", "skip") == spoken
+    assert text_of(MARKDOWN.encode(), "a.md", "end") == f"{spoken}\n\n{SAID}"
+
+
+def test_a_mark_may_lead_anywhere() -> None:
+    source = PAGE.replace("#f1", "#nowhere").replace('id="f1"', "")
+    assert SAID not in text_of(source.encode(), "a.html", "inline")
+
+
+# The book's own word on itself
+
+SERIES = (
+    '<meta name="calibre:series" content="Rivers"/>'
+    '<meta name="calibre:series_index" content="2.0"/>',
+    '<meta property="belongs-to-collection" id="c">Rivers</meta>'
+    '<meta refines="#c" property="group-position">2</meta>',
+)
+
+
+def epub(metadata: str = "", guide: str = "") -> Book:
+    opf = package("c1.xhtml", "c2.xhtml", "rights.xhtml", metadata=metadata)
+    opf = opf.replace("</package>", f"<guide>{guide}</guide></package>")
+    rights = page("<p>All rights reserved.</p>")
+    return readers.read_bytes(
+        packed({**FILES, "OPS/book.opf": opf, "OPS/rights.xhtml": rights}), "a.epub", ReadOptions()
+    )
+
+
+@pytest.mark.parametrize("metadata", SERIES, ids=["calibre", "EPUB 3"])
+def test_the_series_is_known(metadata: str) -> None:
+    book = epub(metadata)
+    assert (book.series, book.series_part) == ("Rivers", "2")
+
+
+def test_the_series_of_an_fb2_is_known() -> None:
+    book = readers.read_bytes(fb2(BODY), "a.fb2", ReadOptions())
+    assert (book.series, book.series_part) == ("Реки", "2")
+
+
+def test_pages_that_the_guide_names_are_left_out() -> None:
+    reserved = "All rights reserved."
+    assert reserved in epub().chapters[-1].text
+    left = epub(guide='<reference type="copyright-page" href="rights.xhtml"/>')
+    assert reserved not in left.chapters[-1].text
+    assert "copyright" in {skip.reason for skip in left.chapters[-1].skips}
+
+
+# --chapters
+
+STORIES = (
+    "Intro words here.\n\n== The Lamp ==\n\nIt burned.\n\n== The Ship ==\n\nChapter 1\n\nIt came.\n"
+)
+
+
+def chapters(expression: str, source: str = STORIES) -> list[str]:
+    options = ReadOptions(language="en", chapters=expression)
+    return [c.title for c in readers.read_bytes(source.encode(), "a.txt", options).chapters]
+
+
+def test_chapters_begin_where_the_user_says() -> None:
+    assert chapters("== .* ==") == ["The Lamp", "The Ship"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [("=== .*", "fits no line of a.txt"), ("(", "is no regular expression"), ("lamp", "no line")],
+)
+def test_an_expression_that_is_no_use_is_told(expression: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        chapters(expression)
+
+
+def test_an_expression_that_would_take_for_ever_is_told() -> None:
+    with pytest.raises(UserError, match="takes too long"):
+        Chosen("(a|aa)+c", budget_s=0.05)("a" * 190)
