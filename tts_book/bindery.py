@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 
-from tts_book import audio, books, parts, stitcher
+from tts_book import audio, books, parts, shelf, stitcher
 from tts_book.books import Bound, Volume
 from tts_book.cache import Cache
 from tts_book.errors import AudioError
 from tts_book.finish import Finish
 from tts_book.loudness import Loudness
-from tts_book.model import Pauses
+from tts_book.model import ChapterMark, Pauses
 from tts_book.opened import Open, Segments, tags_of
 from tts_book.prepared import Prepared
 from tts_book.stitcher import Stitched
@@ -116,6 +117,20 @@ class Bindery:
                 books.write(kind, group, path, about, level=level, cores=self._finish.cores)
             )
         return made
+
+    def shelve(self, item: Prepared, volumes: list[Volume]) -> None:
+        """Puts what is known of the book beside its files. Raises UserError."""
+        if not self._finish.shelved:
+            return
+        written = [self._written[target] for target in item.layout.targets]
+        marks = [mark for volume in volumes for mark in volume.chapters]
+        if not marks:
+            ends = list(accumulate((each.duration_ms for each in written), initial=0))
+            titles = [each.chapter.chapter.title for each in written]
+            spans = zip(titles, pairwise(ends), strict=True)
+            marks = [ChapterMark(title, start, stop) for title, (start, stop) in spans]
+        narrators = list(dict.fromkeys(each.chapter.item.cast.voice.name for each in written))
+        shelf.put(item.work.book, item.layout.folder, item.layout.owner, narrators, marks)
 
     def _bound(self, written: _Written) -> Bound:
         return Bound(

@@ -9,16 +9,19 @@ from tts_book.errors import UserError
 from tts_book.layout import CHAPTERS, WHOLE
 
 LOUDNESS_LUFS = -19.0
+SHELF = "audiobookshelf"
+LAYOUTS = ("plain", SHELF)
 LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
     """How a book is finished. `loudness_lufs` None leaves the sound as it came. `cores` is how
-    many chapters are encoded at once."""
+    many chapters are encoded at once; `shelved` books get their facts and cover beside them."""
 
     loudness_lufs: float | None = LOUDNESS_LUFS
     cores: int = 1
+    shelved: bool = False
 
 
 def loudness(text: str) -> float | None:
@@ -50,3 +53,10 @@ def formats(text: str, out: Path | None) -> tuple[str, ...]:
         if name not in known:
             raise UserError(f'--format "{name}" is not known: {", ".join(known)}.')
     return wanted or (CHAPTERS,)
+
+
+def shelved(layout: str) -> bool:
+    """What --layout asks for. Raises UserError."""
+    if layout not in LAYOUTS:
+        raise UserError(f'--layout "{layout}" is not known: {", ".join(LAYOUTS)}.')
+    return layout == SHELF

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tts_book import events, layout
 from tts_book.bindery import Bindery
+from tts_book.books import Volume
 from tts_book.cache import Cache
 from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
@@ -143,7 +144,8 @@ class _Run:
             yield from self._bound.get(item.layout.targets[0], ())
 
     async def _bind(self, item: Prepared) -> None:
-        """Makes the files that hold the whole book."""
+        """Makes the files that hold the whole book, and puts its facts beside it."""
+        volumes: list[Volume] = []
         for kind, path in item.layout.whole:
             missing = self._bindery.missing(item)
             try:
@@ -163,6 +165,8 @@ class _Run:
                         len(made.chapters),
                     )
                 )
+        if not self._bindery.missing(item):
+            await asyncio.to_thread(self._bindery.shelve, item, volumes)
 
     def _started(self, opened: Sequence[Open]) -> events.JobStarted:
         tasks = list(_tasks(opened))

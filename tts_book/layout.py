@@ -64,12 +64,16 @@ def layout(
     out: Path | None,
     cwd: Path,
     formats: Sequence[str] = (CHAPTERS,),
+    shelf: Path | None = None,
 ) -> Layout:
     """Places all files of a book in these formats: its chapters as `_chapters` says, the whole
     book as `STEM.m4b` and so on beside the folder of its chapters; `out` may name that file, too.
+    With a `shelf`, all is in that folder.
     """
     if len(book.chapters) == 1:  # its file is the whole book already
         formats = tuple(dict.fromkeys(CHAPTERS if f == WHOLE_MP3 else f for f in formats))
+    if shelf is not None:
+        return _shelved(book, source, (cwd if out is None else out) / shelf, formats)
     wholes = [name for name in formats if name != CHAPTERS]
     named = out is not None and not out.is_dir() and out.suffix.lower() in WHOLE.values()
     if out is None or not wholes or not named:
@@ -105,6 +109,21 @@ def _chapters(book: Book, stem: str, source: Path | None, out: Path | None, cwd:
         for chapter in book.chapters
     )
     return Layout(inner, targets, _owner(folder, source, name), name)
+
+
+def _shelved(book: Book, source: Path | None, inner: Path, formats: Sequence[str]) -> Layout:
+    """Players that read such folders take every file in one for a part of the book."""
+    if len(formats) > 1:
+        raise UserError(
+            f"--layout audiobookshelf takes one format, not {', '.join(formats)}: all files in a "
+            "folder are played one after the other there."
+        )
+    stem, count = inner.name, len(book.chapters)
+    width = max(3, len(str(count)))
+    names = [f"{c.number:0{width}} - {file_name(c.title)}" for c in book.chapters]
+    targets = tuple(inner / f"{name}{SUFFIX}" for name in (names if count > 1 else [stem]))
+    whole = tuple((f, inner / f"{stem}{WHOLE[f]}") for f in formats if f != CHAPTERS)
+    return Layout(inner, targets, _owner(inner, source, stem), stem, whole, CHAPTERS in formats)
 
 
 def _one_file(book: Book, out: Path, source: Path | None, count: int) -> Layout:

@@ -173,6 +173,7 @@ class Book:
     skips: tuple[Skip, ...] = ()
     series: str = ""
     series_part: str = ""
+    year: str = ""
     ledger: Ledger = Ledger()
 
 

@@ -93,4 +93,7 @@ def tags_of(item: Prepared, chapter: Chapter) -> Tags:
         language=book.language,
         cover=book.cover,
         owner=item.layout.owner,
+        year=book.year,
+        series=book.series,
+        series_part=book.series_part,
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tts_book import chunker, layout, sweeping
+from tts_book import chunker, layout, shelf, sweeping
 from tts_book.backends import Backend
 from tts_book.cache import Cache, key_of
 from tts_book.casting import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
@@ -59,12 +59,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where files go: `out` as given with -o (None: `cwd`), and whether strangers give way."""
+    """Where files go: `out` as given with -o (None: `cwd`), whether strangers give way, in which
+    formats, and whether a shelf of Author/Series/Title is made of them."""
 
     cwd: Path
     out: Path | None = None
     force: bool = False
     formats: tuple[str, ...] = (layout.CHAPTERS,)
+    shelved: bool = False
 
 
 async def prepare(
@@ -77,7 +79,13 @@ async def prepare(
         plan = await asyncio.to_thread(chunker.plan, work.book)
         cast = await casting.cast(wish, work.book.language, _counter(plan, cache))
         places = layout.layout(
-            work.book, work.stem, work.source, output.out, output.cwd, output.formats
+            work.book,
+            work.stem,
+            work.source,
+            output.out,
+            output.cwd,
+            output.formats,
+            shelf.folder(work.book) if output.shelved else None,
         )
         prepared.append(Prepared(work, plan, cast, keys_of(plan, cast.voice, cast.backend), places))
     return tuple(prepared)
