@@ -250,21 +250,43 @@ def health_of(service: EdgeSimulator, tls: ssl.SSLContext | None = None) -> Heal
     return against(service, ask)
 
 
-SICK: list[tuple[ListTrouble, str, str]] = [
-    ("403", "403", "--proxy"),
-    ("truncated", "incomplete", ""),
-    ("empty", "empty", ""),
-    ("hang", "in time", "network"),
+SICK: list[tuple[ListTrouble, str]] = [
+    ("403", "403"),
+    ("truncated", "incomplete"),
+    ("empty", "empty"),
+    ("hang", "in time"),
 ]
 
 
-@pytest.mark.parametrize(("trouble", "detail", "mend"), SICK)
-def test_health_names_what_is_wrong(trouble: ListTrouble, detail: str, mend: str) -> None:
+@pytest.mark.parametrize(("trouble", "detail"), SICK)
+def test_a_list_that_is_broken_alone_keeps_nobody_from_speaking(
+    trouble: ListTrouble, detail: str
+) -> None:
     health = health_of(EdgeSimulator(voice_list=trouble))
-    assert not health.usable
+    assert health.usable
+    assert detail in health.detail
+
+
+CLOSED = [
+    ("http_403", False, "403", "--proxy"),
+    ("http_500", False, "500", ""),
+    ("mute", False, "in time", "network"),
+    ("http_503", True, "403", ""),
+]
+
+
+@pytest.mark.parametrize(("fault", "usable", "detail", "mend"), CLOSED)
+def test_health_names_what_is_wrong(fault: str, usable: bool, detail: str, mend: str) -> None:
+    health = health_of(EdgeSimulator(script(then=fault), voice_list="403"))
+    assert health.usable is usable
     assert detail in health.detail
     assert mend in health.mend
     assert "\n" not in health.detail + health.mend
+
+
+def test_a_connection_that_drops_once_is_no_reason_to_give_up() -> None:
+    faults = script("reset_in_tls", "refused", "reset_in_tls")
+    assert health_of(EdgeSimulator(faults)).usable
 
 
 def test_health_names_a_certificate() -> None:

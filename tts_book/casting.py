@@ -117,10 +117,13 @@ class Casting:
         problems: dict[str, Health] = {}
         for name in chosen:
             health = await self.health(name)
-            if health.usable:
-                found += await self._backend_of(name).voices()
-            else:
+            if not health.usable:
                 problems[name] = health
+                continue
+            try:
+                found += await self._backend_of(name).voices()
+            except BackendError as error:
+                problems[name] = Health(False, str(error))
         return tuple(found), problems
 
     def _candidates(self, wish: Wish, language: str) -> Sequence[Voice]:

@@ -35,8 +35,8 @@ class Finding:
 
     def __str__(self) -> str:
         mark = "ok  " if self.well else "FAIL" if self.needed else "--  "
-        mend = f" Mend: {self.mend}" if self.mend and not self.well else ""
-        return f"{mark} {self.what}: {self.found}{mend}"
+        mend = f". Mend: {self.mend}" if self.mend and not self.well else ""
+        return f"{mark} {self.what}: {self.found.rstrip('.') if mend else self.found}{mend}"
 
 
 @dataclass(frozen=True, slots=True)

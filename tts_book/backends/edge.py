@@ -114,14 +114,18 @@ class EdgeBackend:
             raise troubled.trouble.error() from troubled
 
     async def health(self) -> Health:
-        """Asks for the list of voices, for a few seconds at most. Never raises BackendError."""
-        began_s = self._monotonic()
+        """Asks for the list of voices, and where that fails, whether speech can be had all the
+        same; for some seconds at most. Never raises BackendError."""
+        began_s, limit_s = self._monotonic(), self._times.health_s
         try:
-            found = await self._list(self._times.health_s)
-            proxy = shown_proxy(self._door.any_proxy())
+            found = await self._list(limit_s)
+            detail = f"{len(found)} voices, answered in {self._monotonic() - began_s:.1f} s"
         except Troubled as troubled:
-            return Health(False, troubled.trouble.what, troubled.trouble.mend)
-        detail = f"{len(found)} voices, answered in {self._monotonic() - began_s:.1f} s"
+            trouble = await self._client.kept_out(troubled.trouble, limit_s)
+            if trouble is not None:
+                return Health(False, trouble.what, trouble.mend)
+            detail = f"it answers, but not with its voices ({troubled.trouble.what})"
+        proxy = shown_proxy(self._door.any_proxy())
         detail += f" through the proxy {proxy}" if proxy else ""
         skew_min = self._clock.skew_s / 60
         if not skew_min:

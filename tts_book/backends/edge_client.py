@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from tts_book.backends.edge_door import Clock, Door, shown_proxy, trusting
 from tts_book.backends.edge_errors import Where, translate
 from tts_book.backends.edge_trouble import Trouble, Troubled
 from tts_book.backends.edge_turn import Timeouts
+from tts_book.errors import Failure
 
 FOREIGN = (aiohttp.ClientError, EdgeTTSException, OSError)
+# Until a service counts as out of reach.
+CONNECTIONS_TRIED = 3
 _MOST_LIST_BYTES = 8_000_000
 _GENDERS = ("male", "female")
 _Answer = TypeVar("_Answer")
@@ -62,6 +66,32 @@ class Client:
                 yield socket
         except FOREIGN as error:
             raise self._troubled(error, "receiving the answer") from error
+
+    async def kept_out(self, trouble: Trouble, limit_s: float) -> Trouble | None:
+        """After `trouble` with the list of voices: what keeps speech away, too, or None. The list
+        may be broken alone, and one dropped connection is no reason to give a book up; what is
+        overloaded does answer, and is treated gently by whoever speaks."""
+        began_s = time.monotonic()
+        for _ in range(CONNECTIONS_TRIED):
+            if trouble.failure is Failure.OVERLOAD:
+                return None
+            if trouble.failure is Failure.MISCONFIGURED or time.monotonic() - began_s > limit_s:
+                return trouble
+            try:
+                await self._reach(limit_s)
+            except Troubled as troubled:
+                trouble = troubled.trouble
+            else:
+                return None
+        return None if trouble.failure is Failure.OVERLOAD else trouble
+
+    async def _reach(self, limit_s: float) -> None:
+        """Connects for speech, and leaves again."""
+        try:
+            async with asyncio.timeout(limit_s), self.connected():
+                pass
+        except TimeoutError as error:
+            raise self._troubled(error, "connecting") from error
 
     async def voices(self, limit_s: float) -> tuple[VoiceInfo, ...]:
         """The service's list of voices, within `limit_s`."""

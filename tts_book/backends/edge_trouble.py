@@ -16,7 +16,10 @@ from tts_book.errors import (
 _INCOMPLETE = (Failure.INCOMPLETE, Failure.NO_AUDIO)
 _UNAVAILABLE = (Failure.TRANSIENT, Failure.OVERLOAD)
 
-UPDATE = "Update edge-tts (pip install -U edge-tts); where the region is blocked, use --proxy URL."
+UPDATE = (
+    "Update edge-tts (pip install -U edge-tts); where the region is blocked, use a VPN or "
+    "--proxy URL."
+)
 NETWORK = "Check the network; where the service is blocked, use --proxy URL."
 PROXY = "Check --proxy, HTTPS_PROXY and ALL_PROXY."
 NO_SOUND = "Where it stays so, another voice, another network or --proxy URL may help."
