@@ -46,7 +46,13 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
+        preexec_fn=_listening if os.name == "posix" else None,
     )
+
+
+def _listening() -> None:
+    """Ctrl-C is heard also where the tests run in the background and it is not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
