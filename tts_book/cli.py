@@ -78,6 +78,14 @@ Everything = Annotated[
 Out = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="PATH", help="A folder, or an .mp3 file.")
 ]
+LayoutName = Annotated[
+    str, typer.Option("--layout", help="Folders: plain, audiobookshelf (Author/Series/Title).")
+]
+CoverFile = Annotated[
+    Path | None, typer.Option("--cover", metavar="FILE", help="A JPEG or PNG picture, or none.")
+]
+Series = Annotated[str, typer.Option("--series", metavar="NAME", help='"Name #2".')]
+Year = Annotated[str, typer.Option("--year", help="When it was written or published.")]
 Format = Annotated[
     str, typer.Option("--format", metavar="LIST", help="mp3, m4b, opus, mp3book; several: mp3,m4b.")
 ]
@@ -129,16 +137,20 @@ def _request(
     title: Title = "",
     author: Author = "",
     split: Split = "auto",
+    chapters: Chapters = "",
+    notes: Notes = "skip",
     everything: Everything = False,
     only: Only = "",
     redo: Redo = "",
     explain: Explain = False,
     format: Format = "",
     loudness: Loudness = "",
+    layout: LayoutName = "plain",
+    cover: CoverFile = None,
+    series: Series = "",
+    year: Year = "",
     workers: Workers = 0,
     cache: CacheDir = None,
-    chapters: Chapters = "",
-    notes: Notes = "skip",
     no_cache: NoCache = False,
     force: Force = False,
     proxy: Proxy = "",

@@ -13,10 +13,11 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book import backends, finish, progress, shown
+from tts_book import backends, finish, progress, shelf, shown
 from tts_book import voices as voices_file
 from tts_book.casting import AUTO, Casting, Wish
 from tts_book.errors import UserError
@@ -102,18 +103,18 @@ def _read_options(request: Request) -> ReadOptions:
 
     if request.split not in SPLITS:
         raise UserError(f'--split "{request.split}" is not known: {", ".join(SPLITS)}.')
-    return ReadOptions(
     if request.notes not in NOTES:
         raise UserError(f'--notes "{request.notes}" is not known: {", ".join(NOTES)}.')
+    return ReadOptions(
         encoding=request.encoding,
         language=request.language,
         title=request.title,
         author=request.author,
         split=request.split,  # type: ignore[arg-type]  # checked just above
         everything=request.everything,
-    )
         notes=request.notes,  # type: ignore[arg-type]  # checked just above
         chapters=request.chapters,
+    )
 
 
 def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work, ...]:
@@ -241,9 +242,16 @@ async def _prepared(
         )
     casting = Casting(config(at, request), made)
     formats = finish.formats(request.format, request.out)
-    output = job.Output(at.cwd, request.out, request.force, formats)
+    shelved = finish.shelved(request.layout)
+    output = job.Output(at.cwd, request.out, request.force, formats, shelved)
+    works = [_dressed(request, work) for work in works]
     prepared = await job.prepare(works, casting, wish(request), cache, output)
     return tuple(narrowed(item, only, redo) for item in prepared)
+
+
+def _dressed(request: Request, work: Work) -> Work:
+    book = shelf.dressed(work.book, request.cover, request.series, request.year)
+    return replace(work, book=book)
 
 
 def _tell_beforehand(
@@ -291,6 +299,7 @@ def finished(request: Request) -> Finish:
     return Finish(
         loudness_lufs=finish.loudness(request.loudness) if request.loudness else LOUDNESS_LUFS,
         cores=os.cpu_count() or 1,
+        shelved=finish.shelved(request.layout),
     )
 
 

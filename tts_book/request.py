@@ -35,6 +35,10 @@ class Request:
     explain: bool = False
     format: str = ""
     loudness: str = ""
+    layout: str = "plain"
+    cover: Path | None = None
+    series: str = ""
+    year: str = ""
     workers: int = 0
     cache: Path | None = None
     no_cache: bool = False
