@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from tts_book import audio, events, limiter, retry
-from tts_book.backends import Backend
+from tts_book.backends import Backend, Hearing
 from tts_book.errors import (
     AudioError,
     BackendError,
@@ -114,14 +114,26 @@ class Speaker:
                 raise self._stopped_by
             self._tell(self._started(call, attempt))
             try:
-                speech = await self._backend.speak(text, call.voice)
+                check = await self._heard(text, call.voice)
             except BackendError as error:
                 self._learn(error)
                 raise
-        # The place inside is free again by now: the service need not wait for our arithmetic.
+        # The place inside is free again: the service need not wait for our arithmetic.
+        await asyncio.sleep(0)
+        try:
+            speech = check()
+        except BackendError as error:
+            self._learn(error)
+            raise
         take = await self._measured(_take, speech, attempt)
         self._learn(None)
         return take
+
+    async def _heard(self, text: str, voice: Voice) -> Callable[[], Speech]:
+        if isinstance(self._backend, Hearing):
+            return await self._backend.hear(text, voice)
+        speech = await self._backend.speak(text, voice)
+        return lambda: speech
 
     async def _measured(self, work: Callable[..., Take], *arguments: object) -> Take:
         loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tts_book.errors import UserError
 from tts_book.model import Speech, Voice
@@ -92,6 +92,16 @@ class Backend(Protocol):
 
     async def aclose(self) -> None:
         """Lets go of connections and models."""
+        ...
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A backend whose answers take time to check: the service is free again before that."""
+
+    async def hear(self, text: str, voice: Voice) -> Callable[[], Speech]:
+        """What `speak` does up to the last byte; the check that is given back returns the speech
+        or raises what `speak` would have raised."""
         ...
 
 

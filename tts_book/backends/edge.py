@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.edge_align import folded, marks_of, place, unwrapped
@@ -139,6 +140,10 @@ class EdgeBackend:
         Marks count characters of `text`. Raises BackendError only; BackendIncomplete carries the
         doubtful `speech` where no sound is known to be missing.
         """
+        return (await self.hear(text, voice))()
+
+    async def hear(self, text: str, voice: Voice) -> Callable[[], Speech]:
+        """The answer to `text`, not checked yet: the call that is given back checks it."""
         try:
             name = voice_name(voice.id)
             if name is None:
@@ -149,7 +154,7 @@ class EdgeBackend:
                 raise Troubled(await self._no_audio(prompt))
         except Troubled as troubled:
             raise troubled.trouble.error() from troubled
-        return self._checked(prompt, reply)
+        return partial(self._checked, prompt, reply)
 
     async def _list(self, limit_s: float) -> tuple[VoiceInfo, ...]:
         self._listed = await self._client.voices(limit_s)
