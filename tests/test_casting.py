@@ -101,6 +101,7 @@ def test_who_speaks(stage: Stage, wish: Wish, language: str, name: str) -> None:
         (Stage(), Wish(backend="festival"), "ru", "festival"),
         (Stage(online=False), Wish(voice="dmitry"), "ru", "Go online"),
         (Stage(), Wish(backend="piper"), "de", "No voice here can speak de"),
+        (Stage(), Wish(backend="espeak"), "xx", "leave --backend out"),
     ],
 )
 def test_what_the_user_is_told(stage: Stage, wish: Wish, language: str, told: str) -> None:

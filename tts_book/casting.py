@@ -7,7 +7,7 @@ with the voice that spoke it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tts_book.backends import Backend, Health, VoiceInfo, names
@@ -202,7 +202,7 @@ class Casting:
         installed = await self._installed(wish, language, reasons)
         if installed is not None:
             return installed
-        raise UserError(_nobody(language, reasons, voices))
+        raise UserError(_nobody(language, reasons, voices, wish.backend, self._healths))
 
     async def _installed(self, wish: Wish, language: str, reasons: dict[str, str]) -> Cast | None:
         """A voice on this machine that voices.toml does not name. A robot and silence speak only
@@ -269,12 +269,34 @@ def _cannot(voice: Voice, health: Health) -> str:
     return f'The voice "{voice.name}" cannot speak now: {health.detail}.{mend}'
 
 
-def _nobody(language: str, reasons: Mapping[str, str], voices: Sequence[Voice]) -> str:
+def _nobody(
+    language: str,
+    reasons: Mapping[str, str],
+    voices: Sequence[Voice],
+    asked: str,
+    healths: Mapping[str, Health],
+) -> str:
     tried = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-    local = next((voice.id for voice in voices if voice.backend == "piper"), "")
-    install = f"tts-book voices install {local}" if local else "tts-book voices install --list"
+    ways = "; or ".join(_ways_out(voices, asked, healths))
     return (
         f"No voice here can speak {language} now ({tried or 'voices.toml names none'}). "
-        f"Ways out: go online; install a voice with: {install}; or take a robotic one with "
-        "--backend espeak."
+        f"Ways out: {ways}."
     )
+
+
+def _ways_out(voices: Sequence[Voice], asked: str, healths: Mapping[str, Health]) -> Iterator[str]:
+    """What would help with the backend that was asked for, or with any."""
+    if asked in (AUTO, "", ONLINE):
+        yield "go online"
+    if asked in (AUTO, "", "piper"):
+        piper = healths.get("piper")
+        mend = piper.mend if piper and not piper.usable else ""
+        first = f"{mend}, then " if mend and "voices install" not in mend else ""
+        local = next((voice.id for voice in voices if voice.backend == "piper"), "--list")
+        yield f"{first}tts-book voices install {local}"
+    if asked == "espeak" and (robot := healths.get(asked)) and robot.mend:
+        yield robot.mend
+    if asked != "espeak":
+        yield "take a robotic voice with --backend espeak"
+    else:
+        yield "leave --backend out"

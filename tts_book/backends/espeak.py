@@ -58,7 +58,8 @@ class EspeakBackend:
         try:
             engine = await asyncio.to_thread(self._engine)
         except BackendRefused as error:
-            return Health(usable=False, detail=str(error), mend=MEND)
+            detail, _, mend = str(error).partition(" Mend: ")
+            return Health(usable=False, detail=detail.rstrip("."), mend=mend or MEND)
         count = len(engine.voices)
         return Health(usable=True, detail=f"espeak-ng {engine.version}, {count} robotic voices")
 
