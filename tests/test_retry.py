@@ -310,7 +310,7 @@ def test_starts_are_never_a_burst(gap_s: float, visits: list[tuple[float, float]
         now_s = max(now_s + late_s, spacing.next_s)
         starts.append(now_s)
         spacing = spacing.after_start(now_s, partial(float, chance))
-    assert all(b - a >= 0.5 * gap_s - 1e-9 for a, b in pairwise(starts))
+    assert all(b - a >= gap_s / 3 - 1e-9 for a, b in pairwise(starts))
 
 
 def test_a_crowd_starts_by_the_gap_and_a_late_one_is_followed_sooner() -> None:
@@ -320,4 +320,4 @@ def test_a_crowd_starts_by_the_gap_and_a_late_one_is_followed_sooner() -> None:
         starts.append(now_s)
         spacing = spacing.after_start(now_s, middle)
     gaps = [b - a for a, b in pairwise(starts)]
-    assert gaps == pytest.approx([0.3, 0.3, 10.0, 0.15, 0.15, 0.3, 0.3])
+    assert gaps == pytest.approx([0.3, 0.3, 10.0, 0.1, 0.1, 0.1, 0.3])
