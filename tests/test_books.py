@@ -88,7 +88,8 @@ def test_tags_come_back(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("count", [1, 30, 300])
 def test_any_number_of_chapters(tmp_path: Path, count: int) -> None:
     few = chapter(tmp_path, 1, tones.speech("A word.", lead_ms=50, tail_ms=60)[0])
-    chapters = [replace(few, title=f"Глава {number}") for number in range(1, count + 1)]
+    names = [f"Глава {number}{' и ещё' * (number % 3)}" for number in range(1, count + 1)]
+    chapters = [replace(few, title=name) for name in names]
     for kind, suffix in KINDS.items():
         done = books.write(kind, chapters, tmp_path / f"{count}{suffix}", ABOUT, cores=2)
         found = containers.probe(done.path).chapters

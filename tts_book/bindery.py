@@ -12,6 +12,7 @@ from types import TracebackType
 from tts_book import audio, books, parts, shelf, stitcher
 from tts_book.books import Bound, Volume
 from tts_book.cache import Cache
+from tts_book.captioned import Captioner
 from tts_book.errors import AudioError
 from tts_book.finish import Finish
 from tts_book.loudness import Loudness
@@ -43,6 +44,7 @@ class Bindery:
         self._loudness = Loudness(finish.loudness_lufs)
         self._written: dict[Path, _Written] = {}
         self._folders: dict[Path, Path] = {}
+        self._captioner = Captioner(finish.captions)
         self._open = ExitStack()
 
     def __enter__(self) -> Bindery:
@@ -67,20 +69,46 @@ class Bindery:
             tags=tags_of(chapter.item, chapter.chapter),
             gain_steps=lambda level: self._loudness.steps(voice, number, level),
         )
+        self._caption(chapter, target, stitched)
         self._written[target] = _Written(
             chapter, stitched.path, stitched.frames, stitched.duration_ms, stitched.gain_steps
         )
         return stitched
 
+    def _caption(self, chapter: Open, target: Path, stitched: Stitched) -> None:
+        item = chapter.item
+        self._captioner.chapter(
+            Segments(chapter, self._cache),
+            stitched.score,
+            item.work.book.language,
+            chapter.chapter.title,
+            target if item.layout.keeps_chapters else None,
+            self._kept(item, target) if item.layout.whole else None,
+        )
+
+    def _kept(self, item: Prepared, target: Path) -> Path:
+        """Where a chapter's captions wait for the whole book."""
+        return self._unfinished(item) / f"{target.name}.captions"
+
+    def captions(self, path: Path) -> tuple[Path, ...]:
+        """The captions written beside a file."""
+        return self._captioner.beside(path)
+
+    @property
+    def guessed(self) -> bool:
+        """Whether times of captions are guessed, because an engine gave no marks."""
+        return self._captioner.guessed
+
     def _place(self, item: Prepared, target: Path) -> Path:
         """Where a chapter is written: where it belongs, or for as long as the run lasts."""
-        if item.layout.keeps_chapters:
-            return target
+        return target if item.layout.keeps_chapters else self._unfinished(item) / target.name
+
+    def _unfinished(self, item: Prepared) -> Path:
         beside = item.layout.whole[0][1].parent
         first = item.layout.targets[0]
         if first not in self._folders:
             self._folders[first] = self._open.enter_context(parts.folder(beside))
-        return self._folders[first] / target.name
+        return self._folders[first]
 
     def settle(self) -> None:
         """Writes those chapters again that were written before their book's gain was known."""
@@ -116,6 +144,9 @@ class Bindery:
             made.append(
                 books.write(kind, group, path, about, level=level, cores=self._finish.cores)
             )
+            kept = [self._kept(item, target) for target in item.layout.targets]
+            first = chapters.index(group[0])
+            self._captioner.whole(made[-1], kept[first : first + len(group)], about.title)
         return made
 
     def shelve(self, item: Prepared, volumes: list[Volume]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tts_book import captions
 from tts_book.errors import UserError
 from tts_book.layout import CHAPTERS, WHOLE
 
@@ -22,6 +23,7 @@ class Finish:
     loudness_lufs: float | None = LOUDNESS_LUFS
     cores: int = 1
     shelved: bool = False
+    captions: tuple[str, ...] = ()
 
 
 def loudness(text: str) -> float | None:
@@ -53,6 +55,15 @@ def formats(text: str, out: Path | None) -> tuple[str, ...]:
         if name not in known:
             raise UserError(f'--format "{name}" is not known: {", ".join(known)}.')
     return wanted or (CHAPTERS,)
+
+
+def captions_asked(text: str) -> tuple[str, ...]:
+    """What --captions asks for, each once. Raises UserError."""
+    wanted = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    for name in wanted:
+        if name not in captions.FORMATS:
+            raise UserError(f'--captions "{name}" is not known: {", ".join(captions.FORMATS)}.')
+    return wanted
 
 
 def shelved(layout: str) -> bool:

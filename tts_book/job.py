@@ -52,6 +52,7 @@ class Result:
     doubts: tuple[events.ChunkDone, ...]
     done: events.JobDone
     books_lost: tuple[events.BookLost, ...] = ()
+    guessed_captions: bool = False
 
 
 async def convert(
@@ -135,13 +136,16 @@ class _Run:
             tuple(self._score.doubts),
             done,
             tuple(self._score.books_lost),
+            guessed_captions=self._bindery.guessed,
         )
 
     def _files(self) -> Iterator[Path]:
         """What is written, each book's chapters before its whole."""
         for item in self._prepared:
-            yield from (path for path in item.layout.targets if path in self._written)
-            yield from self._bound.get(item.layout.targets[0], ())
+            chapters = [path for path in item.layout.targets if path in self._written]
+            for path in (*chapters, *self._bound.get(item.layout.targets[0], ())):
+                yield path
+                yield from self._bindery.captions(path)
 
     async def _bind(self, item: Prepared) -> None:
         """Makes the files that hold the whole book, and puts its facts beside it."""

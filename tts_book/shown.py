@@ -66,6 +66,8 @@ def _voice(voice: Voice) -> str:
 
 def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
     """Chapters with chunks, characters and estimated length; a total for each book."""
+    from tts_book.saying import differing
+
     for item in prepared:
         book = item.work.book
         yield f"{book.title}" + (f", {book.author}" if book.author else "")
@@ -83,6 +85,10 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
             f"{thousands(sum(len(c.spoken) for c in item.plan.chunks))} characters, "
             f"about {hours(item.estimated_ms)} of sound"
         )
+        if changed := differing(item.plan):
+            listed = item.work.manner.pronunciations.path
+            by = f"pronunciations from {listed}; " if listed else ""
+            yield f"  {by}{thousands(changed)} chunks are said otherwise than they are written"
         if left := skipped.summary(book):
             yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
         first, last = item.layout.files[0], item.layout.files[-1]
@@ -231,6 +237,8 @@ def result(done: Result, command: str, *, quiet: bool) -> Iterator[str]:
     """The last lines of a run: what may want a look, what is missing, then what was done."""
     if not quiet:
         yield from _odd(done)
+    if done.guessed_captions and not quiet:
+        yield "captions: this engine gives no times of words; they are reckoned from lengths"
     if done.done.reason:
         yield done.done.reason
     if done.lost:

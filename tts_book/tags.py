@@ -24,6 +24,7 @@ _REPLAYGAIN_LUFS = -18.0  # the loudness that ReplayGain 2 players aim at
 _UTF_16 = 1
 _LATIN_1 = 0
 _CHILDREN_MOST = 255  # of a table of contents, which may have tables for children
+_TAG_HEADER_BYTES = _FRAME_HEADER_BYTES = 10
 _NO_OFFSET = 0xFFFFFFFF  # chapters are told by time alone
 # Not for a tag: control characters (NUL parts two values), and halves of UTF-16 pairs.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u2028\u2029]+")
@@ -102,7 +103,26 @@ def render(
     made.update_to_v23()
     file = io.BytesIO()
     made.save(file, v1=0, v2_version=3, padding=lambda _: _PADDING_BYTES)
-    return file.getvalue()
+    return _chapters_in_order(file.getvalue()) if len(chapters) > 1 else file.getvalue()
+
+
+def _chapters_in_order(tag: bytes) -> bytes:
+    """The same tag with its chapters by time: mutagen sorts frames by their length, and programs
+    take chapters as they come."""
+    frames = []
+    at = _TAG_HEADER_BYTES
+    while tag[at : at + 4].strip(b"\0"):
+        after = at + _FRAME_HEADER_BYTES + int.from_bytes(tag[at + 4 : at + 8], "big")
+        frames.append(tag[at:after])
+        at = after
+    rest = [frame for frame in frames if not frame.startswith(b"CHAP")]
+    marks = sorted((f for f in frames if f.startswith(b"CHAP")), key=_start_of)
+    return tag[:_TAG_HEADER_BYTES] + b"".join((*rest, *marks)) + tag[at:]
+
+
+def _start_of(chapter: bytes) -> int:
+    at = chapter.index(b"\0", _FRAME_HEADER_BYTES) + 1  # behind the name
+    return int.from_bytes(chapter[at : at + 4], "big")
 
 
 def _add_chapters(made: Any, chapters: Sequence[ChapterMark]) -> None:
