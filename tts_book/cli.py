@@ -72,6 +72,9 @@ Chapters = Annotated[
 Notes = Annotated[
     str, typer.Option("--notes", metavar="MODE", help="Notes: skip, inline (at their mark), end.")
 ]
+Pronounce = Annotated[
+    Path | None, typer.Option("--pronounce", metavar="FILE", help="A pronounce.toml to use.")
+]
 Everything = Annotated[
     bool, typer.Option("--everything", help="Contents lists, notes and licences, too.")
 ]
@@ -143,6 +146,7 @@ def _request(
     only: Only = "",
     redo: Redo = "",
     explain: Explain = False,
+    pronounce: Pronounce = None,
     format: Format = "",
     loudness: Loudness = "",
     layout: LayoutName = "plain",
@@ -217,8 +221,13 @@ def plan(
     ] = False,
 ) -> None:
     """Show chapters, chunks, length and voice of what convert would do; speak nothing."""
-    if skipped:
+    if words:
+        _finish(lambda here: desk.words(here, request, _globbed(sources)))
+    elif skipped:
         _finish(lambda here: desk.skipped(here, request, _globbed(sources)))
+    words: Annotated[
+        bool, typer.Option("--words", help="Foreign words and the like, as pronounce.toml.")
+    ] = False,
     else:
         _finish(lambda here: desk.plan(here, request, _globbed(sources), chunks))
 

@@ -127,18 +127,27 @@ def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work
     for source in _once(at, request, sources):
         if source == "-":
             book = readers.read_bytes(_standard_input(at), "standard input", options)
-            works.append(Work(book, request.title or "standard input", None))
+            manner = _manner(at, request)
+            works.append(Work(book, request.title or "standard input", None, manner=manner))
         else:
             path = _absolute(at, Path(source))
             book = readers.read(path, options)
             asked = rerun.asked_of(at, request, known, path)
-            works.append(Work(book, path.stem, path, asked))
+            works.append(Work(book, path.stem, path, asked, _manner(at, request, path.parent)))
     for work in works:
         _tell_notices(at, request, work.book)
     return tuple(works)
 
 
 def _once(at: Here, request: Request, sources: Sequence[str]) -> Iterator[str]:
+def _manner(at: Here, request: Request, *folders: Path) -> Manner:
+    """How a book is said: by the list that was named, or the one that lies beside the book."""
+    from tts_book import pronounce
+    from tts_book.saying import Manner
+
+    return Manner(pronounce.load(request.pronounce, (*folders, at.cwd, at.config_dir)))
+
+
     """The sources, without those that are named again (as patterns do beside a name)."""
     seen: set[Path | str] = set()
     for source in sources:
@@ -197,7 +206,8 @@ async def batch(at: Here, request: Request, folder: Path) -> int:
     read = await asyncio.to_thread(readers.read_folder, path, _read_options(request))
     _tell_notices(at, request, read.book)
     wanted = "" if read.unread else rerun.asked_of(at, request, config(at, request), path)
-    code = await speak(at, request, (Work(read.book, path.resolve().name, path, wanted),))
+    manner = _manner(at, request, path)
+    code = await speak(at, request, (Work(read.book, path.resolve().name, path, wanted, manner),))
     for unread, reason in read.unread:
         at.err.write(f"not read: {unread.name}: {reason}\n")
     return code or (1 if read.unread else 0)
@@ -219,6 +229,16 @@ async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool)
 
 
 async def skipped(at: Here, request: Request, sources: Sequence[str]) -> int:
+async def words(at: Here, request: Request, sources: Sequence[str]) -> int:
+    """Lists what voices may say wrong, in the form of pronounce.toml."""
+    from tts_book import words as words_of
+
+    for work in read_works(at, request, sources):
+        for line in words_of.lines(work.book):
+            at.out.write(f"{line}\n")
+    return 0
+
+
     """Shows what of the sources is not read aloud, and why."""
     from tts_book import skipped as left_out
 

@@ -11,6 +11,7 @@ from tts_book.casting import Cast
 from tts_book.errors import AudioError
 from tts_book.model import Chapter, Chunk, Segment
 from tts_book.prepared import Prepared, keys_of
+from tts_book.saying import said
 from tts_book.tags import Tags
 
 
@@ -74,9 +75,11 @@ async def taken_over(chapter: Open) -> Open | None:
             continue
         later = chapter.item.cast.fallback[at + 1 :]
         cast = Cast(voice, backend, "it takes over", later)
-        keys = keys_of(chapter.item.plan, voice, backend)
-        item = replace(chapter.item, cast=cast, keys=keys)
-        return Open(item, chapter.chapter, chapter.first, chapter.chunks, len(chapter.chunks))
+        plan = said(chapter.item.plan, voice, chapter.item.work.manner)
+        item = replace(chapter.item, plan=plan, cast=cast, keys=keys_of(plan, voice, backend))
+        chunks = tuple(plan.of_chapter(chapter.chapter.number))
+        first = next(at for at, c in enumerate(plan.chunks) if c.chapter == chunks[0].chapter)
+        return Open(item, chapter.chapter, first, chunks, len(chunks))
     return None
 
 

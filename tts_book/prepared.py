@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tts_book import chunker, layout, shelf, sweeping
@@ -17,6 +17,7 @@ from tts_book.casting import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
 from tts_book.layout import Layout
 from tts_book.model import Book, Plan, Voice
 from tts_book.pace import estimated_ms
+from tts_book.saying import Manner, said
 from tts_book.selection import EVERYTHING, Selection, check
 from tts_book.tags_containers import owner_of
 
@@ -25,12 +26,13 @@ from tts_book.tags_containers import owner_of
 class Work:
     """A book to convert: what its files are called after, and where it was read (None: stdin).
     `asked` is the fingerprint of source and wishes, by which a second run knows that nothing has
-    changed; "" where that cannot be told."""
+    changed; "" where that cannot be told. `manner` is how it is said."""
 
     book: Book
     stem: str
     source: Path | None
     asked: str = ""
+    manner: Manner = field(default_factory=Manner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ async def prepare(
     for work in works:
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
         plan = await asyncio.to_thread(chunker.plan, work.book)
-        cast = await casting.cast(wish, work.book.language, _counter(plan, cache))
+        cast = await casting.cast(wish, work.book.language, _counter(plan, cache, work.manner))
+        plan = await asyncio.to_thread(said, plan, cast.voice, work.manner)
         places = layout.layout(
             work.book,
             work.stem,
@@ -97,10 +100,11 @@ def keys_of(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
     return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
 
 
-def _counter(plan: Plan, cache: Cache) -> Callable[[Voice, Backend], Spoken]:
+def _counter(plan: Plan, cache: Cache, manner: Manner) -> Callable[[Voice, Backend], Spoken]:
     def count(voice: Voice, backend: Backend) -> Spoken:
-        there = [cache.has(key) for key in keys_of(plan, voice, backend)]
-        long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in plan.chunks)
+        its = said(plan, voice, manner)
+        there = [cache.has(key) for key in keys_of(its, voice, backend)]
+        long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in its.chunks)
         telling = sum(has and telling for has, telling in zip(there, long, strict=True))
         return Spoken(telling, all(there))
 

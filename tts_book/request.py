@@ -28,6 +28,7 @@ class Request:
     author: str = ""
     split: str = "auto"
     chapters: str = ""
+    pronounce: Path | None = None
     notes: str = "skip"
     everything: bool = False
     only: str = ""

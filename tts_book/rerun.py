@@ -25,7 +25,8 @@ def asked_of(at: Here, request: Request, config: Config, source: Path) -> str:
     places = (source if source.is_dir() else source.parent, at.cwd, at.config_dir)
     usual = Request()
     wishes = replace(request, **{name: getattr(usual, name) for name in _INDIFFERENT})
-    return asked([*texts, *(place / PRONUNCIATIONS for place in places)], (wishes, config))
+    lists = [request.pronounce] if request.pronounce else [p / PRONUNCIATIONS for p in places]
+    return asked([*texts, *lists], (wishes, config))
 
 
 def is_finished(at: Here, request: Request, config: Config, source: Path, told: str) -> bool:
