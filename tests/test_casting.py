@@ -29,6 +29,7 @@ GONE = Health(False, "the online service does not answer", "Go online.")
 HERE = VoiceInfo("piper", "ru_RU-ruslan-medium", "ru-RU")
 JOE_HERE = VoiceInfo("piper", "en_US-joe-medium", "en-US")
 BRIAN = "en-US-BrianMultilingualNeural"
+ONLINE = ("ru-RU-DmitryNeural", "ru-RU-SvetlanaNeural", BRIAN)
 NOTHING = Spoken(0, whole=False)
 
 
@@ -36,7 +37,8 @@ class Stage:
     """Backends by name, as the cast asks for them."""
 
     def __init__(self, *, online: bool = True, local: tuple[VoiceInfo, ...] = (HERE,)) -> None:
-        self.edge = ScriptedBackend(name="edge", health=None if online else GONE)
+        listed = tuple(VoiceInfo("edge", name, "ru-RU") for name in ONLINE)
+        self.edge = ScriptedBackend(name="edge", offers=listed, health=None if online else GONE)
         self.piper = ScriptedBackend(
             name="piper", offers=local, health=None if local else Health(False, "no voices")
         )
@@ -96,6 +98,7 @@ def test_who_speaks(stage: Stage, wish: Wish, language: str, name: str) -> None:
         (Stage(online=False, local=(JOE_HERE,)), Wish(), "ru", "voices install"),
         (Stage(online=False), Wish(), "xx", "--backend espeak"),
         (Stage(), Wish(voice="nobody"), "ru", "nobody"),
+        (Stage(), Wish(voice="ru-RU-DmitriNeural"), "ru", "Did you mean ru-RU-DmitryNeural"),
         (Stage(), Wish(voice="joe"), "ru", "--language en"),
         (Stage(), Wish(voice="joe", backend="edge"), "en", "belongs to the backend piper"),
         (Stage(), Wish(backend="festival"), "ru", "festival"),
@@ -107,6 +110,18 @@ def test_who_speaks(stage: Stage, wish: Wish, language: str, name: str) -> None:
 def test_what_the_user_is_told(stage: Stage, wish: Wish, language: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
         cast(stage, wish, language)
+
+
+def test_a_voice_that_the_service_has_given_up_is_passed_over() -> None:
+    stage = Stage()
+    stage.edge = ScriptedBackend(name="edge", offers=(VoiceInfo("edge", BRIAN, "en-US"),))
+    assert cast(stage).voice.name == "ruslan"
+
+
+def test_a_service_that_lists_nothing_is_taken_at_its_word() -> None:
+    stage = Stage()
+    stage.edge = ScriptedBackend(name="edge")
+    assert cast(stage).voice.name == "dmitry"
 
 
 def test_a_robot_is_never_taken_unasked() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from tts_book.backends import Backend, Health, VoiceInfo, names
 from tts_book.errors import BackendError, TtsBookError, UserError
@@ -146,6 +147,7 @@ class Casting:
             return Cast(voice, backend, "everything is spoken already")
         if not health.usable:
             raise UserError(_cannot(voice, health))
+        await _refuse_unknown(backend, voice)
         return Cast(voice, backend, health.detail)
 
     async def _unless_spoken(self, voice: Voice, backend: Backend, spoken: Count) -> Health | None:
@@ -251,10 +253,25 @@ def refuse_other_language(voice: Voice, language: str) -> None:
 
 
 async def _offers(backend: Backend, voice: Voice) -> bool:
-    """Whether a local engine has this voice; an online service is taken at its word later."""
-    if backend.name == ONLINE:
+    """Whether the backend has this voice; an online service whose list cannot be had is taken at
+    its word later."""
+    try:
+        offered = await backend.voices()
+    except BackendError:
+        return backend.name == ONLINE
+    if backend.name == ONLINE and not offered:
         return True
-    return any(info.id == voice.id for info in await backend.voices())
+    return any(info.id == voice.id for info in offered)
+
+
+async def _refuse_unknown(backend: Backend, voice: Voice) -> None:
+    """Raises UserError for a voice that the online service does not list."""
+    if backend.name == ONLINE and not await _offers(backend, voice):
+        close = get_close_matches(voice.id, [i.id for i in await backend.voices()], n=3, cutoff=0.5)
+        meant = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise UserError(
+            f'The online service has no voice "{voice.id}".{meant} All: tts-book voices'
+        )
 
 
 def _why(health: Health, reasons: Mapping[str, str]) -> str:
