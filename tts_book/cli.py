@@ -219,15 +219,15 @@ def plan(
     skipped: Annotated[
         bool, typer.Option("--skipped", help="What is left out, with its reason and place.")
     ] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="Foreign words and the like, as pronounce.toml.")
+    ] = False,
 ) -> None:
     """Show chapters, chunks, length and voice of what convert would do; speak nothing."""
     if words:
         _finish(lambda here: desk.words(here, request, _globbed(sources)))
     elif skipped:
         _finish(lambda here: desk.skipped(here, request, _globbed(sources)))
-    words: Annotated[
-        bool, typer.Option("--words", help="Foreign words and the like, as pronounce.toml.")
-    ] = False,
     else:
         _finish(lambda here: desk.plan(here, request, _globbed(sources), chunks))
 
