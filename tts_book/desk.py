@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tts_book.job import Prepared, Result, Work
     from tts_book.keeping import Kept
     from tts_book.readers import ReadOptions
+    from tts_book.saying import Manner
 
 OLD_PART_S = 24 * 3_600.0
 
@@ -139,7 +140,6 @@ def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work
     return tuple(works)
 
 
-def _once(at: Here, request: Request, sources: Sequence[str]) -> Iterator[str]:
 def _manner(at: Here, request: Request, *folders: Path) -> Manner:
     """How a book is said: by the list that was named, or the one that lies beside the book."""
     from tts_book import pronounce
@@ -148,6 +148,7 @@ def _manner(at: Here, request: Request, *folders: Path) -> Manner:
     return Manner(pronounce.load(request.pronounce, (*folders, at.cwd, at.config_dir)))
 
 
+def _once(at: Here, request: Request, sources: Sequence[str]) -> Iterator[str]:
     """The sources, without those that are named again (as patterns do beside a name)."""
     seen: set[Path | str] = set()
     for source in sources:
@@ -228,7 +229,6 @@ async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool)
     return 0
 
 
-async def skipped(at: Here, request: Request, sources: Sequence[str]) -> int:
 async def words(at: Here, request: Request, sources: Sequence[str]) -> int:
     """Lists what voices may say wrong, in the form of pronounce.toml."""
     from tts_book import words as words_of
@@ -239,6 +239,7 @@ async def words(at: Here, request: Request, sources: Sequence[str]) -> int:
     return 0
 
 
+async def skipped(at: Here, request: Request, sources: Sequence[str]) -> int:
     """Shows what of the sources is not read aloud, and why."""
     from tts_book import skipped as left_out
 
