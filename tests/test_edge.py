@@ -13,11 +13,11 @@ import miniaudio
 import numpy as np
 import pytest
 import tones
-from tts_book.backends.contract import BackendContract, check_marks
 from edge_faults import FAULTS, Fault, mixture, script
 from edge_simulator import EdgeSimulator
 
 from tts_book.backends import Backend, Settings
+from tts_book.backends.contract import BackendContract, check_marks
 from tts_book.backends.edge import EdgeBackend
 from tts_book.backends.edge_turn import Timeouts
 from tts_book.errors import (

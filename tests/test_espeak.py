@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from tts_book.backends.contract import BackendContract, check_marks, duration_ms
 
 from tts_book.backends import Backend, Settings
+from tts_book.backends.contract import BackendContract, check_marks, duration_ms
 from tts_book.backends.espeak import EspeakBackend, make
 from tts_book.backends.espeak_engine import Engine
 from tts_book.errors import BackendRefused, Failure

