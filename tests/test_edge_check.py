@@ -106,6 +106,23 @@ def test_the_tail_is_learned() -> None:
     assert [finding.certain for finding in findings(shorter, tail_s=0.9)] == [False]
 
 
+@pytest.mark.parametrize(
+    ("tails", "spread"),
+    [
+        ([0.87] * 4, 0.4),  # too few to know
+        ([0.87, 0.88, 0.86, 0.87, 0.87, 0.88], 0.06),  # a message of 120 ms would be missed
+        ([0.87, 0.79, 0.85, 0.83, 0.80, 0.87], 0.195),
+        ([0.4, 1.2, 0.8, 0.3, 1.4, 0.9], 0.4),
+        ([0.87, 0.87, 0.88, 0.86, 0.75, 0.87], 0.06),  # a damaged one among them
+    ],
+)
+def test_a_steady_voice_is_held_to_its_tail(tails: list[float], spread: float) -> None:
+    habits = Habits()
+    for tail_s in tails:
+        habits.learn_tail(tail_s)
+    assert habits.tail_spread_s == pytest.approx(spread)
+
+
 def test_a_short_word_that_is_never_marked_is_no_loss() -> None:
     text, habits = folded("A cat and a dog sat on a mat"), Habits()
     said = [Boundary("word", n, n + 1, w) for n, w in enumerate(("cat", "and", "dog", "sat", "on"))]

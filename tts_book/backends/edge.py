@@ -171,7 +171,8 @@ class EdgeBackend:
             raise Troubled(Trouble(what, "Send it in parts.", Failure.TOO_LONG))
         speed = max(0.1, 1 + voice.rate_pct / 100)
         habits = self._habits.setdefault(f"{name.short} {voice.rate_pct:+d}", Habits())
-        spoken = Spoken(letters, name.locale, speed, habits.tail_s, habits.unmarked)
+        tail_s, spread_s = habits.tail_s, habits.tail_spread_s
+        spoken = Spoken(letters, name.locale, speed, tail_s, habits.unmarked, spread_s)
         return _Prompt(sent, name, voice, spoken, habits)
 
     async def _reply(self, prompt: _Prompt) -> Reply:
@@ -238,11 +239,13 @@ class EdgeBackend:
         speech = Speech(reply.audio, "mp3", marks=marks, doubts=doubts)
         if words and not any(finding.certain for finding in findings):
             prompt.habits.learn_words(prompt.spoken.text, words)
+        certain = any(finding.certain for finding in findings)
+        if end_tick and not certain:
+            # Doubtful tails count, too: if this voice is restless, that is how it shows.
+            prompt.habits.learn_tail(sound_s(reply) - end_tick / TICKS_PER_S)
         if findings:
             lengths_ms = (round(sound_s(reply) * 1_000), end_tick // TICKS_PER_MS)
             raise _incomplete(findings, speech, lengths_ms)
-        if end_tick:
-            prompt.habits.learn_tail(sound_s(reply) - end_tick / TICKS_PER_S)
         return speech
 
 

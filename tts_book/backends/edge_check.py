@@ -27,6 +27,9 @@ TAIL_LEAST_S, TAIL_MOST_S = -0.15, 1.6
 TAIL_SHORTEST_S = 0.1
 # A voice keeps its own tail; this far from its median, something is odd (4.3, inferred there).
 TAIL_SPREAD_S, TAIL_SAMPLES = 0.4, 5
+# Of a steady voice less is noticed: a message holds 120 ms, so half of that is the least, and
+# six times the middle deviation leaves ordinary tails alone.
+TAIL_SPREAD_LEAST_S, TAIL_DEVIATIONS = 0.06, 6.0
 # Coverage of the folded text (4.4).
 END_MISSING_CHARS, END_SHARE = 12, 0.95
 COVERED_SHARE = {"word": 0.80, "sentence": 0.85}
@@ -70,13 +73,15 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """What was asked for: the text, its language, its speed as a factor; how much sound this
-    voice leaves after its last word (median seconds), and which words it never marks, if known."""
+    voice leaves after its last word (median seconds) and how far from that it may be, and which
+    words it never marks, if known."""
 
     text: Folded
     language: str
     speed: float = 1.0
     tail_s: float | None = None
     unmarked: frozenset[str] = frozenset()
+    tail_spread_s: float = TAIL_SPREAD_S
 
     @property
     def chars_per_s(self) -> float:
@@ -166,8 +171,8 @@ def check_length(reply: Reply, spoken: Spoken, end_tick: int) -> list[Finding]:
         return [Finding("the sound ends with the last mark")]
     if tail_s > TAIL_MOST_S / min(1.0, spoken.speed):
         return [Finding(f"{tail_s:.1f} s of sound follow the last mark")]
-    if spoken.tail_s is not None and abs(tail_s - spoken.tail_s) > TAIL_SPREAD_S:
-        return [Finding(f"sound and marks differ by {tail_s - spoken.tail_s:+.1f} s")]
+    if spoken.tail_s is not None and abs(tail_s - spoken.tail_s) > spoken.tail_spread_s:
+        return [Finding(f"sound and marks differ by {tail_s - spoken.tail_s:+.2f} s")]
     return []
 
 

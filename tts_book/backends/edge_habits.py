@@ -7,7 +7,13 @@ from itertools import pairwise
 from statistics import median
 
 from tts_book.backends.edge_align import Folded, Placed
-from tts_book.backends.edge_check import SHORT_WORD_CHARS, TAIL_SAMPLES
+from tts_book.backends.edge_check import (
+    SHORT_WORD_CHARS,
+    TAIL_DEVIATIONS,
+    TAIL_SAMPLES,
+    TAIL_SPREAD_LEAST_S,
+    TAIL_SPREAD_S,
+)
 
 
 class Habits:
@@ -35,6 +41,16 @@ class Habits:
     def tail_s(self) -> float | None:
         """The usual tail, once enough replies were seen."""
         return median(self._tails) if len(self._tails) >= TAIL_SAMPLES else None
+
+    @property
+    def tail_spread_s(self) -> float:
+        """How far a tail may lie from the usual one: some times the middle deviation that this
+        voice has shown, so that a steady voice is held to it, and a restless one is not."""
+        usual = self.tail_s
+        if usual is None:
+            return TAIL_SPREAD_S
+        middle = median(abs(tail - usual) for tail in self._tails)
+        return min(TAIL_SPREAD_S, max(TAIL_SPREAD_LEAST_S, TAIL_DEVIATIONS * middle))
 
     @property
     def unmarked(self) -> frozenset[str]:
