@@ -97,6 +97,7 @@ ROOMS = (
     "record",
     "explain",
     "where",
+    "verify",
     "job",
     # the door
     "doctor",
@@ -109,6 +110,7 @@ ROOMS = (
     "voices_desk",
     "cache_desk",
     "where_desk",
+    "verify_desk",
     "ending",
     "cli",
 )

@@ -81,6 +81,9 @@ Everything = Annotated[
 Out = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="PATH", help="A folder, or an .mp3 file.")
 ]
+Captions = Annotated[
+    str, typer.Option("--captions", metavar="LIST", help="Beside each file: srt, vtt, lrc.")
+]
 LayoutName = Annotated[
     str, typer.Option("--layout", help="Folders: plain, audiobookshelf (Author/Series/Title).")
 ]
@@ -149,6 +152,7 @@ def _request(
     explain: Explain = False,
     format: Format = "",
     loudness: Loudness = "",
+    captions: Captions = "",
     layout: LayoutName = "plain",
     cover: CoverFile = None,
     series: Series = "",
@@ -279,6 +283,22 @@ def voices_install(
     """Fetch a voice for any language, to speak without a network ever after."""
     request = Request(language=language, proxy=proxy)
     _finish(lambda here: voices_desk.install(here, request, "" if listed else name, yes))
+
+
+@app.command()
+def verify(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files or folders that were written.")
+    ],
+    json: Json = False,
+) -> None:
+    """Listen to what was written, from end to end: is it whole, and is every word there?
+
+    Tells loudness and peak of each file, and how they stand against what ACX asks for.
+    """
+    from tts_book.verify_desk import check
+
+    _finish(lambda here: check(here, _globbed(paths), as_json=json))
 
 
 @app.command()

@@ -321,6 +321,7 @@ def finished(request: Request) -> Finish:
         loudness_lufs=finish.loudness(request.loudness) if request.loudness else LOUDNESS_LUFS,
         cores=os.cpu_count() or 1,
         shelved=finish.shelved(request.layout),
+        captions=finish.captions_asked(request.captions),
     )
 
 

@@ -36,6 +36,7 @@ class Request:
     explain: bool = False
     format: str = ""
     loudness: str = ""
+    captions: str = ""
     layout: str = "plain"
     cover: Path | None = None
     series: str = ""
