@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from test_readers_books import BODY, FILES, PROSE, fb2, package, packed, page
+from test_readers_office import docx
 
-from tests.test_readers_office import docx
 from tts_book import readers
 from tts_book.errors import UserError
 from tts_book.lines_chosen import Chosen
