@@ -139,6 +139,22 @@ def test_a_half_spoken_book_waits_for_its_engine() -> None:
         cast(Stage(online=False), spoken={"dmitry": Spoken(3, whole=False)})
 
 
+@pytest.mark.parametrize("wish", [Wish(), Wish(voice="dmitry")])
+@pytest.mark.parametrize("telling", [0, 3])
+def test_who_waits_begins_and_goes_on_without_an_answer(wish: Wish, telling: int) -> None:
+    stage = Stage(online=False, local=())
+    begun = {"dmitry": Spoken(telling, whole=False)}
+    chosen = cast(stage, replace(wish, wait=True), spoken=begun)
+    assert chosen.voice.name == "dmitry"
+    assert "asking again" in chosen.why
+
+
+def test_a_named_voice_that_has_begun_and_is_gone_is_no_mistake_of_the_user() -> None:
+    with pytest.raises(EngineGone):
+        begun = {"dmitry": Spoken(3, whole=False)}
+        cast(Stage(online=False), Wish(voice="dmitry"), spoken=begun)
+
+
 def test_a_book_that_is_all_there_needs_no_engine() -> None:
     whole = {"dmitry": Spoken(9, whole=True)}
     assert cast(Stage(online=False), spoken=whole).voice.name == "dmitry"

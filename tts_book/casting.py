@@ -26,13 +26,15 @@ TELLING_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the user asked for: names or None where nothing was said."""
+    """What the user asked for: names or None where nothing was said. `wait`: begin also with an
+    online service that does not answer yet."""
 
     voice: str = ""
     backend: str = AUTO
     rate_pct: int | None = None
     pitch_hz: int | None = None
     volume_pct: int | None = None
+    wait: bool = False
 
     def applied(self, voice: Voice) -> Voice:
         """`voice` with the changes that were asked for."""
@@ -98,7 +100,7 @@ class Casting:
         voices = [wish.applied(voice) for voice in self._candidates(wish, language)]
         begun = self._begun(_choosable(voices), spoken)
         if begun is not None:
-            return await self._go_on(begun, spoken)
+            return await self._go_on(begun, spoken, wish)
         return await self._first_usable(voices, language, wish)
 
     async def health(self, name: str) -> Health:
@@ -146,6 +148,10 @@ class Casting:
         if health is None:
             return Cast(voice, backend, "everything is spoken already")
         if not health.usable:
+            if _waits(wish, voice):
+                return Cast(voice, backend, _waiting(health))
+            if spoken(voice, backend).telling:
+                raise _gone(voice, health)
             raise UserError(_cannot(voice, health))
         await _refuse_unknown(backend, voice)
         return Cast(voice, backend, health.detail)
@@ -176,17 +182,15 @@ class Casting:
                 best = (telling, voice, backend)
         return best[1:] if best else None
 
-    async def _go_on(self, begun: tuple[Voice, Backend], spoken: Count) -> Cast:
+    async def _go_on(self, begun: tuple[Voice, Backend], spoken: Count, wish: Wish) -> Cast:
         voice, backend = begun
         if spoken(voice, backend).whole:
             return Cast(voice, backend, "everything is spoken already")
         health = await self.health(voice.backend)
         if not health.usable:
-            raise EngineGone(
-                f"This book is half spoken by {voice.name} ({voice.backend}), which cannot go on "
-                f"now: {health.detail}. Run the same command again when it answers, or begin anew "
-                "with another voice: --voice NAME."
-            )
+            if _waits(wish, voice):
+                return Cast(voice, backend, _waiting(health))
+            raise _gone(voice, health)
         return Cast(voice, backend, "this voice has begun the book")
 
     async def _first_usable(self, voices: Sequence[Voice], language: str, wish: Wish) -> Cast:
@@ -204,6 +208,10 @@ class Casting:
         installed = await self._installed(wish, language, reasons)
         if installed is not None:
             return installed
+        for voice in voices:
+            if _waits(wish, voice):
+                health = await self.health(voice.backend)
+                return Cast(voice, self._backend_of(voice.backend), _waiting(health))
         raise UserError(_nobody(language, reasons, voices, wish.backend, self._healths))
 
     async def _installed(self, wish: Wish, language: str, reasons: dict[str, str]) -> Cast | None:
@@ -233,6 +241,22 @@ def _best(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
     best = min(fits, key=lambda info: (info.language == "und", len(info.id), info.id))
     tongue = language if best.language == "und" else best.language
     return Voice(best.id, best.backend, best.id, tongue)
+
+
+def _waits(wish: Wish, voice: Voice) -> bool:
+    return wish.wait and voice.backend == ONLINE
+
+
+def _waiting(health: Health) -> str:
+    return f"{health.detail}; asking again until it answers"
+
+
+def _gone(voice: Voice, health: Health) -> EngineGone:
+    return EngineGone(
+        f"This book is half spoken by {voice.name} ({voice.backend}), which cannot go on now: "
+        f"{health.detail}. Run the same command again when it answers, or begin anew with another "
+        "voice: --voice NAME."
+    )
 
 
 def _choosable(voices: Sequence[Voice]) -> list[Voice]:

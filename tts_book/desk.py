@@ -86,6 +86,7 @@ def wish(request: Request) -> Wish:
         rate_pct=voices_file.change("rate", request.rate) if request.rate else None,
         pitch_hz=voices_file.change("pitch", request.pitch) if request.pitch else None,
         volume_pct=voices_file.change("volume", request.volume) if request.volume else None,
+        wait=request.wait,
     )
 
 
