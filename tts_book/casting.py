@@ -150,7 +150,7 @@ class Casting:
         if not health.usable:
             if _waits(wish, voice):
                 return Cast(voice, backend, _waiting(health))
-            if spoken(voice, backend).telling:
+            if self._begun([voice], spoken):
                 raise _gone(voice, health)
             raise UserError(_cannot(voice, health))
         await _refuse_unknown(backend, voice)
