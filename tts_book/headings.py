@@ -46,6 +46,7 @@ _LONGEST_SOLO = 100
 _DECORATION = " *=~_•·-–—#"
 _LEADERS = re.compile(r"(?: ?[.…·_] ?){3,}\s*\d{0,4}\Z| {2,}\d{1,4}\Z|\s*\.{2,}\s*\d{1,4}\Z")
 _STOPS = ".:—–-)\n"
+_SOLO_STOP = re.compile(r"[.:—\n]")
 _WHICH = re.compile(r"(?:в которо[йм]|где|in which|wherein|where|où|worin|w którym|nel quale)\b")
 _SURVEY = re.compile(r"(?:обзор|краткое|полное) содержани[ея]\b.{0,60}\Z")
 _ARTICLES = frozenset(("the", "das", "der", "die", "la", "le", "el", "il", "o", "a", "l'"))
@@ -132,8 +133,8 @@ def parse(text: str) -> Heading | None:
     and are headings only if their neighbours count along."""
     if not 0 < len(text) <= LONGEST:
         return None
-    bare = _LEADERS.sub("", text).strip(_DECORATION)
-    if not bare:
+    bare = _without_leaders(text).strip(_DECORATION)
+    if not bare or (len(bare) == 1 and not bare.isalnum()):
         return None
     lower = bare.lower().replace("’", "'")
     return (
@@ -143,6 +144,11 @@ def parse(text: str) -> Heading | None:
         or _trailing(bare)
         or _titled_numeral(bare)
     )
+
+
+def _without_leaders(text: str) -> str:
+    """An entry of a contents list without its dots and its page."""
+    return _LEADERS.sub("", text) if text[-1].isdigit() or text[-1] in ".…·_ " else text
 
 
 def plain(text: str, level: int) -> Heading:
@@ -162,7 +168,7 @@ def is_heading(line: str) -> bool:
 
 def tidy(text: str) -> str:
     """A title fit for a list of chapters: one line, no ornaments, no full stop at its end."""
-    title = " ".join(_LEADERS.sub("", text).split()).strip(_DECORATION + " ")
+    title = " ".join(_without_leaders(text or " ").split()).strip(_DECORATION + " ")
     while title.endswith((".", ":", ",")) and not title.endswith(("...", "..")):
         title = title[:-1].rstrip()
     if len(title) > 120:
@@ -198,7 +204,8 @@ def _titled_numeral(bare: str) -> Heading | None:
 def _solo(bare: str, lower: str) -> Heading | None:
     if _SURVEY.match(lower):
         return Heading(Sort.CONTENTS, "contents", tidy(bare))
-    stop = next((at for at, c in enumerate(lower) if c in ".:—\n"), len(lower))
+    found = _SOLO_STOP.search(lower)
+    stop = found.start() if found else len(lower)
     sort = _SOLO.get(lower[:stop].strip(" –-")) or _SOLO.get(lower.rstrip(" .:"))
     if sort is None or len(lower) > _LONGEST_SOLO:
         return None
@@ -258,8 +265,10 @@ def _number_first(bare: str, words: list[str]) -> Heading | None:
 
 def _trailing(bare: str) -> Heading | None:
     """`War and Peace. Volume 2`."""
+    if len(bare) > _LONGEST_BARE:
+        return None
     parts = _TRAILING.split(bare, maxsplit=1)
-    if len(parts) < 2 or len(bare) > _LONGEST_BARE:
+    if len(parts) < 2:
         return None
     found = _worded(parts[1], parts[1].lower())
     if found is None or not found.is_alone:

@@ -13,7 +13,7 @@ _MISREAD = str.maketrans(
 )
 _MISREAD_WHOLE = {"П": "II", "Ш": "III", "Н": "II"}
 _DIGITS = re.compile(r"\d{1,3}\Z")
-_ORDINAL = re.compile(r"\d{1,3}(?:-?(?:я|ая|й|ый|е|ое|ша|й|st|nd|rd|th|e|ère|er|ème|[ºª°])|\.)?\Z")
+_ORDINAL = re.compile(r"\d{1,5}(?:-?(?:я|ая|й|ый|е|ое|ша|й|st|nd|rd|th|e|ère|er|ème|[ºª°])|\.)?\Z")
 
 
 def roman(text: str) -> int:
