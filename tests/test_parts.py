@@ -65,7 +65,7 @@ def test_only_the_chapters_asked_for_are_spoken_and_written(at: Desk) -> None:
 def test_a_single_chunk_is_spoken_and_its_chapter_rejoined_when_it_is_whole(at: Desk) -> None:
     only = replace(SILENT, only="1/2")
     assert at.convert(at.folder / "book.txt", request=only) == 1
-    assert "chunks spoken" in at.err.getvalue()
+    assert "; 1 chunk spoken" in at.err.getvalue()
     at.convert(at.folder / "book.txt")
     assert at.convert(at.folder / "book.txt", request=only) == 0
     assert names(at) == ["001"]
@@ -75,10 +75,10 @@ def test_a_chunk_spoken_again_changes_every_chapter_where_its_words_stand(at: De
     at.convert(at.folder / "book.txt")
     assert at.convert(at.folder / "book.txt", request=replace(SILENT, redo="1/2")) == 0
     assert names(at) == ["001"]
-    assert " 1 chunks spoken" in at.err.getvalue()
+    assert " 1 chunk spoken" in at.err.getvalue()
     assert at.convert(at.folder / "book.txt", request=replace(SILENT, redo="2/3")) == 0
     assert names(at) == ["001", "002", "003"]
-    assert " 1 chunks spoken" in at.err.getvalue()
+    assert " 1 chunk spoken" in at.err.getvalue()
     assert at.err.getvalue().count("spoken again:") == 3
 
 

@@ -218,8 +218,10 @@ async def batch(at: Here, request: Request, folder: Path) -> int:
 async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool) -> int:
     """Shows what convert would do."""
     works = await asyncio.to_thread(read_works, at, request, sources)
+    # What would be done can be shown also while an engine is away.
+    patient = replace(request, wait=True)
     async with engines(at, request) as made, kept(at, request) as cache:
-        prepared = await _prepared(at, request, works, made, cache)
+        prepared = await _prepared(at, patient, works, made, cache)
         lines = shown.plan_json(prepared, cache) if request.json else shown.plan(prepared, cache)
         if chunks and not request.json:
             lines = shown.chunks(prepared)

@@ -87,7 +87,7 @@ def write(
     part = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _part(target.parent) as file:
+        with begin(target.parent) as file:
             part = Path(file.name)
             for block in blocks:
                 file.write(block)
@@ -105,7 +105,7 @@ def write(
             part.unlink(missing_ok=True)
 
 
-def _part(folder: Path) -> IO[bytes]:
+def begin(folder: Path) -> IO[bytes]:
     """A new file with a name that leftovers are known by, open for writing."""
     number = 0
     while True:

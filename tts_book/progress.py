@@ -67,6 +67,11 @@ def hours(ms: float) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things: "1 chunk", "1,204 chunks"."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
 def thousands(number: int) -> str:
     """A number with its thousands parted."""
     return f"{number:,}"
@@ -136,7 +141,7 @@ def told(event: Event) -> str | None:
         case events.ChapterLost():
             return f"{event.book}: chapter {event.chapter} not written: {event.reason}"
         case events.BookDone():
-            chapters = f"{event.chapters} chapters, {hours(event.duration_ms)}"
+            chapters = f"{counted(event.chapters, 'chapter')}, {hours(event.duration_ms)}"
             return f"{event.book}: {event.path} done, {chapters}"
         case events.BookLost():
             return f"{event.book}: {event.path} not written: {event.reason}"
@@ -156,7 +161,7 @@ def told(event: Event) -> str | None:
 def _started(event: events.JobStarted) -> str:
     cached = f", {thousands(event.cached)} of them there already" if event.cached else ""
     return (
-        f"{event.chapters} chapters, {thousands(event.chunks)} chunks{cached}, "
+        f"{counted(event.chapters, 'chapter')}, {counted(event.chunks, 'chunk')}{cached}, "
         f"{thousands(event.characters)} characters, about {hours(event.estimated_ms)} of sound"
     )
 

@@ -17,10 +17,9 @@ A chapter that a run did not write anew keeps the line of the run that did.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
-import os
 import platform
-import tempfile
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -28,13 +27,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from tts_book import __version__, unchanged
+from tts_book import __version__, parts, unchanged
 from tts_book.errors import UserError
 from tts_book.events import Event, as_dict
 from tts_book.layout import SUFFIX, SUFFIXES, file_name
 from tts_book.model import Chunk, Origin, Pauses
 from tts_book.opened import Open
-from tts_book.parts import PART_PREFIX, PART_SUFFIX
 from tts_book.prepared import Prepared
 from tts_book.stitcher import Stitched
 
@@ -82,10 +80,9 @@ class Record:
         self._files: set[str] = set()
         self._whole: tuple[Path, ...] = ()
         with _told(self.path):
-            handle, self._part = tempfile.mkstemp(
-                prefix=PART_PREFIX, suffix=PART_SUFFIX, dir=self.path.parent
-            )
-        self._file: IO[str] = os.fdopen(handle, "w", encoding="utf-8")
+            part = parts.begin(self.path.parent)
+        self._part = Path(part.name)
+        self._file: IO[str] = io.TextIOWrapper(part, "utf-8")
         self._line("run", _run(item, pauses))
 
     def listen(self, event: Event) -> None:
@@ -117,7 +114,7 @@ class Record:
                 files = unchanged.state(self._whole)
                 self._line("whole", {"asked": self._item.work.asked, "files": files})
             self._file.close()
-            Path(self._part).replace(self.path)
+            self._part.replace(self.path)
 
     def _line(self, kind: str, value: dict[str, Any]) -> None:
         with _told(self.path):

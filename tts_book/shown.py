@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tts_book import skipped
 from tts_book.backends import VoiceInfo
 from tts_book.model import Book, Chapter, Origin, Source, Voice
-from tts_book.progress import hours, thousands
+from tts_book.progress import counted, hours, thousands
 from tts_book.voices_ids import primary
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
             )
         there = sum(cache.has(key) for key in item.keys)
         yield (
-            f"  in all: {len(book.chapters)} chapters, {thousands(len(item.plan.chunks))} chunks "
+            f"  in all: {counted(len(book.chapters), 'chapter')}, "
+            f"{counted(len(item.plan.chunks), 'chunk')} "
             f"({thousands(there)} spoken already), "
             f"{thousands(sum(len(c.spoken) for c in item.plan.chunks))} characters, "
             f"about {hours(item.estimated_ms)} of sound"
@@ -270,9 +271,9 @@ def _metrics(done: Result) -> str:
     speed = end.sound_ms / 1_000 / end.wall_s if end.wall_s > 0 else 0
     retries = "".join(f", {count} retried ({name})" for name, count in end.retries.items())
     return (
-        f"{end.chapters_done} chapters written, {end.chapters_lost} missing; "
-        f"{thousands(end.chunks_spoken)} chunks spoken, {thousands(end.chunks_cached)} from the "
-        f"cache, {thousands(end.chunks_failed)} failed; {thousands(end.requests)} requests"
+        f"{counted(end.chapters_done, 'chapter')} written, {end.chapters_lost} missing; "
+        f"{counted(end.chunks_spoken, 'chunk')} spoken, {thousands(end.chunks_cached)} from the "
+        f"cache, {thousands(end.chunks_failed)} failed; {counted(end.requests, 'request')}"
         f"{retries}; {thousands(end.characters_spoken)} characters; {hours(end.sound_ms)} of "
         f"sound in {hours(end.wall_s * 1_000)} ({speed:.0f}× real time)"
     )
