@@ -26,7 +26,8 @@ def asked_of(at: Here, request: Request, config: Config, source: Path) -> str:
     usual = Request()
     wishes = replace(request, **{name: getattr(usual, name) for name in _INDIFFERENT})
     lists = [request.pronounce] if request.pronounce else [p / PRONUNCIATIONS for p in places]
-    return asked([*texts, *lists], (wishes, config))
+    covers = [request.cover] if request.cover else []
+    return asked([*texts, *lists, *covers], (wishes, config))
 
 
 def is_finished(at: Here, request: Request, config: Config, source: Path, told: str) -> bool:
