@@ -107,6 +107,7 @@ ROOMS = (
     "shown",
     "rerun",
     "desk",
+    "batch_desk",
     "voices_desk",
     "cache_desk",
     "where_desk",

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tts_book import __version__, desk, ending, voices_desk
+from tts_book import __version__, batch_desk, desk, ending, voices_desk
 from tts_book.request import Request
 
 app = typer.Typer(
@@ -208,8 +208,9 @@ def batch(
     """Speak a folder of texts as one album, a track for each file, in natural order.
 
     Headings inside a file are pauses, unless --split headings makes them tracks of their own.
+    A folder of e-books becomes a book each, in folders Author/Title.
     """
-    _finish(lambda here: desk.batch(here, request, folder), writes=True)
+    _finish(lambda here: batch_desk.batch(here, request, folder), writes=True)
 
 
 @app.command()

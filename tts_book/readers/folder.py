@@ -16,6 +16,9 @@ from tts_book.model import Book, Chapter
 from tts_book.readers.parsed import Parsed, ReadOptions, chapters_of, spoken_language
 
 SUFFIXES = frozenset((".txt", ".text", ".md", ".markdown", ".mdown", ".mkd"))
+BOOKS = (
+    ".epub", ".fb2", ".fb2.zip", ".docx", ".pdf", ".mobi", ".azw", ".azw3", ".odt", ".rtf",
+)  # fmt: skip
 _NO_BOOKS = re.compile(r"(?:readme|licen[cs]e|copying|changelog|contributing|прочти)\b", re.I)
 _CLEAR = 0.3  # a margin at which a file's language is worth comparing with its neighbours'
 
@@ -38,8 +41,18 @@ def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
 
 def texts_in(folder: Path) -> list[Path]:
     """The texts directly in `folder`, in natural order. Raises UserError if it is none."""
+    return sorted((path for path in _files_in(folder) if _is_text(path)), key=natural)
+
+
+def books_in(folder: Path) -> list[Path]:
+    """The e-books directly in `folder`, in natural order. Raises UserError if it is none."""
+    found = (path for path in _files_in(folder) if path.name.lower().endswith(BOOKS))
+    return sorted((path for path in found if not path.name.startswith((".", "~"))), key=natural)
+
+
+def _files_in(folder: Path) -> list[Path]:
     try:
-        entries = [path for path in folder.iterdir() if path.is_file()]
+        return [path for path in folder.iterdir() if path.is_file()]
     except FileNotFoundError:
         raise UserError(f"{folder} does not exist: check the name") from None
     except NotADirectoryError:
@@ -48,7 +61,6 @@ def texts_in(folder: Path) -> list[Path]:
         raise UserError(f"{folder} may not be read: change its permissions") from None
     except OSError as error:
         raise UserError(f"{folder} cannot be read: {error}") from None
-    return sorted((path for path in entries if _is_text(path)), key=natural)
 
 
 def read_folder(
