@@ -1,8 +1,8 @@
-"""What joining costs: `python benchmarks/stitch.py [--hours 10] [--rivals]`.
+"""What joining costs: `python benchmarks/stitch.py [--hours 10] [--turns 5] [--rivals]`.
 
 Segments of 24 kHz, 48 kbit/s speech-like sound lie on disk with their analysis, as in the cache.
 CPU time is compared with a bare copy of the same frames in the same run (by turns, the best of
-five, fsync in both); memory is the peak of each way's own process. `--rivals`
+them, fsync in both); memory is the peak of each way's own process. `--rivals`
 joins an hour with pydub and ffmpeg too.
 """
 
@@ -38,10 +38,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.worker:
-            _say(json.dumps(_measure(options.worker, Path(options.folder), options.hours)))
+            told = _measure(options.worker, Path(options.folder), options.hours, options.turns)
+            _say(json.dumps(told))
             return
         _prepare(folder)
-        _table(folder, options.hours)
+        _table(folder, options.hours, options.turns)
         if options.rivals:
             _rivals(folder)
 
@@ -49,6 +50,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=10.0)
+    parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--rivals", action="store_true")
     parser.add_argument("--worker", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
@@ -169,13 +171,13 @@ _WAY: dict[str, Callable[[list[Segment], Path], None]] = {
 # Measuring ----------------------------------------------------------------------------------------
 
 
-def _measure(way: str, folder: Path, hours: float) -> dict[str, float]:
+def _measure(way: str, folder: Path, hours: float, turns: int) -> dict[str, float]:
     """CPU seconds (children's too) after imports, of this way and of a bare copy, by turns: the
     best of each; and peak memory."""
     segments = _segments(folder, hours, marked=way == "pauses")
     target = folder / f"{way}.out.mp3"
     _WAY["gain" if way == "gain" else "join"](segments[:1], target)
-    turns = 1 if way == "pydub" else 5
+    turns = 1 if way == "pydub" else turns
     runs = [
         (_cpu_s(lambda: _WAY[way](segments, target)), _cpu_s(lambda: _copy(segments, target)))
         for _ in range(turns)
@@ -207,21 +209,24 @@ def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def _apart(way: str, folder: Path, hours: float) -> dict[str, float]:
+def _apart(way: str, folder: Path, hours: float, turns: int = 5) -> dict[str, float]:
     """One way in a process of its own."""
     command = [sys.executable, __file__, "--worker", way, "--folder", str(folder)]
     done = subprocess.run(
-        [*command, "--hours", str(hours)], capture_output=True, text=True, check=True
+        [*command, "--hours", str(hours), "--turns", str(turns)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     told: dict[str, float] = json.loads(done.stdout)
     return told
 
 
-def _table(folder: Path, hours: float) -> None:
+def _table(folder: Path, hours: float, turns: int) -> None:
     _say(f"{'way':8} {'hours':>6} {'CPU s':>8} {'x copy':>7} {'peak MiB':>9}")
     for length in (hours / 10, hours):
         for way in ("join", "gain", "pauses"):
-            _row(way, length, _apart(way, folder, length))
+            _row(way, length, _apart(way, folder, length, turns))
 
 
 def _rivals(folder: Path) -> None:

@@ -212,6 +212,22 @@ def test_a_second_run_binds_the_same(at: Desk) -> None:
     assert [path.read_bytes() for path in at.written()] == before
 
 
+def test_a_part_spoken_again_is_bound_with_the_rest(at: Desk) -> None:
+    source, request = at.write("книга.txt", TWO), replace(SILENT, format="m4b,mp3")
+    at.convert(source, request=request)
+    before = at.written()[-1].read_bytes()
+    assert at.convert(source, request=replace(request, redo="2")) == 0
+    assert [path.name for path in at.written()] == ["002 - Глава 2.mp3", "книга.m4b"]
+    assert at.written()[-1].read_bytes() == before
+
+
+def test_a_book_that_is_not_all_spoken_is_not_bound(at: Desk) -> None:
+    source, request = at.write("книга.txt", TWO), replace(SILENT, format="m4b", only="1")
+    assert at.convert(source, request=request) == 1
+    assert "its chapters 2 are not there" in at.err.getvalue()
+    assert not (at.folder / "книга.m4b").exists()
+
+
 @pytest.mark.external
 @pytest.mark.parametrize("kind", KINDS)
 def test_ffprobe_finds_chapters_tags_and_cover(tmp_path: Path, kind: str) -> None:

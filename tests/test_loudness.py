@@ -22,6 +22,7 @@ from tts_book.errors import UserError
 from tts_book.finish import Finish
 from tts_book.loudness import Loudness
 from tts_book.model import Pauses, Sound, Speech
+from tts_book.selection import EVERYTHING, Selection
 
 ID3: Any = import_module("mutagen.id3").ID3  # mutagen tells no types
 RATE_HZ = 24_000
@@ -97,8 +98,8 @@ def speak(text: str, attempt: int) -> Speech:
     return Speech(audio.encode(hum(level).tobytes(), RATE_HZ), "mp3")
 
 
-def convert(folder: Path, wanted: Finish) -> list[Path]:
-    item = prepared(folder, ScriptedBackend(speak), *CHAPTERS)
+def convert(folder: Path, wanted: Finish, only: Selection = EVERYTHING) -> list[Path]:
+    item = replace(prepared(folder, ScriptedBackend(speak), *CHAPTERS), only=only)
     job.ready_to_write([item], force=True)
     results: list[job.Result] = []
 
@@ -126,6 +127,12 @@ def test_a_book_is_as_loud_as_asked_and_its_chapters_keep_their_distance(tmp_pat
 def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:
     first = [path.read_bytes() for path in convert(tmp_path, Finish())]
     assert [path.read_bytes() for path in convert(tmp_path, Finish())] == first
+
+
+def test_a_chapter_alone_has_the_gain_of_its_book(tmp_path: Path) -> None:
+    whole = [path.read_bytes() for path in convert(tmp_path, Finish())]
+    (path,) = convert(tmp_path, Finish(), Selection(frozenset({1})))
+    assert path.read_bytes() == whole[0]
 
 
 def test_replaygain_tells_what_is_missing_to_its_own_level(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from tts_book.errors import AudioError
 from tts_book.finish import Finish
 from tts_book.loudness import Loudness
 from tts_book.model import ChapterMark, Pauses
-from tts_book.opened import Open, Segments, tags_of
+from tts_book.opened import Open, Segments, open_chapters, tags_of
 from tts_book.prepared import Prepared
+from tts_book.selection import EVERYTHING
 from tts_book.stitcher import Stitched
 from tts_book.tags import Level
 from tts_book.tags_containers import owner_of
@@ -33,6 +34,7 @@ class _Written:
     frames: int
     duration_ms: int
     steps: int
+    aside: bool = False
 
 
 class Bindery:
@@ -58,20 +60,27 @@ class Bindery:
     ) -> None:
         self._open.close()
 
-    def write(self, chapter: Open) -> Stitched:
-        """Writes a chapter whose chunks are all there. Raises AudioError and UserError."""
+    def write(self, chapter: Open, *, aside: bool = False) -> Stitched:
+        """Writes a chapter whose chunks are all there; `aside`: for the whole book only. Raises
+        AudioError and UserError."""
         target = chapter.item.layout.targets[chapter.chapter.number - 1]
         voice, number = _voice(chapter), chapter.chapter.number
+        kept = chapter.item.layout.keeps_chapters and not aside
         stitched = stitcher.stitch(
             Segments(chapter, self._cache),
-            self._place(chapter.item, target),
+            target if kept else self._unfinished(chapter.item) / target.name,
             pauses=self._pauses,
             tags=tags_of(chapter.item, chapter.chapter),
             gain_steps=lambda level: self._loudness.steps(voice, number, level),
         )
         self._caption(chapter, target, stitched)
         self._written[target] = _Written(
-            chapter, stitched.path, stitched.frames, stitched.duration_ms, stitched.gain_steps
+            chapter,
+            stitched.path,
+            stitched.frames,
+            stitched.duration_ms,
+            stitched.gain_steps,
+            aside,
         )
         return stitched
 
@@ -82,7 +91,7 @@ class Bindery:
             stitched.score,
             item.work.book.language,
             chapter.chapter.title,
-            target if item.layout.keeps_chapters else None,
+            target if stitched.path == target else None,
             self._kept(item, target) if item.layout.whole else None,
         )
 
@@ -99,11 +108,8 @@ class Bindery:
         """Whether times of captions are guessed, because an engine gave no marks."""
         return self._captioner.guessed
 
-    def _place(self, item: Prepared, target: Path) -> Path:
-        """Where a chapter is written: where it belongs, or for as long as the run lasts."""
-        return target if item.layout.keeps_chapters else self._unfinished(item) / target.name
-
     def _unfinished(self, item: Prepared) -> Path:
+        """A folder for files that exist only as long as the run lasts."""
         beside = item.layout.whole[0][1].parent
         first = item.layout.targets[0]
         if first not in self._folders:
@@ -114,7 +120,22 @@ class Bindery:
         """Writes those chapters again that were written before their book's gain was known."""
         for written in list(self._written.values()):
             if written.steps != self._loudness.settled(_voice(written.chapter)):
-                self.write(written.chapter)
+                self.write(written.chapter, aside=written.aside)
+
+    def rest(self, item: Prepared) -> None:
+        """Takes those chapters into account that were spoken before and not asked for now: their
+        level is part of the book's, and a whole-book file holds them, too."""
+        for chapter in open_chapters(replace(item, only=EVERYTHING)):
+            target = item.layout.targets[chapter.chapter.number - 1]
+            keys = item.keys[chapter.first : chapter.first + len(chapter.chunks)]
+            if target in self._written or not keys or not all(map(self._cache.has, keys)):
+                continue
+            if item.layout.whole:
+                self.write(chapter, aside=True)
+            else:
+                sounds = (segment.entry.sound for segment in Segments(chapter, self._cache))
+                level = audio.Meter(sounds)
+                self._loudness.steps(_voice(chapter), chapter.chapter.number, level)
 
     def missing(self, item: Prepared) -> list[int]:
         """The numbers of the chapters that a whole-book file still lacks."""

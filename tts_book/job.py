@@ -121,6 +121,9 @@ class _Run:
             await self._speak_and_stitch(opened)
             while self._in_doubt:
                 await self._speak_and_stitch(await self._taken_over())
+            for item in self._prepared:
+                if item.only:
+                    await asyncio.to_thread(self._bindery.rest, item)
             await asyncio.to_thread(self._bindery.settle)
             for item in self._prepared:
                 await self._bind(item)
