@@ -127,7 +127,10 @@ def _parse_archive(data: bytes, name: str, options: ReadOptions) -> Parsed:
         return _by_calibre(data, ".odt", name, options)
     books = [path for path in names if path.lower().endswith((".fb2", *_HTML, *_TEXT))]
     if len(books) == 1:
-        inner = _parse_bytes(archive.read(books[0]), Path(books[0]).name, options)
+        data = archive.read(books[0])
+        if data.startswith(b"PK\x03\x04"):
+            raise UserError(f"{name} is an archive in an archive: unpack it first")
+        inner = _parse_bytes(data, Path(books[0]).name, options)
         return replace(inner, source=replace(inner.source, name=name))
     if books:
         raise UserError(f"{name} holds {len(books)} texts: unpack it, then use `tts-book batch`")

@@ -29,6 +29,10 @@ class Archive:
         """The names of all files, as they stand in the archive."""
         return [info.filename for info in self.by_key.values()]
 
+    def same(self, path: str) -> str:
+        """What all ways of writing the path of one file have in common."""
+        return _key(unquote(path))
+
     def read(self, path: str) -> bytes:
         """The bytes of a file, found whatever its case, slashes or percent signs; empty if it is
         not there. Raises UserError if it is damaged or too large."""

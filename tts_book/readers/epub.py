@@ -108,7 +108,12 @@ def _pages_of(
 
 
 def _trees(archive: Archive, package: _Package) -> Iterator[tuple[str, Element]]:
+    seen: set[str] = set()
     for path in package.spine:
+        same = archive.same(path)
+        if same in seen:
+            continue
+        seen.add(same)
         if data := archive.read(path):
             yield path, html.parse_page(_text_of(data, path), path)
 

@@ -34,25 +34,18 @@ def metadata(root: Element) -> dict[str, str]:
 
 def _series(metas: list[Element]) -> dict[str, str]:
     """As EPUB 3 or Calibre writes it."""
+    refined = {(attribute(m, "refines"), attribute(m, "property")): m for m in reversed(metas)}
     for meta in metas:
         if attribute(meta, "property") == "belongs-to-collection" and words(meta):
-            part = _refined(metas, attribute(meta, "id"), "group-position")
-            if _refined(metas, attribute(meta, "id"), "collection-type") != "set":
+            id_ = f"#{attribute(meta, 'id')}"
+            if words(refined.get((id_, "collection-type"))) != "set":
+                part = words(refined.get((id_, "group-position")))
                 return {"series": words(meta), "series_part": part}
     told = {attribute(m, "name"): attribute(m, "content") for m in metas}
     if name := told.get("calibre:series"):
         part = told.get("calibre:series_index", "").removesuffix(".0")
         return {"series": name, "series_part": part}
     return {}
-
-
-def _refined(metas: list[Element], id_: str, key: str) -> str:
-    if not id_:
-        return ""
-    for meta in metas:
-        if attribute(meta, "refines") == f"#{id_}" and attribute(meta, "property") == key:
-            return words(meta)
-    return ""
 
 
 def guide(root: Element, path_of: Callable[[str], str]) -> dict[str, str]:

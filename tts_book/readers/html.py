@@ -125,6 +125,8 @@ def parse(text: str, name: str) -> Element:
         root = forgiving.document_fromstring(data, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
         raise UserError(f"{name} has no words to read aloud") from None
+    if any("Excessive depth" in error.message for error in parser.error_log):
+        raise UserError(f"{name} is nested too deeply to be a page: save it again, or as .txt")
     return root
 
 
