@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from test_commands import SILENT, TWO, Desk
+from test_readers_books import BODY, FILES, fb2, packed
 
-from tests.test_commands import SILENT, TWO, Desk
-from tests.test_readers_books import BODY, FILES, fb2, packed
 from tts_book import batch_desk
 from tts_book.errors import UserError
 from tts_book.finish import shelved

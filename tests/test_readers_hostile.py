@@ -11,9 +11,9 @@ import zipfile
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_readers_books import EN, FILES, package, packed, page
+from test_readers_office import docx, pdf, printed
 
-from tests.test_readers_books import EN, FILES, package, packed, page
-from tests.test_readers_office import docx, pdf, printed
 from tts_book import readers
 from tts_book.errors import UserError
 from tts_book.readers import ReadOptions
