@@ -73,6 +73,7 @@ ROOMS = (
     "pronounce",
     "readings",
     "saying",
+    "joined",
     "pacing",
     "halves",
     "gate",

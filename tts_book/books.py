@@ -172,10 +172,11 @@ def _encoded(
     # The last chapter ends with the file, from whose start a player takes off the delay.
     end_ms = marks[-1].stop_ms - round(codec.delay * 1_000 / codec.rate_hz)
     marks = (*marks[:-1], replace(marks[-1], stop_ms=end_ms))
-    containers.bind(raw, part, codec, marks if len(marks) > 1 else ())
+    told = marks if len(marks) > 1 else ()
+    containers.bind(raw, part, codec, told, tags.three_letters(about.language))
     for path in raw:
         path.unlink()
-    kind.tag(part, about, marks if len(marks) > 1 else (), level)
+    kind.tag(part, about, told, level)
     return marks
 
 

@@ -16,8 +16,9 @@ from itertools import groupby
 from operator import attrgetter
 
 from tts_book.audio import DELAY
+from tts_book.joined import Piece
 from tts_book.model import Chunk, Mark, Segment, Sound
-from tts_book.pacing import Piece, Score, in_text
+from tts_book.pacing import Score, in_text
 from tts_book.sentences import Splitter
 
 _LONGEST = 84  # characters of a caption: two lines

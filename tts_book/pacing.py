@@ -9,11 +9,13 @@ digital silence fills up what is missing.
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
 
+from tts_book.joined import Piece, Pieces
 from tts_book.model import Break, Chunk, Mark, Pauses, Segment, Sound
 
 # Frames kept before and after speech: the quiet onset of a consonant, the last of a vowel.
@@ -29,25 +31,15 @@ _Stretches = tuple[_Stretch, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Frames `start` to `stop` of segment number `segment`, after `rest` frames of silence."""
-
-    segment: int
-    rest: int
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True, slots=True)
 class Score:
     """A chapter as it will be heard: its pieces, and the frames of silence at its end.
 
     `speech` says for each segment at which frame of the chapter its speech begins.
     """
 
-    pieces: tuple[Piece, ...]
+    pieces: Sequence[Piece]
     end_rest: int
-    speech: tuple[int, ...]
+    speech: Sequence[int]
 
     @property
     def frames(self) -> int:
@@ -66,8 +58,8 @@ class Score:
 def score(segments: Iterable[Segment], pauses: Pauses, least_rest: int) -> Score:
     """How the segments of a chapter follow one another. `least_rest` frames of silence are needed
     wherever sound does not follow what it followed before. Asks for each segment once."""
-    pieces: list[Piece] = []
-    speech: list[int] = []
+    pieces = Pieces()
+    speech = array("q")
     at = tail = 0
     before: Segment | None = None
     for number, segment in enumerate(segments):
@@ -76,7 +68,7 @@ def score(segments: Iterable[Segment], pauses: Pauses, least_rest: int) -> Score
         if before:
             wanted = _wanted(pauses.after(before.chunk.after), before.entry.sound, sound)
             kept, rest, head = _between(tail, begin, wanted, least_rest)
-            pieces[-1] = replace(pieces[-1], stop=pieces[-1].stop - tail + kept)
+            pieces.shorten(tail - kept)
             at -= tail - kept
         else:
             rest, head = _lead(begin, least_rest)
@@ -88,8 +80,8 @@ def score(segments: Iterable[Segment], pauses: Pauses, least_rest: int) -> Score
     if not before:
         return Score((), 0, ())
     kept, end_rest = _ending(tail, _wanted(pauses.chapter_ms, before.entry.sound))
-    pieces[-1] = replace(pieces[-1], stop=pieces[-1].stop - tail + kept)
-    return Score(tuple(pieces), end_rest, tuple(speech))
+    pieces.shorten(tail - kept)
+    return Score(pieces, end_rest, speech)
 
 
 def _span(sound: Sound) -> tuple[int, int]:

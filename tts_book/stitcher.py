@@ -14,6 +14,7 @@ from pathlib import Path
 from tts_book import audio, pacing, parts
 from tts_book import tags as tagging
 from tts_book.errors import AudioError
+from tts_book.joined import Piece
 from tts_book.model import Pauses, Segment, Sound
 from tts_book.tags import Level, Tags
 
@@ -161,7 +162,7 @@ def _body(
 
 
 def _segment(
-    frames: bytes, pieces: Iterator[pacing.Piece], form: audio.Format
+    frames: bytes, pieces: Iterator[Piece], form: audio.Format
 ) -> Iterator[bytes | memoryview]:
     size = form.frame_bytes
     view = memoryview(frames)

@@ -88,7 +88,7 @@ def render(
             made.add(id3.TXXX(encoding=_UTF_16, desc=name, text=[text]))
     if cleaned(tags.description):
         said = [cleaned(tags.description)]
-        made.add(id3.COMM(encoding=_UTF_16, lang=_language(tags.language) or "und", text=said))
+        made.add(id3.COMM(encoding=_UTF_16, lang=three_letters(tags.language) or "und", text=said))
     if tags.cover:
         made.add(
             id3.APIC(
@@ -200,7 +200,7 @@ def _texts(tags: Tags, duration_ms: int) -> dict[str, str]:
         "TCOM": cleaned(tags.narrator),
         "TRCK": _track(tags.track, tags.tracks),
         "TCON": cleaned(tags.genre),
-        "TLAN": _language(tags.language),
+        "TLAN": three_letters(tags.language),
         "TDRC": year_of(tags.year),
         "TLEN": str(duration_ms),
     }
@@ -237,7 +237,8 @@ def _track(track: int, tracks: int) -> str:
     return f"{track}/{tracks}" if tracks else str(track)
 
 
-def _language(language: str) -> str:
+def three_letters(language: str) -> str:
+    """The code of ISO 639-2 for a language in BCP 47, "" where none is known."""
     primary = cleaned(language).partition("-")[0].lower()
     return _THREE_LETTERS.get(primary, primary if len(primary) == 3 else "")
 

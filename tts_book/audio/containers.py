@@ -108,10 +108,15 @@ def _whole(frame: Any, packet: int) -> Any:
 
 
 def bind(
-    parts: Sequence[Path], target: Path, codec: Codec, chapters: Sequence[ChapterMark] = ()
+    parts: Sequence[Path],
+    target: Path,
+    codec: Codec,
+    chapters: Sequence[ChapterMark] = (),
+    language: str = "",
 ) -> None:
     """Joins what `encode_file` made into one file, with chapter marks where the container has
-    them (Opus has them in its tags). Raises AudioError and OSError."""
+    them (Opus has them in its tags); `language` has three letters. Raises
+    AudioError and OSError."""
     import av
 
     flags = "+faststart" + ("+disable_chpl" if len(chapters) > _NERO_MOST else "")
@@ -122,6 +127,8 @@ def bind(
             for packet in _packets(parts, codec):
                 if stream is None:
                     stream = made.add_stream_from_template(packet.stream)
+                    if language:
+                        stream.metadata["language"] = language
                 packet.stream = stream
                 made.mux(packet)
             if chapters and codec.container == "ipod":
