@@ -137,7 +137,7 @@ KINDS: dict[Failure, type[BackendError]] = {
 STOPPING = {Failure.REFUSED, Failure.MISCONFIGURED}
 # What the text or the voice may be the reason of: such sound is handed up with the failure, for
 # whoever finds that it is always so.
-DOUBTFUL = {"hole_of_a_short_word", "no_marks", "silent_words"}
+DOUBTFUL = {"hole_of_a_short_word", "no_marks"}
 HARMLESS = [fault for fault in FAULTS if fault.expect == "whole"]
 HARMFUL = [fault for fault in FAULTS if fault.expect != "whole"]
 

@@ -185,9 +185,25 @@ def test_a_suspicious_reply_that_comes_twice_is_kept_and_told(tmp_path: Path) ->
         )
 
     backend = ScriptedBackend(answer)
-    left = run(backend, chunks("A strange text."), tmp_path)
+    left = run(backend, chunks("Strange."), tmp_path)
     assert all(left.keys)
-    assert backend.asked["A strange text."] == 2
+    assert backend.asked["Strange."] == 2
+    (done,) = left.of(events.ChunkDone)
+    assert isinstance(done, events.ChunkDone)
+    assert done.doubts == ("odd speed",)
+
+
+def test_a_whole_chunk_is_halved_before_a_suspicious_reply_is_believed(tmp_path: Path) -> None:
+    def answer(text: str, attempt: int) -> Speech | BackendError:
+        if "strange" not in text.lower():
+            return spoken(text)
+        return BackendIncomplete("odd speed", print_of_reply=(5_000, 4_100), speech=spoken(text))
+
+    backend = ScriptedBackend(answer)
+    left = run(backend, chunks("A plain sentence. A strange sentence."), tmp_path)
+    assert all(left.keys)
+    assert backend.asked["A plain sentence."] == 1
+    assert backend.asked["A strange sentence."] == 2
     (done,) = left.of(events.ChunkDone)
     assert isinstance(done, events.ChunkDone)
     assert done.doubts == ("odd speed",)

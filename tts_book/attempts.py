@@ -98,7 +98,10 @@ class Speaker:
                 return await self._try(call, text, tries.total() + 1, alone)
             except BackendError as error:
                 tries[error.failure] += 1
-                if (kept := _twice_the_same(error, earlier)) is not None:
+                # A whole chunk is halved before it is believed: what the text does, a half of it
+                # does again; what chance did to two replies alike, it hardly does to four.
+                small = depth > 0 or halves(text) is None
+                if (kept := _twice_the_same(error, earlier)) is not None and small:
                     return await self._measured(_take, kept, tries.total())
                 decision = self._decide(error, tries[error.failure], depth)
                 if isinstance(decision, retry.Split) and (parts := halves(text)) is not None:

@@ -156,7 +156,8 @@ def check_silence(audio: bytes, spoken: Spoken, words: Sequence[Placed]) -> list
     spans = [(w.boundary.start // FRAME_TICKS, w.boundary.stop // FRAME_TICKS) for w in words]
     mute = sum(b - a for a, b in spans if 0 <= a < b <= len(silent) and all(silent[a:b]))
     if mute * FRAME_MS > SILENT_WORDS_S * 1_000:
-        return [Finding(f"{mute * FRAME_MS / 1_000:.1f} s of marked words are silent")]
+        silent_s = mute * FRAME_MS / 1_000
+        return [Finding(f"{silent_s:.1f} s of marked words are silent", certain=True)]
     return []
 
 
