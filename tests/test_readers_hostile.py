@@ -53,6 +53,7 @@ COLLECTIONS = "".join(
 )
 SPEAKS = {
     "entities in an attribute.fb2": fb2(laughs()),
+    "entities in UTF-16.fb2": fb2(laughs(), "utf-16"),
     "entities in an attribute.epub": epub('<p id="&a8;">&a8;</p>', laughs()),
     "a file from outside.epub": epub(
         "<p>&x;</p>", '<!DOCTYPE x [<!ENTITY x SYSTEM "/etc/passwd">]>'
@@ -61,13 +62,13 @@ SPEAKS = {
     "many collections.epub": epub(metadata=COLLECTIONS),
     "one word.txt": b"a" * 1_000_000 + b" " + EN.encode(),
     "one word.html": b"<html lang=en><p>" + b"a" * 1_000_000 + b" " + EN.encode(),
+    "half a letter.fb2": fb2("").replace(b"&a8;", b"s").replace(b"<p>", b"<p>&#xD800;&#56000; "),
     "brackets.md": ("[" * 50_000 + EN).encode(),
     "links.md": (EN + "[a](b " * 10_000).encode(),
     "notes.md": (EN + "[^1] " * 5_000 + "\n\n" + "[^1]: x\n\n" * 2_000).encode(),
 }
 REFUSED = {
     "late entities.fb2": (fb2(f"<!--{'x' * 3_000}-->{laughs()}"), "no words|mended|not"),
-    "entities.fb2": (fb2(laughs(), "utf-16"), "no words|not"),
     "deep.html": (b"<html lang=en><body>" + b"<div>" * 50_000 + EN.encode(), "nested too deeply"),
     "archive.zip": (matryoshka(), "archive in an archive"),
 }

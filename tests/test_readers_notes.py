@@ -65,6 +65,10 @@ def test_notes_of_markdown() -> None:
     assert text_of(MARKDOWN.encode(), "a.md", "end") == f"{spoken}\n\n{SAID}"
 
 
+def test_markup_in_the_label_of_a_note_is_skipped_once() -> None:
+    assert text_of(b"Word.\n\n[^<p>a]: said and done", "a.md", "end").endswith("said and done")
+
+
 def test_a_mark_may_lead_anywhere() -> None:
     source = PAGE.replace("#f1", "#nowhere").replace('id="f1"', "")
     assert SAID not in text_of(source.encode(), "a.html", "inline")

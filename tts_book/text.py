@@ -235,7 +235,8 @@ def _cleaned(flat: str, block: Block, edits: list[Edit]) -> Traced:
 
 def _without_overlaps(edits: list[Edit], first_class: int) -> list[Edit]:
     """In order of start; of two that overlap, the reader's own or else the earlier one stays."""
-    own, found = sorted(edits[:first_class], key=_start), sorted(edits[first_class:], key=_start)
+    own = _in_turn(sorted(edits[:first_class], key=_start))
+    found = sorted(edits[first_class:], key=_start)
     kept: list[Edit] = []
     reached = at = 0
     for edit in found:
@@ -246,6 +247,15 @@ def _without_overlaps(edits: list[Edit], first_class: int) -> list[Edit]:
             kept.append(edit)
             reached = edit.stop
     return sorted([*own, *kept], key=_start)
+
+
+def _in_turn(edits: list[Edit]) -> list[Edit]:
+    """Without those that begin before the one before them ends."""
+    kept: list[Edit] = []
+    for edit in edits:
+        if not kept or edit.start >= kept[-1].stop:
+            kept.append(edit)
+    return kept
 
 
 def _start(edit: Edit) -> int:

@@ -46,7 +46,7 @@ class Archive:
                 data = file.read(MOST_FILE_BYTES + 1)
         except RuntimeError:
             raise UserError(f"{self.name} is locked with a password: unlock it first") from None
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError):
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError):
             raise UserError(f"{self.name} is damaged at {info.filename}: get it again") from None
         return data
 

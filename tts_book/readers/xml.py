@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from tts_book.errors import UserError
 from tts_book.readers.markup import Element
 
+_REFERENCE = re.compile(rb"&#([xX][0-9a-fA-F]{1,8}|[0-9]{1,9});")
 _DECLARED = re.compile(
     rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.-]+)[\"']"
 )
@@ -20,6 +22,9 @@ def tree(data: bytes, name: str, *, encoding: str = "") -> tuple[Element, str]:
     """
     from lxml import etree
 
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data, encoding = data.decode("utf-16", "replace").encode("utf-8", "replace"), "utf-8"
+    data = _REFERENCE.sub(_known, data)
     real = encoding or ("utf-8" if _is_utf8(data) else "")
     parser = etree.XMLParser(
         recover=True,
@@ -38,6 +43,13 @@ def tree(data: bytes, name: str, *, encoding: str = "") -> tuple[Element, str]:
     if root is None:
         raise UserError(f"{name} is not readable XML: save it again, or as .txt")
     return root, _remark(parser, name)
+
+
+def _known(reference: re.Match[bytes]) -> bytes:
+    """A reference to a character that there is; lxml stumbles over halves of surrogate pairs."""
+    number = reference[1]
+    code = int(number[1:], 16) if number[:1] in b"xX" else int(number)
+    return b"&#xFFFD;" if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF else reference[0]
 
 
 def _is_utf8(data: bytes) -> bool:
