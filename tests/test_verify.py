@@ -192,6 +192,12 @@ def test_wrong_files_are_told_and_end_in_1(tmp_path: Path) -> None:
     assert json.loads(at.out.getvalue())["ok"] is True
 
 
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").mkdir()
+    (problem,) = verify(tmp_path / "a.mp3").problems
+    assert "cannot be read" in problem.what
+
+
 @pytest.mark.parametrize("name", ["none.mp3", "empty", "notes.txt"])
 def test_what_cannot_be_looked_at_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()

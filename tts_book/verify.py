@@ -75,7 +75,10 @@ def files(paths: Sequence[Path]) -> list[Path]:
 
 def verify(path: Path) -> Report:
     """Looks through one file."""
-    broken = [Problem(text) for text in fault(path)] if path.suffix.lower() == SUFFIX else []
+    try:
+        broken = [Problem(text) for text in fault(path)] if path.suffix.lower() == SUFFIX else []
+    except OSError as error:
+        return Report(path, None, (Problem(f"it cannot be read: {error.strerror}"),))
     try:
         measured, probed = listen(path), containers.probe(path)
     except AudioError as error:
