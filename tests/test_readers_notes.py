@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
-from test_readers_books import BODY, FILES, PROSE, fb2, package, packed, page
+from test_readers_books import BODY, FILES, PNG, PROSE, fb2, package, packed, page
 from test_readers_office import docx
 
 from tts_book import readers
@@ -102,6 +104,15 @@ def test_the_series_is_known(metadata: str) -> None:
 def test_the_series_of_an_fb2_is_known() -> None:
     book = readers.read_bytes(fb2(BODY), "a.fb2", ReadOptions())
     assert (book.series, book.series_part) == ("Реки", "2")
+
+
+def test_a_cover_may_be_drawn_around_a_picture() -> None:
+    drawn = f'<svg><image href="data:image/png;base64,{base64.b64encode(PNG).decode()}"/></svg>'
+    item = '<item id="c" href="c.svg" properties="cover-image" media-type="image/svg+xml"/>'
+    files = {**FILES, "OPS/book.opf": package("c1.xhtml", extra=item), "OPS/c.svg": drawn}
+    cover = readers.read_bytes(packed(files), "a.epub", ReadOptions()).cover
+    assert cover is not None
+    assert (cover.mime, cover.data) == ("image/png", PNG)
 
 
 def test_pages_that_the_guide_names_are_left_out() -> None:

@@ -75,6 +75,8 @@ def _pattern(language: str) -> re.Pattern[str]:
 
 def _kind(match: re.Match[str]) -> str:
     group, word = match.lastgroup, match[0]
+    if word in ("I", "V", "X"):
+        return "Roman numerals"
     if group == "capitals":
         is_roman = len(word) >= _SHORTEST_ROMAN and not set(word) - set("IVXLCDM") and roman(word)
         return "Roman numerals" if is_roman else "" if _shouts(match) else "acronyms"

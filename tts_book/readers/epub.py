@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -17,6 +20,8 @@ from tts_book.readers.parsed import PICTURES, Parsed, ReadOptions, cover_of, kno
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/xml", "text/xml", "")
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+_SVG = "image/svg+xml"
+_EMBEDDED = re.compile(rb"data:image/(?:jpeg|jpg|png);base64,([A-Za-z0-9+/=\s]+)")
 _DEEPEST = 6
 
 
@@ -222,10 +227,22 @@ def _cover(archive: Archive, package: _Package) -> Cover | None:
         for e in package.root.iter()
         if name_of(e) == "meta" and attribute(e, "name") == "cover"
     }
-    pictures = {id_: item for id_, item in package.items.items() if item.media in PICTURES}
+    pictures = {i: item for i, item in package.items.items() if item.media in (*PICTURES, _SVG)}
     told = [i for id_, i in pictures.items() if "cover-image" in i.properties or id_ in named]
     called = [i for id_, i in pictures.items() if "cover" in id_.lower()]
     for item in (*told, *called):
-        if found := cover_of(archive.read(item.path)):
+        data = archive.read(item.path)
+        if found := cover_of(data) or (_inside(data) if item.media == _SVG else None):
             return found
     return None
+
+
+def _inside(drawing: bytes) -> Cover | None:
+    """The picture that a drawing holds: covers are often drawn around one."""
+    found = _EMBEDDED.search(drawing)
+    if found is None:
+        return None
+    try:
+        return cover_of(base64.b64decode(found[1]))
+    except (binascii.Error, ValueError):
+        return None
