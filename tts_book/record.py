@@ -37,8 +37,8 @@ from tts_book.prepared import Prepared
 from tts_book.stitcher import Stitched
 
 NAME = "tts-book.jsonl"
-# Decoders begin so much later than the first frame; players that read the file's header take it
-# off, and so do the times here.
+# Decoders begin so much later than the first frame. Players that read the file's header take it
+# off, and so do the times in the file; a chunk's own sound has no header, nor have its marks.
 DECODER_DELAY_MS = 46
 
 Lines = list[dict[str, Any]]
@@ -177,7 +177,7 @@ def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
             [
                 piece.segment + 1,
                 round(at * frame_ms) - DECODER_DELAY_MS,
-                round(piece.start * frame_ms) - DECODER_DELAY_MS,
+                round(piece.start * frame_ms),
                 round((piece.stop - piece.start) * frame_ms),
             ]
             for piece, at in stitched.score.heard()
