@@ -10,10 +10,11 @@ import pytest
 from fakes import ScriptedBackend
 
 from tts_book.backends import Backend, Health, VoiceInfo
-from tts_book.casting import Cast, Casting, EngineGone, Spoken, Wish
+from tts_book.casting import Cast, Casting, Spoken, Wish
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Voice
 from tts_book.voices import Config
+from tts_book.ways_out import EngineGone
 
 DMITRY = Voice("dmitry", "edge", "ru-RU-DmitryNeural", "ru-RU", rate_pct=-5)
 RUSLAN = Voice("ruslan", "piper", "ru_RU-ruslan-medium", "ru-RU")

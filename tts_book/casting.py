@@ -7,18 +7,25 @@ with the voice that spoke it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from tts_book.backends import Backend, Health, VoiceInfo, names
-from tts_book.errors import BackendError, TtsBookError, UserError
+from tts_book.errors import BackendError, UserError
 from tts_book.model import Voice
 from tts_book.voices import Config, speaks
 from tts_book.voices_ids import primary
+from tts_book.ways_out import (
+    AUTO,
+    ONLINE,
+    cannot,
+    gone,
+    nobody,
+    waiting,
+    why,
+)
 
-AUTO = "auto"
-ONLINE = "edge"
 # Short chunks (a heading, "Yes.") may stand in the cache because another book has them too;
 # only longer ones show that this book was begun with a voice.
 TELLING_CHARACTERS = 200
@@ -55,10 +62,6 @@ class Cast:
     backend: Backend
     why: str
     fallback: tuple[tuple[Voice, Callable[[str], Backend]], ...] = ()
-
-
-class EngineGone(TtsBookError):
-    """The book is half spoken and the engine that spoke it does not answer: exit 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +152,10 @@ class Casting:
             return Cast(voice, backend, "everything is spoken already")
         if not health.usable:
             if _waits(wish, voice):
-                return Cast(voice, backend, _waiting(health))
+                return Cast(voice, backend, waiting(health))
             if self._begun([voice], spoken):
-                raise _gone(voice, health)
-            raise UserError(_cannot(voice, health))
+                raise gone(voice, health)
+            raise UserError(cannot(voice, health))
         await _refuse_unknown(backend, voice)
         return Cast(voice, backend, health.detail)
 
@@ -189,8 +192,8 @@ class Casting:
         health = await self.health(voice.backend)
         if not health.usable:
             if _waits(wish, voice):
-                return Cast(voice, backend, _waiting(health))
-            raise _gone(voice, health)
+                return Cast(voice, backend, waiting(health))
+            raise gone(voice, health)
         return Cast(voice, backend, "this voice has begun the book")
 
     async def _first_usable(self, voices: Sequence[Voice], language: str, wish: Wish) -> Cast:
@@ -204,15 +207,15 @@ class Casting:
             if not await _offers(backend, voice):
                 reasons.setdefault(f"{voice.backend} voice {voice.id}", "is not installed")
                 continue
-            return Cast(voice, backend, _why(health, reasons))
+            return Cast(voice, backend, why(health, reasons))
         installed = await self._installed(wish, language, reasons)
         if installed is not None:
             return installed
         for voice in voices:
             if _waits(wish, voice):
                 health = await self.health(voice.backend)
-                return Cast(voice, self._backend_of(voice.backend), _waiting(health))
-        raise UserError(_nobody(language, reasons, voices, wish.backend, self._healths))
+                return Cast(voice, self._backend_of(voice.backend), waiting(health))
+        raise UserError(nobody(language, reasons, voices, wish.backend, self._healths))
 
     async def _installed(self, wish: Wish, language: str, reasons: dict[str, str]) -> Cast | None:
         """A voice on this machine that voices.toml does not name. A robot and silence speak only
@@ -245,18 +248,6 @@ def _best(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
 
 def _waits(wish: Wish, voice: Voice) -> bool:
     return wish.wait and voice.backend == ONLINE
-
-
-def _waiting(health: Health) -> str:
-    return f"{health.detail}; asking again until it answers"
-
-
-def _gone(voice: Voice, health: Health) -> EngineGone:
-    return EngineGone(
-        f"This book is half spoken by {voice.name} ({voice.backend}), which cannot go on now: "
-        f"{health.detail}. Run the same command again when it answers, or begin anew with another "
-        "voice: --voice NAME."
-    )
 
 
 def _choosable(voices: Sequence[Voice]) -> list[Voice]:
@@ -296,48 +287,3 @@ async def _refuse_unknown(backend: Backend, voice: Voice) -> None:
         raise UserError(
             f'The online service has no voice "{voice.id}".{meant} All: tts-book voices'
         )
-
-
-def _why(health: Health, reasons: Mapping[str, str]) -> str:
-    if not reasons:
-        return health.detail
-    passed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-    return f"{health.detail} ({passed})"
-
-
-def _cannot(voice: Voice, health: Health) -> str:
-    mend = f" {health.mend}" if health.mend else ""
-    return f'The voice "{voice.name}" cannot speak now: {health.detail}.{mend}'
-
-
-def _nobody(
-    language: str,
-    reasons: Mapping[str, str],
-    voices: Sequence[Voice],
-    asked: str,
-    healths: Mapping[str, Health],
-) -> str:
-    tried = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-    ways = "; or ".join(_ways_out(voices, asked, healths))
-    return (
-        f"No voice here can speak {language} now ({tried or 'voices.toml names none'}). "
-        f"Ways out: {ways}."
-    )
-
-
-def _ways_out(voices: Sequence[Voice], asked: str, healths: Mapping[str, Health]) -> Iterator[str]:
-    """What would help with the backend that was asked for, or with any."""
-    if asked in (AUTO, "", ONLINE):
-        yield "go online"
-    if asked in (AUTO, "", "piper"):
-        piper = healths.get("piper")
-        mend = piper.mend if piper and not piper.usable else ""
-        first = f"{mend}, then " if mend and "voices install" not in mend else ""
-        local = next((voice.id for voice in voices if voice.backend == "piper"), "--list")
-        yield f"{first}tts-book voices install {local}"
-    if asked == "espeak" and (robot := healths.get(asked)) and robot.mend:
-        yield robot.mend
-    if asked != "espeak":
-        yield "take a robotic voice with --backend espeak"
-    else:
-        yield "leave --backend out"

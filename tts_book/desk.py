@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -18,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book import backends, finish, progress, shelf, shown
-from tts_book import voices as voices_file
-from tts_book.casting import AUTO, Casting, Wish
+from tts_book.casting import Casting
 from tts_book.errors import UserError
 from tts_book.events import Listener
 from tts_book.finish import LOUDNESS_LUFS, Finish
 from tts_book.model import Book
 from tts_book.request import NOTES, SPLITS, Here, Request
 from tts_book.selection import parse
+from tts_book.surroundings import config, engines, settings, wish
 
 if TYPE_CHECKING:
     from tts_book.cache import Cache
@@ -35,66 +33,6 @@ if TYPE_CHECKING:
     from tts_book.saying import Manner
 
 OLD_PART_S = 24 * 3_600.0
-
-
-def here() -> Here:
-    """The real surroundings. Raises UserError where our folder was deleted."""
-    import os
-
-    from platformdirs import PlatformDirs
-
-    places = PlatformDirs("tts-book", appauthor=False)
-    try:
-        cwd = Path.cwd()
-    except FileNotFoundError:
-        raise UserError("This folder is not there any more: go to another one.") from None
-    return Here(
-        cwd=cwd,
-        config_dir=places.user_config_path,
-        cache_dir=places.user_cache_path,
-        voices_dir=places.user_data_path / "voices",
-        environ=dict(os.environ),
-        stdin=sys.stdin.buffer,
-        stdin_is_terminal=sys.stdin.isatty(),
-        out=sys.stdout,
-        err=sys.stderr,
-        command=shlex.join(["tts-book", *sys.argv[1:]]),
-    )
-
-
-def settings(at: Here, request: Request) -> backends.Settings:
-    """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
-    named = at.environ.get("TTS_BOOK_VOICES")
-    folders = (*([Path(named)] if named else []), at.voices_dir)
-    return backends.Settings(folders, request.proxy, at.environ)
-
-
-@asynccontextmanager
-async def engines(at: Here, request: Request) -> AsyncIterator[backends.Engines]:
-    made = backends.Engines(settings(at, request))
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-def wish(request: Request) -> Wish:
-    """The voice that was asked for. Raises UserError for changes out of range."""
-    return Wish(
-        voice=request.voice,
-        backend=request.backend or AUTO,
-        rate_pct=voices_file.change("rate", request.rate) if request.rate else None,
-        pitch_hz=voices_file.change("pitch", request.pitch) if request.pitch else None,
-        volume_pct=voices_file.change("volume", request.volume) if request.volume else None,
-        wait=request.wait,
-    )
-
-
-def config(at: Here, request: Request) -> voices_file.Config:
-    """voices.toml, as it is looked for."""
-    return voices_file.load(
-        request.voices, cwd=at.cwd, config_dir=at.config_dir, backends=backends.names()
-    )
 
 
 # Reading

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tts_book import desk
+from tts_book import surroundings
 from tts_book.errors import TtsBookError, UserError
 from tts_book.request import Here
 
@@ -44,7 +44,7 @@ def exit_code(run: Command, *, writes: bool = False) -> int:
     """
     runner = asyncio.Runner()
     try:
-        code = runner.run(_stoppable(run(desk.here())))
+        code = runner.run(_stoppable(run(surroundings.here())))
     except KeyboardInterrupt:
         _leave(INTERRUPTED)
     except asyncio.CancelledError:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tts_book import backends, desk, progress, shown
+from tts_book import backends, desk, progress, shown, surroundings
 from tts_book import language as languages
 from tts_book.casting import Casting
 from tts_book.layout import file_name
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 async def voices(at: Here, request: Request) -> int:
     """Lists the voices of voices.toml and of every backend that can speak now."""
-    known = desk.config(at, request)
+    known = surroundings.config(at, request)
     request = replace(request, language=_language(request.language))
-    async with desk.engines(at, request) as made:
+    async with surroundings.engines(at, request) as made:
         casting = Casting(known, made)
         chosen = (request.backend,) if request.backend else backends.names()
         made(chosen[0])  # an unknown name is told before all else
@@ -41,7 +41,7 @@ async def preview(at: Here, request: Request) -> int:
     """Speaks one sentence with a voice, in its own language."""
     from tts_book.job import Work
 
-    voice = desk.config(at, request).resolve(request.voice)
+    voice = surroundings.config(at, request).resolve(request.voice)
     spoken_in = _language(request.language) or voice.language or "en"
     book = shown.preview_book(voice, spoken_in)
     spoken = replace(request, out=request.out or at.cwd / f"{file_name(voice.name)}.mp3")
@@ -68,7 +68,7 @@ async def install(at: Here, request: Request, name: str, yes: bool) -> int:
         at.err.flush()
         return at.stdin.readline().strip().lower() in (b"y", b"yes")
 
-    folder = desk.settings(at, request).voices_dirs[0]
+    folder = surroundings.settings(at, request).voices_dirs[0]
     with progress.fetching(at.err, name) as on_progress:
         path = await asyncio.to_thread(
             store.install, name, folder, agree=agree, on_progress=on_progress

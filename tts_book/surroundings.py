@@ -1,0 +1,75 @@
+"""What a command finds around it: folders, streams, engines, voices, and the voice wished for."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tts_book import backends
+from tts_book import voices as voices_file
+from tts_book.casting import Wish
+from tts_book.errors import UserError
+from tts_book.request import Here, Request
+from tts_book.ways_out import AUTO
+
+
+def here() -> Here:
+    """The real surroundings. Raises UserError where our folder was deleted."""
+    from platformdirs import PlatformDirs
+
+    places = PlatformDirs("tts-book", appauthor=False)
+    try:
+        cwd = Path.cwd()
+    except FileNotFoundError:
+        raise UserError("This folder is not there any more: go to another one.") from None
+    return Here(
+        cwd=cwd,
+        config_dir=places.user_config_path,
+        cache_dir=places.user_cache_path,
+        voices_dir=places.user_data_path / "voices",
+        environ=dict(os.environ),
+        stdin=sys.stdin.buffer,
+        stdin_is_terminal=sys.stdin.isatty(),
+        out=sys.stdout,
+        err=sys.stderr,
+        command=shlex.join(["tts-book", *sys.argv[1:]]),
+    )
+
+
+def settings(at: Here, request: Request) -> backends.Settings:
+    """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
+    named = at.environ.get("TTS_BOOK_VOICES")
+    folders = (*([Path(named)] if named else []), at.voices_dir)
+    return backends.Settings(folders, request.proxy, at.environ)
+
+
+@asynccontextmanager
+async def engines(at: Here, request: Request) -> AsyncIterator[backends.Engines]:
+    made = backends.Engines(settings(at, request))
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def wish(request: Request) -> Wish:
+    """The voice that was asked for. Raises UserError for changes out of range."""
+    return Wish(
+        voice=request.voice,
+        backend=request.backend or AUTO,
+        rate_pct=voices_file.change("rate", request.rate) if request.rate else None,
+        pitch_hz=voices_file.change("pitch", request.pitch) if request.pitch else None,
+        volume_pct=voices_file.change("volume", request.volume) if request.volume else None,
+        wait=request.wait,
+    )
+
+
+def config(at: Here, request: Request) -> voices_file.Config:
+    """voices.toml, as it is looked for."""
+    return voices_file.load(
+        request.voices, cwd=at.cwd, config_dir=at.config_dir, backends=backends.names()
+    )
