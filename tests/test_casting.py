@@ -119,6 +119,20 @@ def test_a_voice_that_the_service_has_given_up_is_passed_over() -> None:
     assert cast(stage).voice.name == "ruslan"
 
 
+def test_a_slip_in_an_id_is_told_and_an_id_of_another_kind_is_taken_at_its_word() -> None:
+    with pytest.raises(UserError, match="Did you mean ru-RU-DmitryNeural"):
+        cast(Stage(), Wish(voice="ru-RU-DmitriNeural"))
+    assert (
+        cast(Stage(), Wish(voice="ru-RU-QuiteAnotherNeural")).voice.id == "ru-RU-QuiteAnotherNeural"
+    )
+
+
+def test_a_service_that_lists_no_voice_of_ours_is_asked_all_the_same() -> None:
+    stage = Stage(local=())
+    stage.edge = ScriptedBackend(name="edge", offers=(VoiceInfo("edge", BRIAN, "en-US"),))
+    assert cast(stage).voice.name == "dmitry"
+
+
 def test_a_service_that_lists_nothing_is_taken_at_its_word() -> None:
     stage = Stage()
     stage.edge = ScriptedBackend(name="edge")

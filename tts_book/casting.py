@@ -29,6 +29,8 @@ from tts_book.ways_out import (
 # Short chunks (a heading, "Yes.") may stand in the cache because another book has them too;
 # only longer ones show that this book was begun with a voice.
 TELLING_CHARACTERS = 200
+# Ids that are so much alike differ by a slip: ru-RU-DmitriNeural.
+LIKE_A_SLIP = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ class Casting:
 
     async def _first_usable(self, voices: Sequence[Voice], language: str, wish: Wish) -> Cast:
         reasons: dict[str, str] = {}
+        unlisted: Cast | None = None
         for voice in voices:
             health = await self.health(voice.backend)
             if not health.usable:
@@ -205,12 +208,18 @@ class Casting:
                 continue
             backend = self._backend_of(voice.backend)
             if not await _offers(backend, voice):
-                reasons.setdefault(f"{voice.backend} voice {voice.id}", "is not installed")
+                online = voice.backend == ONLINE
+                missing = "is not listed" if online else "is not installed"
+                reasons.setdefault(f"{voice.backend} voice {voice.id}", missing)
+                if online and unlisted is None:
+                    unlisted = Cast(voice, backend, health.detail)
                 continue
             return Cast(voice, backend, why(health, reasons))
         installed = await self._installed(wish, language, reasons)
         if installed is not None:
             return installed
+        if unlisted is not None:
+            return unlisted  # the service answers, and its list may not be all it has
         for voice in voices:
             if _waits(wish, voice):
                 health = await self.health(voice.backend)
@@ -280,10 +289,14 @@ async def _offers(backend: Backend, voice: Voice) -> bool:
 
 
 async def _refuse_unknown(backend: Backend, voice: Voice) -> None:
-    """Raises UserError for a voice that the online service does not list."""
-    if backend.name == ONLINE and not await _offers(backend, voice):
-        close = get_close_matches(voice.id, [i.id for i in await backend.voices()], n=3, cutoff=0.5)
-        meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    """Raises UserError for a slip in the id of a voice of the online service. An id that is like
+    none in its list is taken at its word: the list changes, and not all that it has is in it."""
+    if backend.name != ONLINE or await _offers(backend, voice):
+        return
+    listed = [info.id for info in await backend.voices()]
+    close = get_close_matches(voice.id, listed, n=3, cutoff=LIKE_A_SLIP)
+    if close:
         raise UserError(
-            f'The online service has no voice "{voice.id}".{meant} All: tts-book voices'
+            f'The online service has no voice "{voice.id}". Did you mean {" or ".join(close)}? '
+            "All: tts-book voices"
         )
