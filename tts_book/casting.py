@@ -158,7 +158,8 @@ class Casting:
             if self._begun([voice], spoken):
                 raise gone(voice, health)
             raise UserError(cannot(voice, health))
-        await _refuse_unknown(backend, voice)
+        if voice.id not in {known.id for known in self._config.voices.values()}:
+            await _refuse_unknown(backend, voice)
         return Cast(voice, backend, health.detail)
 
     async def _unless_spoken(self, voice: Voice, backend: Backend, spoken: Count) -> Health | None:
