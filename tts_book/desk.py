@@ -268,7 +268,7 @@ def finished(request: Request) -> Finish:
 
 def _tell_result(at: Here, request: Request, result: Result) -> int:
     if not request.json:
-        for path in result.written:
+        for path in dict.fromkeys(result.written):
             at.out.write(f"{path}\n")
     for line in shown.result(result, at.command, quiet=request.quiet):
         at.err.write(f"{line}\n")

@@ -11,7 +11,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
@@ -44,7 +44,10 @@ from tts_book.backends.edge_wire import (
     voice_name,
 )
 from tts_book.errors import BackendIncomplete, Failure
-from tts_book.model import Speech, Voice
+from tts_book.model import Mark, Speech, Voice
+
+# LAME and a decoder together delay the first sample by 1,105 at 24 kHz (576 + 529).
+ENCODER_DELAY_MS = 46
 
 
 def make(settings: Settings) -> EdgeBackend:
@@ -236,7 +239,8 @@ class EdgeBackend:
         end_tick = last_tick(words, sentences)
         doubts = tuple(finding.what for finding in findings)
         marks = marks_of(prompt.spoken.text, words, sentences)
-        speech = Speech(reply.audio, "mp3", marks=marks, doubts=doubts)
+        heard = tuple(_as_heard(mark, round(sound_s(reply) * 1_000)) for mark in marks)
+        speech = Speech(reply.audio, "mp3", marks=heard, doubts=doubts)
         if words and not any(finding.certain for finding in findings):
             prompt.habits.learn_words(prompt.spoken.text, words)
         certain = any(finding.certain for finding in findings)
@@ -247,6 +251,13 @@ class EdgeBackend:
             lengths_ms = (round(sound_s(reply) * 1_000), end_tick // TICKS_PER_MS)
             raise _incomplete(findings, speech, lengths_ms)
         return speech
+
+
+def _as_heard(mark: Mark, sound_ms: int) -> Mark:
+    """The service's times are those of its sound before it was encoded."""
+    start_ms = min(mark.start_ms + ENCODER_DELAY_MS, sound_ms)
+    stop_ms = min(mark.stop_ms + ENCODER_DELAY_MS, sound_ms)
+    return replace(mark, start_ms=start_ms, stop_ms=max(start_ms, stop_ms))
 
 
 def _incomplete(
