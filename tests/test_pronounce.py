@@ -142,6 +142,7 @@ def test_edits_are_apart_and_in_order(spellings: dict[str, str], text: str) -> N
 # pronounce.toml
 
 MISTAKES = (
+    ('"a" = "b"\n\n[words]\n"c" = "d"\n', r"pronounce.toml:3: .words. is no language"),
     ("GitHub = 5", 'pronounce.toml:1: "GitHub" needs its spelling in quotes'),
     ('a = "b"\n"" = "x"', "pronounce.toml:2: .*is no word"),
     ('a = " "', "pronounce.toml:1: .*has no spelling"),

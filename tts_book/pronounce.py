@@ -122,6 +122,9 @@ def _bytes_of(path: Path) -> bytes | None:
     return data
 
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_]\w{2,8})*")
+
+
 def _checked(data: bytes, path: Path) -> dict[str, dict[str, str]]:
     parsed = parse(data)
     words: dict[str, dict[str, str]] = {"": {}}
@@ -142,7 +145,9 @@ def _entries(
 ) -> Iterator[tuple[Where, str]]:
     """Puts what is right into `words` and yields what is wrong, with its place."""
     for key, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not _LANGUAGE.fullmatch(key):
+            yield (key,), f"[{key}] is no language: a table is named by its code, as [ru] or [en]"
+        elif isinstance(value, dict):
             inner = words.setdefault(primary(key), {})
             for word, spelling in value.items():
                 yield from _entry((key, word), word, spelling, inner)
