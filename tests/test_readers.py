@@ -285,7 +285,7 @@ MARKS = st.sampled_from(
 def test_markdown_loses_nothing(source: str) -> None:
     source = EN + "\n\n" + source.replace("\ud800", "")
     source = source.encode("utf-8", "ignore").decode()
-    book = read(source, "x.md", ReadOptions(language="en"))
+    book = read(source, "x.md", ReadOptions(encoding="utf-8", language="en"))
     assert not gaps(book, source)
 
 
