@@ -26,8 +26,6 @@ from tts_book.gate import Gate, Tools
 from tts_book.halves import halves
 from tts_book.model import Chunk, Mark, Sound, Speech, Voice
 
-# LAME's encoder and every decoder delay the first sample of PCM by so much at 24 kHz.
-ENCODER_DELAY_MS = round(1_105 / 24_000 * 1_000)
 # Between the halves of a chunk: two frames, so that neither decodes into the other.
 JOINT_MS = 48
 # Text without a letter or digit is never sent; it lasts as long as a short breath.
@@ -262,7 +260,7 @@ def _take(speech: Speech, attempts: int) -> Take:
     try:
         if speech.encoding == "pcm":
             frames = audio.encode(audio.trim_pcm(speech.audio, speech.rate_hz), speech.rate_hz)
-            marks = tuple(_moved(mark, ENCODER_DELAY_MS, 0) for mark in speech.marks)
+            marks = tuple(_moved(mark, audio.DELAY_MS, 0) for mark in speech.marks)
         else:
             frames, marks = audio.frames_of(speech.audio), speech.marks
         sound = audio.analyse(frames)

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tts_book import __version__, parts, unchanged
+from tts_book.audio import DELAY_MS
 from tts_book.errors import UserError
 from tts_book.events import Event, as_dict
 from tts_book.layout import SUFFIX, SUFFIXES, file_name
@@ -37,10 +38,6 @@ from tts_book.prepared import Prepared
 from tts_book.stitcher import Stitched
 
 NAME = "tts-book.jsonl"
-# Decoders begin so much later than the first frame. Players that read the file's header take it
-# off, and so do the times in the file; a chunk's own sound has no header, nor have its marks.
-DECODER_DELAY_MS = 46
-
 Lines = list[dict[str, Any]]
 
 
@@ -176,7 +173,9 @@ def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
         "pieces": [
             [
                 piece.segment + 1,
-                round(at * frame_ms) - DECODER_DELAY_MS,
+                # Players that read the file's header take the delay off; a chunk's own sound has
+                # no header, nor have its marks.
+                round(at * frame_ms) - DELAY_MS,
                 round(piece.start * frame_ms),
                 round((piece.stop - piece.start) * frame_ms),
             ]

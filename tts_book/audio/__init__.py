@@ -7,6 +7,7 @@ from tts_book.audio.meter import Meter
 from tts_book.audio.pcm import decode, encode, trim_pcm
 from tts_book.audio.surgery import (
     DELAY,
+    DELAY_MS,
     GAIN_STEP_DB,
     amplify,
     carriers,
@@ -17,6 +18,7 @@ from tts_book.audio.surgery import (
 
 __all__ = [
     "DELAY",
+    "DELAY_MS",
     "GAIN_STEP_DB",
     "Format",
     "Meter",

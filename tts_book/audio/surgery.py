@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GAIN_STEP_DB = 1.50515  # a quarter of a doubling: 20 * log10(2 ** 0.25)
 ENCODER_DELAY = 576
 DELAY = ENCODER_DELAY + 529  # samples by which coding and decoding move sound
+DELAY_MS = round(DELAY * 1_000 / 24_000)  # the same at the rate that all sound is stored in
 
 _SIZE_BITS = 12  # part2_3_length opens a granule's fields: 0 where nothing sounds
 _GAIN_AT = 21  # global_gain stands this many bits further on

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from tts_book.audio import DELAY_MS
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.edge_align import folded, marks_of, place, unwrapped
 from tts_book.backends.edge_check import (
@@ -45,9 +46,6 @@ from tts_book.backends.edge_wire import (
 )
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Mark, Speech, Voice
-
-# LAME and a decoder together delay the first sample by 1,105 at 24 kHz (576 + 529).
-ENCODER_DELAY_MS = 46
 
 
 def make(settings: Settings) -> EdgeBackend:
@@ -241,9 +239,9 @@ class EdgeBackend:
         marks = marks_of(prompt.spoken.text, words, sentences)
         heard = tuple(_as_heard(mark, round(sound_s(reply) * 1_000)) for mark in marks)
         speech = Speech(reply.audio, "mp3", marks=heard, doubts=doubts)
-        if words and not any(finding.certain for finding in findings):
-            prompt.habits.learn_words(prompt.spoken.text, words)
         certain = any(finding.certain for finding in findings)
+        if words and not certain:
+            prompt.habits.learn_words(prompt.spoken.text, words)
         if end_tick and not certain:
             # Doubtful tails count, too: if this voice is restless, that is how it shows.
             prompt.habits.learn_tail(sound_s(reply) - end_tick / TICKS_PER_S)
@@ -255,8 +253,8 @@ class EdgeBackend:
 
 def _as_heard(mark: Mark, sound_ms: int) -> Mark:
     """The service's times are those of its sound before it was encoded."""
-    start_ms = min(mark.start_ms + ENCODER_DELAY_MS, sound_ms)
-    stop_ms = min(mark.stop_ms + ENCODER_DELAY_MS, sound_ms)
+    start_ms = min(mark.start_ms + DELAY_MS, sound_ms)
+    stop_ms = min(mark.stop_ms + DELAY_MS, sound_ms)
     return replace(mark, start_ms=start_ms, stop_ms=max(start_ms, stop_ms))
 
 
