@@ -109,6 +109,7 @@ ROOMS = (
     "shown",
     "rerun",
     "surroundings",
+    "conversion",
     "desk",
     "batch_desk",
     "voices_desk",

@@ -1,4 +1,4 @@
-"""What the user asked for on the command line, and the surroundings that the answer needs."""
+"""What was asked for, on the command line or from Python, and the surroundings of the answer."""
 
 from __future__ import annotations
 
@@ -52,15 +52,22 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
-    """Where and on what the program runs: folders, environment, streams, and the command that
-    the user gave, for saying how to go on."""
+class Surroundings:
+    """Where a book is converted: the folder that relative paths mean, the user's own folders for
+    voices.toml and pronounce.toml, for spoken chunks and for local voices, and the environment."""
 
     cwd: Path
     config_dir: Path
     cache_dir: Path
     voices_dir: Path
     environ: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Here(Surroundings):
+    """Where and on what the program runs: besides, its streams, and the command that the user
+    gave, for saying how to go on."""
+
     stdin: IO[bytes]
     stdin_is_terminal: bool
     out: IO[str]

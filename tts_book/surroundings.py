@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from tts_book import backends
 from tts_book import voices as voices_file
 from tts_book.casting import Wish
 from tts_book.errors import UserError
-from tts_book.request import Here, Request
+from tts_book.request import Here, Request, Surroundings
 from tts_book.ways_out import AUTO
 
 
-def here() -> Here:
-    """The real surroundings. Raises UserError where our folder was deleted."""
+def around() -> Surroundings:
+    """The real folders and environment. Raises UserError where our folder was deleted."""
     from platformdirs import PlatformDirs
 
     places = PlatformDirs("tts-book", appauthor=False)
@@ -26,12 +26,24 @@ def here() -> Here:
         cwd = Path.cwd()
     except FileNotFoundError:
         raise UserError("This folder is not there any more: go to another one.") from None
-    return Here(
+    return Surroundings(
         cwd=cwd,
         config_dir=places.user_config_path,
         cache_dir=places.user_cache_path,
         voices_dir=places.user_data_path / "voices",
         environ=dict(os.environ),
+    )
+
+
+def here() -> Here:
+    """The same with the streams of this process. Raises UserError."""
+    found = around()
+    return Here(
+        cwd=found.cwd,
+        config_dir=found.config_dir,
+        cache_dir=found.cache_dir,
+        voices_dir=found.voices_dir,
+        environ=found.environ,
         stdin=sys.stdin.buffer,
         stdin_is_terminal=sys.stdin.isatty(),
         out=sys.stdout,
@@ -40,7 +52,7 @@ def here() -> Here:
     )
 
 
-def settings(at: Here, request: Request) -> backends.Settings:
+def settings(at: Surroundings, request: Request) -> backends.Settings:
     """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
     named = at.environ.get("TTS_BOOK_VOICES")
     folders = (*([Path(named)] if named else []), at.voices_dir)
@@ -48,8 +60,11 @@ def settings(at: Here, request: Request) -> backends.Settings:
 
 
 @asynccontextmanager
-async def engines(at: Here, request: Request) -> AsyncIterator[backends.Engines]:
-    made = backends.Engines(settings(at, request))
+async def engines(
+    at: Surroundings, request: Request, own: Sequence[backends.Backend] = ()
+) -> AsyncIterator[backends.Engines]:
+    """Backends by name, closed at the end; `own` are there already and stay open."""
+    made = backends.Engines(settings(at, request), own)
     try:
         yield made
     finally:
@@ -68,8 +83,11 @@ def wish(request: Request) -> Wish:
     )
 
 
-def config(at: Here, request: Request) -> voices_file.Config:
-    """voices.toml, as it is looked for."""
+def config(
+    at: Surroundings, request: Request, own: Sequence[backends.Backend] = ()
+) -> voices_file.Config:
+    """voices.toml, as it is looked for; it may name the backends in `own`, too."""
+    known = dict.fromkeys((*backends.names(), *(backend.name for backend in own)))
     return voices_file.load(
-        request.voices, cwd=at.cwd, config_dir=at.config_dir, backends=backends.names()
+        request.voices, cwd=at.cwd, config_dir=at.config_dir, backends=tuple(known)
     )

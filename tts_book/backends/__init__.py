@@ -8,7 +8,7 @@ that backend is asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -128,14 +128,18 @@ def make(name: str, settings: Settings) -> Backend:
 
 
 class Engines:
-    """Backends by name, each made once and closed at the end."""
+    """Backends by name, each made once and closed at the end; those in `own` are the caller's,
+    who closes them."""
 
-    def __init__(self, given: Settings) -> None:
+    def __init__(self, given: Settings, own: Sequence[Backend] = ()) -> None:
         self._settings = given
+        self._own = {backend.name: backend for backend in own}
         self._made: dict[str, Backend] = {}
 
     def __call__(self, name: str) -> Backend:
         """The backend called `name`. Raises UserError where there is none."""
+        if name in self._own:
+            return self._own[name]
         if name not in self._made:
             self._made[name] = make(name, self._settings)
         return self._made[name]

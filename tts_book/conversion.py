@@ -1,0 +1,182 @@
+"""A conversion from what was asked for to its files: the one way that commands and library go.
+
+async with opened(at, request) as conversion:
+    prepared = await conversion.prepare(works)
+    result = await conversion.carry_out(prepared, listening)
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tts_book import finish, shelf
+from tts_book.casting import Casting
+from tts_book.errors import UserError
+from tts_book.finish import LOUDNESS_LUFS, Finish
+from tts_book.request import NOTES, SPLITS, Request, Surroundings
+from tts_book.selection import parse
+from tts_book.surroundings import config, engines, wish
+
+if TYPE_CHECKING:
+    from tts_book.backends import Backend, Engines
+    from tts_book.cache import Cache
+    from tts_book.events import Listener
+    from tts_book.job import Prepared, Result, Work
+    from tts_book.keeping import Kept
+    from tts_book.model import Book
+    from tts_book.pool import Tools
+    from tts_book.readers import ReadOptions
+    from tts_book.saying import Manner
+    from tts_book.voices import Config
+
+OLD_PART_S = 24 * 3_600.0
+
+
+def absolute(at: Surroundings, path: Path) -> Path:
+    """Against our own folder, and in the words of the user where it is the process's."""
+    return path if path.is_absolute() or at.cwd == Path.cwd() else at.cwd / path
+
+
+def read_options(request: Request) -> ReadOptions:
+    """How a source is read. Raises UserError."""
+    from tts_book.readers import ReadOptions
+
+    if request.split not in SPLITS:
+        raise UserError(f'--split "{request.split}" is not known: {", ".join(SPLITS)}.')
+    if request.notes not in NOTES:
+        raise UserError(f'--notes "{request.notes}" is not known: {", ".join(NOTES)}.')
+    return ReadOptions(
+        encoding=request.encoding,
+        language=request.language,
+        title=request.title,
+        author=request.author,
+        split=request.split,  # type: ignore[arg-type]  # checked just above
+        everything=request.everything,
+        notes=request.notes,  # type: ignore[arg-type]  # checked just above
+        chapters=request.chapters,
+    )
+
+
+def work(
+    at: Surroundings, request: Request, book: Book, source: Path | None, stem: str, asked: str = ""
+) -> Work:
+    """A book with the name of its files and the way it is said: by the list that was named, or
+    the one that lies beside its source. Raises UserError for a list with mistakes."""
+    from tts_book.job import Work
+
+    beside = () if source is None else (source if source.is_dir() else source.parent,)
+    return Work(book, stem, source, asked, _manner(at, request, beside))
+
+
+def _manner(at: Surroundings, request: Request, beside: Sequence[Path]) -> Manner:
+    from tts_book import pronounce
+    from tts_book.saying import Manner
+
+    return Manner(pronounce.load(request.pronounce, (*beside, at.cwd, at.config_dir)))
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What is open as long as books are prepared and carried out."""
+
+    at: Surroundings
+    request: Request
+    config: Config
+    finish: Finish
+    engines: Engines
+    cache: Cache
+
+    async def prepare(
+        self, works: Sequence[Work], *, patient: bool = False
+    ) -> tuple[Prepared, ...]:
+        """Plans and casts the books; speaks and writes nothing. `patient`: also while an engine
+        is away. Raises UserError, or EngineGone."""
+        from tts_book import job
+        from tts_book.prepared import narrowed
+
+        request = replace(self.request, wait=self.request.wait or patient)
+        only, redo = parse(request.only, "--only"), parse(request.redo, "--redo")
+        if (only or redo) and len(works) > 1:
+            raise UserError(
+                "--only and --redo name parts of one book: convert the others by themselves."
+            )
+        formats = finish.formats(request.format, request.out)
+        shelved = self.finish.shelved
+        output = job.Output(self.at.cwd, request.out, request.force, formats, shelved)
+        casting = Casting(self.config, self.engines)
+        dressed = [_dressed(request, work) for work in works]
+        prepared = await job.prepare(dressed, casting, wish(request), self.cache, output)
+        return tuple(narrowed(item, only, redo) for item in prepared)
+
+    async def carry_out(
+        self,
+        prepared: Sequence[Prepared],
+        listening: AbstractContextManager[Listener],
+        tools: Tools | None = None,
+    ) -> Result:
+        """Speaks what is missing and writes the files. `listening` is entered when nothing stands
+        in the way. Raises UserError."""
+        from tts_book import job, keeping
+
+        request = self.request
+        job.ready_to_write(prepared, request.force)
+        tools = tools or job.default_tools(request.workers, wait=request.wait)
+        kept = [_kept(item) for item in prepared]
+        with keeping.holding(self.cache.folder, kept), listening as listener:
+            return await job.convert(
+                prepared, self.config.pauses, self.cache, listener, tools, self.finish
+            )
+
+
+@asynccontextmanager
+async def opened(
+    at: Surroundings, request: Request, own: Sequence[Backend] = ()
+) -> AsyncIterator[Conversion]:
+    """Voices, engines and cache as they were asked for, let go of at the end; `own` are backends
+    of the caller's, who closes them. Raises UserError."""
+    known, wanted = config(at, request, own), _finish(request)
+    async with engines(at, request, own) as made, _kept_chunks(at, request) as cache:
+        yield Conversion(at, request, known, wanted, made, cache)
+
+
+def _dressed(request: Request, work: Work) -> Work:
+    book = shelf.dressed(work.book, request.cover, request.series, request.year)
+    return replace(work, book=book)
+
+
+def _kept(item: Prepared) -> Kept:
+    from tts_book.keeping import Kept
+
+    source = str(item.work.source.resolve()) if item.work.source else item.work.stem
+    return Kept(item.work.book.title, source, item.keys)
+
+
+def _finish(request: Request) -> Finish:
+    """What becomes of the spoken book. Raises UserError."""
+    return Finish(
+        loudness_lufs=finish.loudness(request.loudness) if request.loudness else LOUDNESS_LUFS,
+        cores=os.cpu_count() or 1,
+        shelved=finish.shelved(request.layout),
+        captions=finish.captions_asked(request.captions),
+    )
+
+
+@asynccontextmanager
+async def _kept_chunks(at: Surroundings, request: Request) -> AsyncIterator[Cache]:
+    """The cache: the user's, the one named, or one that lives as long as this run."""
+    from tts_book.cache import Cache
+
+    if request.no_cache:
+        with tempfile.TemporaryDirectory(prefix="tts-book-") as folder:
+            yield Cache(Path(folder))
+    else:
+        cache = Cache(request.cache or at.cache_dir)
+        cache.sweep(OLD_PART_S, time.time())
+        yield cache
