@@ -26,7 +26,7 @@ class Cost:
 def cost(*arguments: str, cwd: Path) -> Cost:
     """Runs tts-book with these arguments in `cwd` and waits for it."""
     began_s = time.perf_counter()
-    program = [sys.executable, "-m", "tts_book.cli", *arguments]
+    program = [sys.executable, "-m", "tts_book", *arguments]
     pid = os.fork()
     if pid == 0:
         os.chdir(cwd)

@@ -168,7 +168,7 @@ def _measure(folder: Path, environ: dict[str, str], hours: float) -> int:
     text = book(hours)
     (folder / "book.txt").write_text(text, "utf-8")
     (folder / "tenth.txt").write_text(text[: len(text) // LOOP_SHARE], "utf-8")
-    program = ["-m", "tts_book.cli", "convert", "book.txt", "--language", "ru", "--backend", "edge"]
+    program = ["-m", "tts_book", "convert", "book.txt", "--language", "ru", "--backend", "edge"]
     program += ["--voice", VOICE, "--cache", "cache", "-o", "out", "-q"]
     ours = cost(program, environ, folder)
     ideal_s = ours.service_s / AT_ONCE

@@ -118,6 +118,7 @@ ROOMS = (
     "verify_desk",
     "ending",
     "cli",
+    "__main__",
 )
 
 # Each third-party library and the only modules that may know it.

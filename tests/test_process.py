@@ -28,7 +28,7 @@ def long_text(chapters: int = 8, sentences: int = 300) -> str:
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "tts_book.cli", *arguments]
+    return [sys.executable, "-m", "tts_book", *arguments]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -136,6 +136,57 @@ def test_after_a_stop_only_the_missing_is_spoken(sign: int, ended: int, tmp_path
     undisturbed = run(tmp_path, *CONVERT[:4], "--no-cache")
     assert undisturbed.returncode == 0, undisturbed.stderr
     assert whole == {path.name: path.read_bytes() for path in tmp_path.glob("book/*.mp3")}
+
+
+# The program, with a Ctrl-C at the moment when it looks for the module named first.
+STRUCK = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+wanted = sys.argv.pop(1)
+
+class Struck(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == wanted:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Struck())
+from tts_book.__main__ import main
+main()
+"""
+AT_THE_DOOR = "Stopped.\n"
+ON_THE_WAY = "Stopped. What is spoken is kept; go on with: {command}\n"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("tts_book.cli", AT_THE_DOOR),
+        ("typer", AT_THE_DOOR),
+        ("asyncio", AT_THE_DOOR),
+        ("tts_book.readers", ON_THE_WAY),
+        ("tts_book.job", ON_THE_WAY),
+        ("mutagen", ON_THE_WAY),
+        ("tts_book.backends.silent", ON_THE_WAY),
+    ],
+)
+def test_ctrl_c_while_modules_are_imported(module: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text(long_text(3, 10), "utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-c", STRUCK, module, *CONVERT[:-1], "-q"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        preexec_fn=_listening,
+    )
+    command = shlex.join(["tts-book", *CONVERT[:-1], "-q"])
+    assert (ended.returncode, ended.stderr) == (130, said.format(command=command))
 
 
 @pytest.mark.parametrize(

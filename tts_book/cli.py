@@ -196,7 +196,7 @@ def convert(request: Request, sources: Sources) -> None:
     both in this folder or where -o says. Run the same command again after any interruption: what
     is spoken already is not spoken again.
     """
-    _finish(lambda here: desk.convert(here, request, _globbed(sources)), writes=True)
+    _convert(lambda here: desk.convert(here, request, _globbed(sources)), request)
 
 
 @app.command()
@@ -210,7 +210,7 @@ def batch(
     Headings inside a file are pauses, unless --split headings makes them tracks of their own.
     A folder of e-books becomes a book each, in folders Author/Title.
     """
-    _finish(lambda here: batch_desk.batch(here, request, folder), writes=True)
+    _convert(lambda here: batch_desk.batch(here, request, folder), request)
 
 
 @app.command()
@@ -373,15 +373,15 @@ def _glob(pattern: str) -> list[str]:
     return glob.glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute patterns
 
 
-def _finish(run: ending.Command, *, writes: bool = False) -> None:
-    raise typer.Exit(ending.exit_code(run, writes=writes))
+def _convert(run: ending.Command, request: Request) -> None:
+    raise typer.Exit(ending.exit_code(run, writes=True, keeps=not request.no_cache))
+
+
+def _finish(run: ending.Command) -> None:
+    raise typer.Exit(ending.exit_code(run))
 
 
 def main() -> None:
-    """The program `tts-book`."""
+    """Runs the command that the process was started with."""
     ending.open_streams()
     app()
-
-
-if __name__ == "__main__":
-    main()

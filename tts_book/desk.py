@@ -129,7 +129,7 @@ async def words(at: Here, request: Request, sources: Sequence[str]) -> int:
     """Lists what voices may say wrong, in the form of pronounce.toml."""
     from tts_book import words as words_of
 
-    for work in read_works(at, request, sources):
+    for work in await asyncio.to_thread(read_works, at, request, sources):
         for line in words_of.lines(work.book):
             at.out.write(f"{line}\n")
     return 0
@@ -162,11 +162,7 @@ async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
     async with conversion.opened(at, request) as opened:
         prepared = await opened.prepare(works)
         _tell_beforehand(at, request, prepared, opened.cache)
-        try:
-            result = await opened.carry_out(prepared, listening(at, request))
-        except asyncio.CancelledError:
-            at.err.write(f"Stopped. What is spoken is kept; go on with: {at.command}\n")
-            raise
+        result = await opened.carry_out(prepared, listening(at, request))
     return _tell_result(at, request, result)
 
 

@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,18 +37,22 @@ def open_streams() -> None:
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def exit_code(run: Command, *, writes: bool = False) -> int:
+def exit_code(run: Command, *, writes: bool = False, keeps: bool = True) -> int:
     """Runs a command; what the user can mend is one line, never a traceback.
 
-    `writes`: it writes books, so that one whose reader has gone away is not all done.
+    `writes`: it writes books, so that one whose reader has gone away is not all done; `keeps`:
+    what was spoken is there the next time.
     """
-    runner = asyncio.Runner()
+    runner, how_on = asyncio.Runner(), ""
     try:
-        code = runner.run(_stoppable(run(surroundings.here())))
+        here = surroundings.here()
+        how_on = _how_on(here.command, keeps=keeps) if writes else ""
+        with _ctrl_c_stops_tasks():
+            code = runner.run(_stoppable(run(here)))
     except KeyboardInterrupt:
-        _leave(INTERRUPTED)
+        _leave(INTERRUPTED, how_on)
     except asyncio.CancelledError:
-        _leave(TERMINATED)
+        _leave(TERMINATED, how_on)
     except UserError as error:
         code = _complain(str(error), 2)
     except TtsBookError as error:
@@ -62,6 +66,24 @@ def exit_code(run: Command, *, writes: bool = False) -> int:
     return _flushed(code)
 
 
+def _how_on(command: str, *, keeps: bool) -> str:
+    return f" What is spoken is kept; go on with: {command}" if keeps else f" Again: {command}"
+
+
+@contextlib.contextmanager
+def _ctrl_c_stops_tasks() -> Iterator[None]:
+    """Leaves Ctrl-C to asyncio, which takes it over only where nobody else listens."""
+    door = signal.getsignal(signal.SIGINT)
+    if not callable(door):  # it is ignored, and stays so
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, door)
+
+
 async def _stoppable(work: Coroutine[Any, Any, int]) -> int:
     """`work`, stopped by SIGTERM as by Ctrl-C."""
     task = asyncio.current_task()
@@ -71,12 +93,13 @@ async def _stoppable(work: Coroutine[Any, Any, int]) -> int:
     return await work
 
 
-def _leave(code: int) -> NoReturn:
+def _leave(code: int, how_on: str) -> NoReturn:
     """Ends at once. Threads in the middle of a codec, a plan or a model cannot be asked to stop,
     and nothing is lost by not waiting: every file appears whole or not at all."""
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream, words in ((sys.stdout, ""), (sys.stderr, f"Stopped.{how_on}\n")):
+        with contextlib.suppress(OSError):
+            stream.write(words)
+            stream.flush()
     os._exit(code)
 
 

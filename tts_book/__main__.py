@@ -1,0 +1,31 @@
+"""The door of the program: Ctrl-C is answered from the first moment, while all else is imported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+INTERRUPTED = 130
+
+
+def _stop(_number: int, _frame: object) -> NoReturn:
+    """Ends at once, whether anybody can be told or not: nothing has begun, or all is done."""
+    try:
+        os.write(sys.stderr.fileno(), b"Stopped.\n")
+    finally:
+        os._exit(INTERRUPTED)
+
+
+def main() -> None:
+    """The program `tts-book`."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+        signal.signal(signal.SIGINT, _stop)
+    from tts_book import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
