@@ -9,7 +9,7 @@ import pytest
 
 from tts_book import audio
 from tts_book.cache import Cache
-from tts_book.keeping import Kept, holding, items, prune, shares
+from tts_book.keeping import Kept, for_this_run, holding, items, prune, shares, sweep_runs
 
 ONE = Kept("One", "one.txt", ("a1", "b2"))
 TWO = Kept("Two", "two.txt", ("b2", "c3"))
@@ -90,3 +90,33 @@ def test_a_damaged_list_is_passed_over(cache: Path) -> None:
     for path in (cache / "books").glob("*.json"):
         path.write_text("[1")
     assert [share.title for share in shares(cache)] == [""]
+
+
+def test_a_folder_for_one_run_lives_as_long_as_it(tmp_path: Path) -> None:
+    with for_this_run(tmp_path) as folder:
+        (folder / "a1").mkdir()
+        sweep_runs(tmp_path)
+        assert (folder / "a1").is_dir()
+        with for_this_run(tmp_path) as other:
+            assert other != folder
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "locked", "stays"),
+    [
+        ("tts-book-run-k3x_9ab1", True, False),  # a killed run's
+        ("tts-book-run-k3x_9ab1", False, True),  # somebody's own folder, like all below
+        ("tts-book-main", True, True),
+        ("my-tts-book-run-1", True, True),
+    ],
+)
+def test_what_killed_runs_left_is_swept(
+    name: str, locked: bool, stays: bool, tmp_path: Path
+) -> None:
+    (tmp_path / name / "ab").mkdir(parents=True)
+    if locked:
+        (tmp_path / f"{name}.lock").touch()
+    with for_this_run(tmp_path):
+        assert (tmp_path / name / "ab").exists() == stays
+    assert (tmp_path / f"{name}.lock").exists() == (stays and locked)

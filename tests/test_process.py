@@ -34,7 +34,8 @@ def command(*arguments: str) -> list[str]:
 def environment(folder: Path) -> dict[str, str]:
     """Nothing of the user's own is read or written."""
     home = str(folder / "home")
-    return {**os.environ, "HOME": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home}
+    xdg = {"XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home}
+    return {**os.environ, "HOME": home, **xdg, "TMPDIR": str(folder)}
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -187,6 +188,21 @@ def test_ctrl_c_while_modules_are_imported(module: str, said: str, tmp_path: Pat
     )
     command = shlex.join(["tts-book", *CONVERT[:-1], "-q"])
     assert (ended.returncode, ended.stderr) == (130, said.format(command=command))
+
+
+@posix
+def test_a_killed_run_without_a_cache_leaves_no_folder_for_good(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text(long_text(), "utf-8")
+    with start(tmp_path, *CONVERT[:4], "--no-cache", "--json") as process:
+        assert process.stdout is not None
+        _narrow(process.stdout)
+        for line in process.stdout:
+            if "ChunkDone" in line:
+                break
+        assert list(tmp_path.glob("tts-book-run-*/??/*.mp3"))
+        process.kill()
+    assert run(tmp_path, "plan", "book.txt", "--backend", "silent").returncode == 0
+    assert not list(tmp_path.glob("tts-book-run-*"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -171,12 +171,15 @@ def _finish(request: Request) -> Finish:
 @asynccontextmanager
 async def _kept_chunks(at: Surroundings, request: Request) -> AsyncIterator[Cache]:
     """The cache: the user's, the one named, or one that lives as long as this run."""
+    from tts_book import keeping
     from tts_book.cache import Cache
 
     if request.no_cache:
-        with tempfile.TemporaryDirectory(prefix="tts-book-") as folder:
-            yield Cache(Path(folder))
+        with keeping.for_this_run(Path(tempfile.gettempdir())) as folder:
+            yield Cache(folder)
     else:
+        with suppress(FileNotFoundError):  # no temporary folder is needed here
+            keeping.sweep_runs(Path(tempfile.gettempdir()))
         cache = Cache(request.cache or at.cache_dir)
         cache.sweep(OLD_PART_S, time.time())
         yield cache

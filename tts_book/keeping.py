@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from filelock import FileLock, Timeout
 FOLDER = "books"
 _SUFFIX = ".json"
 _LOCK = ".lock"
+_RUN_PREFIX = "tts-book-run-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +178,38 @@ def _forget(cache: Path) -> None:
             with contextlib.suppress(OSError):
                 path.unlink()
                 Path(f"{path}{_LOCK}").unlink()
+
+
+@contextlib.contextmanager
+def for_this_run(beside: Path) -> Iterator[Path]:
+    """A folder that is gone when the block ends; what killed runs left of theirs goes, too."""
+    sweep_runs(beside)
+    # The lock is held before the folder is there, so that nobody sees one without the other.
+    handle, name = tempfile.mkstemp(prefix=_RUN_PREFIX, suffix=_LOCK, dir=beside)
+    os.close(handle)
+    lock, folder = FileLock(name), Path(name).with_suffix("")
+    with lock.acquire(timeout=0):
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    _drop(Path(name), folder)
+
+
+def sweep_runs(beside: Path) -> None:
+    """Removes the folders of runs that were killed: those whose locks nobody holds."""
+    for path in beside.glob(f"{_RUN_PREFIX}*{_LOCK}"):
+        folder = path.with_suffix("")
+        if folder.is_dir() and not folder.is_symlink():
+            with contextlib.suppress(OSError):  # it is held, or somebody else's
+                with FileLock(path).acquire(timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)
+                _drop(path, folder)
+
+
+def _drop(lock: Path, folder: Path) -> None:
+    """A folder that could not be removed keeps its lock, for the next sweep."""
+    if not folder.exists():
+        with contextlib.suppress(OSError):
+            lock.unlink()
