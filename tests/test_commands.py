@@ -364,6 +364,7 @@ def test_a_preview_speaks_the_language_of_the_voice(at: Desk) -> None:
     assert at.run(voices_desk.preview(at.here(), request)) == 0
     (path,) = at.written()
     assert length_s(path) > 3
+    assert not list(at.folder.glob("*.jsonl"))
 
 
 def test_doctor_names_every_backend_and_ends_well_with_a_voice(at: Desk) -> None:

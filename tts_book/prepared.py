@@ -26,13 +26,15 @@ from tts_book.tags_containers import owner_of
 class Work:
     """A book to convert: what its files are called after, and where it was read (None: stdin).
     `asked` is the fingerprint of source and wishes, by which a second run knows that nothing has
-    changed; "" where that cannot be told. `manner` is how it is said."""
+    changed; "" where that cannot be told. `manner` is how it is said, `recorded` whether the run
+    leaves a record of it."""
 
     book: Book
     stem: str
     source: Path | None
     asked: str = ""
     manner: Manner = field(default_factory=Manner)
+    recorded: bool = True
 
 
 @dataclass(frozen=True, slots=True)

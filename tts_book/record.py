@@ -131,11 +131,12 @@ def _told(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def recording(prepared: Sequence[Prepared], pauses: Pauses) -> Iterator[list[Record]]:
-    """A record for each book. They get their names when the block ends, also by an error: what is
-    known of a run that failed is worth most. Raises UserError where they cannot be written."""
+    """A record for each book that shall have one. They get their names when the block ends, also by
+    an error: what is known of a run that failed is worth most. Raises UserError where they cannot
+    be written."""
     records: list[Record] = []
     try:
-        records.extend(Record(item, pauses) for item in prepared)
+        records.extend(Record(item, pauses) for item in prepared if item.work.recorded)
         yield records
     finally:
         for record in records:

@@ -45,7 +45,7 @@ async def preview(at: Here, request: Request) -> int:
     spoken_in = _language(request.language) or voice.language or "en"
     book = shown.preview_book(voice, spoken_in)
     spoken = replace(request, out=request.out or at.cwd / f"{file_name(voice.name)}.mp3")
-    return await desk.speak(at, spoken, (Work(book, voice.name, None),))
+    return await desk.speak(at, spoken, (Work(book, voice.name, None, recorded=False),))
 
 
 async def install(at: Here, request: Request, name: str, yes: bool) -> int:
