@@ -301,6 +301,17 @@ def test_batch_tells_what_it_cannot_read_and_does_the_rest(at: Desk) -> None:
     assert "2.txt" in at.err.getvalue()
 
 
+def test_batch_into_one_file_goes_as_the_refusal_says(at: Desk) -> None:
+    for number in (1, 2):
+        at.write(f"album/{number}.txt", f"Story {number}\n\n{ONE}")
+    request = replace(SILENT, out=at.folder / "one.mp3")
+    with pytest.raises(UserError, match="--format mp3book"):
+        at.run(desk.batch(at.here(), request, at.folder / "album"))
+    request = replace(request, format="mp3book")
+    assert at.run(desk.batch(at.here(), request, at.folder / "album")) == 0
+    assert at.written() == [at.folder / "one.mp3"]
+
+
 def test_batch_in_its_own_parent_does_not_fill_the_source(at: Desk) -> None:
     at.write("album/1.txt", ONE)
     at.write("album/2.txt", TWO.replace("Глава", "Раздел"))

@@ -129,8 +129,9 @@ def _shelved(book: Book, source: Path | None, inner: Path, formats: Sequence[str
 def _one_file(book: Book, out: Path, source: Path | None, count: int) -> Layout:
     if count > 1:
         raise UserError(
-            f'"{book.title}" has {count} chapters and does not fit one file: '
-            f"name a folder with -o {out.with_suffix('')}, or join them with --split none."
+            f'"{book.title}" has {count} chapters, each a file: name a folder with '
+            f"-o {out.with_suffix('')}, or ask for one file with chapter marks by "
+            "--format mp3book (or m4b, with a name that ends so)."
         )
     return Layout(out.parent, (out,), _owner(out.parent, source, out.stem), out.stem)
 
