@@ -3,6 +3,7 @@ end whole-book files are made of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -20,6 +21,7 @@ from tts_book.model import ChapterMark, Pauses
 from tts_book.opened import Open, Segments, open_chapters, tags_of
 from tts_book.prepared import Prepared
 from tts_book.selection import EVERYTHING
+from tts_book.standing import Made, recipe
 from tts_book.stitcher import Stitched
 from tts_book.tags import Level
 from tts_book.tags_containers import owner_of
@@ -27,13 +29,10 @@ from tts_book.tags_containers import owner_of
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A chapter's file, without the chapter's sound: there may be thousands."""
+    """A chapter and its file; `aside`: it exists only as long as the run lasts."""
 
     chapter: Open
-    path: Path
-    frames: int
-    duration_ms: int
-    steps: int
+    made: Made
     aside: bool = False
 
 
@@ -63,26 +62,45 @@ class Bindery:
     def write(self, chapter: Open, *, aside: bool = False) -> Stitched:
         """Writes a chapter whose chunks are all there; `aside`: for the whole book only. Raises
         AudioError and UserError."""
-        target = chapter.item.layout.targets[chapter.chapter.number - 1]
+        target, segments = chapter.target, Segments(chapter, self._cache)
         voice, number = _voice(chapter), chapter.chapter.number
         kept = chapter.item.layout.keeps_chapters and not aside
         stitched = stitcher.stitch(
-            Segments(chapter, self._cache),
+            segments,
             target if kept else self._unfinished(chapter.item) / target.name,
             pauses=self._pauses,
             tags=tags_of(chapter.item, chapter.chapter),
             gain_steps=lambda level: self._loudness.steps(voice, number, level),
         )
         self._caption(chapter, target, stitched)
-        self._written[target] = _Written(
-            chapter,
+        made = Made(
             stitched.path,
             stitched.frames,
             stitched.duration_ms,
             stitched.gain_steps,
-            aside,
+            stitched.meter,
+            recipe(
+                chapter,
+                (taken.take for taken in segments.taken),
+                self._pauses,
+                self._finish.captions,
+            ),
+            tuple(segments.taken),
         )
+        self._written[target] = _Written(chapter, made, not kept)
         return stitched
+
+    def stand(self, chapter: Open, made: Made) -> None:
+        """Leaves a chapter's file as it is, unless the book's gain changes."""
+        self._loudness.steps(_voice(chapter), chapter.chapter.number, made.meter)
+        self._written[chapter.target] = _Written(chapter, made)
+
+    def made(self, item: Prepared) -> Iterator[tuple[Made, tuple[Path, ...]]]:
+        """The files of a book's chapters as they are now, each with its captions."""
+        for target in item.layout.targets:
+            written = self._written.get(target)
+            if written and not written.aside:
+                yield written.made, (target, *self.captions(target))
 
     def _caption(self, chapter: Open, target: Path, stitched: Stitched) -> None:
         item = chapter.item
@@ -116,21 +134,33 @@ class Bindery:
             self._folders[first] = self._open.enter_context(parts.folder(beside))
         return self._folders[first]
 
-    def settle(self) -> None:
-        """Writes those chapters again that were written before their book's gain was known."""
-        for written in list(self._written.values()):
-            if written.steps != self._loudness.settled(_voice(written.chapter)):
-                self.write(written.chapter, aside=written.aside)
+    def unsettled(self) -> list[Path]:
+        """The chapters whose files have not the gain that fits all chapters of their voice."""
+        settled: dict[tuple[Path, str], int] = {}
+        for written in self._written.values():
+            voice = _voice(written.chapter)
+            settled.setdefault(voice, self._loudness.settled(voice))
+        return [
+            target
+            for target, written in self._written.items()
+            if written.made.steps != settled[_voice(written.chapter)]
+        ]
 
-    def rest(self, item: Prepared) -> None:
+    def settle(self, targets: Iterable[Path]) -> None:
+        """Writes these chapters again, with the gain of them all. Raises as `write` does."""
+        for target in targets:
+            self.write(self._written[target].chapter, aside=self._written[target].aside)
+
+    def rest(self, item: Prepared, standing: Mapping[Path, Made]) -> None:
         """Takes those chapters into account that were spoken before and not asked for now: their
         level is part of the book's, and a whole-book file holds them, too."""
         for chapter in open_chapters(replace(item, only=EVERYTHING)):
-            target = item.layout.targets[chapter.chapter.number - 1]
-            keys = item.keys[chapter.first : chapter.first + len(chapter.chunks)]
+            target, keys = chapter.target, chapter.keys
             if target in self._written or not keys or not all(map(self._cache.has, keys)):
                 continue
-            if item.layout.whole:
+            if target in standing:
+                self.stand(chapter, standing[target])
+            elif item.layout.whole:
                 self.write(chapter, aside=True)
             else:
                 sounds = (segment.entry.sound for segment in Segments(chapter, self._cache))
@@ -177,7 +207,7 @@ class Bindery:
         written = [self._written[target] for target in item.layout.targets]
         marks = [mark for volume in volumes for mark in volume.chapters]
         if not marks:
-            ends = list(accumulate((each.duration_ms for each in written), initial=0))
+            ends = list(accumulate((each.made.duration_ms for each in written), initial=0))
             titles = [each.chapter.chapter.title for each in written]
             spans = zip(titles, pairwise(ends), strict=True)
             marks = [ChapterMark(title, start, stop) for title, (start, stop) in spans]
@@ -187,9 +217,9 @@ class Bindery:
     def _bound(self, written: _Written) -> Bound:
         return Bound(
             written.chapter.chapter.title,
-            written.path,
-            written.frames,
-            written.duration_ms,
+            written.made.path,
+            written.made.frames,
+            written.made.duration_ms,
             self._rest_db(written),
         )
 
@@ -199,7 +229,7 @@ class Bindery:
         target_lufs, loudness_lufs = self._finish.loudness_lufs, level.loudness_lufs
         if target_lufs is None or loudness_lufs is None or level.peak_dbfs is None:
             return 0.0
-        done_db = written.steps * audio.GAIN_STEP_DB
+        done_db = written.made.steps * audio.GAIN_STEP_DB
         return min(target_lufs - loudness_lufs, -level.peak_dbfs) - done_db
 
     def _level(self, written: list[_Written]) -> Level | None:
@@ -208,7 +238,7 @@ class Bindery:
         meter = self._loudness.level(_voice(first.chapter))
         if meter.loudness_lufs is None or meter.peak_dbfs is None:
             return None
-        gain_db = first.steps * audio.GAIN_STEP_DB
+        gain_db = first.made.steps * audio.GAIN_STEP_DB
         return Level(meter.loudness_lufs + gain_db, meter.peak_dbfs + gain_db)
 
 

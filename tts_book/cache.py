@@ -8,6 +8,7 @@ together with a checksum. It is written at once or not at all; a damaged one cou
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -15,7 +16,6 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,21 @@ class Cache:
             data = path.read_bytes()
         except OSError:
             return None
-        with contextlib.suppress(OSError):  # a cache that can only be read is good enough
-            os.utime(path)  # the longest unused entries are pruned first
+        _used(path)
         return _parse(path, data)
+
+    def take(self, key: str) -> str | None:
+        """What tells the entry from any other for the same words (`Entry.take`), None without an
+        entry. Reads its last bytes only: a damage before them is not seen."""
+        path = self.path(key)
+        try:
+            with path.open("rb", buffering=0) as file:
+                file.seek(-_FOOTER.size, os.SEEK_END)
+                footer = file.read()
+        except OSError:
+            return None
+        _used(path)
+        return _take(footer) if footer.endswith(_MAGIC) else None
 
     def put(
         self,
@@ -97,7 +109,7 @@ class Cache:
                 f"The cache folder {self.folder} cannot be written: {error.strerror}. "
                 "Free some space, or name another with --cache DIR."
             ) from error
-        return entry
+        return dataclasses.replace(entry, take=_take(footer))
 
     def sweep(self, older_than_s: float, now_s: float) -> None:
         """Removes unfinished files that a killed run left behind."""
@@ -105,6 +117,12 @@ class Cache:
             with contextlib.suppress(OSError):
                 if now_s - path.stat().st_mtime > older_than_s:
                     path.unlink()
+
+
+def _used(path: Path) -> None:
+    """The longest unused entries are pruned first."""
+    with contextlib.suppress(OSError):  # a cache that can only be read is good enough
+        os.utime(path)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -124,7 +142,7 @@ def _write(path: Path, data: bytes) -> None:
 def _record(entry: Entry) -> dict[str, object]:
     return {
         "about": entry.about,
-        "sound": asdict(entry.sound),
+        "sound": dataclasses.asdict(entry.sound),
         "marks": [[m.kind, m.start_ms, m.stop_ms, m.start, m.stop] for m in entry.marks],
         "doubts": entry.doubts,
         "attempts": entry.attempts,
@@ -149,7 +167,12 @@ def _parse(path: Path, data: bytes) -> Entry | None:
         record["about"],
         tuple(record["doubts"]),
         record["attempts"],
+        _take(data[-_FOOTER.size :]),
     )
+
+
+def _take(footer: bytes) -> str:
+    return footer[: -len(_MAGIC)].hex()
 
 
 def _sound(known: dict[str, Any]) -> Sound:

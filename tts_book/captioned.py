@@ -49,7 +49,7 @@ class Captioner:
 
     def beside(self, target: Path) -> tuple[Path, ...]:
         """The captions of a file."""
-        return tuple(target.with_suffix(f".{name}") for name in self._formats)
+        return beside(target, self._formats)
 
     def _noted(self, segments: Iterable[Segment]) -> Iterator[Segment]:
         for segment in segments:
@@ -59,6 +59,11 @@ class Captioner:
     def _write(self, found: list[Cue], title: str, target: Path) -> None:
         for name in self._formats:
             _put(target, name, found, title)
+
+
+def beside(target: Path, formats: Sequence[str]) -> tuple[Path, ...]:
+    """Where the captions of a file are."""
+    return tuple(target.with_suffix(f".{name}") for name in formats)
 
 
 def _put(target: Path, name: str, found: Iterable[Cue], title: str) -> None:

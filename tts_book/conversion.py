@@ -165,6 +165,7 @@ def _finish(request: Request) -> Finish:
         cores=os.cpu_count() or 1,
         shelved=finish.shelved(request.layout),
         captions=finish.captions_asked(request.captions),
+        anew=request.force,
     )
 
 

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """The whole run: `cached` chunks are there already; characters count spoken text."""
+    """The whole run: `cached` chunks are there already; characters count spoken text. `joined`
+    chapters are written, the others stand as they should; `new_characters` are to be spoken."""
 
     books: int
     chapters: int
@@ -21,6 +22,8 @@ class JobStarted:
     cached: int
     characters: int
     estimated_ms: int
+    joined: int = 0
+    new_characters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,14 @@ class ChunkFailed:
 
 @dataclass(frozen=True, slots=True)
 class ChapterDone:
-    """A chapter is written at `path`."""
+    """A chapter is written at `path`, or `kept`: it stands there as it should."""
 
     book: str
     chapter: int
     title: str
     path: str
     duration_ms: int
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,13 @@ class ChapterLost:
     title: str
     missing: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GainSettled:
+    """So many chapters are written again, because the gain that fits all of them is known now."""
+
+    chapters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,8 @@ class LimitChanged:
 
 @dataclass(frozen=True, slots=True)
 class JobDone:
-    """The run has ended. `reason` says why it stopped early, if it did."""
+    """The run has ended. `reason` says why it stopped early, if it did. `chapters_done` are all
+    that are there now, of which `chapters_kept` stood there before."""
 
     chapters_done: int
     chapters_lost: int
@@ -156,6 +168,7 @@ class JobDone:
     sound_ms: int
     wall_s: float
     reason: str = ""
+    chapters_kept: int = 0
 
 
 Event = (
@@ -166,6 +179,7 @@ Event = (
     | ChunkFailed
     | ChapterDone
     | ChapterLost
+    | GainSettled
     | BookDone
     | BookLost
     | VoiceChanged

@@ -18,12 +18,14 @@ LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
 @dataclass(frozen=True, slots=True)
 class Finish:
     """How a book is finished. `loudness_lufs` None leaves the sound as it came. `cores` is how
-    many chapters are encoded at once; `shelved` books get their facts and cover beside them."""
+    many chapters are encoded at once; `shelved` books get their facts and cover beside them; `anew`
+    writes also files that stand as they should."""
 
     loudness_lufs: float | None = LOUDNESS_LUFS
     cores: int = 1
     shelved: bool = False
     captions: tuple[str, ...] = ()
+    anew: bool = False
 
 
 def loudness(text: str) -> float | None:

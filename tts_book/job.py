@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +28,7 @@ from tts_book.pool import Pool, Task, Tools
 from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
 from tts_book.record import Record, recording
 from tts_book.score import Score
+from tts_book.standing import Made, line, standing
 from tts_book.tags_containers import owner_of
 
 __all__ = [
@@ -68,11 +69,15 @@ async def convert(
 
     `listener` is told everything as it happens. Raises UserError if the disk takes no more.
     """
+    finish = finish or Finish()
     with (
         recording(prepared, pauses) as records,
-        Bindery(cache, pauses, finish or Finish()) as bindery,
+        Bindery(cache, pauses, finish) as bindery,
     ):
-        run = _Run(prepared, bindery, cache, listener, tools or default_tools(), records)
+        made: dict[Path, Made] = {}
+        for item in prepared:
+            made |= await asyncio.to_thread(standing, item, pauses, finish, cache)
+        run = _Run(prepared, bindery, cache, listener, tools or default_tools(), records, made)
         result = await run.to_end()
         if not (result.lost or result.books_lost):
             for record in records:
@@ -96,12 +101,14 @@ class _Run:
         listener: Listener,
         tools: Tools,
         records: Sequence[Record],
+        standing: Mapping[Path, Made],
     ) -> None:
         self._prepared, self._bindery, self._cache = prepared, bindery, cache
         self._score = Score()
         self._listener, self._tools = listener, tools
-        self._records = records
+        self._records, self._standing = records, standing
         self._written: dict[Path, None] = {}
+        self._rejoined: set[Path] = set()
         self._bound: dict[Path, list[Path]] = {}
         self._in_doubt: list[Open] = []
         self._reasons: list[str] = []
@@ -118,13 +125,14 @@ class _Run:
         self._tell(self._started(opened))
         try:
             self._lose_empty(opened)
-            await self._speak_and_stitch(opened)
+            await self._speak_and_stitch(self._kept(opened))
             while self._in_doubt:
                 await self._speak_and_stitch(await self._taken_over())
             for item in self._prepared:
                 if item.only:
-                    await asyncio.to_thread(self._bindery.rest, item)
-            await asyncio.to_thread(self._bindery.settle)
+                    await asyncio.to_thread(self._bindery.rest, item, self._standing)
+            await self._settle()
+            self._note_files()
             for item in self._prepared:
                 await self._bind(item)
         except ExceptionGroup as group:
@@ -140,6 +148,62 @@ class _Run:
             done,
             tuple(self._score.books_lost),
             guessed_captions=self._bindery.guessed,
+        )
+
+    def _kept(self, opened: Sequence[Open]) -> list[Open]:
+        """Tells of the chapters whose files stand as they should; the others are still to be
+        written."""
+        rest = []
+        for chapter in opened:
+            made = self._standing.get(chapter.target)
+            if made is None:
+                rest.append(chapter)
+                continue
+            for chunk, taken in zip(chapter.chunks, made.taken, strict=True):
+                self._tell(
+                    events.ChunkDone(
+                        chapter.item.work.book.title,
+                        chunk.chapter,
+                        chunk.number,
+                        len(chunk.spoken),
+                        taken.duration_ms,
+                        True,
+                        taken.attempts,
+                        _place(chapter.chapter, chunk),
+                        taken.doubts,
+                    )
+                )
+            self._bindery.stand(chapter, made)
+            for record in self._records:
+                record.kept(chapter)
+            self._stands(chapter, made.path, made.duration_ms, kept=True)
+        return rest
+
+    async def _settle(self) -> None:
+        """Brings all chapters of a book to one gain."""
+        unsettled = self._bindery.unsettled()
+        if unsettled:
+            self._tell(events.GainSettled(len(unsettled)))
+            self._rejoined.update(unsettled)
+            await asyncio.to_thread(self._bindery.settle, unsettled)
+
+    def _note_files(self) -> None:
+        for item in self._prepared:
+            for made, files in self._bindery.made(item):
+                for record in self._records:
+                    record.made(item, line(made, files))
+
+    def _stands(self, chapter: Open, path: Path, duration_ms: int, *, kept: bool = False) -> None:
+        self._written[path] = None
+        self._tell(
+            events.ChapterDone(
+                chapter.item.work.book.title,
+                chapter.chapter.number,
+                chapter.chapter.title,
+                str(path),
+                duration_ms,
+                kept,
+            )
         )
 
     def _files(self) -> Iterator[Path]:
@@ -177,11 +241,14 @@ class _Run:
 
     def _started(self, opened: Sequence[Open]) -> events.JobStarted:
         tasks = list(_tasks(opened))
+        new = [task for task in tasks if task.again or not self._cache.has(task.key)]
         return events.JobStarted(
             books=len(self._prepared),
             chapters=len(opened),
             chunks=len(tasks),
-            cached=sum(self._cache.has(task.key) and not task.again for task in tasks),
+            cached=len(tasks) - len(new),
+            joined=sum(chapter.target not in self._standing for chapter in opened),
+            new_characters=sum(len(task.chunk.spoken) for task in new),
             characters=sum(len(task.chunk.spoken) for task in tasks),
             estimated_ms=sum(
                 estimated_ms(
@@ -197,6 +264,7 @@ class _Run:
         score = self._score
         return events.JobDone(
             chapters_done=len(self._written),
+            chapters_kept=len((self._standing.keys() & self._written.keys()) - self._rejoined),
             chapters_lost=len(score.lost),
             chunks_spoken=score.spoken,
             chunks_cached=score.cached,
@@ -265,18 +333,9 @@ class _Run:
         except AudioError as error:
             self._lose(chapter, str(error))
             return
-        self._written[stitched.path] = None
         for record in self._records:
             record.chapter(chapter, stitched)
-        self._tell(
-            events.ChapterDone(
-                chapter.item.work.book.title,
-                chapter.chapter.number,
-                chapter.chapter.title,
-                str(stitched.path),
-                stitched.duration_ms,
-            )
-        )
+        self._stands(chapter, stitched.path, stitched.duration_ms)
 
     def _lose(self, chapter: Open, reason: str) -> None:
         self._tell(

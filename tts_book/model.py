@@ -296,7 +296,8 @@ class Sound:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A spoken chunk in the cache: `frames_bytes` of MP3 frames at the start of the file `path`,
-    and what is known of them. `about` is what was said and how."""
+    and what is known of them. `about` is what was said and how; `take` differs from that of any
+    other sound for the same words."""
 
     path: Path
     frames_bytes: int
@@ -305,6 +306,7 @@ class Entry:
     about: dict[str, str]
     doubts: tuple[str, ...] = ()
     attempts: int = 1
+    take: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import overload
 
 from tts_book.cache import Cache
@@ -26,13 +27,35 @@ class Open:
     waiting: int
     missing: int = 0
 
+    @property
+    def target(self) -> Path:
+        """Where its file is written, or would be if chapters were kept."""
+        return self.item.layout.targets[self.chapter.number - 1]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The cache keys of its chunks."""
+        return self.item.keys[self.first : self.first + len(self.chunks)]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is kept of a segment when its sound is in the file: which `take` it was, how long its
+    sound was, and how it came about."""
+
+    take: str
+    duration_ms: int
+    attempts: int = 1
+    doubts: tuple[str, ...] = ()
+
 
 class Segments(Sequence[Segment]):
     """The segments of a chapter, each read from the cache when it is asked for: a chapter of any
-    length needs the memory of one."""
+    length needs the memory of one. `taken` is filled as they are read."""
 
     def __init__(self, chapter: Open, cache: Cache) -> None:
         self._chapter, self._cache = chapter, cache
+        self.taken = [Taken("", 0)] * len(chapter.chunks)
 
     def __len__(self) -> int:
         return len(self._chapter.chunks)
@@ -51,6 +74,7 @@ class Segments(Sequence[Segment]):
         entry = self._cache.get(key)
         if entry is None:
             raise AudioError(f"the cache entry {key[:12]} has vanished or is damaged")
+        self.taken[at] = Taken(entry.take, entry.sound.duration_ms, entry.attempts, entry.doubts)
         return Segment(self._chapter.chunks[at], entry, cached=True)
 
 

@@ -134,12 +134,14 @@ def told(event: Event) -> str | None:
     match event:
         case events.JobStarted():
             return _started(event)
-        case events.ChapterDone():
+        case events.ChapterDone(kept=False):
             return f"{event.book}: chapter {event.chapter} done, {hours(event.duration_ms)}: " + (
                 event.title
             )
         case events.ChapterLost():
             return f"{event.book}: chapter {event.chapter} not written: {event.reason}"
+        case events.GainSettled():
+            return f"{counted(event.chapters, 'chapter')} to bring to the loudness of the book"
         case events.BookDone():
             chapters = f"{counted(event.chapters, 'chapter')}, {hours(event.duration_ms)}"
             return f"{event.book}: {event.path} done, {chapters}"
@@ -159,9 +161,16 @@ def told(event: Event) -> str | None:
 
 
 def _started(event: events.JobStarted) -> str:
-    cached = f", {thousands(event.cached)} of them there already" if event.cached else ""
+    if event.cached:
+        return (
+            f"{thousands(event.chunks - event.cached)} of {counted(event.chunks, 'chunk')} "
+            f"{'is' if event.chunks - event.cached == 1 else 'are'} new "
+            f"({thousands(event.new_characters)} characters); "
+            f"{thousands(event.joined)} of {counted(event.chapters, 'chapter')} "
+            f"{'is' if event.joined == 1 else 'are'} joined"
+        )
     return (
-        f"{counted(event.chapters, 'chapter')}, {counted(event.chunks, 'chunk')}{cached}, "
+        f"{counted(event.chapters, 'chapter')}, {counted(event.chunks, 'chunk')}, "
         f"{thousands(event.characters)} characters, about {hours(event.estimated_ms)} of sound"
     )
 

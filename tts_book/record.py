@@ -8,10 +8,11 @@
     {"chapter": {...}}  a written file: its chunks, each with its key, text and `places`
                         [offset in its text, line, column, name or label], and the file's `pieces`
                         [chunk number, ms in the file, ms in the chunk's sound, length in ms]
-
+    {"made": {...}}     the same file: its size and time, its gain and level, and the takes that
+                        it was joined of
     {"whole": {...}}    the last line, if nothing is missing: what was asked for, and the files
 
-A chapter that a run did not write anew keeps the line of the run that did.
+A chapter that was not asked for keeps the lines of the run that wrote it.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ class Record:
         self._item, self._clock, self._began_s = item, clock, clock()
         self.path = path_of(item)
         self._files: set[str] = set()
+        self._kept: dict[str, Open] = {}
+        self._made: dict[str, dict[str, Any]] = {}
         self._whole: tuple[Path, ...] = ()
         with _told(self.path):
             part = parts.begin(self.path.parent)
@@ -94,6 +97,16 @@ class Record:
             self._files.add(stitched.path.name)
             self._line("chapter", _chapter(chapter, stitched))
 
+    def kept(self, chapter: Open) -> None:
+        """Takes down that a chapter's file stays as it is. Its text may stand elsewhere now."""
+        if chapter.item.work is self._item.work:
+            self._kept[chapter.target.name] = chapter
+
+    def made(self, item: Prepared, made: dict[str, Any]) -> None:
+        """Takes down what a chapter's file is in the end."""
+        if item.work is self._item.work:
+            self._made[made["file"]] = made
+
     def whole(self, files: tuple[Path, ...]) -> None:
         """Nothing is missing: these files are all that was asked for."""
         self._whole = files
@@ -101,17 +114,23 @@ class Record:
     def close(self) -> None:
         """Gives the record its name."""
         with _told(self.path):
-            for chapter in _chapters(self.path):
-                if (
-                    chapter["file"] not in self._files
-                    and self.path.with_name(chapter["file"]).exists()
-                ):
-                    self._line("chapter", chapter)
+            for old in told(self.path, "chapter"):
+                if old["file"] not in self._files and self._is_there(old):
+                    kept = self._kept.get(old["file"])
+                    self._line("chapter", _moved(kept, old) if kept else old)
+            for old in told(self.path, "made"):
+                if old["file"] not in self._made and self._is_there(old):
+                    self._line("made", old)
+            for made in self._made.values():
+                self._line("made", made)
             if self._whole and self._item.work.asked:
                 files = unchanged.state(self._whole)
                 self._line("whole", {"asked": self._item.work.asked, "files": files})
             self._file.close()
             self._part.replace(self.path)
+
+    def _is_there(self, old: dict[str, Any]) -> bool:
+        return self.path.with_name(old["file"]).exists()
 
     def _line(self, kind: str, value: dict[str, Any]) -> None:
         with _told(self.path):
@@ -185,6 +204,11 @@ def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
     }
 
 
+def _moved(chapter: Open, old: dict[str, Any]) -> dict[str, Any]:
+    """A chapter's line, for the same sound of a text that may stand elsewhere now."""
+    return {**old, "chunks": list(_chunks(chapter))}
+
+
 def _chunks(chapter: Open) -> Iterator[dict[str, Any]]:
     for at, chunk in enumerate(chapter.chunks):
         yield {
@@ -217,12 +241,15 @@ def read(path: Path) -> dict[str, Lines]:
     return found
 
 
-def _chapters(path: Path) -> Iterator[dict[str, Any]]:
-    return (value for kind, value in _lines(path) if kind == "chapter")
+def told(path: Path, kind: str) -> Iterator[dict[str, Any]]:
+    """The lines of one kind, one at a time."""
+    return (value for found, value in _lines(path, f'{{"{kind}": ') if found == kind)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+def _lines(path: Path, beginning: str = "") -> Iterator[tuple[str, Any]]:
     with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
+            if not line.startswith(beginning):
+                continue
             with contextlib.suppress(ValueError, AttributeError):
                 yield from json.loads(line).items()

@@ -271,7 +271,9 @@ def _metrics(done: Result) -> str:
     speed = end.sound_ms / 1_000 / end.wall_s if end.wall_s > 0 else 0
     retries = "".join(f", {count} retried ({name})" for name, count in end.retries.items())
     return (
-        f"{counted(end.chapters_done, 'chapter')} written, {end.chapters_lost} missing; "
+        f"{counted(end.chapters_done - end.chapters_kept, 'chapter')} written, "
+        f"{f'{thousands(end.chapters_kept)} left as they are, ' if end.chapters_kept else ''}"
+        f"{end.chapters_lost} missing; "
         f"{counted(end.chunks_spoken, 'chunk')} spoken, {thousands(end.chunks_cached)} from the "
         f"cache, {thousands(end.chunks_failed)} failed; {counted(end.requests, 'request')}"
         f"{retries}; {thousands(end.characters_spoken)} characters; {hours(end.sound_ms)} of "

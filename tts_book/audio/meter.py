@@ -34,6 +34,19 @@ class Meter:
             self._power += frames * 10 ** (sound.loudness_lufs / 10)
             self._frames += frames
 
+    @property
+    def known(self) -> tuple[float, int, float | None]:
+        """All that it knows, for `Meter.of`."""
+        return self._power, self._frames, self.peak_dbfs
+
+    @classmethod
+    def of(cls, power: float, frames: int, peak_dbfs: float | None) -> Meter:
+        """A meter that knows what another one told."""
+        meter = cls()
+        meter._power, meter._frames = power, frames
+        meter._peak_dbfs = -math.inf if peak_dbfs is None else peak_dbfs
+        return meter
+
     def join(self, other: Meter) -> None:
         """Takes all into account that another meter knows."""
         self._power += other._power
