@@ -136,14 +136,10 @@ class Bindery:
 
     def unsettled(self) -> list[Path]:
         """The chapters whose files have not the gain that fits all chapters of their voice."""
-        settled: dict[tuple[Path, str], int] = {}
-        for written in self._written.values():
-            voice = _voice(written.chapter)
-            settled.setdefault(voice, self._loudness.settled(voice))
         return [
             target
             for target, written in self._written.items()
-            if written.made.steps != settled[_voice(written.chapter)]
+            if written.made.steps != self._loudness.settled(_voice(written.chapter))
         ]
 
     def settle(self, targets: Iterable[Path]) -> None:

@@ -21,16 +21,28 @@ class Loudness:
     def __init__(self, target_lufs: float | None) -> None:
         self.target_lufs = target_lufs
         self._levels: dict[Hashable, dict[int, Meter]] = defaultdict(dict)
+        self._so_far: dict[Hashable, Meter] = defaultdict(Meter)
+        self._settled: dict[Hashable, int] = {}
 
     def steps(self, voice: Hashable, chapter: int, level: Meter) -> int:
         """Takes a chapter's level (without gain) into account; the gain for it, as far as can be
         told by now."""
+        before = self._levels[voice].get(chapter)
+        if before and before.known == level.known:
+            return self.settled(voice)
         self._levels[voice][chapter] = level
-        return self.settled(voice)
+        self._settled.pop(voice, None)
+        so_far = self._so_far[voice]
+        so_far.join(level)
+        return 0 if self.target_lufs is None else so_far.steps_to(self.target_lufs)
 
     def settled(self, voice: Hashable) -> int:
         """The gain that fits all chapters of this voice, such that none clips."""
-        return 0 if self.target_lufs is None else self.level(voice).steps_to(self.target_lufs)
+        if self.target_lufs is None:
+            return 0
+        if voice not in self._settled:
+            self._settled[voice] = self.level(voice).steps_to(self.target_lufs)
+        return self._settled[voice]
 
     def level(self, voice: Hashable) -> Meter:
         """All chapters of this voice together, without gain, in their order."""

@@ -1,0 +1,210 @@
+"""Files that stand as they should are left alone; all others are joined again, and it is said."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from fakes import ScriptedBackend, Time, in_time
+from test_commands import TWO, Desk
+from test_job import CHAPTERS, prepared
+from test_loudness import RATE_HZ, hum
+
+from tts_book import audio, events, job
+from tts_book.cache import Cache
+from tts_book.finish import Finish
+from tts_book.model import Pauses, Speech
+from tts_book.prepared import Prepared
+from tts_book.progress import told as line_of
+from tts_book.record import NAME, told
+
+PAUSES, FINISH = Pauses(), Finish()
+EDITED = (CHAPTERS[0], "The second chapter. It has a mended word.", CHAPTERS[2])
+
+
+def speak(text: str, attempt: int) -> Speech:
+    level = 0.5 if "loud" in text else 0.1
+    seconds = 1.0 + len(text) / 50
+    return Speech(audio.encode(hum(level, seconds).tobytes(), RATE_HZ), "mp3")
+
+
+@dataclass
+class Shop:
+    """A folder in which a book is converted again and again."""
+
+    folder: Path
+    told: tuple[events.Event, ...] = ()
+
+    def item(self, *texts: str) -> Prepared:
+        return prepared(self.folder, ScriptedBackend(speak), *(texts or CHAPTERS))
+
+    def convert(self, item: Prepared, pauses: Pauses = PAUSES, finish: Finish = FINISH) -> set[int]:
+        """The numbers of the chapters that were joined."""
+        told: list[events.Event] = []
+        job.ready_to_write([item], force=False)
+
+        async def work(time: Time) -> None:
+            cache = Cache(self.folder / "cache")
+            await job.convert([item], pauses, cache, told.append, time.tools(), finish)
+
+        in_time(work)
+        self.told = tuple(told)
+        done = (event for event in told if isinstance(event, events.ChapterDone))
+        return {event.chapter for event in done if not event.kept}
+
+    def bytes(self) -> dict[str, str]:
+        """A digest of each chapter's file."""
+        files = sorted((self.folder / "book").glob("*.mp3"))
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    def told_of(self, kind: type[events.Event]) -> list[events.Event]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    made = Shop(tmp_path)
+    assert made.convert(made.item()) == {1, 2, 3}
+    return made
+
+
+def test_a_book_that_is_as_it_was_is_left_alone(shop: Shop) -> None:
+    before = {path: path.stat().st_mtime_ns for path in shop.item().layout.targets}
+    assert shop.convert(shop.item()) == set()
+    assert all(path.stat().st_mtime_ns == before[path] for path in before)
+    done = shop.told[-1]
+    assert isinstance(done, events.JobDone)
+    assert (done.chapters_done, done.chapters_kept, done.requests) == (3, 3, 0)
+
+
+def test_each_chunk_and_chapter_is_told_once_also_of_files_that_stand(shop: Shop) -> None:
+    shop.convert(shop.item(*EDITED))
+    assert isinstance(shop.told[0], events.JobStarted)
+    assert isinstance(shop.told[-1], events.JobDone)
+    chunks = [(e.chapter, e.chunk) for e in shop.told if isinstance(e, events.ChunkDone)]
+    assert sorted(chunks) == [(c, n) for c in (1, 2, 3) for n in (1, 2)]
+    assert len(shop.told_of(events.ChapterDone)) == 3
+
+
+def test_an_edit_joins_its_chapter_and_the_run_says_so_first(shop: Shop) -> None:
+    assert shop.convert(shop.item(*EDITED)) == {2}
+    assert line_of(shop.told[0]) == (
+        "1 of 6 chunks is new (21 characters); 1 of 3 chapters is joined"
+    )
+
+
+def test_an_edit_gives_the_files_of_a_run_from_nothing(tmp_path: Path) -> None:
+    edited, fresh = Shop(tmp_path / "edited"), Shop(tmp_path / "fresh")
+    edited.convert(edited.item())
+    edited.convert(edited.item(*EDITED))
+    fresh.convert(fresh.item(*EDITED))
+    assert edited.bytes() == fresh.bytes()
+
+
+def damaged(path: Path) -> None:
+    path.write_bytes(b"damaged")
+
+
+def of_another_time(path: Path) -> None:
+    os.utime(path, ns=(0, 0))
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, damaged, of_another_time])
+def test_a_file_that_is_not_as_it_was_left_is_joined(
+    shop: Shop, spoil: Callable[[Path], None]
+) -> None:
+    before = shop.bytes()
+    target = shop.item().layout.targets[2]
+    if spoil is damaged:  # what is not ours is refused elsewhere
+        target.write_bytes(target.read_bytes()[:-400])
+    else:
+        spoil(target)
+    assert shop.convert(shop.item()) == {3}
+    assert shop.bytes() == before
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, damaged])
+def test_without_its_sound_in_the_cache_a_chapter_is_spoken_and_joined(
+    shop: Shop, spoil: Callable[[Path], None]
+) -> None:
+    spoil(Cache(shop.folder / "cache").path(shop.item().keys[0]))
+    item = shop.item()
+    assert shop.convert(item) == {1}
+    assert isinstance(item.cast.backend, ScriptedBackend)
+    assert list(item.cast.backend.asked) == ["The first chapter."]
+
+
+@pytest.mark.parametrize("harm", ["", "{", '{"made": {"file": "001 - Chapter 1.mp3"}}', "[1]\n"])
+def test_without_a_record_that_can_be_read_all_is_joined(shop: Shop, harm: str) -> None:
+    before = shop.bytes()
+    (shop.folder / "book" / NAME).write_text(harm, "utf-8")
+    assert shop.convert(shop.item()) == {1, 2, 3}
+    assert shop.bytes() == before
+
+
+def test_another_take_of_the_same_words_joins_their_chapter(shop: Shop) -> None:
+    item = shop.item()
+    again = replace(item, redo=frozenset({item.keys[2]}))
+    assert shop.convert(again) == {2}
+    # The entry says now what it did not say when the third chapter was joined.
+    other = Cache(shop.folder / "cache")
+    entry = other.get(item.keys[5])
+    assert entry is not None
+    frames = audio.encode(hum(0.1, 2.5).tobytes(), RATE_HZ)
+    other.put(item.keys[5], frames, audio.analyse(frames), (), {})
+    assert shop.convert(shop.item()) == {3}
+
+
+@pytest.mark.parametrize(
+    ("pauses", "finish"),
+    [(Pauses(chapter_ms=3_000), FINISH), (PAUSES, Finish(captions=("srt",)))],
+)
+def test_other_wishes_join_all_once(shop: Shop, pauses: Pauses, finish: Finish) -> None:
+    assert shop.convert(shop.item(), pauses, finish) == {1, 2, 3}
+    assert shop.convert(shop.item(), pauses, finish) == set()
+
+
+def test_captions_that_are_gone_are_written_again(shop: Shop) -> None:
+    finish = Finish(captions=("srt",))
+    shop.convert(shop.item(), finish=finish)
+    captions = shop.item().layout.targets[1].with_suffix(".srt")
+    captions.unlink()
+    assert shop.convert(shop.item(), finish=finish) == {2}
+    assert captions.exists()
+
+
+def test_all_is_joined_where_that_is_wished(shop: Shop) -> None:
+    assert shop.convert(shop.item(), finish=Finish(anew=True)) == {1, 2, 3}
+
+
+def test_files_that_stand_are_written_again_where_the_gain_of_the_book_changes(
+    shop: Shop,
+) -> None:
+    louder = (*CHAPTERS[:2], "The third loud chapter. It has a loud ship.")
+    fresh = Shop(shop.folder / "fresh")
+    assert shop.convert(shop.item(*louder)) == {3}
+    (settled,) = shop.told_of(events.GainSettled)
+    assert settled == events.GainSettled(2)
+    done = shop.told[-1]
+    assert isinstance(done, events.JobDone)
+    assert done.chapters_kept == 0
+    fresh.convert(fresh.item(*louder))
+    assert shop.bytes() == fresh.bytes()
+    assert shop.convert(shop.item(*louder)) == set()
+
+
+def test_the_record_of_a_file_that_stands_has_the_places_of_today(tmp_path: Path) -> None:
+    def starts() -> list[int]:
+        chapters = told(tmp_path / "story" / NAME, "chapter")
+        return [chapter["chunks"][0]["places"][0][1] for chapter in chapters]
+
+    at = Desk(tmp_path)
+    at.convert(at.write("story.txt", TWO))
+    before = starts()
+    at.convert(at.write("story.txt", "\n\n\n" + TWO))
+    assert "0 of 2 chapters are joined" in at.err.getvalue()
+    assert starts() == [line + 3 for line in before]
