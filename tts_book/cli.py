@@ -105,7 +105,7 @@ CacheDir = Annotated[
     Path | None, typer.Option("--cache", metavar="DIR", help="Where spoken chunks are kept.")
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep nothing for the next run.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace files of other origin, too.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace strangers' files, join all anew.")]
 Proxy = Annotated[str, typer.Option("--proxy", metavar="URL", help="A proxy for the service.")]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Ask on, once a minute, when the service is gone.")
