@@ -1,3 +1,83 @@
-"""tts-book: long texts into audiobooks, free of charge, with nothing lost on the way."""
+"""tts-book: long texts into audiobooks, free of charge, with nothing lost on the way.
+
+    import tts_book
+
+    book = tts_book.read("book.epub")
+    plan = tts_book.plan(book, voice="dmitry")
+    result = tts_book.convert(book, voice="dmitry", output="audiobooks", listener=print)
+
+The names below, and those of the modules `backends`, `errors` and `events`, are the public
+interface; everything else may change.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AudioError",
+    "BackendError",
+    "Book",
+    "BookPlan",
+    "Chapter",
+    "ChapterPlan",
+    "ChunkPlan",
+    "EngineGone",
+    "Options",
+    "ReadingOptions",
+    "Result",
+    "Surroundings",
+    "Tools",
+    "TtsBookError",
+    "UserError",
+    "Voice",
+    "__version__",
+    "aconvert",
+    "aplan",
+    "backends",
+    "convert",
+    "errors",
+    "events",
+    "plan",
+    "read",
+]
+
+if TYPE_CHECKING:
+    from tts_book import backends, errors, events
+    from tts_book.errors import AudioError, BackendError, TtsBookError, UserError
+    from tts_book.gate import Tools
+    from tts_book.job import Result
+    from tts_book.library import aconvert, aplan, convert, plan, read
+    from tts_book.model import Book, Chapter, Voice
+    from tts_book.options import Options, ReadingOptions
+    from tts_book.planned import BookPlan, ChapterPlan, ChunkPlan
+    from tts_book.request import Surroundings
+    from tts_book.ways_out import EngineGone
+else:
+    # Where each name comes from: imported when it is first asked for, so that neither the command
+    # line nor a program that needs the events alone waits for all the rest.
+    _ROOMS = {
+        "errors": ("AudioError", "BackendError", "TtsBookError", "UserError"),
+        "gate": ("Tools",),
+        "job": ("Result",),
+        "library": ("aconvert", "aplan", "convert", "plan", "read"),
+        "model": ("Book", "Chapter", "Voice"),
+        "options": ("Options", "ReadingOptions"),
+        "planned": ("BookPlan", "ChapterPlan", "ChunkPlan"),
+        "request": ("Surroundings",),
+        "ways_out": ("EngineGone",),
+    }
+    _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+    def __getattr__(name: str) -> object:
+        if name in ("backends", "errors", "events"):
+            return import_module(f"tts_book.{name}")
+        if name not in _ROOM_OF:
+            raise AttributeError(f"module 'tts_book' has no attribute {name!r}")
+        value = getattr(import_module(f"tts_book.{_ROOM_OF[name]}"), name)
+        globals()[name] = value  # found at once the next time
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -122,12 +122,13 @@ class Conversion:
         tools: Tools | None = None,
     ) -> Result:
         """Speaks what is missing and writes the files. `listening` is entered when nothing stands
-        in the way. Raises UserError."""
+        in the way; `tools` are the real clock, sleep and chance unless they are given. Raises
+        UserError."""
         from tts_book import job, keeping
 
         request = self.request
         job.ready_to_write(prepared, request.force)
-        tools = tools or job.default_tools(request.workers, wait=request.wait)
+        tools = replace(tools or job.default_tools(), workers=request.workers, wait=request.wait)
         kept = [_kept(item) for item in prepared]
         with keeping.holding(self.cache.folder, kept), listening as listener:
             return await job.convert(

@@ -180,7 +180,7 @@ def make_folders(layouts: Sequence[Layout]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".tts-book-{os.getpid()}.part"
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another thread of this process tries the same
         except OSError as error:
             raise UserError(
                 f"{folder} cannot be written ({error.strerror}): name another place with -o."

@@ -162,7 +162,8 @@ class ChapterMark:
 class Book:
     """Chapters numbered 1..n. `language` is BCP 47. `notices` are one-line remarks for the user
     on what was guessed while reading (an encoding, a language) or found odd. `series_part` is the
-    book's place in its series, as the book writes it."""
+    book's place in its series, as the book writes it. `path` is the file (or folder) that it was
+    read from, where the reader of the book keeps hold of it."""
 
     title: str
     language: str
@@ -175,6 +176,7 @@ class Book:
     series_part: str = ""
     year: str = ""
     ledger: Ledger = Ledger()
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

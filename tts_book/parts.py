@@ -98,6 +98,7 @@ def write(
             file.flush()
             os.fsync(file.fileno())
         _rename(part, target, replace, sleep)
+        part = None  # its name may be taken again from now on
     except OSError as error:
         raise _refusal(error, target) from error
     finally:

@@ -66,25 +66,25 @@ def _voice(voice: Voice) -> str:
 
 def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
     """Chapters with chunks, characters and estimated length; a total for each book."""
+    from tts_book.planned import planned
     from tts_book.saying import differing
 
     for item in prepared:
-        book = item.work.book
+        book, its = item.work.book, planned(item, cache)
         yield f"{book.title}" + (f", {book.author}" if book.author else "")
-        yield f"  language {book.language}; voice {_voice(item.cast.voice)}; {item.cast.why}"
+        yield f"  language {book.language}; voice {_voice(its.voice)}; {its.why}"
         width = len(str(len(book.chapters)))
-        for chapter, row in zip(book.chapters, _rows(item), strict=True):
+        for chapter in its.chapters:
             yield (
-                f"  {chapter.number:>{width}}  {hours(row.ms):>8}  {row.chunks:>4} chunks "
-                f"{thousands(row.characters):>9} characters  {chapter.title}"
+                f"  {chapter.number:>{width}}  {hours(chapter.estimated_ms):>8}  "
+                f"{len(chapter.chunks):>4} chunks {thousands(chapter.characters):>9} characters  "
+                f"{chapter.title}"
             )
-        there = sum(cache.has(key) for key in item.keys)
         yield (
-            f"  in all: {counted(len(book.chapters), 'chapter')}, "
-            f"{counted(len(item.plan.chunks), 'chunk')} "
-            f"({thousands(there)} spoken already), "
-            f"{thousands(sum(len(c.spoken) for c in item.plan.chunks))} characters, "
-            f"about {hours(item.estimated_ms)} of sound"
+            f"  in all: {counted(len(its.chapters), 'chapter')}, "
+            f"{counted(len(its.chunks), 'chunk')} "
+            f"({thousands(sum(chunk.cached for chunk in its.chunks))} spoken already), "
+            f"{thousands(its.characters)} characters, about {hours(its.estimated_ms)} of sound"
         )
         if changed := differing(item.plan):
             listed = item.work.manner.pronunciations.path
@@ -119,48 +119,30 @@ def explained(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
         yield f"{thousands(count)} of {thousands(len(item.plan.chunks))} chunks are to be spoken"
 
 
-class _Row:
-    def __init__(self) -> None:
-        self.chunks = self.characters = self.ms = 0
-
-
-def _rows(item: Prepared) -> list[_Row]:
-    from tts_book.pace import estimated_ms
-
-    rows = [_Row() for _ in item.work.book.chapters]
-    for chunk in item.plan.chunks:
-        row = rows[chunk.chapter - 1]
-        row.chunks += 1
-        row.characters += len(chunk.spoken)
-        row.ms += estimated_ms(chunk.spoken, item.work.book.language, item.cast.voice.rate_pct)
-    return rows
-
-
 def plan_json(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
     """A line of JSON for each chunk, in order, with its place, key and file."""
-    for item in prepared:
-        book = item.work.book
-        for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
-            chapter = book.chapters[chunk.chapter - 1]
-            yield json.dumps(
-                {
-                    "book": book.title,
-                    "language": book.language,
-                    "voice": item.cast.voice.name,
-                    "backend": item.cast.voice.backend,
+    from tts_book.planned import planned
+
+    for its in (planned(item, cache) for item in prepared):
+        for chapter in its.chapters:
+            for chunk in chapter.chunks:
+                line = {
+                    "book": its.book.title,
+                    "language": its.book.language,
+                    "voice": its.voice.name,
+                    "backend": its.voice.backend,
                     "chapter": chunk.chapter,
                     "title": chapter.title,
                     "chunk": chunk.number,
-                    "place": str(chapter.origin.place(chunk.start)),
+                    "place": str(chunk.place),
                     "after": chunk.after.value,
                     "text": chunk.text,
                     "spoken": chunk.spoken,
-                    "key": key,
-                    "cached": cache.has(key),
-                    "file": str(item.layout.targets[chunk.chapter - 1]),
-                },
-                ensure_ascii=False,
-            )
+                    "key": chunk.key,
+                    "cached": chunk.cached,
+                    "file": str(chapter.path),
+                }
+                yield json.dumps(line, ensure_ascii=False)
 
 
 def chunks(prepared: Sequence[Prepared]) -> Iterator[str]:
