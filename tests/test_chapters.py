@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tts_book.chapters import divide, unique
 from tts_book.headings import parse
 from tts_book.model import Break, Chapter
-from tts_book.readers import plain
+from tts_book.readers import plain, read_bytes
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.parsed import ReadOptions
 from tts_book.text import ledger_gaps
@@ -263,6 +263,23 @@ def _roman(number: int) -> str:
 
 def test_titles_are_made_unique() -> None:
     assert unique(["a", "A", "b", "a"]) == ["a", "A (2)", "b", "a (3)"]
+
+
+WORDLESS = [
+    ("# One\n\n.\n\n# ...\n\n.\n\n# * * *\n\n.\n\n# —\n\n.", ["One", "2", "3", "4"]),
+    ("# ...\n\n.\n\n# 1\n\n.", ["1", "1 (2)"]),
+    ("# — —\n\n## Chapter 1\n\n.\n\n## Chapter 2\n\n.", ["Chapter 1", "Chapter 2"]),
+    ("# ...\n\n.", ["1"]),
+    ("# Why?\n\n.\n\n# ?\n\n.", ["Why?", "?"]),
+]
+
+
+@pytest.mark.parametrize(("source", "named"), WORDLESS)
+def test_a_chapter_without_a_title_is_named_by_its_number(source: str, named: list[str]) -> None:
+    text = source.replace("\n\n.", f"\n\n{EN * 4}")
+    book = read_bytes(text.encode(), "poems.md", ReadOptions(language="en"))
+    assert [chapter.title for chapter in book.chapters] == named
+    assert book.ledger.adds_up
 
 
 LINES = st.sampled_from(

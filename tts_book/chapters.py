@@ -78,12 +78,13 @@ def divide(
 
 
 def unique(titles: Iterable[str]) -> list[str]:
-    """The same titles, the second and later of equal ones numbered."""
+    """The same titles, the second and later of equal ones numbered; one without words (a poem
+    headed by three stars) is its own number."""
     seen: Counter[str] = Counter()
     taken: set[str] = set()
     made = []
-    for title in titles:
-        name = title
+    for number, title in enumerate(titles, 1):
+        name = title or str(number)
         while name.casefold() in taken:
             seen[title] += 1
             name = f"{title} ({seen[title] + 1})"
@@ -114,13 +115,13 @@ def _section(items: Sequence[Item]) -> Section:
     if first.heading is None:
         return Section("", 0, None, tuple(items))
     lines = [first.heading.title, *(tidy(item.text) for item in items if item.is_title)]
-    return Section(". ".join(lines), first.depth, first.heading.sort, tuple(items))
+    return Section(". ".join(filter(None, lines)), first.depth, first.heading.sort, tuple(items))
 
 
 def _whole(items: list[Item], title: str) -> list[_Draft]:
     first = next((item for item in items if item.text), None)
-    name = first.heading.title if first is not None and first.heading else title
-    return [_Draft(name, items)]
+    name = first.heading.title if first is not None and first.heading else ""
+    return [_Draft(name or title, items)]
 
 
 def _drafts(sections: Sequence[Section], title: str, opening: str) -> Iterator[_Draft]:
@@ -147,7 +148,7 @@ def _drafts(sections: Sequence[Section], title: str, opening: str) -> Iterator[_
             draft = None
         chain = [(d, name) for d, name in chain if d < section.depth]
         pending.extend(section.items)
-        name = " — ".join([*(name for _, name in chain), section.title])
+        name = " — ".join(filter(None, [*(name for _, name in chain), section.title]))
         if containers[at]:
             if section.title.casefold() != title.casefold() and at not in tops:
                 chain.append((section.depth, section.title))
