@@ -91,6 +91,7 @@ ROOMS = (
     "selection",
     "unchanged",
     "prepared",
+    "excerpt",
     "score",
     "opened",
     "books",

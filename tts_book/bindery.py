@@ -165,17 +165,21 @@ class Bindery:
 
     def missing(self, item: Prepared) -> list[int]:
         """The numbers of the chapters that a whole-book file still lacks."""
-        targets = enumerate(item.layout.targets, 1)
-        return [number for number, target in targets if target not in self._written]
+        return [
+            number
+            for number, target in enumerate(item.layout.targets, 1)
+            if target not in self._written and (number in item.only.touched or not item.excerpt)
+        ]
 
     def bind(self, item: Prepared, kind: str, target: Path) -> list[Volume]:
         """Writes the whole book in one format, in several files where one would be too long.
         Raises AudioError and UserError."""
-        written = [self._written[target] for target in item.layout.targets]
+        targets = [path for path in item.layout.targets if path in self._written]
+        written = [self._written[path] for path in targets]
         chapters = [self._bound(each) for each in written]
         about = replace(
             tags_of(written[0].chapter.item, item.work.book.chapters[0]),
-            title=item.work.book.title,
+            title=item.work.book.title + (" (excerpt)" if item.excerpt else ""),
             track=0,
             tracks=0,
         )
@@ -191,14 +195,14 @@ class Bindery:
             made.append(
                 books.write(kind, group, path, about, level=level, cores=self._finish.cores)
             )
-            kept = [self._kept(item, target) for target in item.layout.targets]
+            kept = [self._kept(item, path) for path in targets]
             first = chapters.index(group[0])
             self._captioner.whole(made[-1], kept[first : first + len(group)], about.title)
         return made
 
     def shelve(self, item: Prepared, volumes: list[Volume]) -> None:
         """Puts what is known of the book beside its files. Raises UserError."""
-        if not self._finish.shelved:
+        if not self._finish.shelved or item.excerpt:
             return
         written = [self._written[target] for target in item.layout.targets]
         marks = [mark for volume in volumes for mark in volume.chapters]

@@ -65,6 +65,10 @@ Only = Annotated[
 Redo = Annotated[
     str, typer.Option("--redo", metavar="PARTS", help="Speak chapters or chunks again.")
 ]
+From = Annotated[
+    str, typer.Option("--from", metavar="PLACE", help="An excerpt: 3, 3/17, L120, 12:30, words.")
+]
+To = Annotated[str, typer.Option("--to", metavar="PLACE", help="Where the excerpt ends.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Say why each chunk has to be spoken.")]
 Chapters = Annotated[
     str, typer.Option("--chapters", metavar="REGEX", help="Chapters begin with lines like this.")
@@ -149,6 +153,8 @@ def _request(
     pronounce: Pronounce = None,
     only: Only = "",
     redo: Redo = "",
+    start: From = "",
+    stop: To = "",
     explain: Explain = False,
     format: Format = "",
     loudness: Loudness = "",

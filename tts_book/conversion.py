@@ -99,20 +99,27 @@ class Conversion:
         """Plans and casts the books; speaks and writes nothing. `patient`: also while an engine
         is away. Raises UserError, or EngineGone."""
         from tts_book import job
+        from tts_book.excerpt import excerpted
         from tts_book.prepared import narrowed
 
         request = replace(self.request, wait=self.request.wait or patient)
         only, redo = parse(request.only, "--only"), parse(request.redo, "--redo")
-        if (only or redo) and len(works) > 1:
+        excerpt = bool(request.start or request.stop)
+        if (only or redo or excerpt) and len(works) > 1:
             raise UserError(
-                "--only and --redo name parts of one book: convert the others by themselves."
+                "--only, --redo, --from and --to name parts of one book: convert the others by "
+                "themselves."
             )
+        if (only or redo) and excerpt:
+            raise UserError("--from and --to make an excerpt: leave --only and --redo out.")
         formats = finish.formats(request.format, request.out)
         shelved = self.finish.shelved
-        output = job.Output(self.at.cwd, request.out, request.force, formats, shelved)
+        output = job.Output(self.at.cwd, request.out, request.force, formats, shelved, excerpt)
         casting = Casting(self.config, self.engines)
         dressed = [_dressed(request, work) for work in works]
         prepared = await job.prepare(dressed, casting, wish(request), self.cache, output)
+        if excerpt:
+            return tuple(excerpted(item, request.start, request.stop) for item in prepared)
         return tuple(narrowed(item, only, redo) for item in prepared)
 
     async def carry_out(

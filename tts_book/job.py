@@ -129,7 +129,7 @@ class _Run:
             while self._in_doubt:
                 await self._speak_and_stitch(await self._taken_over())
             for item in self._prepared:
-                if item.only:
+                if item.only and not item.excerpt:
                     await asyncio.to_thread(self._bindery.rest, item, self._standing)
             await self._settle()
             self._note_files()
@@ -143,7 +143,12 @@ class _Run:
         return Result(
             tuple(self._files()),
             tuple(self._score.lost),
-            tuple(p for item in self._prepared for p in layout.left_over(item.layout, owner_of)),
+            tuple(
+                path
+                for item in self._prepared
+                if not item.excerpt
+                for path in layout.left_over(item.layout, owner_of)
+            ),
             tuple(self._score.doubts),
             done,
             tuple(self._score.books_lost),

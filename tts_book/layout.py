@@ -87,6 +87,31 @@ def layout(
     return replace(made, whole=whole, keeps_chapters=CHAPTERS in formats)
 
 
+def excerpt(
+    book: Book,
+    stem: str,
+    source: Path | None,
+    out: Path | None,
+    cwd: Path,
+    formats: Sequence[str],
+) -> Layout:
+    """Places an excerpt of a book: `STEM (excerpt).mp3`, or the file that `out` names. It has an
+    owner of its own, so that it is no left-over of the book. Raises UserError where `out` is one
+    file and several are asked for."""
+    kinds = tuple(dict.fromkeys(WHOLE_MP3 if f == CHAPTERS else f for f in formats))
+    named = out is not None and not out.is_dir() and out.suffix.lower() in WHOLE.values()
+    if out is None or not named:
+        file = (cwd if out is None else out) / f"{file_name(stem)} (excerpt){SUFFIX}"
+    elif kinds == tuple(kind for kind in kinds if WHOLE[kind] == out.suffix.lower()):
+        file = out
+    else:
+        raise UserError(f"{out} is one file, and --format asks for others: name a folder with -o.")
+    made = _chapters(book, stem, source, None, file.parent)
+    whole = tuple((kind, file.with_suffix(WHOLE[kind])) for kind in kinds)
+    owner = f"{_owner(file.parent, source, made.stem)} (excerpt)"
+    return Layout(file.parent, made.targets, owner, file.stem, whole, keeps_chapters=False)
+
+
 def _chapters(book: Book, stem: str, source: Path | None, out: Path | None, cwd: Path) -> Layout:
     """Places the chapters of `book`: `STEM.mp3`, or a folder `STEM` of numbered files.
 

@@ -86,9 +86,20 @@ def open_chapters(item: Prepared) -> Iterator[Open]:
         last = first
         while last < len(chunks) and chunks[last].chapter == chapter.number:
             last += 1
-        if chapter.number in touched or not item.only:
+        if item.excerpt:
+            begin, end = _asked(item, first, last)
+            if begin < end:
+                yield Open(item, chapter, begin, chunks[begin:end], end - begin)
+        elif chapter.number in touched or not item.only:
             yield Open(item, chapter, first, chunks[first:last], last - first)
         first = last
+
+
+def _asked(item: Prepared, first: int, last: int) -> tuple[int, int]:
+    """Which of these chunks, one after the other, are asked for by name."""
+    chunks, wanted = item.plan.chunks, item.only.chunks
+    asked = [at for at in range(first, last) if (chunks[at].chapter, chunks[at].number) in wanted]
+    return (asked[0], asked[-1] + 1) if asked else (first, first)
 
 
 async def taken_over(chapter: Open) -> Open | None:

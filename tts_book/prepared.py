@@ -42,7 +42,7 @@ class Prepared:
     """A book with everything decided. `keys[i]` is the cache key of `plan.chunks[i]`.
 
     Only the chapters and chunks of `only` are spoken and written, where it names any; the keys of
-    `redo` are spoken again although they are there.
+    `redo` are spoken again although they are there. An `excerpt` has nothing but those chunks.
     """
 
     work: Work
@@ -52,6 +52,7 @@ class Prepared:
     layout: Layout
     only: Selection = EVERYTHING
     redo: frozenset[str] = frozenset()
+    excerpt: bool = False
 
     @property
     def estimated_ms(self) -> int:
@@ -64,13 +65,15 @@ class Prepared:
 @dataclass(frozen=True, slots=True)
 class Output:
     """Where files go: `out` as given with -o (None: `cwd`), whether strangers give way, in which
-    formats, and whether a shelf of Author/Series/Title is made of them."""
+    formats, whether a shelf of Author/Series/Title is made of them, and whether they are to hold
+    an excerpt only."""
 
     cwd: Path
     out: Path | None = None
     force: bool = False
     formats: tuple[str, ...] = (layout.CHAPTERS,)
     shelved: bool = False
+    excerpt: bool = False
 
 
 async def prepare(
@@ -83,17 +86,16 @@ async def prepare(
         plan = await asyncio.to_thread(chunker.plan, work.book)
         cast = await casting.cast(wish, work.book.language, _counter(plan, cache, work.manner))
         plan = await asyncio.to_thread(said, plan, cast.voice, work.manner)
-        places = layout.layout(
-            work.book,
-            work.stem,
-            work.source,
-            output.out,
-            output.cwd,
-            output.formats,
-            shelf.folder(work.book) if output.shelved else None,
-        )
-        prepared.append(Prepared(work, plan, cast, keys_of(plan, cast.voice, cast.backend), places))
+        keys = keys_of(plan, cast.voice, cast.backend)
+        prepared.append(Prepared(work, plan, cast, keys, _layout(work, output)))
     return tuple(prepared)
+
+
+def _layout(work: Work, output: Output) -> Layout:
+    where = (work.book, work.stem, work.source, output.out, output.cwd, output.formats)
+    if output.excerpt:
+        return layout.excerpt(*where)
+    return layout.layout(*where, shelf.folder(work.book) if output.shelved else None)
 
 
 def keys_of(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:

@@ -163,16 +163,18 @@ def told(event: Event) -> str | None:
 def _started(event: events.JobStarted) -> str:
     if event.cached:
         return (
-            f"{thousands(event.chunks - event.cached)} of {counted(event.chunks, 'chunk')} "
-            f"{'is' if event.chunks - event.cached == 1 else 'are'} new "
+            f"{_part(event.chunks - event.cached, event.chunks, 'chunks')} new "
             f"({thousands(event.new_characters)} characters); "
-            f"{thousands(event.joined)} of {counted(event.chapters, 'chapter')} "
-            f"{'is' if event.joined == 1 else 'are'} joined"
+            f"{_part(event.joined, event.chapters, 'chapters')} joined"
         )
     return (
         f"{counted(event.chapters, 'chapter')}, {counted(event.chunks, 'chunk')}, "
         f"{thousands(event.characters)} characters, about {hours(event.estimated_ms)} of sound"
     )
+
+
+def _part(some: int, all_of: int, things: str) -> str:
+    return f"{thousands(some)} of {thousands(all_of)} {things} {'is' if some == 1 else 'are'}"
 
 
 def plain(console: Console) -> Listener:

@@ -33,6 +33,8 @@ class Request:
     everything: bool = False
     only: str = ""
     redo: str = ""
+    start: str = ""
+    stop: str = ""
     explain: bool = False
     format: str = ""
     loudness: str = ""

@@ -19,7 +19,7 @@ PRONUNCIATIONS = "pronounce.toml"
 
 def asked_of(at: Here, request: Request, config: Config, source: Path) -> str:
     """The fingerprint of a source and all wishes for it, "" where a part only is asked for."""
-    if request.only or request.redo:
+    if request.only or request.redo or request.start or request.stop:
         return ""
     texts = sorted(source.iterdir()) if source.is_dir() else [source]
     places = (source if source.is_dir() else source.parent, at.cwd, at.config_dir)

@@ -49,6 +49,20 @@ def casts(prepared: Sequence[Prepared]) -> Iterator[str]:
     for item in prepared:
         voice = item.cast.voice
         yield f"{item.work.book.title}: voice {_voice(voice)}; {item.cast.why}"
+        if item.excerpt:
+            yield f"an excerpt: {_excerpt(item)}"
+
+
+def _excerpt(item: Prepared) -> str:
+    chunks = [
+        chunk for chunk in item.plan.chunks if (chunk.chapter, chunk.number) in item.only.chunks
+    ]
+    first, last = (
+        f"{chunk.chapter}/{chunk.number} at "
+        f"{item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)}"
+        for chunk in (chunks[0], chunks[-1])
+    )
+    return f"from chunk {first} to the end of {last}"
 
 
 def _voice(voice: Voice) -> str:
@@ -92,6 +106,8 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
             yield f"  {by}{thousands(changed)} chunks are said otherwise than they are written"
         if left := skipped.summary(book):
             yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
+        if item.excerpt:
+            yield f"  an excerpt: {_excerpt(item)}"
         first, last = item.layout.files[0], item.layout.files[-1]
         yield f"  to {first}" + (f" … {last.name}" if last != first else "")
 
