@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from tts_book import events
 from tts_book.backends import VoiceInfo
 from tts_book.errors import BackendError, BackendRefused
 from tts_book.model import Speech
+from tts_book.options import Options
+from tts_book.request import Request
 
 BOOK = "\n\n".join(
     f"Chapter {n}\n\nThe lamp of day {n} was lit before the ship came.\n\n* * *\n\nNobody saw it."
@@ -261,6 +263,11 @@ def test_what_the_user_can_mend_is_told(at: Desk, given: dict[str, Any], told: s
     for call in (tts_book.plan, tts_book.convert):
         with pytest.raises(tts_book.UserError, match=told):
             call(at.folder / "book.txt", **options(at, **given))
+
+
+def test_every_wish_of_the_command_line_can_be_made(at: Desk) -> None:
+    wishes = {field.name for field in fields(Request)} - {"json", "quiet", "explain", "log_level"}
+    assert {"out" if name == "output" else name for name in Options.__optional_keys__} == wishes
 
 
 def test_a_slip_in_a_name_is_told(at: Desk) -> None:

@@ -61,6 +61,10 @@ class Options(ReadingOptions, total=False):
     """Only these chapters (`3`, `2-5`) or chunks (`3/17`)."""
     redo: str | int
     """Speaks these chapters or chunks again."""
+    start: str | int
+    """An excerpt from a chapter (`3`), chunk (`3/17`), line (`L120`), time (`12:30`) or words on."""
+    stop: str | int
+    """An excerpt to the end of such a place."""
     format: str
     """`mp3`, a file for each chapter; for the whole book `m4b`, `opus`, `mp3book`: `mp3,m4b`."""
     loudness: str | float
@@ -92,7 +96,7 @@ class Options(ReadingOptions, total=False):
 # Where the request has another word.
 _NAMES = {"output": "out"}
 _PATHS = ("output", "voices", "pronounce", "cover", "cache")
-_NUMBERS = ("rate", "pitch", "volume", "only", "redo", "loudness", "year")
+_NUMBERS = ("rate", "pitch", "volume", "only", "redo", "start", "stop", "loudness", "year")
 _NO_COVER = Path("none")
 
 
