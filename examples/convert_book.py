@@ -1,47 +1,49 @@
 """Converts a text from Python: the same way that the command line goes.
 
-    python examples/convert_book.py examples/mayak.ru.txt out/
+    python examples/convert_book.py examples/mayak.ru.txt out silent
 
-The silent backend rehearses a book in seconds; leave `backend` out to have it spoken.
+The backend `silent` rehearses a book in seconds; leave it out to have it spoken.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
-from tts_book import job, readers, voices
-from tts_book.backends import Engines, Settings
-from tts_book.cache import Cache
-from tts_book.casting import Casting, Wish
-from tts_book.events import ChapterDone, Event
+import tts_book
+from tts_book.events import ChapterDone, ChunkDone, ChunkFailed, Event
 
 
-def tell(event: Event) -> None:
-    """A listener: any callable that takes an event."""
-    if isinstance(event, ChapterDone):
-        sys.stdout.write(f"{event.path}: {event.duration_ms / 1000:.1f} s\n")
+class Listener:
+    """Any callable that takes an event: this one counts characters, the honest unit of progress."""
+
+    def __init__(self, characters: int) -> None:
+        self._characters, self._done = characters, 0
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case ChunkDone(characters=characters):
+                self._done += characters
+                print(f"{self._done / self._characters:4.0%}")
+            case ChunkFailed(place=place, reason=reason):
+                print(f"not spoken: {place}: {reason}")
+            case ChapterDone(path=path, duration_ms=duration_ms):
+                print(f"{path}: {duration_ms / 1000:.1f} s")
 
 
-async def convert(source: Path, out: Path) -> job.Result:
-    """Reads, plans, casts, speaks and stitches one book into the folder `out`."""
-    book = readers.read(source, readers.ReadOptions())
-    config = voices.load(None, cwd=Path.cwd(), config_dir=Path.cwd())
-    engines, cache = Engines(Settings()), Cache(out / "cache")
-    try:
-        prepared = await job.prepare(
-            [job.Work(book, source.stem, source)],
-            Casting(config, engines),
-            Wish(backend="silent"),
-            cache,
-            job.Output(cwd=Path.cwd(), out=out),
-        )
-        job.ready_to_write(prepared, force=False)
-        return await job.convert(prepared, config.pauses, cache, tell)
-    finally:
-        await engines.close()
+def convert(source: Path, output: Path, backend: str = "auto") -> tts_book.Result:
+    """Reads a book, shows what will be done, and does it."""
+    book = tts_book.read(source)
+    plan = tts_book.plan(book, output=output, backend=backend)
+    print(f"{book.title}: {len(plan.chapters)} chapters, voice {plan.voice.name} ({plan.why})")
+    print(f"{len(plan.new)} of {len(plan.chunks)} chunks are new")
+    listener = Listener(plan.characters)
+    return tts_book.convert(book, output=output, backend=backend, listener=listener)
 
 
 if __name__ == "__main__":
-    asyncio.run(convert(Path(sys.argv[1]), Path(sys.argv[2])))
+    try:
+        result = convert(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:4])
+    except tts_book.TtsBookError as error:
+        sys.exit(str(error))
+    sys.exit(f"not written: {result.lost}" if result.lost else 0)

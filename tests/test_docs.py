@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer.main
+from test_process import environment
 
-from tts_book import __version__, readers, voices
+from tts_book import __version__, events, readers, voices
 from tts_book.cli import app
 from tts_book.model import Pauses
 
@@ -22,6 +27,11 @@ BLOCKS = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 def blocks(text: str, language: str) -> list[str]:
     return [body for kind, body in BLOCKS.findall(text) if kind == language]
+
+
+def section(text: str, heading: str) -> str:
+    """The text from a heading to the next one of the same kind."""
+    return text.partition(f"\n{heading}\n")[2].partition(f"\n{heading.split()[0]} ")[0]
 
 
 def commands(text: str) -> list[str]:
@@ -98,7 +108,37 @@ def test_the_folder_of_examples_is_an_album() -> None:
     assert not read.unread
 
 
+FROM_PYTHON = [section(README, "## From Python"), section(RUSSIAN, "## Из Python")]
+LIBRARY = blocks(FROM_PYTHON[0].partition("\n###")[0], "python")
+
+
+def test_the_library_does_what_the_documents_show(tmp_path: Path) -> None:
+    assert blocks(FROM_PYTHON[1], "python") == LIBRARY
+    (tmp_path / "book.txt").write_text("Chapter 1\n\nThe lamp was lit before dawn.", "utf-8")
+    (script,) = LIBRARY
+    shown = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    ).stdout.splitlines()
+    assert shown[0].startswith("Chapter 1: 2 chunks, ")
+    assert shown[1:2] == ["2 of 2 chunks are to be spoken"]
+    assert shown[2].startswith(str(Path("audiobooks") / "book.mp3"))
+
+
+@pytest.mark.parametrize("text", FROM_PYTHON, ids=["en", "ru"])
+def test_every_event_is_told_with_its_fields(text: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.MULTILINE)
+    told = [(name, re.findall(r"`(\w+)`", names)) for name, names in rows]
+    known = get_args(events.Event)
+    assert told == [(event.__name__, [field.name for field in fields(event)]) for event in known]
+
+
 _plugged: dict[str, object] = {}
-for _block in blocks(README, "python"):
+for _block in blocks(section(README, "### A backend of your own"), "python"):
     exec(compile(_block, "README.md", "exec"), _plugged)  # the documented backend, as it stands
 TestTheDocumentedBackend = _plugged["TestBeep"]

@@ -129,6 +129,7 @@ def test_a_plan_shows_what_is_new_and_speaks_nothing(at: Desk) -> None:
         ({"redo": "2/3"}, [1, 2, 3], [(1, 3), (2, 3), (3, 3)]),
         ({"only": "2", "voice": "silent:other"}, [2], [(2, 1), (2, 2), (2, 3)]),
         ({"only": "2/1", "voice": "silent:other"}, [2], [(2, 1)]),
+        ({"start": "1/3", "stop": "2/1", "voice": "silent:other"}, [1, 2], [(1, 3), (2, 1)]),
     ],
 )
 def test_parts_of_a_book(

@@ -321,9 +321,17 @@ def test_version(tmp_path: Path) -> None:
 
 def test_python_example(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
-    script = [sys.executable, str(root / "examples/convert_book.py")]
-    source = str(root / "examples/mayak.ru.txt")
-    subprocess.run([*script, source, str(tmp_path)], check=True, capture_output=True, timeout=60)
+    script = [sys.executable, "-X", "utf8", str(root / "examples/convert_book.py")]
+    arguments = [str(root / "examples/mayak.ru.txt"), str(tmp_path), "silent"]
+    shown = subprocess.run(
+        [*script, *arguments],
+        env=environment(tmp_path),
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert "100%" in shown.stdout
     assert list(tmp_path.glob("*.mp3"))
 
 

@@ -3,6 +3,10 @@
 First `JobStarted`, last `JobDone`. For each chunk any number of `ChunkStarted` and
 `ChunkRetried`, then exactly one `ChunkDone` or `ChunkFailed`; a chapter's own event comes after
 all its chunks. Between chunks the order is free. A listener is a callable that takes an event.
+
+What several of them have: `book` is the book's title, `chapter` and `chunk` count from 1 as in the
+plan, `characters` are those that are sent, `place` is where a chunk begins in the source, `path`
+is a file that is written; `failure` is a value of `errors.Failure`, `reason` a line for people.
 """
 
 from __future__ import annotations
@@ -13,8 +17,10 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """The whole run: `cached` chunks are there already; characters count spoken text. `joined`
-    chapters are written, the others stand as they should; `new_characters` are to be spoken."""
+    """The whole run: so many `chapters` are asked for, and so many of their `chunks` are `cached`,
+    there already. `joined` chapters are written, the others stand as they should;
+    `new_characters` of all `characters` are to be spoken. `estimated_ms` is the length of all,
+    without pauses."""
 
     books: int
     chapters: int
@@ -28,7 +34,7 @@ class JobStarted:
 
 @dataclass(frozen=True, slots=True)
 class ChunkStarted:
-    """A request begins. `in_flight` counts it too."""
+    """A request begins, the chunk's first `attempt` or a later one. `in_flight` counts it, too."""
 
     book: str
     chapter: int
@@ -39,7 +45,7 @@ class ChunkStarted:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRetried:
-    """An attempt failed and another follows, after `wait_s`."""
+    """An `attempt` failed and another follows, after `wait_s`."""
 
     book: str
     chapter: int
@@ -52,7 +58,8 @@ class ChunkRetried:
 
 @dataclass(frozen=True, slots=True)
 class ChunkDone:
-    """A chunk is on disk. `doubts` are reasons why its sound deserves a second listen."""
+    """A chunk is on disk: `duration_ms` of sound, after so many `attempts`, or `cached` from
+    before. `doubts` are reasons why its sound deserves a second listen."""
 
     book: str
     chapter: int
@@ -83,7 +90,8 @@ class ChunkFailed:
 
 @dataclass(frozen=True, slots=True)
 class ChapterDone:
-    """A chapter is written at `path`, or `kept`: it stands there as it should."""
+    """A chapter is written at `path`, `duration_ms` with its pauses, or `kept`: it stands there as
+    it should."""
 
     book: str
     chapter: int
@@ -113,7 +121,8 @@ class GainSettled:
 
 @dataclass(frozen=True, slots=True)
 class BookDone:
-    """A file that holds a whole book, or one part of a very long one, is written at `path`."""
+    """A file that holds a whole book, or one part of a very long one, is written at `path`, with
+    so many `chapters`."""
 
     book: str
     path: str
@@ -133,7 +142,7 @@ class BookLost:
 @dataclass(frozen=True, slots=True)
 class VoiceChanged:
     """The service of the book's voice is gone: this chapter, of which `missing` chunks were
-    unspoken, is begun anew by a fallback voice, and its chunks are told anew."""
+    unspoken, is begun anew by the fallback `voice`, and its chunks are told anew."""
 
     book: str
     chapter: int
@@ -144,7 +153,8 @@ class VoiceChanged:
 
 @dataclass(frozen=True, slots=True)
 class LimitChanged:
-    """So many requests at once from now on; `pause_s` is a pause for everyone."""
+    """The `backend` gets at most `limit` requests at once from now on; `pause_s` is a pause for
+    everyone."""
 
     backend: str
     limit: int
@@ -154,8 +164,10 @@ class LimitChanged:
 
 @dataclass(frozen=True, slots=True)
 class JobDone:
-    """The run has ended. `reason` says why it stopped early, if it did. `chapters_done` are all
-    that are there now, of which `chapters_kept` stood there before."""
+    """The run has ended, after `wall_s`. `reason` says why it stopped early, if it did.
+    `chapters_done` are all that are there now, of which `chapters_kept` stood there before.
+    `requests` are all that were sent, `retries` those that had to be sent again, by their failure;
+    `sound_ms` is the sound of all chunks, `characters_spoken` are those of this run."""
 
     chapters_done: int
     chapters_lost: int

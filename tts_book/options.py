@@ -1,5 +1,6 @@
 """The options of `read`, `plan` and `convert` from Python: named and meant as on the command line
-(`--no-cache` is `no_cache`), and made into the same request."""
+(`--no-cache` is `no_cache`; `--from`, a word of Python's own, and `--to` are `start` and `stop`),
+and made into the same request."""
 
 from __future__ import annotations
 
@@ -62,9 +63,9 @@ class Options(ReadingOptions, total=False):
     redo: str | int
     """Speaks these chapters or chunks again."""
     start: str | int
-    """An excerpt from a chapter (`3`), chunk (`3/17`), line (`L120`), time (`12:30`) or words on."""
+    """An excerpt, from a chapter (`3`), chunk (`3/17`), line (`L120`), time (`12:30`) or words."""
     stop: str | int
-    """An excerpt to the end of such a place."""
+    """Where the excerpt ends, named in the same way."""
     format: str
     """`mp3`, a file for each chapter; for the whole book `m4b`, `opus`, `mp3book`: `mp3,m4b`."""
     loudness: str | float

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book.model import Book, Break, Chunk, Place, Voice
+from tts_book.opened import open_chapters
 from tts_book.pace import estimated_ms
 
 if TYPE_CHECKING:
@@ -102,16 +102,10 @@ def planned(item: Prepared, cache: Cache) -> BookPlan:
 
 
 def _chapters(item: Prepared, cache: Cache) -> Iterator[ChapterPlan]:
-    keyed = zip(item.plan.chunks, item.keys, strict=True)
-    chunks = {
-        number: tuple(_chunk(item, cache, chunk, key) for chunk, key in group)
-        for number, group in groupby(keyed, key=lambda pair: pair[0].chapter)
-        if number in item.only.touched or not item.only
-    }
-    for chapter, path in zip(item.work.book.chapters, item.layout.targets, strict=True):
-        if chapter.number in item.only.touched or not item.only:
-            its = chunks.get(chapter.number, ())
-            yield ChapterPlan(chapter.number, chapter.title, path, its)
+    for asked in open_chapters(item):
+        keyed = zip(asked.chunks, asked.keys, strict=True)
+        chunks = tuple(_chunk(item, cache, chunk, key) for chunk, key in keyed)
+        yield ChapterPlan(asked.chapter.number, asked.chapter.title, asked.target, chunks)
 
 
 def _chunk(item: Prepared, cache: Cache, chunk: Chunk, key: str) -> ChunkPlan:
