@@ -10,7 +10,7 @@ from test_commands import SILENT, Desk
 
 from tts_book.cache import Cache
 from tts_book.errors import UserError
-from tts_book.record import read
+from tts_book.record import NAME, read, told
 from tts_book.where import Found, at_time, in_text, time_ms
 
 STORY = (
@@ -112,3 +112,53 @@ def test_a_book_of_one_file_has_its_record_beside_it(at: Desk) -> None:
     assert (at.folder / "single.tts-book.jsonl").exists()
     cache = Cache(at.folder / "cache")
     assert in_text(source, [at.folder], cache, text="gull").file == at.folder / "single.mp3"
+
+
+@pytest.mark.parametrize("format", ["m4b", "opus", "mp3book", "mp3,m4b", "m4b,opus"])
+@pytest.mark.parametrize("word", ["lamp", "Seven"])
+def test_a_file_of_the_whole_book_is_asked_like_a_chapter(
+    tmp_path: Path, format: str, word: str
+) -> None:
+    at = Desk(tmp_path)
+    request = replace(SILENT, format=format)
+    assert at.convert(at.write("story.txt", STORY), request=request) == 0
+    cache = Cache(tmp_path / "cache")
+    whole = at.written()[-1]
+    found = sought(at, text=word)
+    if "mp3" in format.split(","):  # found in its chapter's own file
+        assert found.file.parent.name == "story"
+        before_ms = {"lamp": 0, "Seven": duration_ms(tmp_path / "story", 1)}[word]
+    else:
+        assert found.file in at.written()
+        before_ms = 0
+    again = at_time(whole, before_ms + found.at_ms + 60, cache)
+    assert (again.word.strip("."), again.place) == (word, found.place)
+    assert again.file == whole
+    with pytest.raises(UserError, match="ends at"):
+        at_time(whole, 10_000_000, cache)
+
+
+def duration_ms(folder: Path, number: int) -> int:
+    chapters = {chapter["number"]: chapter for chapter in told(folder / NAME, "chapter")}
+    return int(chapters[number]["duration_ms"])
+
+
+def test_an_excerpt_is_asked_like_a_chapter(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    source = at.write("story.txt", STORY)
+    assert at.convert(source, request=replace(SILENT, start="2", stop="2")) == 0
+    (file,) = at.written()
+    found = at_time(file, 3_000, Cache(tmp_path / "cache"))
+    assert found.chapter == 2
+    assert sought(at, text="Seven").file == file
+    assert at.convert(source, request=replace(SILENT, start="1", stop="1")) == 0
+    with pytest.raises(UserError, match="not in what was spoken"):
+        sought(at, text="Seven")
+
+
+def test_a_part_that_is_spoken_again_keeps_what_is_known_of_the_rest(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    source, request = at.write("story.txt", STORY), replace(SILENT, format="m4b")
+    at.convert(source, request=request)
+    at.convert(source, request=replace(request, redo="2"))
+    assert [sought(at, text=word).chapter for word in ("lamp", "Seven")] == [1, 2]

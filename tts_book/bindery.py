@@ -165,16 +165,19 @@ class Bindery:
 
     def missing(self, item: Prepared) -> list[int]:
         """The numbers of the chapters that a whole-book file still lacks."""
-        return [
-            number
-            for number, target in enumerate(item.layout.targets, 1)
-            if target not in self._written and (number in item.only.touched or not item.excerpt)
-        ]
+        targets = item.layout.targets
+        return [n for n in self.numbers(item) if targets[n - 1] not in self._written]
+
+    def numbers(self, item: Prepared) -> list[int]:
+        """The chapters that a whole-book file holds: all, or those of the excerpt."""
+        if item.excerpt:
+            return sorted(item.only.touched)
+        return [chapter.number for chapter in item.work.book.chapters]
 
     def bind(self, item: Prepared, kind: str, target: Path) -> list[Volume]:
         """Writes the whole book in one format, in several files where one would be too long.
         Raises AudioError and UserError."""
-        targets = [path for path in item.layout.targets if path in self._written]
+        targets = [item.layout.targets[number - 1] for number in self.numbers(item)]
         written = [self._written[path] for path in targets]
         chapters = [self._bound(each) for each in written]
         about = replace(

@@ -231,7 +231,10 @@ class _Run:
             except AudioError as error:
                 self._tell(events.BookLost(item.work.book.title, str(path), str(error)))
                 continue
+            numbers = iter(self._bindery.numbers(item))
             for made in volumes:
+                for record in self._records:
+                    record.volume(item, made, [next(numbers) for _ in made.chapters])
                 self._bound.setdefault(item.layout.targets[0], []).append(made.path)
                 self._tell(
                     events.BookDone(

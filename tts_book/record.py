@@ -8,7 +8,9 @@
     {"chapter": {...}}  a written file: its chunks, each with its key, text and `places`
                         [offset in its text, line, column, name or label], and the file's `pieces`
                         [chunk number, ms in the file, ms in the chunk's sound, length in ms]
-    {"made": {...}}     the same file: its size and time, its gain and level, and the takes that
+    {"volume": {...}}   a file that holds the whole book or a part of it: its `chapters`, each
+                        [number, ms in the file where it begins, ms where it ends]
+    {"made": {...}}     a chapter's file: its size and time, its gain and level, and the takes that
                         it was joined of
     {"whole": {...}}    the last line, if nothing is missing: what was asked for, and the files
 
@@ -20,16 +22,18 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import platform
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from tts_book import __version__, parts, unchanged
 from tts_book.audio import DELAY_MS
+from tts_book.books import Volume
 from tts_book.errors import UserError
 from tts_book.events import Event, as_dict
 from tts_book.layout import SUFFIX, SUFFIXES, file_name
@@ -78,6 +82,7 @@ class Record:
         self._files: set[str] = set()
         self._kept: dict[str, Open] = {}
         self._made: dict[str, dict[str, Any]] = {}
+        self._volumes: dict[str, dict[str, Any]] = {}
         self._whole: tuple[Path, ...] = ()
         with _told(self.path):
             part = parts.begin(self.path.parent)
@@ -102,6 +107,16 @@ class Record:
         if chapter.item.work is self._item.work:
             self._kept[chapter.target.name] = chapter
 
+    def volume(self, item: Prepared, volume: Volume, numbers: Sequence[int]) -> None:
+        """Takes down which chapters a whole-book file holds."""
+        if item.work is self._item.work:
+            marks = zip(numbers, volume.chapters, strict=True)
+            self._volumes[self._way(volume.path)] = {
+                "file": self._way(volume.path),
+                "duration_ms": volume.duration_ms,
+                "chapters": [[number, mark.start_ms, mark.stop_ms] for number, mark in marks],
+            }
+
     def made(self, item: Prepared, made: dict[str, Any]) -> None:
         """Takes down what a chapter's file is in the end."""
         if item.work is self._item.work:
@@ -114,23 +129,30 @@ class Record:
     def close(self) -> None:
         """Gives the record its name."""
         with _told(self.path):
-            for old in told(self.path, "chapter"):
-                if old["file"] not in self._files and self._is_there(old):
-                    kept = self._kept.get(old["file"])
-                    self._line("chapter", _moved(kept, old) if kept else old)
-            for old in told(self.path, "made"):
-                if old["file"] not in self._made and self._is_there(old):
-                    self._line("made", old)
-            for made in self._made.values():
-                self._line("made", made)
+            for old in self._still_there("chapter", self._files):
+                kept = self._kept.get(old["file"])
+                self._line("chapter", _moved(kept, old) if kept else old)
+            for kind, now in (("made", self._made), ("volume", self._volumes)):
+                for line in (*self._still_there(kind, now), *now.values()):
+                    self._line(kind, line)
             if self._whole and self._item.work.asked:
                 files = unchanged.state(self._whole)
                 self._line("whole", {"asked": self._item.work.asked, "files": files})
             self._file.close()
             self._part.replace(self.path)
 
-    def _is_there(self, old: dict[str, Any]) -> bool:
-        return self.path.with_name(old["file"]).exists()
+    def _still_there(self, kind: str, now: Container[str]) -> Iterator[dict[str, Any]]:
+        """What earlier runs told of files that this one did not make."""
+        places = self._item.layout
+        aside = () if places.keeps_chapters else {target.name for target in places.targets}
+        for old in told(self.path, kind):
+            file = str(old.get("file"))
+            there = file in aside or (self.path.parent / file).exists()
+            if file not in now and there and not self._item.excerpt:
+                yield old
+
+    def _way(self, path: Path) -> str:
+        return Path(os.path.relpath(path, self.path.parent)).as_posix()
 
     def _line(self, kind: str, value: dict[str, Any]) -> None:
         with _told(self.path):

@@ -5,6 +5,7 @@ Everything comes from the record beside the output and from the marks in the cac
 
 from __future__ import annotations
 
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 from tts_book.cache import Cache
 from tts_book.errors import UserError
 from tts_book.model import Entry, Mark, Place
-from tts_book.record import NAME, Lines, beside, read
+from tts_book.record import NAME, Lines, beside, read, told
 from tts_book.sentences import Splitter
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d+)?)")
@@ -56,7 +57,18 @@ def at_time(output: Path, at_ms: int, cache: Cache) -> Found:
         record = read(path)
         for chapter in record["chapter"]:
             if chapter["file"] == output.name:
+                _refuse_beyond(output, chapter["duration_ms"], at_ms)
                 return _heard(record, chapter, output, at_ms, cache)
+    for path in _near(output):
+        if volume := _volume(path, output):
+            _refuse_beyond(output, volume["duration_ms"], at_ms)
+            starts = volume["chapters"]
+            at = max(0, bisect_right(starts, at_ms, key=lambda mark: mark[1]) - 1)
+            number, start_ms, _ = starts[at]
+            record = read(path)
+            for chapter in record["chapter"]:
+                if chapter["number"] == number:
+                    return _heard(record, chapter, output, at_ms, cache, start_ms)
     raise UserError(
         f"{output} has no record beside it ({NAME}): only files that tts-book wrote can be asked."
     )
@@ -77,11 +89,34 @@ def in_text(
             for chunk in chapter["chunks"]:
                 offset = _offset(chunk, source, line, text)
                 if offset is not None:
-                    return _when(
-                        record, chapter, path.with_name(chapter["file"]), chunk, offset, cache
-                    )
+                    return _when(path, record, chapter, chunk, offset, cache)
     sought = f"line {line}" if line else f"“{text}”"
     raise UserError(f"{source}: {sought} is not in what was spoken: left out, blank, or changed.")
+
+
+def _near(output: Path) -> Iterator[Path]:
+    """The records that may tell of a whole-book file."""
+    yield beside(output, alone=True)
+    for pattern in (f"*{NAME}", f"*/{NAME}"):
+        yield from sorted(output.parent.glob(pattern))
+
+
+def _volume(record: Path, output: Path) -> dict[str, Any] | None:
+    """What a record tells of a whole-book file."""
+    for volume in told(record, "volume"):
+        if (record.parent / volume["file"]).resolve() == output.resolve():
+            return volume
+    return None
+
+
+def _file_of(record: Path, chapter: dict[str, Any]) -> tuple[Path, int]:
+    """A file in which a chapter is heard, and the ms at which it begins there."""
+    own = record.with_name(chapter["file"])
+    for volume in told(record, "volume") if not own.exists() else ():
+        for number, start_ms, _ in volume["chapters"]:
+            if number == chapter["number"]:
+                return Path(os.path.normpath(record.parent / volume["file"])), start_ms
+    return own, 0
 
 
 def _records(folders: list[Path]) -> Iterator[tuple[Path, dict[str, Lines]]]:
@@ -115,9 +150,9 @@ def _words_at(text: str, words: str) -> int | None:
 
 
 def _when(
+    path: Path,
     record: dict[str, Lines],
     chapter: dict[str, Any],
-    file: Path,
     chunk: dict[str, Any],
     offset: int,
     cache: Cache,
@@ -129,7 +164,8 @@ def _when(
         sound_ms = round(entry.sound.duration_ms * offset / max(1, len(chunk["text"])))
     pieces = [piece for piece in chapter["pieces"] if piece[0] == chunk["number"]]
     at_ms = min((_in_file(piece, sound_ms) for piece in pieces), key=lambda pair: pair[1])[0]
-    return _found(record, chapter, file, chunk, max(0, at_ms), offset, entry)
+    file, start_ms = _file_of(path, chapter)
+    return _found(record, chapter, file, chunk, start_ms + max(0, at_ms), offset, entry)
 
 
 def _in_file(piece: list[int], sound_ms: int) -> tuple[int, int]:
@@ -139,13 +175,21 @@ def _in_file(piece: list[int], sound_ms: int) -> tuple[int, int]:
     return file_ms + inside_ms, abs(start_ms + inside_ms - sound_ms)
 
 
+def _refuse_beyond(file: Path, duration_ms: int, at_ms: int) -> None:
+    if at_ms > duration_ms:
+        raise UserError(f"{file.name} ends at {duration_ms / 1_000:.1f} s, before that time.")
+
+
 def _heard(
-    record: dict[str, Lines], chapter: dict[str, Any], file: Path, at_ms: int, cache: Cache
+    record: dict[str, Lines],
+    chapter: dict[str, Any],
+    file: Path,
+    time_in_file_ms: int,
+    cache: Cache,
+    start_ms: int = 0,
 ) -> Found:
-    if at_ms > chapter["duration_ms"]:
-        raise UserError(
-            f"{file.name} ends at {chapter['duration_ms'] / 1_000:.1f} s, before that time."
-        )
+    """What is heard at a time of a file in which the chapter begins at `start_ms`."""
+    at_ms = time_in_file_ms - start_ms
     pieces = chapter["pieces"]
     at = max(0, bisect_right(pieces, at_ms, key=lambda piece: piece[1]) - 1)
     number, file_ms, start_ms, length_ms = pieces[at]
@@ -154,7 +198,7 @@ def _heard(
     sound_ms = start_ms + min(at_ms - file_ms, length_ms)
     offset = _said_at(entry, sound_ms, len(chunk["text"]))
     pause = at_ms - file_ms > length_ms
-    return _found(record, chapter, file, chunk, at_ms, offset, entry, pause=pause)
+    return _found(record, chapter, file, chunk, time_in_file_ms, offset, entry, pause=pause)
 
 
 def _said_at(entry: Entry | None, sound_ms: int, characters: int) -> int:
