@@ -15,6 +15,7 @@ from tts_book.errors import UserError
 from tts_book.model import Book, Break
 from tts_book.readers import ReadOptions
 from tts_book.readers.decoding import decode
+from tts_book.readers.parsed import NotesAt
 from tts_book.text import ledger_gaps
 
 RU = (
@@ -276,16 +277,20 @@ def test_markdown() -> None:
 
 MARKS = st.sampled_from(
     ["# a", "text", "*em*", "[l](u)", "![i](p)", "`c`", "\n", "\n\n", "> ", "- ", "1. ",
-     "|a|b|\n|-|-|\n", "```\n", "***", "&amp;", "\\*", "<b>", "  \n", "<!-- x -->", "[a]: b\n"]
+     "|a|b|\n|-|-|\n", "```\n", "***", "&amp;", "\\*", "<b>", "  \n", "<!-- x -->", "[a]: b\n",
+     "[^1]", "\n[^1]: ", "\n[^2]: c\n", "<!-- ", "    "]
 )  # fmt: skip
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.one_of(MARKS, st.text(max_size=4)), max_size=25).map("".join))
-def test_markdown_loses_nothing(source: str) -> None:
+@given(
+    st.lists(st.one_of(MARKS, st.text(max_size=4)), max_size=25).map("".join),
+    st.sampled_from(["skip", "inline", "end"]),
+)
+def test_markdown_loses_nothing(source: str, notes: NotesAt) -> None:
     source = EN + "\n\n" + source.replace("\ud800", "")
     source = source.encode("utf-8", "ignore").decode()
-    book = read(source, "x.md", ReadOptions(encoding="utf-8", language="en"))
+    book = read(source, "x.md", ReadOptions(encoding="utf-8", language="en", notes=notes))
     assert not gaps(book, source)
 
 

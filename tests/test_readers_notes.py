@@ -67,8 +67,47 @@ def test_notes_of_markdown() -> None:
     assert text_of(MARKDOWN.encode(), "a.md", "end") == f"{spoken}\n\n{SAID}"
 
 
+LAMP = "A lamp[^a] was *lit*[^b]."
+# A text, what of it is read where it stands, and what at its marks.
+NOTED = [
+    (f"{LAMP}\n\nIt burned.\n\n[^a]: Brass.\n[^b]: By *him*,\nat six.",
+     "A lamp was lit.\n\nIt burned.\n\nBrass.\n\nBy him, at six.",
+     "A lamp was lit.\n\nNote: Brass.\n\nNote: By him, at six.\n\nIt burned."),
+    (f"{LAMP}\n[^a]: Brass.\n\n    Or tin.\n\nIt burned[^a].",
+     "A lamp was lit.\n\nBrass.\n\nOr tin.\n\nIt burned.",
+     "A lamp was lit.\n\nNote: Brass.\n\nOr tin.\n\nIt burned."),
+    (f"# One\n\nIt burned.\n\n# Two[^a]\n\n{LAMP}\n\n[^a]: word\n\n[^c]: nobody's",
+     "One\n\nIt burned.\n\nTwo\n\nA lamp was lit.\n\nword\n\nnobody's",
+     "One\n\nIt burned.\n\nTwo\n\nNote: word\n\nA lamp was lit."),
+    (f"[^a]: Brass.\n\n{LAMP}\n\n```\n[^b]: code\n```\n<!--\n[^b]: none\n-->\n\n- It burned.",
+     "Brass.\n\nA lamp was lit.\n\nIt burned.",
+     "A lamp was lit.\n\nNote: Brass.\n\nIt burned."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "end", "inline"), NOTED)
+def test_notes_of_markdown_at_their_marks(source: str, end: str, inline: str) -> None:
+    assert text_of(source.encode(), "a.md", "end") == end
+    assert text_of(source.encode(), "a.md", "inline") == inline
+    assert "Brass" not in text_of(source.encode(), "a.md", "skip")
+
+
+def test_a_note_at_its_mark_knows_its_line() -> None:
+    source = f"{LAMP}\n\nIt burned.\n\n[^a]: Brass."
+    book = readers.read_bytes(source.encode(), "a.md", ReadOptions(notes="inline", language="en"))
+    (chapter,) = book.chapters
+    assert [str(chapter.origin.place(chapter.text.index(w))) for w in ("Brass", "burned")] == [
+        "a.md:5:7", "a.md:3:4",
+    ]  # fmt: skip
+
+
 def test_markup_in_the_label_of_a_note_is_skipped_once() -> None:
     assert text_of(b"Word.\n\n[^<p>a]: said and done", "a.md", "end").endswith("said and done")
+
+
+def test_plain_text_has_no_notes_at_their_marks_and_says_so() -> None:
+    book = readers.read_bytes(b"A lamp.", "a.txt", ReadOptions(notes="inline", language="en"))
+    assert any("--notes end" in notice for notice in book.notices)
 
 
 def test_a_mark_may_lead_anywhere() -> None:

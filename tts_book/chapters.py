@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from tts_book.headings import Sort, tidy
 from tts_book.matter import PARTS, Item
@@ -256,7 +257,8 @@ def _chapter(source: Source, whole: str, number: int, title: str, items: Sequenc
     if breaks and breaks[-1].offset == end and breaks[-1].kind is Break.SCENE:
         breaks.pop()
     origin = Origin(source, tuple(runs))
-    left = joined_skips(whole, skips)
+    # Notes that are read at their marks have come from elsewhere.
+    left = joined_skips(whole, sorted(skips, key=attrgetter("start")))
     return Chapter(number, title, "\n\n".join(pieces), origin, left, tuple(breaks))
 
 

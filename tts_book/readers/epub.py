@@ -15,8 +15,8 @@ from tts_book.model import Cover
 from tts_book.readers import decoding, epub_about, html, xml
 from tts_book.readers.archives import Archive
 from tts_book.readers.markup import Builder, Element, attribute, name_of, words
-from tts_book.readers.notes import LEADS, Notes
-from tts_book.readers.parsed import PICTURES, Parsed, ReadOptions, cover_of, known_language
+from tts_book.readers.notes import Notes
+from tts_book.readers.parsed import LEADS, PICTURES, Parsed, ReadOptions, cover_of, known_language
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/xml", "text/xml", "")
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")

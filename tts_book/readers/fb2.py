@@ -9,8 +9,8 @@ from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.readers import xml
 from tts_book.readers.markup import Builder, Element, attribute, children, events, name_of, words
-from tts_book.readers.notes import LEADS, queue
-from tts_book.readers.parsed import Parsed, ReadOptions, cover_of, known_language
+from tts_book.readers.notes import queue
+from tts_book.readers.parsed import LEADS, Parsed, ReadOptions, cover_of, known_language
 from tts_book.text import Kind
 
 _PARAGRAPHS = frozenset(("p", "text-author", "date", "tr", "stanza", "cite", "epigraph", "poem"))

@@ -4,23 +4,26 @@ every spoken character still knows its line and column."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import attrgetter
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from tts_book import language as languages
 from tts_book.inline import Edit
 from tts_book.model import Source
+from tts_book.readers import markdown_notes as notes
 from tts_book.readers.decoding import Decoded
-from tts_book.readers.parsed import Parsed, ReadOptions, known_language
+from tts_book.readers.markdown_notes import Note
+from tts_book.readers.parsed import LEADS, Parsed, ReadOptions, known_language
 from tts_book.readers.plain import line_starts
 from tts_book.text import Block, Kind, level, paragraphs
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^(title|author|lang|language): *(.*?) *$", re.M | re.I)
-_NOTE = re.compile(r"\[\^[^\]\n]{1,30}\]:[ \t]*")
 _LEFT_OUT = {"fence": "code", "code_block": "code", "html_block": "HTML", "hr": "scene mark"}
 _FRONT_LONGEST = 20_000
 _SAID_AS_IT_STANDS = ("text", "code_inline", "text_special")
@@ -35,7 +38,6 @@ class _Walk:
     starts: tuple[int, ...]
     blocks: list[Block] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
-    keep_notes: bool = False
 
     def span(self, lines: Sequence[int]) -> tuple[int, int]:
         """The characters of a range of lines, without the blanks around them."""
@@ -51,19 +53,26 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     text = decoded.text
     flat = level(text)
     front = _FRONT.match(flat[:_FRONT_LONGEST])
-    keep_notes = options.everything or options.notes != "skip"
-    walk = _Walk(text, flat, line_starts(text), keep_notes=keep_notes)
+    walk = _Walk(text, flat, line_starts(text))
     if front:
         walk.blocks.append(Block(0, len(front[0].rstrip()), Kind.LEFT_OUT, reason="front matter"))
-    _blocks(walk, front.end() if front else 0)
+    begin = front.end() if front else 0
+    body = " " * begin + flat[begin:]
+    # Blank front matter and notes keep the line numbers as they are.
+    found = list(notes.find(text, body))
+    _blocks(walk, re.sub(r"[^\n]", " ", flat[:begin]) + notes.without(body, found)[begin:])
     fields = _fields(front[1]) if front else {}
+    language = known_language(fields.get("lang", fields.get("language", "")))
+    spoken_in = options.language or language or languages.detect(text).language
+    marks = _notes(walk, found, options, spoken_in)
+    told = paragraphs(text, walk.blocks, walk.edits, between="markup")
     return Parsed(
         source=Source(name, walk.starts),
         text=text,
-        paragraphs=tuple(paragraphs(text, walk.blocks, walk.edits, between="markup")),
+        paragraphs=tuple(notes.at_their_marks(told, marks)),
         title=fields.get("title", ""),
         author=fields.get("author", ""),
-        language=known_language(fields.get("lang", fields.get("language", ""))),
+        language=language,
         encoding=decoded.encoding,
         notices=(decoded.notice,) if decoded.notice else (),
     )
@@ -77,10 +86,8 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": True}).enable("table").disable("text_join")
 
 
-def _blocks(walk: _Walk, start: int) -> None:
-    # Blank front matter keeps the line numbers as they are.
-    blank = re.sub(r"[^\n]", " ", walk.flat[:start])
-    tokens = _parser().parse(blank + walk.flat[start:])
+def _blocks(walk: _Walk, body: str) -> None:
+    tokens = _parser().parse(body)
     heading = 0
     row: list[Block] = []
     cell = 0
@@ -96,8 +103,6 @@ def _blocks(walk: _Walk, start: int) -> None:
             cell = 0
         elif token.type == "inline" and token.map:
             first, last = walk.span(token.map)
-            if not cell and _is_note(walk, first, last):
-                continue
             block = _inline(walk, token, max(first, cell), last, heading)
             if block and cell:
                 row.append(block)
@@ -111,14 +116,39 @@ def _blocks(walk: _Walk, start: int) -> None:
                 walk.blocks.append(Block(first, last, kind, reason=_LEFT_OUT[token.type]))
 
 
-def _is_note(walk: _Walk, first: int, last: int) -> bool:
-    """Whether a note `[^1]: …` is left out as a whole; where notes are read, its label is."""
-    label = _NOTE.match(walk.flat, first, last)
-    if label and walk.keep_notes:
-        walk.edits.append(Edit(*label.span(), reason="note mark"))
-    elif label:
-        walk.blocks.append(Block(first, last, Kind.LEFT_OUT, reason="notes"))
-    return label is not None and not walk.keep_notes
+def _notes(
+    walk: _Walk, found: Iterable[Note], options: ReadOptions, language: str
+) -> dict[int, list[Note]]:
+    """Adds the blocks of the notes; gives those that are read at their marks."""
+    found = notes.outside(found, walk.blocks)
+    inline = options.notes == "inline"
+    marks = notes.marked(walk.flat, found, walk.blocks) if inline else {}
+    read = {note for told in marks.values() for note in told}
+    if options.everything or options.notes == "end":
+        read = set(found)
+    lead = LEADS.get(language.partition("-")[0], "") if read and inline else ""
+    parser = _parser()
+    for note in found:
+        if note in read:
+            _note(walk, note, parser, lead)
+        else:
+            walk.blocks.append(Block(note.start, note.stop, Kind.LEFT_OUT, reason="notes"))
+    walk.blocks.sort(key=attrgetter("start"))
+    return marks
+
+
+def _note(walk: _Walk, note: Note, parser: MarkdownIt, lead: str) -> None:
+    """The blocks of a note that is read."""
+    walk.blocks.append(Block(note.start, note.said, Kind.LEFT_OUT, reason="note mark"))
+    words = "\n".join(map(str.strip, walk.flat[note.said : note.stop].split("\n")))
+    at = note.said
+    for token in parser.parse(words):
+        block = _inline(walk, token, at, note.stop, 0) if token.type == "inline" else None
+        if block:
+            if at == note.said and lead:
+                walk.edits.append(Edit(block.start, block.start, lead))
+            walk.blocks.append(block)
+            at = block.stop
 
 
 def _close_row(walk: _Walk, cells: Sequence[Block]) -> None:

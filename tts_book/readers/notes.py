@@ -9,10 +9,6 @@ from urllib.parse import unquote
 
 from tts_book.readers.markup import Builder, Element, attribute, name_of, words
 
-LEADS = {
-    "ru": "Примечание: ", "en": "Note: ", "de": "Anmerkung: ", "fr": "Note : ", "es": "Nota: ",
-    "it": "Nota: ", "pl": "Przypis: ", "uk": "Примітка: ", "pt": "Nota: ", "cs": "Poznámka: ",
-}  # fmt: skip
 _LABEL = re.compile(r"[\[({]?(?:\d{1,4}|\*{1,3}|[†‡])[\])}.:]*\s+")
 _BACK = re.compile(r"(?:\s*[↑↩⤴⏎^]\ufe0f?)+\Z")
 _INLINE = frozenset(("a", "sup", "span", "b", "i", "em", "strong", "small"))

@@ -67,6 +67,11 @@ OPENING = {
     "pt": "Abertura",
     "cs": "Úvod",
 }
+# What is said before a note that is read at its mark.
+LEADS = {
+    "ru": "Примечание: ", "en": "Note: ", "de": "Anmerkung: ", "fr": "Note : ", "es": "Nota: ",
+    "it": "Nota: ", "pl": "Przypis: ", "uk": "Примітка: ", "pt": "Nota: ", "cs": "Poznámka: ",
+}  # fmt: skip
 _CLEAR = 0.5  # a margin at which the text is believed rather than its metadata
 _TOLD = ("contents list", "notes", "Project Gutenberg", "code", "table", "picture", "page number",
          "index", "copyright")  # fmt: skip

@@ -51,8 +51,14 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
         author=frame.author,
         language=frame.language,
         encoding=decoded.encoding,
-        notices=(decoded.notice,) if decoded.notice else (),
+        notices=tuple(filter(None, (decoded.notice, _no_marks(options)))),
     )
+
+
+def _no_marks(options: ReadOptions) -> str:
+    if options.notes != "inline":
+        return ""
+    return "notes: plain text does not tell which mark is whose; they are read with --notes end"
 
 
 def line_starts(text: str) -> tuple[int, ...]:
