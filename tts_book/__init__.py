@@ -6,8 +6,8 @@
     plan = tts_book.plan(book, voice="dmitry")
     result = tts_book.convert(book, voice="dmitry", output="audiobooks", listener=print)
 
-The names below, and those of the modules `backends`, `errors` and `events`, are the public
-interface; everything else may change.
+The names below, and those of the modules `backends`, `errors`, `events` and `model`, are the
+public interface; everything else may change.
 """
 
 from importlib import import_module
@@ -27,6 +27,7 @@ __all__ = [
     "Options",
     "ReadingOptions",
     "Result",
+    "Source",
     "Surroundings",
     "Tools",
     "TtsBookError",
@@ -39,16 +40,17 @@ __all__ = [
     "convert",
     "errors",
     "events",
+    "model",
     "plan",
     "read",
 ]
 
 if TYPE_CHECKING:
-    from tts_book import backends, errors, events
+    from tts_book import backends, errors, events, model
     from tts_book.errors import AudioError, BackendError, TtsBookError, UserError
     from tts_book.gate import Tools
     from tts_book.job import Result
-    from tts_book.library import aconvert, aplan, convert, plan, read
+    from tts_book.library import Source, aconvert, aplan, convert, plan, read
     from tts_book.model import Book, Chapter, Voice
     from tts_book.options import Options, ReadingOptions
     from tts_book.planned import BookPlan, ChapterPlan, ChunkPlan
@@ -61,7 +63,7 @@ else:
         "errors": ("AudioError", "BackendError", "TtsBookError", "UserError"),
         "gate": ("Tools",),
         "job": ("Result",),
-        "library": ("aconvert", "aplan", "convert", "plan", "read"),
+        "library": ("Source", "aconvert", "aplan", "convert", "plan", "read"),
         "model": ("Book", "Chapter", "Voice"),
         "options": ("Options", "ReadingOptions"),
         "planned": ("BookPlan", "ChapterPlan", "ChunkPlan"),
@@ -69,9 +71,10 @@ else:
         "ways_out": ("EngineGone",),
     }
     _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+    _MODULES = ("backends", "errors", "events", "model")
 
     def __getattr__(name: str) -> object:
-        if name in ("backends", "errors", "events"):
+        if name in _MODULES:
             return import_module(f"tts_book.{name}")
         if name not in _ROOM_OF:
             raise AttributeError(f"module 'tts_book' has no attribute {name!r}")

@@ -4,7 +4,8 @@ It goes the way of the command line and touches nothing of the process: it print
 signal handlers, never exits and reads no arguments. As the command line does, it looks for
 voices.toml and pronounce.toml in the working directory and the user's config folder (the options
 `voices` and `pronounce` name other files), and keeps spoken chunks in the user's cache folder
-(`cache` names another). Messages name options as the command line writes them.
+(`cache` names another); `surroundings` stand for all such places and the environment. Messages
+name options as the command line writes them.
 
 `read` may be called anywhere. `plan` and `convert` wait for the end, so they may be called in any
 thread without a running event loop, in several at once, too; `aplan` and `aconvert` are their
@@ -49,7 +50,7 @@ def read(
     told.
     """
     at = surroundings or around()
-    return _read(at, request_of(options, at), source)
+    return _read(at, request_of(options, at, ReadingOptions.__optional_keys__), source)
 
 
 def plan(

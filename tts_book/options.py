@@ -5,7 +5,7 @@ and made into the same request."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -48,8 +48,9 @@ class Options(ReadingOptions, total=False):
     voices: FilePath
     """The voices.toml to use, instead of those in the working directory and the config folder."""
     backend: str | Backend
-    """A backend's name, or a backend of your own: an object that keeps `backends.Backend`'s
-    contract. It stays open; a name's backend is made for the call and closed after it."""
+    """A backend's name: it is made for the call and closed after it. Or an object of your own that
+    keeps `backends.Backend`'s contract: it stays open. (`plan` and `convert` run an event loop
+    each: where yours holds on to one, use `aplan` and `aconvert`.)"""
     rate: str | int
     """Faster or slower: `-10%` or -10."""
     pitch: str | int
@@ -107,11 +108,15 @@ def own_backends(options: Mapping[str, Any]) -> tuple[Backend, ...]:
     return () if isinstance(backend, str) else (backend,)
 
 
-def request_of(options: Mapping[str, Any], at: Surroundings) -> Request:
-    """The request that these options make. Raises TypeError for a name that there is not."""
+def request_of(
+    options: Mapping[str, Any],
+    at: Surroundings,
+    known: Collection[str] = Options.__optional_keys__,
+) -> Request:
+    """The request that these options make. Raises TypeError for a name that is not `known`."""
     for name in options:
-        if name not in Options.__optional_keys__:
-            close = get_close_matches(name, Options.__optional_keys__, n=1)
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
             raise TypeError(
                 f"There is no option {name!r}." + "".join(f" Did you mean {c!r}?" for c in close)
             )
