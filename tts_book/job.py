@@ -335,9 +335,19 @@ class _Run:
         return taken
 
     async def _finish(self, chapter: Open, lock: asyncio.Lock) -> None:
+        async with lock:
+            writing = asyncio.create_task(self._write(chapter))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                # Its thread goes on all the same: what it writes shall be known, and nothing taken
+                # away from under it.
+                await asyncio.gather(writing, return_exceptions=True)
+                raise
+
+    async def _write(self, chapter: Open) -> None:
         try:
-            async with lock:
-                stitched = await asyncio.to_thread(self._bindery.write, chapter)
+            stitched = await asyncio.to_thread(self._bindery.write, chapter)
         except AudioError as error:
             self._lose(chapter, str(error))
             return

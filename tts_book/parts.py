@@ -19,8 +19,8 @@ PART_PREFIX, PART_SUFFIX = ".tts-book-", ".part"
 _REPLACE_WAITS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 _MENDS = {
-    errno.ENOSPC: "the disk is full: make room",
-    errno.EDQUOT: "your disk quota is used up: make room",
+    errno.ENOSPC: "the disk is full: make room, then run the same command again",
+    errno.EDQUOT: "your disk quota is used up: make room, then run the same command again",
     errno.EFBIG: "the file grows larger than this disk or your limits allow: use another folder",
     errno.EACCES: "writing is not allowed: choose another folder with -o",
     errno.EPERM: "writing is not allowed: choose another folder with -o",
@@ -28,6 +28,8 @@ _MENDS = {
     errno.ENOTDIR: "a part of this path is a file: choose another folder with -o",
     errno.EEXIST: "a file stands where the folder should be: choose another folder with -o",
     errno.EISDIR: "a folder stands where the file should be: move it away",
+    errno.ENOENT: "its folder was taken away meanwhile: run the same command again",
+    errno.EMFILE: "too many files are open: convert fewer books at once",
     errno.ENAMETOOLONG: "the name is too long for this disk: choose a shorter one with -o",
 }
 
@@ -45,11 +47,9 @@ def made_elsewhere(target: Path) -> Iterator[Path]:
         with folder(target.parent) as place:
             part = place / target.name
             yield part
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            _rename(part, target, os.replace, time.sleep)
+            finish(part, target)
     except OSError as error:
-        raise _refusal(error, target) from error
+        raise refusal(error, target) from error
 
 
 @contextmanager
@@ -100,10 +100,17 @@ def write(
         _rename(part, target, replace, sleep)
         part = None  # its name may be taken again from now on
     except OSError as error:
-        raise _refusal(error, target) from error
+        raise refusal(error, target) from error
     finally:
         if part:
             part.unlink(missing_ok=True)
+
+
+def finish(part: Path, target: Path) -> None:
+    """Gives a file that is written its name, when all of it is on the disk. Raises OSError."""
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    _rename(part, target, os.replace, time.sleep)
 
 
 def begin(folder: Path) -> IO[bytes]:
@@ -131,6 +138,9 @@ def _rename(
     return replace(part, target)
 
 
-def _refusal(error: OSError, target: Path) -> UserError:
+def refusal(error: OSError, target: Path) -> UserError:
+    """Why a file cannot be written, and the mend; one on the way is told by its book's folder."""
     mend = _MENDS.get(error.errno or 0, f"{error.strerror or error}: choose another folder with -o")
-    return UserError(f"Cannot write {target.name} in {target.parent}: {mend}.")
+    inside = target.parent.name.startswith(PART_PREFIX)
+    place = target.parent.parent if inside else target.parent
+    return UserError(f"Cannot write {target.name} in {place}: {mend}.")

@@ -20,7 +20,7 @@ A chapter that was not asked for keeps the lines of the run that wrote it.
 from __future__ import annotations
 
 import contextlib
-import io
+import errno
 import json
 import os
 import platform
@@ -29,12 +29,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from tts_book import __version__, parts, unchanged
 from tts_book.audio import DELAY_MS
 from tts_book.books import Volume
-from tts_book.errors import UserError
 from tts_book.events import Event, as_dict
 from tts_book.layout import SUFFIX, SUFFIXES, file_name
 from tts_book.model import Chunk, Origin, Pauses
@@ -44,6 +43,7 @@ from tts_book.stitcher import Stitched
 
 NAME = "tts-book.jsonl"
 Lines = list[dict[str, Any]]
+_BLOCK_BYTES = 8_192
 
 
 def path_of(item: Prepared) -> Path:
@@ -84,10 +84,13 @@ class Record:
         self._made: dict[str, dict[str, Any]] = {}
         self._volumes: dict[str, dict[str, Any]] = {}
         self._whole: tuple[Path, ...] = ()
+        self._waiting = bytearray()
+        self._size_bytes = 0
         with _told(self.path):
-            part = parts.begin(self.path.parent)
-        self._part = Path(part.name)
-        self._file: IO[str] = io.TextIOWrapper(part, "utf-8")
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with parts.begin(self.path.parent) as part:
+                self._part = Path(part.name)
         self._line("run", _run(item, pauses))
 
     def listen(self, event: Event) -> None:
@@ -127,19 +130,23 @@ class Record:
         self._whole = files
 
     def close(self) -> None:
-        """Gives the record its name."""
-        with _told(self.path):
-            for old in self._still_there("chapter", self._files):
-                kept = self._kept.get(old["file"])
-                self._line("chapter", _moved(kept, old) if kept else old)
-            for kind, now in (("made", self._made), ("volume", self._volumes)):
-                for line in (*self._still_there(kind, now), *now.values()):
-                    self._line(kind, line)
-            if self._whole and self._item.work.asked:
-                files = unchanged.state(self._whole)
-                self._line("whole", {"asked": self._item.work.asked, "files": files})
-            self._file.close()
-            self._part.replace(self.path)
+        """Gives the record its name; leaves nothing where that fails."""
+        try:
+            with _told(self.path):
+                for old in self._still_there("chapter", self._files):
+                    kept = self._kept.get(old["file"])
+                    self._line("chapter", _moved(kept, old) if kept else old)
+                for kind, now in (("made", self._made), ("volume", self._volumes)):
+                    for line in (*self._still_there(kind, now), *now.values()):
+                        self._line(kind, line)
+                if self._whole and self._item.work.asked:
+                    files = unchanged.state(self._whole)
+                    self._line("whole", {"asked": self._item.work.asked, "files": files})
+                self._put_down()
+                parts.finish(self._part, self.path)
+        finally:
+            with contextlib.suppress(OSError):
+                self._part.unlink(missing_ok=True)
 
     def _still_there(self, kind: str, now: Container[str]) -> Iterator[dict[str, Any]]:
         """What earlier runs told of files that this one did not make."""
@@ -155,8 +162,18 @@ class Record:
         return Path(os.path.relpath(path, self.path.parent)).as_posix()
 
     def _line(self, kind: str, value: dict[str, Any]) -> None:
-        with _told(self.path):
-            self._file.write(json.dumps({kind: value}, ensure_ascii=False) + "\n")
+        line = json.dumps({kind: value}, ensure_ascii=False) + "\n"
+        self._waiting += line.encode("utf-8", "surrogatepass")
+        if len(self._waiting) > _BLOCK_BYTES:
+            self._put_down()
+
+    def _put_down(self) -> None:
+        # Open only for a moment: a run may have more books than a process may have open files.
+        with _told(self.path), self._part.open("r+b") as file:
+            file.seek(self._size_bytes)
+            file.write(self._waiting)
+        self._size_bytes += len(self._waiting)
+        self._waiting.clear()
 
 
 @contextlib.contextmanager
@@ -164,10 +181,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}): free some space, or name another place "
-            "with -o."
-        ) from error
+        raise parts.refusal(error, path) from error
 
 
 @contextlib.contextmanager
@@ -176,12 +190,12 @@ def recording(prepared: Sequence[Prepared], pauses: Pauses) -> Iterator[list[Rec
     an error: what is known of a run that failed is worth most. Raises UserError where they cannot
     be written."""
     records: list[Record] = []
-    try:
-        records.extend(Record(item, pauses) for item in prepared if item.work.recorded)
+    with contextlib.ExitStack() as closing:
+        for item in prepared:
+            if item.work.recorded:
+                records.append(Record(item, pauses))
+                closing.callback(records[-1].close)
         yield records
-    finally:
-        for record in records:
-            record.close()
 
 
 def _run(item: Prepared, pauses: Pauses) -> dict[str, Any]:
@@ -264,14 +278,16 @@ def read(path: Path) -> dict[str, Lines]:
 
 
 def told(path: Path, kind: str) -> Iterator[dict[str, Any]]:
-    """The lines of one kind, one at a time."""
-    return (value for found, value in _lines(path, f'{{"{kind}": ') if found == kind)
+    """The lines of one kind about files, one at a time; damaged ones are passed over."""
+    for found, value in _lines(path, f'{{"{kind}": '):
+        if found == kind and isinstance(value.get("file"), str):
+            yield value
 
 
-def _lines(path: Path, beginning: str = "") -> Iterator[tuple[str, Any]]:
+def _lines(path: Path, beginning: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             if not line.startswith(beginning):
                 continue
-            with contextlib.suppress(ValueError, AttributeError):
-                yield from json.loads(line).items()
+            with contextlib.suppress(ValueError, AttributeError, RecursionError):
+                yield from (pair for pair in json.loads(line).items() if isinstance(pair[1], dict))

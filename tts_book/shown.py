@@ -240,6 +240,8 @@ def result(done: Result, command: str, *, quiet: bool) -> Iterator[str]:
         yield "captions: this engine gives no times of words; they are reckoned from lengths"
     if done.done.reason:
         yield done.done.reason
+    for lost in done.books_lost:
+        yield f"Not written: {lost.path}: {lost.reason}"
     if done.lost:
         yield _missing(done, command)
     if not quiet:

@@ -23,7 +23,7 @@ _R128_LUFS = -23.0  # the loudness that Opus players aim at
 
 
 def tag_m4b(path: Path, tags: Tags) -> None:
-    """Puts the tags into an MP4 file; its chapters stay. Raises AudioError."""
+    """Puts the tags into an MP4 file; its chapters stay. Raises AudioError and OSError."""
     mp4 = import_module("mutagen.mp4")
     file = _opened(mp4.MP4, path)
     if file.tags is None:
@@ -54,7 +54,7 @@ def tag_m4b(path: Path, tags: Tags) -> None:
 
 
 def tag_opus(path: Path, tags: Tags, chapters: Sequence[ChapterMark], level: Level | None) -> None:
-    """Puts tags and chapter marks into an Opus file. Raises AudioError."""
+    """Puts tags and chapter marks into an Opus file. Raises AudioError and OSError."""
     file = _opened(import_module("mutagen.oggopus").OggOpus, path)
     for name, text in {
         "TITLE": tags.title,
@@ -155,11 +155,19 @@ def _opened(kind: Any, path: Path) -> Any:
     try:
         return kind(path)
     except import_module("mutagen").MutagenError as error:
-        raise AudioError(f"{path.name} cannot be tagged: {error}") from error
+        raise _refusal(error, path) from error
 
 
 def _save(file: Any, path: Path) -> None:
     try:
         file.save()
     except import_module("mutagen").MutagenError as error:
-        raise AudioError(f"{path.name} cannot be tagged: {error}") from error
+        raise _refusal(error, path) from error
+
+
+def _refusal(error: Exception, path: Path) -> AudioError | OSError:
+    """What mutagen wraps: a full disk is the user's to mend, the rest is a file that is none."""
+    inner = error.args[0] if error.args else None
+    if isinstance(inner, OSError):
+        return inner
+    return AudioError(f"{path.name} cannot be tagged: {error}")

@@ -12,6 +12,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from tts_book.audio.frames import CURRENCY
 from tts_book.audio.played import played
@@ -66,6 +67,8 @@ def encode_file(source: Path, target: Path, codec: Codec, gain_db: float = 0.0) 
                 for packet in stream.encode(frame):
                     made.mux(packet)
                     packets += 1
+    except OSError:
+        raise  # also those of the library: a full disk is the user's to mend
     except av.FFmpegError as error:
         raise AudioError(f"{source.name} cannot be encoded: {error}") from error
     return packets * codec.packet
@@ -119,8 +122,7 @@ def bind(
     AudioError and OSError."""
     import av
 
-    flags = "+faststart" + ("+disable_chpl" if len(chapters) > _NERO_MOST else "")
-    options = {"movflags": flags} if codec.container == "ipod" else {}
+    options = _options(codec, f"{target.name} {chapters}", len(chapters))
     try:
         with av.open(str(target), "w", format=codec.container, container_options=options) as made:
             stream: Any = None
@@ -133,8 +135,18 @@ def bind(
                 made.mux(packet)
             if chapters and codec.container == "ipod":
                 made.set_chapters([_chapter(n, mark) for n, mark in enumerate(chapters)])
+    except OSError:
+        raise  # as above
     except av.FFmpegError as error:
         raise AudioError(f"{target.name} cannot be bound: {error}") from error
+
+
+def _options(codec: Codec, said: str, chapters: int) -> dict[str, str]:
+    """How a container is written. Ogg streams want numbers of their own, which the library would
+    draw by chance: here the same book is the same bytes."""
+    if codec.container == "ipod":
+        return {"movflags": "+faststart" + ("+disable_chpl" if chapters > _NERO_MOST else "")}
+    return {"fflags": "+bitexact", "serial_offset": str(crc32(said.encode()) >> 1)}
 
 
 def _packets(parts: Sequence[Path], codec: Codec) -> Iterator[Any]:
