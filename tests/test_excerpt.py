@@ -117,12 +117,19 @@ def test_it_goes_where_and_how_it_is_asked_for(tmp_path: Path, request_: object,
     assert at.written() == [tmp_path / name]
 
 
-@pytest.mark.parametrize("other", [{"only": "1"}, {"redo": "1"}])
-def test_an_excerpt_is_no_part_to_be_spoken_again(tmp_path: Path, other: dict[str, str]) -> None:
+def test_an_excerpt_has_no_other_parts(tmp_path: Path) -> None:
     at = Desk(tmp_path)
-    request = replace(SILENT, stop="1", only=other.get("only", ""), redo=other.get("redo", ""))
-    with pytest.raises(UserError, match="leave --only and --redo out"):
-        at.convert(at.write("book.txt", BOOK), request=request)
+    with pytest.raises(UserError, match="leave --only out"):
+        at.convert(at.write("book.txt", BOOK), request=replace(SILENT, stop="1", only="1"))
+
+
+def test_a_chunk_of_an_excerpt_is_spoken_again(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    source, request = at.write("book.txt", BOOK), replace(SILENT, stop="2")
+    at.convert(source, request=request)
+    at.convert(source, request=replace(request, redo="2/1,3/1"))
+    assert "1 chunk spoken" in at.err.getvalue()  # what is not in the excerpt is left alone
+    assert at.written() == [tmp_path / "book (excerpt).mp3"]
 
 
 def test_a_file_of_the_same_name_that_is_not_ours_is_refused(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ ROOMS = (
     # the door
     "doctor",
     "request",
+    "again",
     "skipped",
     "words",
     "planned",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book import finish, shelf
+from tts_book.again import command
 from tts_book.casting import Casting
 from tts_book.errors import UserError
 from tts_book.finish import LOUDNESS_LUFS, Finish
@@ -72,7 +73,9 @@ def work(
     from tts_book.job import Work
 
     beside = () if source is None else (source if source.is_dir() else source.parent,)
-    return Work(book, stem, source, asked, _manner(at, request, beside))
+    manner = _manner(at, request, beside)
+    again = "" if source is None else command(request, source, at.cwd)
+    return Work(book, stem, source, asked, manner, command=again, cwd=at.cwd)
 
 
 def _manner(at: Surroundings, request: Request, beside: Sequence[Path]) -> Manner:
@@ -110,17 +113,18 @@ class Conversion:
                 "--only, --redo, --from and --to name parts of one book: convert the others by "
                 "themselves."
             )
-        if (only or redo) and excerpt:
-            raise UserError("--from and --to make an excerpt: leave --only and --redo out.")
+        if only and excerpt:
+            raise UserError("--from and --to make an excerpt: leave --only out.")
         formats = finish.formats(request.format, request.out)
         shelved = self.finish.shelved
         output = job.Output(self.at.cwd, request.out, request.force, formats, shelved, excerpt)
         casting = Casting(self.config, self.engines)
         dressed = [_dressed(request, work) for work in works]
         prepared = await job.prepare(dressed, casting, wish(request), self.cache, output)
+        prepared = tuple(narrowed(item, only, redo) for item in prepared)
         if excerpt:
             return tuple(excerpted(item, request.start, request.stop) for item in prepared)
-        return tuple(narrowed(item, only, redo) for item in prepared)
+        return prepared
 
     async def carry_out(
         self,

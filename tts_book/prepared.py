@@ -27,7 +27,7 @@ class Work:
     """A book to convert: what its files are called after, and where it was read (None: stdin).
     `asked` is the fingerprint of source and wishes, by which a second run knows that nothing has
     changed; "" where that cannot be told. `manner` is how it is said, `recorded` whether the run
-    leaves a record of it."""
+    leaves a record of it. `command`, given in the folder `cwd`, converts it again."""
 
     book: Book
     stem: str
@@ -35,6 +35,8 @@ class Work:
     asked: str = ""
     manner: Manner = field(default_factory=Manner)
     recorded: bool = True
+    command: str = ""
+    cwd: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,8 @@ def _run(item: Prepared, pauses: Pauses) -> dict[str, Any]:
         "title": work.book.title,
         "language": work.book.language,
         "source": str(work.source.resolve()) if work.source else "",
+        "command": work.command,
+        "cwd": str(work.cwd or ""),
         "voice": asdict(cast.voice),
         "backend": cast.backend.name,
         "fingerprint": cast.backend.fingerprint(cast.voice),

@@ -39,6 +39,8 @@ class Found:
     key: str
     entry: Entry | None
     story: tuple[dict[str, Any], ...]
+    again: str
+    cwd: Path
     pause: bool = False
 
 
@@ -243,6 +245,8 @@ def _found(
         chunk["key"],
         entry,
         tuple(_story(record, chapter["number"], chunk["number"])),
+        _again(run, chapter["number"], chunk["number"]),
+        Path(run.get("cwd", "")),
         pause,
     )
 
@@ -264,6 +268,11 @@ def _sentence(text: str, offset: int, language: str) -> str:
         if start + last > offset:
             return " ".join(paragraph[first:last].split())
     return " ".join(paragraph.split())
+
+
+def _again(run: dict[str, Any], chapter: int, chunk: int) -> str:
+    """The command that speaks a chunk again, "" where that cannot be told."""
+    return f"{run['command']} --redo {chapter}/{chunk}" if run.get("command") else ""
 
 
 def _story(record: dict[str, Lines], chapter: int, chunk: int) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,7 @@ async def where(
             "Say what is sought: an audio file and a time (book.mp3 12:34), or a text and --line N "
             'or --text "words".'
         )
-    for told in lines(found, kept):
+    for told in lines(found, kept, at.cwd):
         at.out.write(f"{told}\n")
     return await _play(at, found) if play else 0
 
@@ -53,7 +54,7 @@ def _folders(at: Here, source: Path, out: Path | None) -> list[Path]:
     return [out] if out else list(dict.fromkeys((at.cwd, source.resolve().parent)))
 
 
-def lines(found: Found, cache: Cache) -> Iterator[str]:
+def lines(found: Found, cache: Cache, cwd: Path) -> Iterator[str]:
     """The answer, a fact a line."""
     seconds, rest_ms = divmod(found.at_ms, 1_000)
     exact = f"{hours(seconds * 1_000)}.{rest_ms:03}"
@@ -72,6 +73,9 @@ def lines(found: Found, cache: Cache) -> Iterator[str]:
     for event in found.story:
         if event["event"] == "ChunkRetried":
             yield f"retried   {event['failure']}: {event['reason']}"
+    if found.again:
+        first = "" if found.cwd == cwd else f"cd {shlex.quote(str(found.cwd))} && "
+        yield f"again     {first}{found.again}"
 
 
 async def _play(at: Here, found: Found) -> int:
