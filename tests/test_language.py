@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from time import perf_counter
 
 import pytest
@@ -63,6 +64,54 @@ def test_a_foreign_passage_does_not_switch(book: str, quoted: str) -> None:
     text = SENTENCES[book] * 30 + SENTENCES[quoted] * 9 + SENTENCES[book] * 20
     guess = detect(text)
     assert (guess.language, guess.margin >= MARGIN) == (book, True)
+
+
+# Texts drawn by their paragraphs: a language, or several in one, and how many sentences of each.
+MIXED = [
+    (["ru 1", "ru 1", "fr 9", "ru 1"], "ru"),  # a letter in the middle
+    (["fr 4", "ru 1", "ru 1", "ru 1", "ru 1"], ""),  # an epigraph, or a comment?
+    (["ru 1 «fr 2»"], "ru"),
+    (["ru 1 «fr 2»", "ru 1 «fr 2»"], "ru"),
+    (["ru 5", *["fr 1"] * 8, "ru 5"], "ru"),  # a poem of many stanzas
+    (["ru 1", *["fr 5"] * 9, "ru 1"], "fr"),  # a title and an imprint
+    (["en 3", "ru 1", "en 3", "ru 1", "en 3"], "en"),  # a primer
+    (["ja 9", "en 9", "ja 9"], "ja"),
+    (["fr 5"] * 80, "fr"),
+    ([*["ru 5"] * 60, *["fr 1"] * 200], "ru"),  # long: what is most decides
+]
+
+
+@pytest.mark.parametrize(("drawn", "language"), MIXED)
+def test_a_long_quotation_does_not_switch_a_short_text(drawn: list[str], language: str) -> None:
+    def written(found: re.Match[str]) -> str:
+        return " ".join([SENTENCES[found[1]]] * int(found[2]))
+
+    text = "\n\n".join(re.sub(r"(\w\w) (\d+)", written, paragraph) for paragraph in drawn)
+    guess = detect(text)
+    assert (guess.language if guess.margin >= MARGIN else "") == language, guess
+
+
+# Letters that are written alike in several languages, and a few borrowed ones.
+ARABIC = [
+    ("fa", "پیرمرد آهسته به سوی رودخانه رفت."),
+    ("fa", "او هر روز با سگ خود به کنار رودخانه می‌رفت و شب به خانه برمی‌گشت."),
+    ("fa", "او هر روز با سگ خود به كنار رودخانه مي‌رفت و چيزي نمي‌گفت."),  # typed in Arabic letters
+    ("fa", "مسأله این است که باران هنوز می‌بارد."),
+    ("ar", "ذهب الرجل إلى النهر مع كلبه كل يوم، ثم عاد إلى البيت في المساء."),
+    ("ar", "سافر إلى مدينة پاریس في السنة الأولى وعاد إلى القرية الصغيرة."),
+    ("ar", "كان الولد يلعب مع كلب."),
+    ("ur", "بوڑھا آدمی آہستہ آہستہ دریا کی طرف چلا گیا اور اس کا کتا اس کے ساتھ تھا۔"),
+    ("ps", "زوړ سړی ورو ورو د سیند پر لور روان شو او سپی یې ورسره و."),
+]
+
+
+@pytest.mark.parametrize(("language", "text"), ARABIC)
+def test_languages_in_arabic_letters_are_told_apart(language: str, text: str) -> None:
+    assert detect(text).language == language
+
+
+def test_a_few_words_of_urdu_make_no_urdu_of_a_book() -> None:
+    assert detect(SENTENCES["fa"] * 60 + "بوڑھے آدمی نے کہا").language == "fa"
 
 
 def test_a_huge_text_is_sampled() -> None:

@@ -1,7 +1,8 @@
 """Which language a book is in: by its script, by letters that tell, by its everyday words.
 
 The whole book is asked, in even samples, so neither a quotation nor a long passage in another
-language decides. A guess comes with its margin; below `MARGIN` it is better to ask.
+language decides; in a short text its paragraphs have a say, too, long or short. A guess comes with
+its margin; below `MARGIN` it is better to ask.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from tts_book import language_words as lists
 from tts_book.errors import UserError
@@ -65,6 +67,12 @@ _TAG = re.compile(r"([A-Za-z]{2,3})((?:-[A-Za-z0-9]{2,8})*)\Z")
 _TELLING = 0.4  # what letters of its own are worth against everyday words
 _ONCE = 0.7  # one such letter in all may be a name or a slip
 _OFTEN = 0.02  # share of the letters at which they count in full
+_QUOTED = re.compile(r'«[^«»]*»|“[^“”]*”|„[^„“”]*[“”]|"[^"]*"')
+_SHORT = 20_000  # letters of a text in which a quotation may be longer than the rest
+_VOICE = 150  # letters of a paragraph that count where paragraphs are asked
+_FRAMED = 0.3  # the lead of what a text begins and ends with over a long quotation in it
+_URDU, _PASHTO = "ٹڈڑںے", "ټډړښږېۍځڅڼ"
+_PERSIAN, _NOT_PERSIAN = "پچژگکی", "ةأإى"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +87,25 @@ class Guess:
 
 
 def detect(text: str) -> Guess:
-    """The language of `text`, asked in at most 240,000 characters spread evenly over it."""
+    """The language of `text`, whose paragraphs are parted by blank lines, asked in at most 240,000
+    characters spread evenly over it."""
     sample = _spread(text).lower()
     letters = Counter(sample)
     scripts = _scripts(letters)
     total = sum(scripts.values())
     if total < _LEAST_LETTERS:
         return Guess("", 0.0, "too few letters")
-    (script, count), *others = scripts.most_common(2)
-    lead = (count - (others[0][1] if others else 0)) / count
-    if script in ("Han", "kana"):
+    script, second, lead = _main_script(sample)
+    if script == "Han":
         return Guess(_east_asian(scripts), max(lead, 0.5), "its script")
     if script == "Arabic":
         return Guess(_arabic(letters), lead, "its script")
     if script not in ("Latin", "Cyrillic"):
         return Guess(script, lead, "its script")
     by_words = _by_words(sample, letters, script)
+    if lead < min(MARGIN, by_words.margin) and second in ("Latin", "Cyrillic"):
+        other = _by_words(sample, letters, second)
+        return Guess(by_words.language, lead, by_words.why, other.language)
     return Guess(by_words.language, min(lead, by_words.margin), by_words.why, by_words.second)
 
 
@@ -141,6 +152,36 @@ def _spread(text: str) -> str:
     return "\n".join(text[at * step : at * step + size] for at in range(_PIECES))
 
 
+def _main_script(sample: str) -> tuple[str, str, float]:
+    """The script of a text, the second one, and the lead of the first. What is quoted counts for a
+    third. Where in a short text many small paragraphs stand against few great ones, that is its
+    own which stands at both ends; the other is a quotation."""
+    sizes, voices, order = Counter[str](), Counter[str](), list[str]()
+    for paragraph in sample.split("\n\n"):
+        found = _scripts(Counter(paragraph))
+        for script, count in _scripts(Counter(_QUOTED.sub(" ", paragraph))).items():
+            found[script] += 2 * count
+        if found:
+            found["Han"] += found.pop("kana", 0)
+            whole = max(found.total(), 3 * _VOICE)
+            sizes.update(found)
+            voices.update({script: 3_000 * count // whole for script, count in found.items()})
+            order.append(found.most_common(1)[0][0])
+    (first, _), *others = sizes.most_common(2)
+    (loudest, _), *_ = voices.most_common(1)
+    second = others[0][0] if others else ""
+    if first == loudest or sizes.total() > 3 * _SHORT:
+        return first, second, _lead(sizes)
+    if order[0] == order[-1] in (first, loudest):
+        return order[0], second if order[0] == first else first, _FRAMED
+    return first, loudest, 0.0
+
+
+def _lead(counts: Counter[str]) -> float:
+    (_, most), *others = counts.most_common(2)
+    return (most - (others[0][1] if others else 0)) / most
+
+
 def _scripts(letters: Mapping[str, int]) -> Counter[str]:
     found: Counter[str] = Counter()
     for letter, count in letters.items():
@@ -150,6 +191,7 @@ def _scripts(letters: Mapping[str, int]) -> Counter[str]:
     return found
 
 
+@cache
 def _script(code: int) -> str:
     return next((name for low, high, name in _SCRIPTS if low <= code <= high), "")
 
@@ -159,9 +201,13 @@ def _east_asian(scripts: Mapping[str, int]) -> str:
 
 
 def _arabic(letters: Mapping[str, int]) -> str:
-    if sum(letters.get(c, 0) for c in "ٹڈڑںے") > 2:
-        return "ur"
-    return "fa" if sum(letters.get(c, 0) for c in "پچژگ") > 2 else "ar"
+    def share(own: str) -> float:
+        return sum(letters.get(c, 0) for c in own) / total
+
+    total = sum(count for letter, count in letters.items() if letter.isalpha())
+    if max(share(_URDU), share(_PASHTO)) > _OFTEN / 2:
+        return "ur" if share(_URDU) > share(_PASHTO) else "ps"
+    return "fa" if share(_PERSIAN) > 2 * share(_NOT_PERSIAN) else "ar"
 
 
 def _by_words(sample: str, letters: Mapping[str, int], script: str) -> Guess:

@@ -108,7 +108,7 @@ def _book(folder: Path, read: Sequence[tuple[Path, Parsed]], options: ReadOption
     spoken = {path: _spoken(parsed) for path, parsed in read}
     known = Counter(parsed.language for _, parsed in read if parsed.language).most_common(1)
     tag, told = spoken_language(
-        "\n".join(spoken.values()), known[0][0] if known else "", name, options.language
+        "\n\n".join(spoken.values()), known[0][0] if known else "", name, options.language
     )
     each = [(parsed, _chapters(path, parsed, tag, options)) for path, parsed in read]
     chapters = [chapter for _, found in each for chapter in found]
@@ -139,7 +139,7 @@ def _chapters(path: Path, parsed: Parsed, tag: str, options: ReadOptions) -> tup
 
 
 def _spoken(parsed: Parsed) -> str:
-    return "\n".join(paragraph.text for paragraph in parsed.paragraphs if paragraph.text)
+    return "\n\n".join(paragraph.text for paragraph in parsed.paragraphs if paragraph.text)
 
 
 def _author(read: Sequence[tuple[Path, Parsed]]) -> str:

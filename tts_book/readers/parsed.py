@@ -80,7 +80,7 @@ _TOLD = ("contents list", "notes", "Project Gutenberg", "code", "table", "pictur
 def book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
     """The Book of one file. Raises UserError if it says nothing or in no language that can be
     told."""
-    spoken = "\n".join(p.text for p in parsed.paragraphs if p.text)
+    spoken = "\n\n".join(p.text for p in parsed.paragraphs if p.text)
     if not any(map(str.isalnum, spoken)):
         raise UserError(f"{parsed.source.name} has no words to read aloud")
     tag, told = spoken_language(spoken, parsed.language, parsed.source.name, options.language)
