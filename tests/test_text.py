@@ -47,6 +47,7 @@ SAID = (
     ("[Illustration: a cat] Then", "Then", ("picture",)),
     ("half [Pg 12] and half", "half and half", ("page number",)),
     ("e\x08\u0301", "é", ()),
+    ("k\x08\u0344", "k\u0308\u0301", ()),
     ("\U000e0001\ufffe\ud800x", "x", ("invisible character",)),
     ("e" + "\u0301" * 40 + "!", None, ("stacked marks",)),
 )

@@ -117,7 +117,8 @@ class _Writer:
         first, last = self._source(start), self._source(stop - 1)
         if new and not new.isspace() and not edit.reason and first and last:
             begin, end = first[0], last[1]
-            covers = 0 if end - begin == len(new) else end - begin
+            in_step = end - begin == len(new) == stop - start  # and nothing left out in between
+            covers = 0 if in_step else end - begin
             self._add(Run(self._length, begin, len(new), covers))
         self._put(new)
         self._at = stop
