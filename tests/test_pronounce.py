@@ -125,6 +125,15 @@ def test_a_chunk_that_grows_too_long_is_cut() -> None:
     assert all(at in inked for at, character in enumerate(chapter) if not character.isspace())
 
 
+@pytest.mark.parametrize("unit", ["他在河边走。", "река,", "е\u0301,"])
+def test_a_chunk_without_a_blank_is_cut_between_characters(unit: str) -> None:
+    plan = plan_of("Слово " + unit * 200)
+    made = said(plan, EDGE, manner(dict.fromkeys("。,", "очень длинное слово " * 3)))
+    assert len(made.chunks) > len(plan.chunks)
+    assert all(escaped_bytes(chunk.spoken) <= MAX_ESCAPED_BYTES for chunk in made.chunks)
+    assert "".join(c.text for c in made.chunks).replace(" ", "") == "Слово" + unit * 200
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(

@@ -153,10 +153,10 @@ def _letter_grade(text: str, at: int, end: int) -> Grade | None:
         return None
     else:
         grade = Grade.LETTER
-    return None if end - at < _MOST and _joined(mark, text[end]) else grade
+    return None if end - at < _MOST and inseparable(mark, text[end]) else grade
 
 
-def _joined(left: str, right: str) -> bool:
+def inseparable(left: str, right: str) -> bool:
     """Whether two characters belong to one grapheme, seen from their border."""
     return (
         unicodedata.category(right) in ("Mn", "Mc", "Me", "Cf")

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from tts_book import readings
 from tts_book.inline import Edit
 from tts_book.model import Break, Chunk, Plan, Voice
-from tts_book.pieces import MAX_ESCAPED_BYTES, escaped_bytes, estimated_ms
+from tts_book.pieces import MAX_ESCAPED_BYTES, escaped_bytes, estimated_ms, inseparable
 from tts_book.pronounce import Pronunciations, Words
 from tts_book.voices_ids import primary
 
 # The services' own front ends read numbers and drop or ignore stress marks.
 _NO_STRESS = frozenset(("edge", "piper", "espeak"))
 _NEEDS_WORDS = frozenset(("piper", "espeak"))
+_ENDS = '.!?…»”"。！？」'
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +90,23 @@ def _cut(chunk: Chunk, edits: list[Edit]) -> Iterator[Chunk]:
 
 
 def _middle(text: str, edits: list[Edit]) -> int:
-    """The blank nearest to the middle that no edit holds, rather behind a sentence; 0 if none."""
-    inside = {at for edit in edits for at in range(edit.start, edit.stop)}
-    blanks = [
-        at for at, c in enumerate(text) if c.isspace() and at not in inside and text[:at].strip()
-    ]
-    ends = [at for at in blanks if text[at - 1] in '.!?…»”"']
+    """The place nearest to the middle that no edit holds: a blank, else between two characters,
+    rather behind a sentence; 0 if none."""
+    held = {at for edit in edits for at in range(edit.start, edit.stop)}
+    blanks = [at for at, c in enumerate(text) if c.isspace() and at not in held]
     half = len(text) / 2
-    near = [at for at in ends if len(text) / 4 < at < len(text) * 3 / 4]
-    return min(near or blanks, key=lambda at: abs(at - half), default=0)
+    for places in (blanks, _borders(text, edits)):
+        ends = [at for at in places if text[at - 1] in _ENDS and half / 2 < at < half * 3 / 2]
+        if places:
+            return min(ends or places, key=lambda at: abs(at - half))
+    return 0
+
+
+def _borders(text: str, edits: list[Edit]) -> list[int]:
+    """Where a text in a script without blanks may be cut."""
+    within = {at for edit in edits for at in range(edit.start + 1, edit.stop)}
+    borders = (at for at in range(1, len(text)) if at not in within)
+    return [at for at in borders if not inseparable(text[at - 1], text[at])]
 
 
 def _applied(text: str, edits: list[Edit]) -> tuple[str, tuple[tuple[int, int], ...]]:
