@@ -105,6 +105,15 @@ def test_facts_and_covers_of_others_are_kept(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "metadata.json").read_text("utf-8"))["narrators"] == ["other"]
 
 
+def test_a_cover_is_never_there_without_the_facts_that_say_whose_it_is(tmp_path: Path) -> None:
+    made = replace(book("x"), cover=Cover(JPEG, "image/jpeg"))
+    shelf.put(book("x"), tmp_path, "me", ["reader"], [])
+    (tmp_path / "cover.jpg").mkdir()  # as far as a run comes that is killed before its cover
+    with pytest.raises(UserError, match=r"cover\.jpg"):
+        shelf.put(made, tmp_path, "me", ["other"], [])
+    assert json.loads((tmp_path / "metadata.json").read_text("utf-8"))["narrators"] == ["other"]
+
+
 REFUSED = [
     (replace(SHELVED, format="mp3,m4b"), "one format"),
     (replace(SILENT, layout="heap"), "plain, audiobookshelf"),

@@ -77,9 +77,10 @@ def put(
     if not _may_write(place, owner):
         return
     facts = json.dumps(_facts(book, owner, narrators, chapters), ensure_ascii=False, indent=2)
+    # First, because a cover without facts is taken for somebody else's: after a kill, too.
+    _write(place / FACTS, facts.encode())
     if book.cover and book.cover.mime in _SUFFIXES:
         _write(place / f"cover{_SUFFIXES[book.cover.mime]}", book.cover.data)
-    _write(place / FACTS, facts.encode())
 
 
 def _may_write(place: Path, owner: str) -> bool:
