@@ -1,7 +1,7 @@
 """The library: what `tts_book` gives to other programs.
 
-It goes the way of the command line and touches nothing of the process: it prints nothing, sets no
-signal handlers, never exits and reads no arguments. As the command line does, it looks for
+It goes the way of the command line and leaves the process alone: it prints nothing, sets no signal
+handlers of its own, never exits and reads no arguments. As the command line does, it looks for
 voices.toml and pronounce.toml in the working directory and the user's config folder (the options
 `voices` and `pronounce` name other files), and keeps spoken chunks in the user's cache folder
 (`cache` names another); `surroundings` stand for all such places and the environment. Messages
@@ -88,8 +88,8 @@ def convert(
     it raises ends the run and comes out here. `tools` are clock, sleep and chance.
 
     A chapter that cannot be spoken whole is not written, and no error: the result's `lost` and
-    `books_lost` say what is missing, and the same call speaks only that. Ctrl-C, too, keeps all
-    that is spoken.
+    `books_lost` say what is missing, and the same call speaks only that. Ctrl-C interrupts it as it
+    does any program, and keeps all that is spoken.
 
     Raises UserError for what can be mended, EngineGone where a book is half spoken by a voice that
     cannot go on, and RuntimeError inside a running event loop.
