@@ -56,7 +56,8 @@ class RateLimit:
 @dataclass(slots=True)
 class Statistics:
     """What happened. `starts_s` are the times of connections, by the simulator's clock; `busy_s`
-    is how long finished turns took in all, from the handshake to the last message."""
+    is how long finished turns took in all, from the handshake to the last message; `answered` are
+    the texts of those turns, in the order in which they ended."""
 
     connections: int = 0
     speeches: int = 0
@@ -67,6 +68,7 @@ class Statistics:
     busy_s: float = 0.0
     starts_s: list[float] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     refusals: Counter[int] = field(default_factory=Counter)
     bad_ssml: list[str] = field(default_factory=list)

@@ -134,6 +134,11 @@ class EdgeSimulator:
         return self._port
 
     @property
+    def open(self) -> int:
+        """Requests that are being answered now."""
+        return len(self._open)
+
+    @property
     def wss_url(self) -> str:
         return f"wss://127.0.0.1:{self._port}{PATH}/edge/v1"
 
@@ -349,15 +354,17 @@ class EdgeSimulator:
         too_long = len(draft.audio) > MOST_TICKS // 240_000 * 144
         if too_long:
             draft.stop = (1.0, Step("close", "maximum media duration of 600000ms", code=1007))
-        await self._send(request, ws, steps(draft))
+        sent = await self._send(request, ws, steps(draft))
         self.statistics.sound_bytes += len(draft.audio)
-        if draft.stop is None:
+        if sent and draft.stop is None:
             self.statistics.finished += 1
+            self.statistics.answered.append(asked.text)
             self.statistics.busy_s += self._clock() - self._began_s[id(request)]
 
     async def _send(
         self, request: web.Request, ws: web.WebSocketResponse, messages: Iterable[Step]
-    ) -> None:
+    ) -> bool:
+        """Whether all of them went out."""
         await self._pause(self._pace.first_mark_s)
         began_s = None
         for step in messages:
@@ -370,9 +377,10 @@ class EdgeSimulator:
                     await self._pause(ahead_s)
             try:
                 if not await act(request, ws, step):
-                    return
+                    return False
             except ConnectionError:
-                return
+                return False
+        return True
 
     async def _pause(self, wait_s: float) -> None:
         if wait_s > 0:
