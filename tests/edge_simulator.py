@@ -113,6 +113,7 @@ class EdgeSimulator:
     ) -> None:
         self.faults = faults or script()
         self.statistics = Statistics()
+        self.secrets: set[str] = set()  # what a client showed at the door, and nobody else may see
         self.voice_list: ListTrouble = voice_list
         self._pace = pace or Pace()
         self._clock, self._wall, self._sleep = clock, wall, sleep
@@ -241,6 +242,12 @@ class EdgeSimulator:
         self.statistics.refusals[status] += 1
         return web.Response(status=status, headers=self._headers(status == 403))
 
+    def _remember(self, request: web.Request) -> None:
+        harmless = ("connectionid", "sec-ms-gec-version")
+        query = {value for name, value in request.query.items() if name.lower() not in harmless}
+        muid = request.headers.get("Cookie", "").partition("=")[2].rstrip(";")
+        self.secrets |= {*query, *(part for value in query for part in value.split("-")), muid}
+
     def _admitted(self, request: web.Request) -> bool:
         query = {name.lower(): value for name, value in request.query.items()}
         now_s = self._wall() + self._skew_s
@@ -255,6 +262,7 @@ class EdgeSimulator:
 
     async def _voices(self, request: web.Request) -> web.Response:
         self._given_back.append(self._met.pop(request.protocol, None))
+        self._remember(request)
         self.statistics.lists += 1
         if self.voice_list == "hang":
             await asyncio.sleep(3_600)
@@ -274,6 +282,7 @@ class EdgeSimulator:
 
     async def _speech(self, request: web.Request) -> web.StreamResponse:
         fault = self._met.pop(request.protocol, None)
+        self._remember(request)
         token = object()
         self._open.add(token)
         figures = self.statistics

@@ -22,6 +22,7 @@ ROOMS = (
     "model",
     "errors",
     "events",
+    "trace",
     "pace",
     # the text
     "ledger",
@@ -65,6 +66,7 @@ ROOMS = (
     "backends",
     "progress",
     "live",
+    "logs",
     # a book, from its file to its files
     "readers",
     "boundaries",
@@ -155,7 +157,7 @@ LIBRARIES = {
     "regex": ("lines_chosen",),
     "pytest": ("backends.contract",),
     "pyebur128": ("audio",),
-    "rich": ("progress", "live", "shown", "desk", "doctor", "cli"),
+    "rich": ("progress", "live", "logs", "shown", "desk", "doctor", "cli"),
     "typer": ("cli",),
 }
 
@@ -172,7 +174,7 @@ HEAVY = (
 
 VAGUE = {"util", "utils", "common", "helper", "helpers", "manager", "base", "misc"}
 LONGEST_BODY_LINES = 60
-MAY_PRINT = ("progress", "shown", "desk", "cli")
+MAY_PRINT = ("progress", "logs", "shown", "desk", "cli")
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: module_of(file) or "tts_book")

@@ -214,6 +214,7 @@ def test_a_killed_run_without_a_cache_leaves_no_folder_for_good(tmp_path: Path) 
         (("plan", "missing.txt"), "missing.txt"),
         (("voices", "--preview", "nobody"), "nobody"),
         (("voices", "--voices", "none.toml"), "none.toml"),
+        (("convert", "a.txt", "--log-level", "loud"), "error, warning, info, debug"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_2(

@@ -25,6 +25,7 @@ from tts_book.events import Listener
 from tts_book.gate import Gate, Tools
 from tts_book.halves import halves
 from tts_book.model import Chunk, Mark, Sound, Speech, Voice
+from tts_book.trace import CHUNK, tell
 
 # Between the halves of a chunk: two frames, so that neither decodes into the other.
 JOINT_MS = 48
@@ -100,16 +101,22 @@ class Speaker:
                 # does again; what chance did to two replies alike, it hardly does to four.
                 small = depth > 0 or halves(text) is None
                 if (kept := _twice_the_same(error, earlier)) is not None and small:
+                    self._note(f"came twice the same and is kept: {error}")
                     return await self._measured(_take, kept, tries.total())
                 decision = self._decide(error, tries[error.failure], depth)
                 if isinstance(decision, retry.Split) and (parts := halves(text)) is not None:
+                    self._note(f"spoken in halves from now on: {error}")
                     return await self._in_halves(call, parts, depth + 1, tries.total())
                 if not isinstance(decision, retry.Again):
                     raise
                 alone = decision.alone
                 await self._wait(call, error, decision, tries.total())
 
+    def _note(self, text: str) -> None:
+        tell(self._tools.trace, "pool", text)
+
     async def _try(self, call: Call, text: str, attempt: int, alone: bool) -> Take:
+        CHUNK.set(f"{call.chunk.chapter}/{call.chunk.number}")
         async with self._gate.enter(call.order, alone=alone):
             if self._stopped_by is not None:
                 raise self._stopped_by
@@ -189,6 +196,7 @@ class Speaker:
 
     def _stop(self, error: BackendError, reason: str) -> None:
         if self._stopped_by is None:
+            self._note(f"{self._backend.name} is given up: {reason}")
             self._stopped_by = BackendUnavailable(reason, error.failure, stops_run=True)
             self._gate.open_wide()
 

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tts_book import __version__, batch_desk, desk, ending, voices_desk
-from tts_book.request import Request
+from tts_book import __version__, batch_desk, desk, ending, surroundings, voices_desk
+from tts_book.request import Here, Request
 
 app = typer.Typer(
     name="tts-book",
@@ -116,6 +116,10 @@ Wait = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One event a line on standard output.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Nothing but errors.")]
+LogLevel = Annotated[
+    str,
+    typer.Option("--log-level", metavar="LEVEL", help="A log: error, warning, info, debug."),
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -171,6 +175,7 @@ def _request(
     wait: Wait = False,
     json: Json = False,
     quiet: Quiet = False,
+    log_level: LogLevel = "",
 ) -> Request:
     """The options that convert, batch and plan share."""
     return Request(**locals())
@@ -236,11 +241,11 @@ def plan(
 ) -> None:
     """Show chapters, chunks, length and voice of what convert would do; speak nothing."""
     if words:
-        _finish(lambda here: desk.words(here, request, _globbed(sources)))
+        _finish(lambda here: desk.words(here, request, _globbed(sources)), request.log_level)
     elif skipped:
-        _finish(lambda here: desk.skipped(here, request, _globbed(sources)))
+        _finish(lambda here: desk.skipped(here, request, _globbed(sources)), request.log_level)
     else:
-        _finish(lambda here: desk.plan(here, request, _globbed(sources), chunks))
+        _finish(lambda here: desk.plan(here, request, _globbed(sources), chunks), request.log_level)
 
 
 @voices_app.callback()
@@ -257,6 +262,7 @@ def voices_root(
     ] = None,
     proxy: Proxy = "",
     json: Json = False,
+    log_level: LogLevel = "",
 ) -> None:
     """List voices from voices.toml, the online service and this machine's engines."""
     if context.invoked_subcommand is not None:
@@ -270,11 +276,8 @@ def voices_root(
         proxy=proxy,
         json=json,
     )
-    _finish(
-        lambda here: (
-            voices_desk.preview(here, request) if preview else voices_desk.voices(here, request)
-        )
-    )
+    answer = voices_desk.preview if preview else voices_desk.voices
+    _finish(lambda here: answer(here, request), log_level)
 
 
 @voices_app.command("install")
@@ -313,10 +316,11 @@ def doctor(
     voices: VoicesFile = None,
     cache: CacheDir = None,
     proxy: Proxy = "",
+    log_level: LogLevel = "",
 ) -> None:
     """Check this machine line by line, with a mend for all that fails."""
     request = Request(voices=voices, cache=cache, proxy=proxy)
-    _finish(lambda here: desk.doctor(here, request))
+    _finish(lambda here: desk.doctor(here, request), log_level)
 
 
 @app.command()
@@ -380,11 +384,20 @@ def _glob(pattern: str) -> list[str]:
 
 
 def _convert(run: ending.Command, request: Request) -> None:
-    raise typer.Exit(ending.exit_code(run, writes=True, keeps=not request.no_cache))
+    keeps = not request.no_cache
+    raise typer.Exit(ending.exit_code(_logged(run, request.log_level), writes=True, keeps=keeps))
 
 
-def _finish(run: ending.Command) -> None:
-    raise typer.Exit(ending.exit_code(run))
+def _finish(run: ending.Command, log_level: str = "") -> None:
+    raise typer.Exit(ending.exit_code(_logged(run, log_level)))
+
+
+def _logged(run: ending.Command, level: str) -> ending.Command:
+    async def logged(here: Here) -> int:
+        with surroundings.logged(here, level) as there:
+            return await run(there)
+
+    return logged
 
 
 def main() -> None:

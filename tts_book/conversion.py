@@ -24,6 +24,7 @@ from tts_book.finish import LOUDNESS_LUFS, Finish
 from tts_book.request import NOTES, SPLITS, Request, Surroundings
 from tts_book.selection import parse
 from tts_book.surroundings import config, engines, wish
+from tts_book.trace import tell
 
 if TYPE_CHECKING:
     from tts_book.backends import Backend, Engines
@@ -82,7 +83,9 @@ def _manner(at: Surroundings, request: Request, beside: Sequence[Path]) -> Manne
     from tts_book import pronounce
     from tts_book.saying import Manner
 
-    return Manner(pronounce.load(request.pronounce, (*beside, at.cwd, at.config_dir)))
+    known = pronounce.load(request.pronounce, (*beside, at.cwd, at.config_dir))
+    tell(at.trace, "job", f"pronunciations: {known.path or 'none'}")
+    return Manner(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,12 @@ class Conversion:
 
         request = self.request
         job.ready_to_write(prepared, request.force)
-        tools = replace(tools or job.default_tools(), workers=request.workers, wait=request.wait)
+        tools = replace(
+            tools or job.default_tools(),
+            workers=request.workers,
+            wait=request.wait,
+            trace=self.at.trace,
+        )
         kept = [_kept(item) for item in prepared]
         with keeping.holding(self.cache.folder, kept), listening as listener:
             return await job.convert(
@@ -154,6 +162,7 @@ async def opened(
     """Voices, engines and cache as they were asked for, let go of at the end; `own` are backends
     of the caller's, who closes them. Raises UserError."""
     known, wanted = config(at, request, own), _finish(request)
+    tell(at.trace, "job", f"voices: {known.path}")
     async with engines(at, request, own) as made, _kept_chunks(at, request) as cache:
         yield Conversion(at, request, known, wanted, made, cache)
 

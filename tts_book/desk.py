@@ -179,10 +179,11 @@ def _tell_result(at: Here, request: Request, result: Result) -> int:
 def listening(at: Here, request: Request) -> Iterator[Listener]:
     """The listeners that fit: a live display only on a terminal."""
     listeners: list[Listener] = [progress.json_lines(at.out)] if request.json else []
+    listeners += [at.log.listener] if at.log.listener else []
     if request.quiet:
         yield progress.both(*listeners)
         return
-    console = progress.console(at.err)
+    console = at.log.console or progress.console(at.err)
     if console.is_terminal:
         from tts_book.live import Display
 

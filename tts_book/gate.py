@@ -15,6 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from tts_book.limiter import Spacing
+from tts_book.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,13 +27,15 @@ Sleep = Callable[[float], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Tools:
     """Time, sleep and chance as arguments. `workers` caps requests at once, 0 leaves it open;
-    `wait` asks again and again where a run would give up on a service that does not answer."""
+    `wait` asks again and again where a run would give up on a service that does not answer;
+    `trace` is told what happens inside."""
 
     clock: Clock
     sleep: Sleep
     random: Callable[[], float]
     workers: int = 0
     wait: bool = False
+    trace: Trace | None = None
 
 
 class Gate:

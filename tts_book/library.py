@@ -22,12 +22,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from tts_book import conversion, readers
+from tts_book import conversion, logs, readers
 from tts_book.conversion import Conversion
 from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.options import Options, ReadingOptions, own_backends, request_of
 from tts_book.planned import BookPlan, planned
+from tts_book.progress import both
 from tts_book.surroundings import around
 
 if TYPE_CHECKING:
@@ -113,8 +114,9 @@ async def aconvert(
     """
     async with _opened(source, surroundings, options) as (opened, work):
         prepared, telling = await opened.prepare([work]), _Telling(listener)
+        listening = contextlib.nullcontext(both(logs.event, telling))
         try:
-            return await opened.carry_out(prepared, contextlib.nullcontext(telling), tools)
+            return await opened.carry_out(prepared, listening, tools)
         except ExceptionGroup:
             if telling.raised is not None:
                 raise telling.raised from None
@@ -152,6 +154,8 @@ async def _opened(
 ) -> AsyncIterator[tuple[Conversion, Work]]:
     """The conversion that was asked for and its book."""
     at = surroundings or around()
+    if at.trace is None and logs.heard():
+        at = replace(at, trace=logs.note)
     request = request_of(options, at)
     work = await asyncio.to_thread(_work, at, request, source, options)
     async with conversion.opened(at, request, own_backends(options)) as opened:

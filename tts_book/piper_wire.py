@@ -108,7 +108,8 @@ def wire(proxy: str = "") -> Wire:
     """Through `proxy` (a URL), or where it is "" through the system's own. Raises UserError for a
     proxy that HTTP cannot use."""
     if proxy and urlsplit(proxy).scheme not in ("http", "https"):
-        raise UserError(f'Voices cannot be fetched through the proxy "{proxy}": give an http one.')
+        host = proxy.rpartition("@")[2]  # without its password
+        raise UserError(f'Voices cannot be fetched through the proxy "{host}": give an http one.')
     proxies = {"http": proxy, "https": proxy} if proxy else None
     context = ssl.create_default_context()
     context.load_verify_locations(_certifi())

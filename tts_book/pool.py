@@ -18,6 +18,7 @@ from tts_book.errors import BackendError, BackendRefused
 from tts_book.events import Listener
 from tts_book.gate import Tools
 from tts_book.model import Chunk, Entry, Voice
+from tts_book.trace import CHUNK, tell
 
 __all__ = ["Pool", "Task", "Tools"]
 
@@ -101,6 +102,7 @@ class Pool:
     async def _one(self, task: Task) -> Outcome:
         again = task.again and task.key not in self._renewed
         entry = None if again else await self._kept(task.key)
+        self._note(task, entry, again)
         if entry is not None:
             self._done(task, entry, cached=True)
             return task, task.key
@@ -119,6 +121,15 @@ class Pool:
             return task, None
         self._done(task, answer, cached=not first)
         return task, task.key
+
+    def _note(self, task: Task, entry: Entry | None, again: bool) -> None:
+        if self._tools.trace is None:
+            return
+        damaged = self._cache.has(task.key) and not again
+        missing = "spoken anew" if again else "damaged" if damaged else "not in the cache"
+        CHUNK.set(f"{task.chunk.chapter}/{task.chunk.number}")
+        found = "in the cache" if entry else missing
+        tell(self._tools.trace, "pool", f"{found}: {self._cache.path(task.key)}")
 
     async def _kept(self, key: str) -> Entry | None:
         # What is not there needs no thread, and so keeps its place in the reading order.

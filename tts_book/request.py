@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from tts_book.logs import SILENT, Log
+from tts_book.trace import Trace
 
 SPLITS = ("auto", "headings", "none")
 NOTES = ("skip", "inline", "end")
@@ -51,27 +54,31 @@ class Request:
     wait: bool = False
     json: bool = False
     quiet: bool = False
+    log_level: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where a book is converted: the folder that relative paths mean, the user's own folders for
-    voices.toml and pronounce.toml, for spoken chunks and for local voices, and the environment."""
+    voices.toml and pronounce.toml, for spoken chunks and for local voices, and the environment.
+    `trace` is told what happens inside."""
 
     cwd: Path
     config_dir: Path
     cache_dir: Path
     voices_dir: Path
     environ: Mapping[str, str]
+    trace: Trace | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Here(Surroundings):
-    """Where and on what the program runs: besides, its streams, and the command that the user
-    gave, for saying how to go on."""
+    """Where and on what the program runs: besides, its streams, the command that the user gave,
+    for saying how to go on, and the log."""
 
     stdin: IO[bytes]
     stdin_is_terminal: bool
     out: IO[str]
     err: IO[str]
     command: str = "tts-book"
+    log: Log = SILENT

@@ -13,6 +13,7 @@ from tts_book.voices import Config
 # Options that change nothing of the result.
 _INDIFFERENT = (
     "workers", "cache", "no_cache", "force", "proxy", "wait", "json", "quiet", "explain",
+    "log_level",
 )  # fmt: skip
 PRONUNCIATIONS = "pronounce.toml"
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
-from tts_book import backends
+from tts_book import backends, logs
 from tts_book import voices as voices_file
 from tts_book.casting import Wish
 from tts_book.errors import UserError
@@ -48,15 +50,35 @@ def here() -> Here:
         stdin_is_terminal=sys.stdin.isatty(),
         out=sys.stdout,
         err=sys.stderr,
-        command=shlex.join(["tts-book", *sys.argv[1:]]),
+        command=shlex.join(["tts-book", *without_passwords(sys.argv[1:])]),
     )
+
+
+@contextmanager
+def logged(at: Here, level: str) -> Iterator[Here]:
+    """The same with a log from this level on, or none for "". Raises UserError for a level that
+    there is not."""
+    with logs.shown(at.err, level) as log:
+        yield replace(at, trace=log.trace, log=log)
+
+
+def without_passwords(arguments: Sequence[str]) -> Iterator[str]:
+    """A command as it may be told: name and password of a proxy are left out."""
+    for before, argument in pairwise(("", *arguments)):
+        option, equals, url = argument.rpartition("--proxy=")
+        if before == "--proxy" or (equals and not option):
+            way, at, host = url.rpartition("@")
+            scheme, colon, _ = way.rpartition("://")
+            yield f"{equals}{scheme}{colon}…@{host}" if at else argument
+        else:
+            yield argument
 
 
 def settings(at: Surroundings, request: Request) -> backends.Settings:
     """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
     named = at.environ.get("TTS_BOOK_VOICES")
     folders = (*([Path(named)] if named else []), at.voices_dir)
-    return backends.Settings(folders, request.proxy, at.environ)
+    return backends.Settings(folders, request.proxy, at.environ, at.trace)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from tts_book import language as languages
 from tts_book.casting import Casting
 from tts_book.layout import file_name
 from tts_book.request import Here, Request
+from tts_book.trace import tell
 
 if TYPE_CHECKING:
     from tts_book.piper_index import StoreVoice
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 async def voices(at: Here, request: Request) -> int:
     """Lists the voices of voices.toml and of every backend that can speak now."""
     known = surroundings.config(at, request)
+    tell(at.trace, "job", f"voices: {known.path}")
     request = replace(request, language=_language(request.language))
     async with surroundings.engines(at, request) as made:
         casting = Casting(known, made)

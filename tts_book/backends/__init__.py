@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from tts_book.errors import UserError
 from tts_book.model import Speech, Voice
+from tts_book.trace import Trace
 
 BUILT_IN = {
     "edge": "tts_book.backends.edge:make",
@@ -61,11 +62,13 @@ class Health:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a backend may need from outside. `voices_dirs` are searched in order for local voices;
-    `proxy` is a URL or ""; `environ` stands for the process's environment."""
+    `proxy` is a URL or ""; `environ` stands for the process's environment; `trace` is told what
+    happens inside (see tts_book.trace)."""
 
     voices_dirs: tuple[Path, ...] = ()
     proxy: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    trace: Trace | None = None
 
 
 class Backend(Protocol):

@@ -29,6 +29,7 @@ from tts_book.backends.edge_check import (
 from tts_book.backends.edge_client import Client, fresh_id
 from tts_book.backends.edge_door import Clock, Door, shown_proxy
 from tts_book.backends.edge_habits import Habits
+from tts_book.backends.edge_talk import Talk
 from tts_book.backends.edge_trouble import NO_SOUND, Trouble, Troubled
 from tts_book.backends.edge_turn import Reply, Request, Timeouts, converse
 from tts_book.backends.edge_wire import (
@@ -62,6 +63,7 @@ class _Prompt:
     voice: Voice
     spoken: Spoken
     habits: Habits
+    talk: Talk
 
 
 class EdgeBackend:
@@ -92,7 +94,13 @@ class EdgeBackend:
         self._chance = chance or random.SystemRandom()
         self._door = Door.of(settings, speech_url, voices_url)
         self._client = Client(
-            self._door, self._clock, self._times, self._chance, settings.environ, tls
+            self._door,
+            self._clock,
+            self._times,
+            self._chance,
+            settings.environ,
+            tls,
+            settings.trace,
         )
         self._habits: dict[str, Habits] = {}
         self._sentences = True  # ask for sentence marks, until the service refuses them
@@ -174,7 +182,7 @@ class EdgeBackend:
         habits = self._habits.setdefault(f"{name.short} {voice.rate_pct:+d}", Habits())
         tail_s, spread_s = habits.tail_s, habits.tail_spread_s
         spoken = Spoken(letters, name.locale, speed, tail_s, habits.unmarked, spread_s)
-        return _Prompt(sent, name, voice, spoken, habits)
+        return _Prompt(sent, name, voice, spoken, habits, self._client.talk())
 
     async def _reply(self, prompt: _Prompt) -> Reply:
         """The answer, asked for without sentence marks if the service refuses to give both."""
@@ -198,13 +206,14 @@ class EdgeBackend:
         spoken = prompt.spoken
         length_s = estimate_s(len(spoken.text.letters), spoken.language, spoken.speed)
         limit_s = self._times.whole_s(length_s)
-        async with self._client.connected() as socket:
-            request = self._request(prompt, sentences=sentences)
-            return await converse(socket, request, self._times, limit_s)
+        request_id, talk = fresh_id(self._chance), prompt.talk
+        talk.begin(request_id)
+        async with self._client.connected(talk) as socket:
+            request = self._request(prompt, request_id, sentences=sentences)
+            return await converse(socket, request, self._times, limit_s, talk)
 
-    def _request(self, prompt: _Prompt, *, sentences: bool) -> Request:
+    def _request(self, prompt: _Prompt, request_id: str, *, sentences: bool) -> Request:
         stamp = timestamp(self._clock.server_s())
-        request_id = fresh_id(self._chance)
         body = ssml(prompt.sent, prompt.name, prompt.voice)
         config = config_message(stamp, sentences=sentences)
         return Request(request_id, config, ssml_message(request_id, stamp, body))
@@ -245,6 +254,7 @@ class EdgeBackend:
         if end_tick and not certain:
             # Doubtful tails count, too: if this voice is restless, that is how it shows.
             prompt.habits.learn_tail(sound_s(reply) - end_tick / TICKS_PER_S)
+        prompt.talk.tell(f"checked: {'; '.join(map(str, findings)) or 'all is well'}")
         if findings:
             lengths_ms = (round(sound_s(reply) * 1_000), end_tick // TICKS_PER_MS)
             raise _incomplete(findings, speech, lengths_ms)

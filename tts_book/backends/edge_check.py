@@ -69,6 +69,9 @@ class Finding:
     what: str
     certain: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.what} ({'certain' if self.certain else 'in doubt'})"
+
 
 @dataclass(frozen=True, slots=True)
 class Spoken:

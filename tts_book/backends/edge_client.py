@@ -7,8 +7,8 @@ import json
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,9 +19,12 @@ from tts_book.backends import VoiceInfo
 from tts_book.backends.edge_answers import http_date, of_status
 from tts_book.backends.edge_door import Clock, Door, shown_proxy, trusting
 from tts_book.backends.edge_errors import Where, translate
-from tts_book.backends.edge_trouble import Trouble, Troubled
+from tts_book.backends.edge_talk import Talk
+from tts_book.backends.edge_trouble import Foreign, Trouble, Troubled, foreign, plain
 from tts_book.backends.edge_turn import Timeouts
+from tts_book.backends.edge_watch import ASKING, watching
 from tts_book.errors import Failure
+from tts_book.trace import Trace
 
 FOREIGN = (aiohttp.ClientError, EdgeTTSException, OSError)
 # Until a service counts as out of reach.
@@ -38,7 +41,8 @@ def fresh_id(chance: random.Random) -> str:
 
 @dataclass(slots=True)
 class Client:
-    """The way to the service. `proven` once a connection has worked. Raises Troubled only."""
+    """The way to the service. `proven` once a connection has worked; `trace` is told what is said.
+    Raises Troubled only."""
 
     door: Door
     clock: Clock
@@ -46,6 +50,7 @@ class Client:
     chance: random.Random
     environ: Mapping[str, str]
     tls: ssl.SSLContext | None = None
+    trace: Trace | None = None
     proven: bool = False
     _session: aiohttp.ClientSession | None = None
     _loop: asyncio.AbstractEventLoop | None = None
@@ -56,16 +61,25 @@ class Client:
         if session is not None:
             await session.close()
 
+    def talk(self, request_id: str = "") -> Talk:
+        """For telling what is said about a request."""
+        talk = Talk(self.trace, self.door.secrets()) if self.trace else Talk()
+        talk.begin(request_id)
+        return talk
+
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async def connected(self, talk: Talk) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """A new connection, ready for a request."""
-        socket = await self._with_right_clock(self._connect, "connecting")
-        self.proven = True
-        try:
-            async with socket:
-                yield socket
-        except FOREIGN as error:
-            raise self._troubled(error, "receiving the answer") from error
+        with _telling(talk):
+            socket = await self._with_right_clock(self._connect, "connecting", talk)
+            self.proven = True
+            try:
+                async with socket:
+                    yield socket
+            except FOREIGN as error:
+                cause = self._foreign(error, talk)
+                raise self._troubled(error, "receiving the answer") from cause
+            talk.tell(f"closed, code {socket.close_code}")
 
     async def kept_out(self, trouble: Trouble, limit_s: float) -> Trouble | None:
         """After `trouble` with the list of voices: what keeps speech away, too, or None. The list
@@ -88,7 +102,7 @@ class Client:
     async def _reach(self, limit_s: float) -> None:
         """Connects for speech, and leaves again."""
         try:
-            async with asyncio.timeout(limit_s), self.connected():
+            async with asyncio.timeout(limit_s), self.connected(self.talk("health")):
                 pass
         except TimeoutError as error:
             raise self._troubled(error, "connecting") from error
@@ -100,7 +114,11 @@ class Client:
             async with asyncio.timeout(limit_s):
                 return await self._get_voices()
 
-        return await self._with_right_clock(ask, "asking for the list of voices")
+        talk = self.talk("voices")
+        with _telling(talk):
+            found = await self._with_right_clock(ask, "asking for the list of voices", talk)
+        talk.tell(f"{len(found)} voices")
+        return found
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
         url = self.door.speech_url(self.clock.server_s(), fresh_id(self.chance))
@@ -137,30 +155,57 @@ class Client:
             self.tls = self.tls or trusting(self.environ)
             connector = aiohttp.TCPConnector(ssl=self.tls, limit=0, force_close=True)
             timeout = aiohttp.ClientTimeout(total=None)  # limits stand around each wait
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=timeout,
+                trace_configs=[watching()] if self.trace else None,
+            )
             self._loop = loop
         return self._session
 
-    async def _with_right_clock(self, ask: Callable[[], Awaitable[_Answer]], stage: str) -> _Answer:
+    async def _with_right_clock(
+        self, ask: Callable[[], Awaitable[_Answer]], stage: str, talk: Talk
+    ) -> _Answer:
         """Asks; where the service refuses because our clock is wrong, once more with its own."""
+        ASKING.set(talk)
         used_s = self.clock.skew_s
         try:
             return await ask()
         except FOREIGN as error:
+            cause = self._foreign(error, talk)
             if not self.clock.corrected(used_s, _refused_at(error)):
-                raise self._troubled(error, stage) from error
+                raise self._troubled(error, stage) from cause
         tried_s = self.clock.skew_s
+        talk.tell(f"the server's clock is {tried_s:+.0f} s from ours: asking again with its time")
         try:
             return await ask()
         except FOREIGN as error:
+            cause = self._foreign(error, talk)
             if _refused_at(error) is not None:
                 self.clock.restore(used_s, tried_s)
-            raise self._troubled(error, stage) from error
+                talk.tell("that did not help: back to the time before")
+            raise self._troubled(error, stage) from cause
+
+    def _foreign(self, error: BaseException, talk: Talk) -> Foreign:
+        """`error` as it may be seen, told."""
+        cause = foreign(error, self.door.secrets().hidden(plain(error)))
+        talk.tell(str(cause))
+        return cause
 
     def _troubled(self, error: BaseException, stage: str) -> Troubled:
         proxy = shown_proxy(self.door.any_proxy())
         where = Where(stage, proxy, self.proven, self.clock.server_s())
         return Troubled(translate(error, where))
+
+
+@contextmanager
+def _telling(talk: Talk) -> Iterator[None]:
+    """Tells also what went wrong in the end."""
+    try:
+        yield
+    except Troubled as troubled:
+        talk.tell(f"failed ({troubled.trouble.failure}): {troubled.trouble.what}")
+        raise
 
 
 def _refused_at(error: BaseException) -> float | None:

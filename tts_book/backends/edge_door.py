@@ -18,6 +18,7 @@ import edge_tts
 from edge_tts import constants, drm
 
 from tts_book.backends import Settings
+from tts_book.backends.edge_secrets import Secrets, of_url
 from tts_book.backends.edge_trouble import PROXY, UPDATE, Trouble, Troubled
 from tts_book.errors import Failure
 
@@ -25,6 +26,7 @@ SPEECH_VARIABLE = "TTS_BOOK_EDGE_URL"
 VOICES_VARIABLE = "TTS_BOOK_EDGE_VOICES_URL"
 # The service allows a little more than five minutes; less than a minute cannot be the reason.
 LEAST_SKEW_S = 60.0
+_PROXIES = ("HTTPS_PROXY", "ALL_PROXY")
 
 
 def _misconfigured(what: str, mend: str) -> Troubled:
@@ -136,6 +138,14 @@ class Door:
         """The browser's headers for the list."""
         return _headers("VOICE_HEADERS")
 
+    def secrets(self) -> Secrets:
+        """All that is secret about the way, but for what each request makes anew."""
+        environ = self.environ or {}
+        proxies = [environ.get(name, "") for each in _PROXIES for name in (each, each.lower())]
+        ways = (self.speech, self.voices, self.proxy, *proxies)
+        constant = str(getattr(constants, "TRUSTED_CLIENT_TOKEN", ""))
+        return Secrets([constant, *(value for way in ways for value in of_url(way))])
+
     def any_proxy(self) -> str | None:
         """The proxy on the way to the service, for a message."""
         return self.proxy_for(self.speech or _constant("WSS_URL"))
@@ -177,7 +187,7 @@ def _environment_proxy(environ: Mapping[str, str], host: str) -> str:
 
     if _goes_direct(host, value("NO_PROXY")):
         return ""
-    return value("HTTPS_PROXY") or value("ALL_PROXY")
+    return next(filter(None, map(value, _PROXIES)), "")
 
 
 def _goes_direct(host: str, no_proxy: str) -> bool:

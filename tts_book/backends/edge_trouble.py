@@ -59,6 +59,18 @@ class Troubled(Exception):
         self.started = started
 
 
+class Foreign(Exception):
+    """Stands for the exception of another library, whose own words may hold a whole address with
+    its token: in a traceback, too, only this is to be seen."""
+
+
+def foreign(error: BaseException, said: str) -> Foreign:
+    """`error` by its name, what it `said` (without secrets), and where it was raised."""
+    kind = type(error)
+    told = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}: {said}"
+    return Foreign(told.rstrip(": ")).with_traceback(error.__traceback__)
+
+
 def plain(text: object, most: int = 160) -> str:
     """`text` of a stranger on one line, short, without addresses and long keys."""
     line = " ".join(str(text).split())

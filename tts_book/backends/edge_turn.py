@@ -9,6 +9,7 @@ import aiohttp
 
 from tts_book.backends.edge_answers import of_close
 from tts_book.backends.edge_errors import Where, translate
+from tts_book.backends.edge_talk import Talk
 from tts_book.backends.edge_trouble import Trouble, Troubled
 from tts_book.backends.edge_wire import Boundary, read_binary, read_metadata, read_text
 from tts_book.errors import Failure
@@ -62,6 +63,12 @@ class Reply:
     total: int | None = None
     broken: int = 0
     unreadable: int = 0
+
+    def __str__(self) -> str:
+        lost = f", {self.broken} broken frames" if self.broken else ""
+        unread = f", {self.unreadable} unreadable frames" if self.unreadable else ""
+        marks = f"words marked: {len(self.words)}, sentences: {len(self.sentences)}"
+        return f"{len(self.audio):,} bytes of sound, {marks}{lost}{unread}"
 
 
 @dataclass(slots=True)
@@ -152,14 +159,19 @@ class _Limits:
 
 
 async def converse(
-    socket: aiohttp.ClientWebSocketResponse, request: Request, times: Timeouts, whole_s: float
+    socket: aiohttp.ClientWebSocketResponse,
+    request: Request,
+    times: Timeouts,
+    whole_s: float,
+    talk: Talk,
 ) -> Reply:
     """Sends `request` and gathers the answer. Raises Troubled where it breaks off."""
     turn = Turn(request.id)
     try:
         async with asyncio.timeout(times.turn_start_s):
-            await socket.send_str(request.config)
-            await socket.send_str(request.ssml)
+            for frame in (request.config, request.ssml):
+                talk.sent(frame)
+                await socket.send_str(frame)
     except OSError as error:
         # The service may have closed with a reason before it read all: that tells more.
         trouble = await _why_closed(socket, turn, times) or translate(error, Where("sending"))
@@ -171,11 +183,15 @@ async def converse(
         async with asyncio.timeout(None) as timer:
             while not turn.ended:
                 _set(timer, limits.at(turn, clock()), times.silence_s * SLACK_SHARE)
-                _take(turn, await socket.receive(), socket)
+                message = await socket.receive()
+                talk.received(message)
+                _take(turn, message, socket)
     except TimeoutError as error:
         trouble = Trouble(limits.broken(turn, clock()))
         raise Troubled(trouble, started=turn.started) from error
-    return turn.reply()
+    reply = turn.reply()
+    talk.tell(f"the answer has ended: {reply}")
+    return reply
 
 
 def _set(timer: asyncio.Timeout, at_s: float, slack_s: float) -> None:

@@ -20,6 +20,7 @@ from tts_book.backends.espeak_engine import (
 )
 from tts_book.errors import BackendIncomplete, BackendRefused, Failure
 from tts_book.model import Mark, Speech, Voice
+from tts_book.trace import Trace, tell
 
 _WORDS_PER_MINUTE = 175
 _SLOWEST, _FASTEST = 80, 450
@@ -45,8 +46,10 @@ class EspeakBackend:
     name = "espeak"
     limits = Limits(start=1, most=2)
 
-    def __init__(self, engine: Callable[[], Engine] = shared_engine) -> None:
-        self._engine = engine
+    def __init__(
+        self, engine: Callable[[], Engine] = shared_engine, trace: Trace | None = None
+    ) -> None:
+        self._engine, self._trace = engine, trace
 
     def fingerprint(self, voice: Voice) -> str:
         """The library's version is the version of its voices. Raises BackendRefused."""
@@ -87,7 +90,10 @@ class EspeakBackend:
     def _speak(self, text: str, voice: Voice) -> Speech:
         engine = self._engine()
         sayable = _UNSPOKEN.sub(" ", text)
-        answer = engine.speak(sayable, _resolve(voice.id, engine.voices), _settled(voice))
+        resolved = _resolve(voice.id, engine.voices)
+        told = f"espeak-ng {engine.version}, {resolved}: {len(text)} characters"
+        tell(self._trace, self.name, told)
+        answer = engine.speak(sayable, resolved, _settled(voice))
         if not answer.audio:
             return _nothing(text, engine.rate_hz)
         length_ms = len(answer.audio) * 1_000 // (2 * engine.rate_hz)
@@ -183,4 +189,4 @@ def _sentence_marks(begins: list[tuple[int, int]], text: str, length_ms: int) ->
 
 def make(settings: Settings) -> EspeakBackend:
     """The backend; it needs nothing from outside."""
-    return EspeakBackend()
+    return EspeakBackend(trace=settings.trace)

@@ -28,6 +28,7 @@ from tts_book.backends.piper_voices import (
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Speech, Voice
 from tts_book.piper_installed import LocalVoice, installed
+from tts_book.trace import tell
 
 _SILENCE_MS = 300
 _READ_BYTES = 1 << 20
@@ -52,6 +53,7 @@ class PiperBackend:
         cores: int | None = None,
     ) -> None:
         self._folders = folders(settings)
+        self._trace = settings.trace
         self._load = load
         self._bundled = bundled
         self._steady = steady
@@ -108,6 +110,8 @@ class PiperBackend:
         found = {voice.id: voice for voice in self._bundled()}
         found |= {voice.id: voice for voice in installed(self._folders)}
         self._found = found
+        here = ", ".join(str(folder) for folder in self._folders)
+        tell(self._trace, self.name, f"{len(found)} voices, also looked for in {here}")
         return found
 
     def _chosen(self, voice: Voice) -> tuple[LocalVoice, int | None]:
@@ -135,6 +139,7 @@ class PiperBackend:
         with self._lock:
             if local.model not in self._models:
                 self._check(local)
+                tell(self._trace, self.name, f"loads {local.model} with {local.config}")
                 self._models[local.model] = self._load(local.model, local.config)
             return self._models[local.model]
 
@@ -152,6 +157,7 @@ class PiperBackend:
             )
         local, speaker = self._chosen(voice)
         model = self._model(local)
+        tell(self._trace, self.name, f"{voice.id} speaks {len(text)} characters with {local.model}")
         slowness = 1 / max(0.1, 1 + voice.rate_pct / 100)
         delivery = Delivery(slowness, max(0.0, 1 + voice.volume_pct / 100), speaker, self._steady)
         assembly = Assembly(text, model.rate_hz, slowness)
