@@ -109,6 +109,20 @@ def test_gain_is_exact_where_sound_is_encoded_anyway(tmp_path: Path, kind: str) 
     assert power[0] - power[1] == pytest.approx(4.4, abs=0.2)
 
 
+@pytest.mark.parametrize("name", ["m4b", "opus"])
+def test_how_far_a_file_is_made_is_told(at: Desk, name: str) -> None:
+    request = replace(SILENT, format=name, json=True)
+    assert at.convert(at.write("книга.txt", TWO), request=request) == 0
+    told = [json.loads(line) for line in at.out.getvalue().splitlines()]
+    kinds = [event["event"] for event in told]
+    grown = [event for event in told if event["event"] == "BookProgressed"]
+    assert kinds[-2 - len(grown) :] == ["BookProgressed"] * len(grown) + ["BookDone", "JobDone"]
+    done = [event["done_ms"] for event in grown]
+    assert done == sorted(set(done))
+    assert (done[0], done[-1]) == (0, grown[-1]["all_ms"])
+    assert 4 < len(done) <= 101
+
+
 def test_a_very_long_book_is_parted() -> None:
     hour = Bound("x", Path("x.mp3"), 150_000, 3_600_000)
     target = Path("книга.m4b")

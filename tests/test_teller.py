@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from fakes import Time
+
 from tts_book import events
+from tts_book.live import Tally, state
 from tts_book.progress import Teller
 
 
@@ -37,6 +40,33 @@ def test_chunks_given_up_with_the_run_stand_in_their_chapters_line() -> None:
         "book.txt:20:1 to book.txt:40:1; chunk 7 at book.txt:70:1",
         "Book: chapter 2 not written: 1 of its chunks are not spoken; chunk 1 at book.txt:10:1",
     ]
+
+
+def test_a_file_that_takes_long_is_told_meanwhile() -> None:
+    time = Time()
+    tell = Teller(time.clock)
+    said = []
+    for name in ("a.m4b", "a.opus"):
+        for done in range(0, 101, 5):
+            said.append(tell(events.BookProgressed("Book", name, done * 600, 60_000)))
+            time.now_s += 2.4
+    assert [line for line in said if line] == [
+        f"Book: {name} {done} % encoded"
+        for name in ("a.m4b", "a.opus")
+        for done in (25, 50, 75, 100)
+    ]
+    assert lines(events.BookProgressed("Book", "a.m4b", 1, 2)) == []
+
+
+def test_the_display_follows_a_file_of_the_whole_book() -> None:
+    time = Time()
+    tally = Tally(time.clock)
+    for done_ms in (0, 15_000):
+        tally(events.BookProgressed("Book", "a.m4b", done_ms, 60_000))
+        time.now_s += 5
+    assert state(tally) == "25 % encoded, 0:00:30 left"
+    tally(events.BookDone("Book", "a.m4b", 60_000, 3))
+    assert "characters" in state(tally)
 
 
 def test_a_pause_is_told_with_its_reason() -> None:

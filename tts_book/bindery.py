@@ -3,9 +3,10 @@ end whole-book files are made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
@@ -174,9 +175,15 @@ class Bindery:
             return sorted(item.only.touched)
         return [chapter.number for chapter in item.work.book.chapters]
 
-    def bind(self, item: Prepared, kind: str, target: Path) -> list[Volume]:
+    def bind(
+        self,
+        item: Prepared,
+        kind: str,
+        target: Path,
+        progress: Callable[[Path, int, int], None] = lambda path, done_ms, all_ms: None,
+    ) -> list[Volume]:
         """Writes the whole book in one format, in several files where one would be too long.
-        Raises AudioError and UserError."""
+        `progress` as for `books.write`, by file. Raises AudioError and UserError."""
         targets = [item.layout.targets[number - 1] for number in self.numbers(item)]
         written = [self._written[path] for path in targets]
         chapters = [self._bound(each) for each in written]
@@ -195,8 +202,9 @@ class Bindery:
                 title = f"{about.title}, {number}/{len(groups)}"
                 about = replace(about, title=title, track=number, tracks=len(groups))
             level = self._level(written)
+            cores, grows = self._finish.cores, partial(progress, path)
             made.append(
-                books.write(kind, group, path, about, level=level, cores=self._finish.cores)
+                books.write(kind, group, path, about, level=level, cores=cores, progress=grows)
             )
             kept = [self._kept(item, path) for path in targets]
             first = chapters.index(group[0])

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
+from threading import Lock
 
 from tts_book import audio, parts, tags
 from tts_book.audio import containers
@@ -27,6 +28,9 @@ from tts_book.tags_containers import owner_of, tag_m4b, tag_opus
 LONGEST_MS = 24 * 3_600_000
 _NEAR_MS = 60  # what a container may round
 _BLOCK_BYTES = 1 << 20
+
+Progress = Callable[[int, int], None]
+"""Told how many ms of how many are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,24 @@ def volumes(kind: str, chapters: Sequence[Bound], target: Path) -> list[tuple[Pa
     ]
 
 
+class _Meter:
+    """Tells how far the threads that encode a file are, once in a hundredth of it."""
+
+    def __init__(self, chapters: Sequence[Bound], progress: Progress) -> None:
+        self.all_ms = max(1, sum(chapter.duration_ms for chapter in chapters))
+        self._progress, self._lock = progress, Lock()
+        self._done_ms, self._told = 0, -1
+        self.passed(0)
+
+    def passed(self, ms: int) -> None:
+        """So much more is done. Any thread may tell."""
+        with self._lock:
+            self._done_ms = min(self._done_ms + ms, self.all_ms)
+            if (hundredths := 100 * self._done_ms // self.all_ms) > self._told:
+                self._told = hundredths
+                self._progress(self._done_ms, self.all_ms)
+
+
 def write(
     kind: str,
     chapters: Sequence[Bound],
@@ -77,14 +99,17 @@ def write(
     *,
     level: Level | None = None,
     cores: int = 1,
+    progress: Progress = lambda done_ms, all_ms: None,
 ) -> Volume:
-    """Writes one file of these chapters. Raises AudioError, and UserError where the disk does not
-    take it."""
+    """Writes one file of these chapters. `progress` is told, by any thread, how much of its sound
+    is encoded. Raises AudioError, and UserError where the disk does not take it."""
     with parts.made_elsewhere(target) as part:
         if kind == WHOLE_MP3:
             marks = _joined(chapters, part, about, level)
         else:
-            marks = _encoded(_KINDS[kind], chapters, part, about, level, cores)
+            meter = _Meter(chapters, progress)
+            marks = _encoded(_KINDS[kind], chapters, part, about, level, cores, meter)
+            meter.passed(meter.all_ms)
         _check(part, marks, about)
     return Volume(target, marks[-1].stop_ms, marks)
 
@@ -155,6 +180,7 @@ def _encoded(
     about: Tags,
     level: Level | None,
     cores: int,
+    meter: _Meter,
 ) -> tuple[ChapterMark, ...]:
     codec = kind.codec
     raw = [part.with_name(f"{number}.part") for number in range(len(chapters))]
@@ -162,7 +188,7 @@ def _encoded(
         lengths = list(
             pool.map(
                 lambda chapter, path: containers.encode_file(
-                    chapter.path, path, codec, chapter.gain_db
+                    chapter.path, path, codec, chapter.gain_db, meter.passed
                 ),
                 chapters,
                 raw,

@@ -120,6 +120,16 @@ class GainSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class BookProgressed:
+    """A file that holds a whole book is being encoded: `done_ms` of its `all_ms` of sound are."""
+
+    book: str
+    path: str
+    done_ms: int
+    all_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class BookDone:
     """A file that holds a whole book, or one part of a very long one, is written at `path`, with
     so many `chapters`."""
@@ -192,6 +202,7 @@ Event = (
     | ChapterDone
     | ChapterLost
     | GainSettled
+    | BookProgressed
     | BookDone
     | BookLost
     | VoiceChanged

@@ -227,7 +227,7 @@ class _Run:
             try:
                 if missing:
                     raise AudioError(f"its chapters {', '.join(map(str, missing))} are not there")
-                volumes = await asyncio.to_thread(self._bindery.bind, item, kind, path)
+                volumes = await self._whole(item, kind, path)
             except AudioError as error:
                 self._tell(events.BookLost(item.work.book.title, str(path), str(error)))
                 continue
@@ -246,6 +246,24 @@ class _Run:
                 )
         if not self._bindery.missing(item):
             await asyncio.to_thread(self._bindery.shelve, item, volumes)
+
+    async def _whole(self, item: Prepared, kind: str, path: Path) -> list[Volume]:
+        """One of a book's whole files, made in other threads; how it grows is told in ours."""
+        loop = asyncio.get_running_loop()
+        growth: asyncio.Queue[events.BookProgressed | None] = asyncio.Queue()
+
+        def grows(path: Path, done_ms: int, all_ms: int) -> None:
+            event = events.BookProgressed(item.work.book.title, str(path), done_ms, all_ms)
+            loop.call_soon_threadsafe(growth.put_nowait, event)
+
+        work = asyncio.create_task(asyncio.to_thread(self._bindery.bind, item, kind, path, grows))
+        work.add_done_callback(lambda _: growth.put_nowait(None))
+        try:
+            while event := await growth.get():
+                self._tell(event)
+            return await work
+        finally:
+            work.cancel()
 
     def _started(self, opened: Sequence[Open]) -> events.JobStarted:
         tasks = list(_tasks(opened))

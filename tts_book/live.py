@@ -31,6 +31,8 @@ class Tally:
     chapter: str = ""
     limit: int = 0
     new_characters: int = 0
+    growing: events.BookProgressed | None = None
+    growing_s: float = 0.0
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -48,6 +50,12 @@ class Tally:
                 self.characters += event.characters
             case events.ChapterDone() | events.ChapterLost():
                 self.chapters += 1
+            case events.BookProgressed():
+                if self.growing is None or self.growing.path != event.path:
+                    self.growing_s = self.clock()
+                self.growing = event
+            case events.BookDone() | events.BookLost():
+                self.growing = None
             case events.LimitChanged():
                 self.limit = event.limit
             case _:
@@ -73,6 +81,9 @@ class Tally:
 
     def left_s(self) -> float | None:
         """Seconds until the end at the pace so far, None while that cannot be told."""
+        if self.growing is not None:
+            done_ms, left_ms = self.growing.done_ms, self.growing.all_ms - self.growing.done_ms
+            return left_ms * (self.clock() - self.growing_s) / done_ms if done_ms else None
         if self.started is None or not self.new_characters:
             return None
         left = self.started.characters - self.characters
@@ -112,26 +123,30 @@ class Display:
         from rich.table import Table
         from rich.text import Text
 
-        tally = self._tally
+        tally, grows = self._tally, self._tally.growing
         total = tally.started.characters if tally.started else 0
+        done, of = (grows.done_ms, grows.all_ms) if grows else (tally.characters, total)
+        now_at = f"{grows.book}: {grows.path}" if grows else tally.chapter
         lines = Table.grid(expand=True)
-        lines.add_row(Text(tally.chapter, no_wrap=True, overflow="ellipsis"))
-        lines.add_row(ProgressBar(total=max(1, total), completed=tally.characters))
+        lines.add_row(Text(now_at, no_wrap=True, overflow="ellipsis"))
+        lines.add_row(ProgressBar(total=max(1, of), completed=done))
         lines.add_row(Text(state(tally), no_wrap=True, overflow="ellipsis"))
         return lines
 
 
 def state(tally: Tally) -> str:
     """The figures of a run on one line."""
+    left_s = tally.left_s()
+    left = [f"{hours(left_s * 1_000)} left"] if left_s is not None else []
+    if grows := tally.growing:
+        return ", ".join([f"{100 * grows.done_ms // grows.all_ms} % encoded", *left])
     total = tally.started.characters if tally.started else 0
     parts = [f"{thousands(tally.characters)} of {thousands(total)} characters"]
     if total:
         parts.insert(0, f"{100 * tally.characters // total} %")
     if tally.speed:
         parts.append(f"{tally.speed:.{0 if tally.speed >= 10 else 1}f}× real time")
-    left_s = tally.left_s()
-    if left_s is not None:
-        parts.append(f"{hours(left_s * 1_000)} left")
+    parts += left
     if tally.in_flight:
         parts.append(f"{tally.in_flight} in flight" + (f" of {tally.limit}" * bool(tally.limit)))
     if tally.retries:

@@ -7,6 +7,7 @@ never taken for markup: everything shown goes through `rich.text.Text`.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Clock = Callable[[], float]
+MEANWHILE_S = 10.0  # between two lines about the same thing under way
 
 
 def console(err: IO[str]) -> Console:
@@ -89,10 +91,11 @@ def json_lines(out: IO[str]) -> Listener:
 
 class Teller:
     """Events as plain lines. Chunks that were given up together with the run have no line each:
-    their chapter's line says where they stand."""
+    their chapter's line says where they stand. With a clock, what takes long is told meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self._given_up: list[events.ChunkFailed] = []
+        self._clock, self._growing, self._told_s = clock, "", 0.0
 
     def __call__(self, event: Event) -> str | None:
         """The line for this event, None for those that say nothing by themselves."""
@@ -102,8 +105,18 @@ class Teller:
                 return None
             case events.ChapterLost() | events.VoiceChanged():
                 return f"{told(event)}{self._where(event)}"
+            case events.BookProgressed() if self._clock:
+                return self._grows(event, self._clock())
             case _:
                 return told(event)
+
+    def _grows(self, event: events.BookProgressed, now_s: float) -> str | None:
+        if self._growing != event.path:
+            self._growing, self._told_s = event.path, now_s
+        if now_s - self._told_s < MEANWHILE_S:
+            return None
+        self._told_s = now_s
+        return f"{event.book}: {event.path} {100 * event.done_ms // event.all_ms} % encoded"
 
     def _where(self, event: events.ChapterLost | events.VoiceChanged) -> str:
         of = (event.book, event.chapter)
@@ -177,11 +190,11 @@ def _part(some: int, all_of: int, things: str) -> str:
     return f"{thousands(some)} of {thousands(all_of)} {things} {'is' if some == 1 else 'are'}"
 
 
-def plain(console: Console) -> Listener:
+def plain(console: Console, clock: Clock = time.monotonic) -> Listener:
     """A line per chapter, for a log or a pipe."""
     from rich.text import Text
 
-    tell = Teller()
+    tell = Teller(clock)
 
     def listen(event: Event) -> None:
         line = tell(event)

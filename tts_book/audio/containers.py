@@ -6,7 +6,7 @@ each chapter, which are counted, so that a chapter's mark stands exactly where i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -53,9 +53,16 @@ class Probe:
     chapters: tuple[ChapterMark, ...]
 
 
-def encode_file(source: Path, target: Path, codec: Codec, gain_db: float = 0.0) -> int:
+def encode_file(
+    source: Path,
+    target: Path,
+    codec: Codec,
+    gain_db: float = 0.0,
+    passed: Callable[[int], None] = lambda ms: None,
+) -> int:
     """Encodes the finished MP3 `source`, louder by `gain_db` as far as nothing clips, to `target`,
-    for `bind`. Returns how many samples it takes there. Raises AudioError and OSError."""
+    for `bind`. Returns how many samples it takes there; `passed` is told how many ms more are on
+    their way. Raises AudioError and OSError."""
     import av
 
     packets = 0
@@ -63,7 +70,7 @@ def encode_file(source: Path, target: Path, codec: Codec, gain_db: float = 0.0) 
         with av.open(str(target), "w", format=_WITHIN) as made:
             stream: Any = made.add_stream(codec.name, codec.rate_hz, options=codec.options)
             stream.bit_rate, stream.layout = codec.kbps * 1_000, "mono"
-            for frame in chain(_frames(source, codec, gain_db), [None]):
+            for frame in chain(_frames(source, codec, gain_db, passed), [None]):
                 for packet in stream.encode(frame):
                     made.mux(packet)
                     packets += 1
@@ -74,7 +81,9 @@ def encode_file(source: Path, target: Path, codec: Codec, gain_db: float = 0.0) 
     return packets * codec.packet
 
 
-def _frames(source: Path, codec: Codec, gain_db: float) -> Iterator[Any]:
+def _frames(
+    source: Path, codec: Codec, gain_db: float, passed: Callable[[int], None]
+) -> Iterator[Any]:
     import av
     import numpy as np
 
@@ -87,6 +96,7 @@ def _frames(source: Path, codec: Codec, gain_db: float) -> Iterator[Any]:
         frame.sample_rate, frame.pts = CURRENCY.rate_hz, at
         frame.time_base = Fraction(1, CURRENCY.rate_hz)
         at += len(block)
+        passed(len(block) * 1_000 // CURRENCY.rate_hz)
         yield from resampler.resample(frame)
     yield from (_whole(frame, codec.packet) for frame in resampler.resample(None))
 
