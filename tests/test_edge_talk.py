@@ -248,6 +248,7 @@ def test_no_secret_is_told(skew_s: float, faults: Faults, tmp_path: Path) -> Non
     service = EdgeSimulator(faults, skew_s=skew_s)
     output = converted(Desk(tmp_path), service, Request(voice="ru-RU-DmitryNeural"))
     assert f"TrustedClientToken={HIDDEN}&ConnectionId=" in output
+    assert "through the proxy 127.0.0.1:" in output
     assert "> ssml" in output or "failed (refused)" in output
     assert len(service.secrets) > 4
     assert not leaks(service.secrets, output)

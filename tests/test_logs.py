@@ -48,6 +48,7 @@ TOLD = {
     "warning": set(),
     "info": {"INFO"},
     "debug": {"INFO", "DEBUG"},
+    "Debug": {"INFO", "DEBUG"},
 }
 
 

@@ -56,11 +56,11 @@ def shown(err: IO[str], level: str) -> Iterator[Log]:
     if not level:
         yield SILENT
         return
-    if level not in LEVELS:
+    if level.lower() not in LEVELS:
         raise UserError(f'--log-level "{level}" is not known: {", ".join(LEVELS)}.')
     root, lines = logging.getLogger(ROOT), _Lines(err)
     before = root.level
-    root.setLevel(LEVELS[level])
+    root.setLevel(LEVELS[level.lower()])
     root.addHandler(lines)
     try:
         root.info("%s", _versions())

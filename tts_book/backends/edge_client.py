@@ -168,6 +168,8 @@ class Client:
     ) -> _Answer:
         """Asks; where the service refuses because our clock is wrong, once more with its own."""
         ASKING.set(talk)
+        if proxy := shown_proxy(self.door.any_proxy()):
+            talk.tell(f"through the proxy {proxy}")
         used_s = self.clock.skew_s
         try:
             return await ask()

@@ -109,9 +109,10 @@ class PiperBackend:
     def _look(self) -> dict[str, LocalVoice]:
         found = {voice.id: voice for voice in self._bundled()}
         found |= {voice.id: voice for voice in installed(self._folders)}
+        if found != self._found:
+            here = ", ".join(str(folder) for folder in self._folders)
+            tell(self._trace, self.name, f"{some(found)}: those that pip brought, and in {here}")
         self._found = found
-        here = ", ".join(str(folder) for folder in self._folders)
-        tell(self._trace, self.name, f"{len(found)} voices, also looked for in {here}")
         return found
 
     def _chosen(self, voice: Voice) -> tuple[LocalVoice, int | None]:
