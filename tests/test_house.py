@@ -99,6 +99,7 @@ ROOMS = (
     "books",
     "captioned",
     "record",
+    "captions_owned",
     "standing",
     "bindery",
     "explain",

@@ -138,9 +138,11 @@ class Conversion:
         """Speaks what is missing and writes the files. `listening` is entered when nothing stands
         in the way; `tools` are the real clock, sleep and chance unless they are given. Raises
         UserError."""
-        from tts_book import job, keeping
+        from tts_book import captions_owned, job, keeping
 
         request = self.request
+        if not request.force:
+            captions_owned.refuse_strangers(prepared, self.finish.captions)
         job.ready_to_write(prepared, request.force)
         tools = replace(
             tools or job.default_tools(),

@@ -190,6 +190,11 @@ def refuse_strangers(layouts: Sequence[Layout], owner_of: Owner, force: bool) ->
                 )
             if target.exists() and not force and owner_of(target) != book.owner:
                 strangers.append(target)
+    refuse(strangers)
+
+
+def refuse(strangers: Sequence[Path]) -> None:
+    """Raises UserError if there are files that are not ours to replace."""
     if strangers:
         more = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
         raise UserError(

@@ -286,6 +286,18 @@ def told(path: Path, kind: str) -> Iterator[dict[str, Any]]:
             yield value
 
 
+def left_as(path: Path) -> dict[str, object]:
+    """The files that a record names, audio and captions, by their names: size and time in which
+    they were left, as `unchanged.state` gives them."""
+    found: dict[str, object] = {}
+    for kind in ("made", "whole"):
+        for _, line in _lines(path, f'{{"{kind}": '):
+            files = line.get("files")
+            if isinstance(files, dict):
+                found |= {Path(name).name: was for name, was in files.items()}
+    return found
+
+
 def _lines(path: Path, beginning: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
