@@ -83,6 +83,7 @@ ROOMS = (
     "pool",
     "parts",
     "sweeping",
+    "own_files",
     "stitcher",
     "shelf",
     "loudness",

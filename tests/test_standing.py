@@ -14,7 +14,7 @@ from test_commands import TWO, Desk
 from test_job import CHAPTERS, prepared
 from test_loudness import RATE_HZ, hum
 
-from tts_book import audio, events, job
+from tts_book import audio, events, job, tags
 from tts_book.cache import Cache
 from tts_book.finish import Finish
 from tts_book.model import Pauses, Speech
@@ -208,3 +208,78 @@ def test_the_record_of_a_file_that_stands_has_the_places_of_today(tmp_path: Path
     at.convert(at.write("story.txt", "\n\n\n" + TWO))
     assert "0 of 2 chapters are joined" in at.err.getvalue()
     assert starts() == [line + 3 for line in before]
+
+
+FIVE = tuple(f"This is the tale of ship {n}. It came home on day {n}." for n in range(1, 6))
+NEW = "This is a tale that was left out. It has a mast."
+
+
+@pytest.mark.parametrize(
+    ("now", "joined"),
+    [
+        ((NEW, *FIVE), 1),
+        ((*FIVE[:2], NEW, *FIVE[2:]), 1),
+        ((*FIVE, NEW), 1),
+        (FIVE[1:], 0),
+        ((FIVE[0], *FIVE[3:]), 0),
+        ((NEW, *FIVE[:2], *FIVE[3:]), 1),
+        ((FIVE[1], FIVE[0], *FIVE[2:]), 0),
+        ((FIVE[4], *FIVE[:4]), 0),
+        ((FIVE[0], *FIVE), 0),
+    ],
+)
+def test_chapters_that_only_get_another_number_keep_their_sound(
+    tmp_path: Path, now: tuple[str, ...], joined: int
+) -> None:
+    shop, fresh = Shop(tmp_path / "shop"), Shop(tmp_path / "fresh")
+    shop.convert(shop.item(*FIVE))
+    shop.convert(shop.item(*now))
+    started = shop.told[0]
+    assert isinstance(started, events.JobStarted)
+    assert started.joined == joined
+    fresh.convert(fresh.item(*now))
+    assert shop.bytes() == fresh.bytes()
+    heard = {
+        c["number"]: c["chunks"][0]["text"] for c in told(shop.folder / "book" / NAME, "chapter")
+    }
+    assert heard == {n: text[: text.index(".") + 1] for n, text in enumerate(now, 1)}
+    assert shop.convert(shop.item(*now)) == set()
+
+
+def named(item: Prepared, *names: str) -> Prepared:
+    """The same with other names of its files, as other headings would give them."""
+    targets = tuple(item.layout.folder / name for name in names)
+    return replace(item, layout=replace(item.layout, targets=targets))
+
+
+def test_a_file_follows_its_chapter_and_leaves_no_double_behind(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.convert(named(shop.item(*FIVE[:2]), "001 - One.mp3", "002 - Two.mp3"))
+    shop.convert(
+        named(shop.item(NEW, *FIVE[:2]), "001 - New.mp3", "002 - One.mp3", "003 - Two.mp3")
+    )
+    assert "; 1 of 3 chapters is joined, 2 relabelled" in str(line_of(shop.told[0]))
+    assert sorted(shop.bytes()) == ["001 - New.mp3", "002 - One.mp3", "003 - Two.mp3"]
+
+
+def test_a_file_that_somebody_changed_is_left_and_told(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.convert(named(shop.item(*FIVE[:2]), "001 - One.mp3", "002 - Two.mp3"))
+    os.utime(tmp_path / "book" / "001 - One.mp3", ns=(0, 0))
+    shop.convert(named(shop.item(*FIVE[:2]), "001 - First.mp3", "002 - Second.mp3"))
+    assert sorted(shop.bytes()) == ["001 - First.mp3", "001 - One.mp3", "002 - Second.mp3"]
+    started = shop.told[0]
+    assert isinstance(started, events.JobStarted)
+    assert (started.joined, started.relabelled) == (1, 1)
+
+
+def test_other_tags_need_no_joining(shop: Shop) -> None:
+    def dated(item: Prepared) -> Prepared:
+        return replace(item, work=replace(item.work, book=replace(item.work.book, year="1901")))
+
+    shop.convert(dated(shop.item()))
+    assert "; 0 of 3 chapters are joined, 3 relabelled" in str(line_of(shop.told[0]))
+    assert tags.read(shop.item().layout.targets[0]).year == "1901"
+    before = shop.bytes()
+    shop.convert(dated(shop.item()), finish=Finish(anew=True))
+    assert shop.bytes() == before

@@ -22,7 +22,7 @@ from tts_book.model import ChapterMark, Pauses
 from tts_book.opened import Open, Segments, open_chapters, tags_of
 from tts_book.prepared import Prepared
 from tts_book.selection import EVERYTHING
-from tts_book.standing import Made, recipe
+from tts_book.standing import Made, Standing, recipe
 from tts_book.stitcher import Stitched
 from tts_book.tags import Level
 from tts_book.tags_containers import owner_of
@@ -96,6 +96,18 @@ class Bindery:
         self._loudness.steps(_voice(chapter), chapter.chapter.number, made.meter)
         self._written[chapter.target] = _Written(chapter, made)
 
+    def relabel(self, chapter: Open, stands: Standing) -> None:
+        """Writes a chapter's file with the sound of another, which stays. Raises as `write`."""
+        if not stands.is_unchanged():  # its name was given to another chapter meanwhile
+            self.write(chapter)
+            return
+        old, target = stands.made, chapter.target
+        tags = tags_of(chapter.item, chapter.chapter)
+        stitcher.relabel(
+            old.path, old.frames, target, tags=tags, meter=old.meter, gain_steps=old.steps
+        )
+        self.stand(chapter, replace(old, path=target))
+
     def made(self, item: Prepared) -> Iterator[tuple[Made, tuple[Path, ...]]]:
         """The files of a book's chapters as they are now, each with its captions."""
         for target in item.layout.targets:
@@ -148,15 +160,15 @@ class Bindery:
         for target in targets:
             self.write(self._written[target].chapter, aside=self._written[target].aside)
 
-    def rest(self, item: Prepared, standing: Mapping[Path, Made]) -> None:
+    def rest(self, item: Prepared, standing: Mapping[Path, Standing]) -> None:
         """Takes those chapters into account that were spoken before and not asked for now: their
         level is part of the book's, and a whole-book file holds them, too."""
         for chapter in open_chapters(replace(item, only=EVERYTHING)):
             target, keys = chapter.target, chapter.keys
             if target in self._written or not keys or not all(map(self._cache.has, keys)):
                 continue
-            if target in standing:
-                self.stand(chapter, standing[target])
+            if target in standing and standing[target].as_it_should:
+                self.stand(chapter, standing[target].made)
             elif item.layout.whole:
                 self.write(chapter, aside=True)
             else:

@@ -7,17 +7,16 @@ with what it should be before it gets its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
 
-from tts_book import audio, parts, tags
+from tts_book import audio, own_files, parts, tags
 from tts_book.audio import containers
 from tts_book.audio.containers import AAC, OPUS, Codec
-from tts_book.audio.frames import CURRENCY
 from tts_book.errors import AudioError
 from tts_book.layout import WHOLE_MP3
 from tts_book.model import ChapterMark
@@ -27,7 +26,6 @@ from tts_book.tags_containers import owner_of, tag_m4b, tag_opus
 # Players keep times in 32 bits, and memory for the index of a file grows with its length.
 LONGEST_MS = 24 * 3_600_000
 _NEAR_MS = 60  # what a container may round
-_BLOCK_BYTES = 1 << 20
 
 Progress = Callable[[int, int], None]
 """Told how many ms of how many are done."""
@@ -121,41 +119,19 @@ def _joined(
     chapters: Sequence[Bound], part: Path, about: Tags, level: Level | None
 ) -> tuple[ChapterMark, ...]:
     with part.open("wb") as file:
-        form = _form(chapters[0])
+        form = own_files.form_of(chapters[0].path, chapters[0].frames)
         frame_ms = form.samples * 1_000 / form.rate_hz
         marks = _marks(chapters, [chapter.frames * frame_ms for chapter in chapters])
         frames = sum(chapter.frames for chapter in chapters)
         file.write(tags.render(about, round(frames * frame_ms), level, marks))
         file.write(audio.info_frame(form, frames))
         for chapter in chapters:
-            if _form(chapter).frame_bytes != form.frame_bytes:
+            own = own_files.form_of(chapter.path, chapter.frames)
+            if own.frame_bytes != form.frame_bytes:
                 raise AudioError(f"{chapter.path.name} has frames of another kind.")
-            for block in _last(chapter.path, chapter.frames * form.frame_bytes):
+            for block in own_files.last(chapter.path, chapter.frames * form.frame_bytes):
                 file.write(block)
     return marks
-
-
-def _form(chapter: Bound) -> audio.Format:
-    """The format of the chapter's sound, as its last frame tells."""
-    with chapter.path.open("rb") as file:
-        size = file.seek(0, 2)
-        for frame_bytes in (CURRENCY.frame_bytes, size // chapter.frames):
-            file.seek(max(0, size - chapter.frames * frame_bytes))
-            header = file.read(4)
-            try:
-                form = audio.format_at(header)
-            except AudioError:
-                continue
-            if form.frame_bytes == frame_bytes:
-                return form
-    raise AudioError(f"{chapter.path.name} is not the file that was written.")
-
-
-def _last(path: Path, size: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(-size, 2)
-        while block := file.read(_BLOCK_BYTES):
-            yield block
 
 
 # Encoded ------------------------------------------------------------------------------------------

@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 @dataclass(frozen=True, slots=True)
 class JobStarted:
     """The whole run: so many `chapters` are asked for, and so many of their `chunks` are `cached`,
-    there already. `joined` chapters are written, the others stand as they should;
-    `new_characters` of all `characters` are to be spoken. `estimated_ms` is the length of all,
-    without pauses."""
+    there already. `joined` chapters are put together, `relabelled` ones get another name or other
+    tags, the rest stands as it should; `new_characters` of all `characters` are to be spoken.
+    `estimated_ms` is the length of all, without pauses."""
 
     books: int
     chapters: int
@@ -30,6 +30,7 @@ class JobStarted:
     estimated_ms: int
     joined: int = 0
     new_characters: int = 0
+    relabelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)

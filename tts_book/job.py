@@ -28,7 +28,7 @@ from tts_book.pool import Pool, Task, Tools
 from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
 from tts_book.record import Record, recording
 from tts_book.score import Score
-from tts_book.standing import Made, line, standing
+from tts_book.standing import Standing, in_order, line, standing
 from tts_book.tags_containers import owner_of
 
 __all__ = [
@@ -74,10 +74,10 @@ async def convert(
         recording(prepared, pauses) as records,
         Bindery(cache, pauses, finish) as bindery,
     ):
-        made: dict[Path, Made] = {}
+        stands: dict[Path, Standing] = {}
         for item in prepared:
-            made |= await asyncio.to_thread(standing, item, pauses, finish, cache)
-        run = _Run(prepared, bindery, cache, listener, tools or default_tools(), records, made)
+            stands |= await asyncio.to_thread(standing, item, pauses, finish, cache)
+        run = _Run(prepared, bindery, cache, listener, tools or default_tools(), records, stands)
         result = await run.to_end()
         if not (result.lost or result.books_lost):
             for record in records:
@@ -101,7 +101,7 @@ class _Run:
         listener: Listener,
         tools: Tools,
         records: Sequence[Record],
-        standing: Mapping[Path, Made],
+        standing: Mapping[Path, Standing],
     ) -> None:
         self._prepared, self._bindery, self._cache = prepared, bindery, cache
         self._score = Score()
@@ -125,13 +125,14 @@ class _Run:
         self._tell(self._started(opened))
         try:
             self._lose_empty(opened)
-            await self._speak_and_stitch(self._kept(opened))
+            await self._speak_and_stitch(await self._not_standing(opened))
             while self._in_doubt:
                 await self._speak_and_stitch(await self._taken_over())
             for item in self._prepared:
                 if item.only and not item.excerpt:
                     await asyncio.to_thread(self._bindery.rest, item, self._standing)
             await self._settle()
+            self._clear_up()
             self._note_files()
             for item in self._prepared:
                 await self._bind(item)
@@ -155,34 +156,53 @@ class _Run:
             guessed_captions=self._bindery.guessed,
         )
 
-    def _kept(self, opened: Sequence[Open]) -> list[Open]:
-        """Tells of the chapters whose files stand as they should; the others are still to be
-        written."""
-        rest = []
+    async def _not_standing(self, opened: Sequence[Open]) -> list[Open]:
+        """Tells of the chapters that need not be joined, and gives those their name and tags that
+        have others; the rest is still to be written."""
+        rest, others = [], []
         for chapter in opened:
-            made = self._standing.get(chapter.target)
-            if made is None:
+            stands = self._standing.get(chapter.target)
+            if stands is None:
                 rest.append(chapter)
-                continue
-            for chunk, taken in zip(chapter.chunks, made.taken, strict=True):
-                self._tell(
-                    events.ChunkDone(
-                        chapter.item.work.book.title,
-                        chunk.chapter,
-                        chunk.number,
-                        len(chunk.spoken),
-                        taken.duration_ms,
-                        True,
-                        taken.attempts,
-                        _place(chapter.chapter, chunk),
-                        taken.doubts,
-                    )
-                )
-            self._bindery.stand(chapter, made)
-            for record in self._records:
-                record.kept(chapter)
-            self._stands(chapter, made.path, made.duration_ms, kept=True)
+            elif stands.as_it_should:
+                self._bindery.stand(chapter, stands.made)
+                self._tell_standing(chapter, stands)
+            else:
+                others.append((chapter, stands))
+        for chapter, stands in in_order(others):
+            try:
+                await asyncio.to_thread(self._bindery.relabel, chapter, stands)
+            except AudioError as error:
+                self._lose(chapter, str(error))
+            else:
+                self._tell_standing(chapter, stands)
         return rest
+
+    def _tell_standing(self, chapter: Open, stands: Standing) -> None:
+        for chunk, taken in zip(chapter.chunks, stands.made.taken, strict=True):
+            self._tell(
+                events.ChunkDone(
+                    chapter.item.work.book.title,
+                    chunk.chapter,
+                    chunk.number,
+                    len(chunk.spoken),
+                    taken.duration_ms,
+                    True,
+                    taken.attempts,
+                    _place(chapter.chapter, chunk),
+                    taken.doubts,
+                )
+            )
+        for record in self._records:
+            record.kept(chapter, stands.made.path)
+        self._stands(chapter, chapter.target, stands.made.duration_ms, kept=stands.as_it_should)
+
+    def _clear_up(self) -> None:
+        """Takes away the files whose chapters have other names now, if nobody changed them."""
+        targets = {path for item in self._prepared for path in item.layout.files}
+        for target, stands in self._standing.items():
+            if target in self._written and stands.made.path not in targets:
+                stands.remove()
 
     async def _settle(self) -> None:
         """Brings all chapters of a book to one gain."""
@@ -274,6 +294,10 @@ class _Run:
             chunks=len(tasks),
             cached=len(tasks) - len(new),
             joined=sum(chapter.target not in self._standing for chapter in opened),
+            relabelled=sum(
+                chapter.target in self._standing and not self._standing[chapter.target].as_it_should
+                for chapter in opened
+            ),
             new_characters=sum(len(task.chunk.spoken) for task in new),
             characters=sum(len(task.chunk.spoken) for task in tasks),
             estimated_ms=sum(
@@ -290,7 +314,10 @@ class _Run:
         score = self._score
         return events.JobDone(
             chapters_done=len(self._written),
-            chapters_kept=len((self._standing.keys() & self._written.keys()) - self._rejoined),
+            chapters_kept=sum(
+                stands.as_it_should and target in self._written and target not in self._rejoined
+                for target, stands in self._standing.items()
+            ),
             chapters_lost=len(score.lost),
             chunks_spoken=score.spoken,
             chunks_cached=score.cached,

@@ -175,10 +175,11 @@ def told(event: Event) -> str | None:
 
 def _started(event: events.JobStarted) -> str:
     if event.cached:
+        others = f", {thousands(event.relabelled)} relabelled" if event.relabelled else ""
         return (
             f"{_part(event.chunks - event.cached, event.chunks, 'chunks')} new "
             f"({thousands(event.new_characters)} characters); "
-            f"{_part(event.joined, event.chapters, 'chapters')} joined"
+            f"{_part(event.joined, event.chapters, 'chapters')} joined{others}"
         )
     return (
         f"{counted(event.chapters, 'chapter')}, {counted(event.chunks, 'chunk')}, "

@@ -80,7 +80,7 @@ class Record:
         self._item, self._clock, self._began_s = item, clock, clock()
         self.path = path_of(item)
         self._files: set[str] = set()
-        self._kept: dict[str, Open] = {}
+        self._kept: dict[str, list[Open]] = {}
         self._made: dict[str, dict[str, Any]] = {}
         self._volumes: dict[str, dict[str, Any]] = {}
         self._whole: tuple[Path, ...] = ()
@@ -105,10 +105,12 @@ class Record:
             self._files.add(stitched.path.name)
             self._line("chapter", _chapter(chapter, stitched))
 
-    def kept(self, chapter: Open) -> None:
-        """Takes down that a chapter's file stays as it is. Its text may stand elsewhere now."""
+    def kept(self, chapter: Open, file: Path) -> None:
+        """Takes down that a chapter has the sound of an earlier run's `file`, which may be its own.
+        Its text may stand elsewhere now."""
         if chapter.item.work is self._item.work:
-            self._kept[chapter.target.name] = chapter
+            self._kept.setdefault(file.name, []).append(chapter)
+            self._files.add(chapter.target.name)
 
     def volume(self, item: Prepared, volume: Volume, numbers: Sequence[int]) -> None:
         """Takes down which chapters a whole-book file holds."""
@@ -133,9 +135,11 @@ class Record:
         """Gives the record its name; leaves nothing where that fails."""
         try:
             with _told(self.path):
+                for old in told(self.path, "chapter"):
+                    for chapter in self._kept.get(str(old.get("file")), ()):
+                        self._line("chapter", _moved(chapter, old))
                 for old in self._still_there("chapter", self._files):
-                    kept = self._kept.get(old["file"])
-                    self._line("chapter", _moved(kept, old) if kept else old)
+                    self._line("chapter", old)
                 for kind, now in (("made", self._made), ("volume", self._volumes)):
                     for line in (*self._still_there(kind, now), *now.values()):
                         self._line(kind, line)
@@ -244,7 +248,13 @@ def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
 
 def _moved(chapter: Open, old: dict[str, Any]) -> dict[str, Any]:
     """A chapter's line, for the same sound of a text that may stand elsewhere now."""
-    return {**old, "chunks": list(_chunks(chapter))}
+    return {
+        **old,
+        "number": chapter.chapter.number,
+        "title": chapter.chapter.title,
+        "file": chapter.target.name,
+        "chunks": list(_chunks(chapter)),
+    }
 
 
 def _chunks(chapter: Open) -> Iterator[dict[str, Any]]:

@@ -7,11 +7,11 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
 
-from tts_book import audio, pacing, parts
+from tts_book import audio, own_files, pacing, parts
 from tts_book import tags as tagging
 from tts_book.errors import AudioError
 from tts_book.joined import Piece
@@ -72,7 +72,7 @@ def stitch(
     score = pacing.score(_noted(segments, first, takes, meter), pauses, least_rest)
     wanted = gain_steps if isinstance(gain_steps, int) else gain_steps(meter)
     steps = min(wanted, meter.most_steps)
-    front = _front(score, form, tags, _level(meter, steps))
+    front = _front(score.frames, form, tags, _level(meter, steps))
     expected = len(front) + score.frames * form.frame_bytes
     parts.write(target, _body(front, score, takes, form, steps), expected, replace, sleep)
     delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
@@ -86,6 +86,19 @@ def stitch(
         gain_steps=steps,
         meter=meter,
     )
+
+
+def relabel(
+    path: Path, frames: int, target: Path, *, tags: Tags, meter: audio.Meter, gain_steps: int
+) -> None:
+    """Writes the sound of a finished file (see `Stitched` for what it is told by) as the file
+    `target`, with other tags: the same bytes as if it were stitched anew. Raises AudioError where
+    that file is another, UserError where `target` cannot be written."""
+    form = own_files.form_of(path, frames)
+    front = _front(frames, form, tags, _level(meter, gain_steps))
+    size = frames * form.frame_bytes
+    blocks = chain([front], own_files.last(path, size))
+    parts.write(target, blocks, len(front) + size, os.replace, time.sleep)
 
 
 def _noted(
@@ -142,9 +155,9 @@ def _read(path: Path, size: int) -> bytes:
     return data
 
 
-def _front(score: pacing.Score, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
-    duration_ms = round(score.frames * form.samples * 1_000 / form.rate_hz)
-    return tagging.render(tags, duration_ms, level) + audio.info_frame(form, score.frames)
+def _front(frames: int, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
+    duration_ms = round(frames * form.samples * 1_000 / form.rate_hz)
+    return tagging.render(tags, duration_ms, level) + audio.info_frame(form, frames)
 
 
 def _body(
