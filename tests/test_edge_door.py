@@ -318,6 +318,19 @@ def test_voices_without_tags_are_voices() -> None:
     against(EdgeSimulator(voice_list="no_tags"), ask)
 
 
+def test_the_list_is_asked_for_once_and_health_anew() -> None:
+    simulator = EdgeSimulator()
+
+    async def ask(backend: EdgeBackend) -> None:
+        assert (await backend.health()).usable
+        assert await backend.voices() == await backend.voices()
+        assert simulator.statistics.lists == 1
+        assert (await backend.health()).usable
+        assert simulator.statistics.lists == 2
+
+    against(simulator, ask)
+
+
 def test_a_list_that_cannot_be_had_is_an_error() -> None:
     async def ask(backend: EdgeBackend) -> None:
         with pytest.raises(BackendUnavailable):

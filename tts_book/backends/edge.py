@@ -117,7 +117,10 @@ class EdgeBackend:
         await self._client.aclose()
 
     async def voices(self) -> tuple[VoiceInfo, ...]:
-        """All voices that the service lists now. Raises BackendError."""
+        """All voices that the service lists, asked for once: it is a long list. Raises
+        BackendError."""
+        if self._listed:
+            return self._listed
         try:
             return await self._list(self._times.voices_s)
         except Troubled as troubled:
