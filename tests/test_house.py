@@ -57,6 +57,7 @@ ROOMS = (
     "tags_containers",
     "cache",
     "keeping",
+    "stock",
     "layout",
     "piper_installed",
     "piper_index",

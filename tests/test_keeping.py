@@ -9,10 +9,12 @@ import pytest
 
 from tts_book import audio
 from tts_book.cache import Cache
-from tts_book.keeping import Kept, for_this_run, holding, items, prune, shares, sweep_runs
+from tts_book.errors import UserError
+from tts_book.keeping import Kept, for_this_run, holding, sweep_runs
+from tts_book.stock import items, prune, shares
 
-ONE = Kept("One", "one.txt", ("a1", "b2"))
-TWO = Kept("Two", "two.txt", ("b2", "c3"))
+ONE = Kept("One", "one.txt", "out/one", ("a1", "b2"))
+TWO = Kept("Two", "two.txt", "out/two", ("b2", "c3"))
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_the_longest_unused_go_first(
 
 
 def test_what_a_running_job_needs_is_never_removed(cache: Path) -> None:
-    with holding(cache, [ONE]), holding(cache, [ONE]):
+    with holding(cache, [ONE]):
         prune(cache, used_before_s=9_999)
         assert keys(cache) == {"a1", "b2"}
     prune(cache, used_before_s=9_999)
@@ -72,8 +74,17 @@ def test_what_a_running_job_needs_is_never_removed(cache: Path) -> None:
     assert shares(cache) == ()
 
 
-def test_two_runs_of_one_book_hold_lists_of_their_own(cache: Path) -> None:
-    other = Kept("One", "one.txt", ("d4",))
+def test_a_second_run_of_a_book_is_refused_until_the_first_is_done(cache: Path) -> None:
+    with holding(cache, [TWO, ONE]):
+        told = rf'"One" is being converted by another run \(process {os.getpid()}\)'
+        with pytest.raises(UserError, match=told), holding(cache, [ONE]):
+            pass
+    with holding(cache, [ONE]):
+        assert [share.title for share in shares(cache) if share.running] == ["One"]
+
+
+def test_two_runs_of_one_book_in_two_places_hold_lists_of_their_own(cache: Path) -> None:
+    other = Kept("One", "one.txt", "elsewhere/one", ("d4",))
     with holding(cache, [ONE]):
         with holding(cache, [other]):
             prune(cache, used_before_s=9_999)

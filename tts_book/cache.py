@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
+import shutil
 import struct
 import tempfile
 import zlib
@@ -27,6 +29,8 @@ FORM = "1"
 _FOOTER = struct.Struct(">QII8s")  # frames bytes, record bytes, CRC-32 of both, magic
 _MAGIC = b"ttsbook1"
 _RECORD_MOST_BYTES = 64 * 1024 * 1024
+# Somebody may be deleting the cache at this moment.
+_TRIES = 5
 
 
 def key_of(fingerprint: str, voice: Voice, spoken: str) -> str:
@@ -60,7 +64,9 @@ class Cache:
 
     def has(self, key: str) -> bool:
         """Whether there is an entry, damaged or not: cheap, for counting."""
-        return self.path(key).is_file()
+        with contextlib.suppress(OSError):  # a folder that may not be entered
+            return self.path(key).is_file()
+        return False
 
     def get(self, key: str) -> Entry | None:
         """The entry, or None if it is absent or damaged (its checksum is always checked)."""
@@ -95,8 +101,14 @@ class Cache:
         *,
         doubts: tuple[str, ...] = (),
         attempts: int = 1,
+        again: bool = False,
     ) -> Entry:
-        """Writes an entry, whole or not at all. Raises UserError if the disk does not take it."""
+        """Writes an entry, whole or not at all. What another run has put there meanwhile stays,
+        since a file may just be joined of it, unless it is spoken `again`. Raises UserError if the
+        disk does not take it."""
+        there = None if again else self.get(key)
+        if there is not None:
+            return there
         path = self.path(key)
         entry = Entry(path, len(frames), sound, marks, dict(about), doubts, attempts)
         record = json.dumps(_record(entry), ensure_ascii=False).encode()
@@ -105,11 +117,24 @@ class Cache:
         try:
             _write(path, frames + record + footer)
         except OSError as error:
-            raise UserError(
-                f"The cache folder {self.folder} cannot be written: {error.strerror}. "
-                "Free some space, or name another with --cache DIR."
-            ) from error
+            raise self._refusal(error) from error
         return dataclasses.replace(entry, take=_take(footer))
+
+    def try_out(self) -> None:
+        """Raises UserError where nothing can be put: better before the first word than after."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: OSError) -> UserError:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return UserError(
+            f"The cache folder {self.folder} cannot be written: {error.strerror}. "
+            f"{'Make room, or name' if full else 'Name'} another with --cache DIR, or keep nothing "
+            "with --no-cache."
+        )
 
     def sweep(self, older_than_s: float, now_s: float) -> None:
         """Removes unfinished files that a killed run left behind."""
@@ -126,6 +151,14 @@ def _used(path: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            _try_to_write(path, data)
+            return
+    _try_to_write(path, data)
+
+
+def _try_to_write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
     try:
@@ -133,14 +166,27 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # no entry, whoever put it there
         Path(name).replace(path)
     finally:
         with contextlib.suppress(OSError):
             Path(name).unlink(missing_ok=True)
 
 
+def frames_of(path: Path, take: str) -> bytes | None:
+    """The frames of the entry in this file, None where it is another take by now, or damaged.
+    Raises OSError."""
+    data = path.read_bytes()
+    frames_bytes = _frames_bytes(data)
+    if frames_bytes is None or _take(data[-_FOOTER.size :]) != take:
+        return None
+    return data[:frames_bytes]
+
+
 def _record(entry: Entry) -> dict[str, object]:
     return {
+        "key": entry.path.stem,
         "about": entry.about,
         "sound": dataclasses.asdict(entry.sound),
         "marks": [[m.kind, m.start_ms, m.stop_ms, m.start, m.stop] for m in entry.marks],
@@ -150,15 +196,12 @@ def _record(entry: Entry) -> dict[str, object]:
 
 
 def _parse(path: Path, data: bytes) -> Entry | None:
-    if len(data) < _FOOTER.size:
-        return None
-    frames_bytes, record_bytes, check, magic = _FOOTER.unpack_from(data, len(data) - _FOOTER.size)
-    whole = frames_bytes + record_bytes + _FOOTER.size == len(data)
-    if magic != _MAGIC or not whole or record_bytes > _RECORD_MOST_BYTES:
-        return None
-    if zlib.crc32(memoryview(data)[: -_FOOTER.size]) != check:
+    frames_bytes = _frames_bytes(data)
+    if frames_bytes is None:
         return None
     record = json.loads(data[frames_bytes : -_FOOTER.size])
+    if record.get("key", path.stem) != path.stem:
+        return None  # a copy of another one
     return Entry(
         path,
         frames_bytes,
@@ -169,6 +212,19 @@ def _parse(path: Path, data: bytes) -> Entry | None:
         record["attempts"],
         _take(data[-_FOOTER.size :]),
     )
+
+
+def _frames_bytes(data: bytes) -> int | None:
+    """How many bytes of an entry are frames, None if it is not whole."""
+    if len(data) < _FOOTER.size:
+        return None
+    frames_bytes, record_bytes, check, magic = _FOOTER.unpack_from(data, len(data) - _FOOTER.size)
+    whole = frames_bytes + record_bytes + _FOOTER.size == len(data)
+    if magic != _MAGIC or not whole or record_bytes > _RECORD_MOST_BYTES:
+        return None
+    if zlib.crc32(memoryview(data)[: -_FOOTER.size]) != check:
+        return None
+    return int(frames_bytes)
 
 
 def _take(footer: bytes) -> str:

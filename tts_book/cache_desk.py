@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_book import keeping
+from tts_book import stock
 from tts_book.errors import UserError
 from tts_book.request import Here
 
@@ -40,7 +40,7 @@ async def cache(at: Here, folder: Path | None, pruning: Pruning, asked: bool) ->
         )
     if pruning.wanted:
         before_s = time.time() - (pruning.days or 0) * DAY_S if pruning.days is not None else 0.0
-        removed, freed = keeping.prune(
+        removed, freed = stock.prune(
             place,
             used_before_s=float("inf") if pruning.clear else before_s,
             most_bytes=None if pruning.most_mb is None else pruning.most_mb * MB,
@@ -52,14 +52,14 @@ async def cache(at: Here, folder: Path | None, pruning: Pruning, asked: bool) ->
 
 
 def _lines(place: Path, now_s: float) -> Iterator[str]:
-    shares = keeping.shares(place)
+    shares = stock.shares(place)
     for share in shares:
         name = f"{share.title} ({share.source})" if share.title else "of no book that is known"
         days = int((now_s - share.used_s) / DAY_S)
         when = "running now" if share.running else f"used {days} days ago" if days else "used today"
         yield f"{_size(share.size_bytes):>10} {share.entries:>7,} chunks  {when:<18} {name}"
     # Books may share entries, so the sum is that of the disk.
-    entries = list(keeping.items(place))
+    entries = list(stock.items(place))
     total = _size(sum(item.size_bytes for item in entries))
     yield f"{total:>10} {len(entries):>7,} chunks  in {place}"
 

@@ -141,20 +141,20 @@ class Conversion:
         from tts_book import captions_owned, job, keeping
 
         request = self.request
-        if not request.force:
-            captions_owned.refuse_strangers(prepared, self.finish.captions)
-        job.ready_to_write(prepared, request.force)
         tools = replace(
             tools or job.default_tools(),
             workers=request.workers,
             wait=request.wait,
             trace=self.at.trace,
         )
-        kept = [_kept(item) for item in prepared]
-        with keeping.holding(self.cache.folder, kept), listening as listener:
-            return await job.convert(
-                prepared, self.config.pauses, self.cache, listener, tools, self.finish
-            )
+        with keeping.holding(self.cache.folder, [_kept(item) for item in prepared]):
+            if not request.force:
+                captions_owned.refuse_strangers(prepared, self.finish.captions)
+            job.ready_to_write(prepared, request.force)
+            with listening as listener:
+                return await job.convert(
+                    prepared, self.config.pauses, self.cache, listener, tools, self.finish
+                )
 
 
 @asynccontextmanager
@@ -178,7 +178,8 @@ def _kept(item: Prepared) -> Kept:
     from tts_book.keeping import Kept
 
     source = str(item.work.source.resolve()) if item.work.source else item.work.stem
-    return Kept(item.work.book.title, source, item.keys)
+    place = str((item.layout.folder / item.layout.stem).resolve())
+    return Kept(item.work.book.title, source, place, item.keys)
 
 
 def _finish(request: Request) -> Finish:

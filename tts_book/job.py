@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from tts_book import events, layout
@@ -122,8 +122,11 @@ class _Run:
     async def to_end(self) -> Result:
         began_s = self._tools.clock()
         opened = [chapter for item in self._prepared for chapter in open_chapters(item)]
-        self._tell(self._started(opened))
+        started = self._started(opened)
+        self._tell(started)
         try:
+            if started.cached < started.chunks:
+                self._cache.try_out()
             self._lose_empty(opened)
             await self._speak_and_stitch(await self._not_standing(opened))
             while self._in_doubt:
@@ -141,6 +144,7 @@ class _Run:
         finally:
             done = self._done(began_s)
             self._tell(done)
+        owner = cache(owner_of)  # books may share a folder, with all their files
         return Result(
             tuple(self._files()),
             tuple(self._score.lost),
@@ -148,7 +152,7 @@ class _Run:
                 path
                 for item in self._prepared
                 if not item.excerpt
-                for path in layout.left_over(item.layout, owner_of)
+                for path in layout.left_over(item.layout, owner)
             ),
             tuple(self._score.doubts),
             done,

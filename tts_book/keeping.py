@@ -1,8 +1,9 @@
-"""Which book needs which entries of the cache, and what may be thrown away.
+"""Which book needs which entries of the cache, and who is at work on it.
 
-Every run writes the keys of its books into a list in the folder `books` of the cache and holds a
-lock beside it as long as it lives. So the cache can be shown by book, and what a running job needs
-is never removed.
+Every run writes the keys of its books into lists in the folder `books` of the cache and holds a
+lock there as long as it lives, which the lists name. So the cache can be shown by book, what a
+running job needs is never removed, and no two runs write the same book at once. The system lets go
+of a lock when its process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -11,173 +12,151 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
+
+from tts_book.errors import UserError
 
 FOLDER = "books"
 _SUFFIX = ".json"
 _LOCK = ".lock"
+# Held for a moment by a run that begins, and as long as entries are thrown away.
+_DOOR = "door.lock"
+_DOOR_S = 60.0
+_RUN = re.compile(rf"run-\d+-\w+{re.escape(_LOCK)}")
 _RUN_PREFIX = "tts-book-run-"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The list of one book: its title, its source, and the keys of its chunks."""
+    """The list of one book: its title, its source, the place of its files, and the keys of its
+    chunks."""
 
     title: str
     source: str
+    place: str
     keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An entry on disk: `used_s` is when it was last read or written (seconds since 1970)."""
-
-    key: str
-    path: Path
-    size_bytes: int
-    used_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What a book has in the cache. `running`: a job is working on it now."""
-
-    title: str
-    source: str
-    entries: int
-    size_bytes: int
-    used_s: float
-    running: bool
 
 
 @contextlib.contextmanager
 def holding(cache: Path, books: Sequence[Kept]) -> Iterator[None]:
-    """Keeps the entries of these books from being removed for as long as the block runs."""
-    folder = cache / FOLDER
+    """Keeps the entries of these books from being removed for as long as the block runs. Raises
+    UserError where another run is at work on one of them, in the same place."""
     with contextlib.ExitStack() as held:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for book in books:
-                held.callback(_held(folder, book).release, force=True)
-        except OSError:
-            # A cache that cannot be written is told when the first entry is put; a whole one that
-            # can only be read needs no list.
-            yield
-            return
+        # A cache that cannot be written is told when something is to be put; a whole one that can
+        # only be read needs no list.
+        with contextlib.suppress(OSError, NotImplementedError):
+            _enter(cache / FOLDER, books, held)
         yield
 
 
-def _held(folder: Path, book: Kept) -> FileLock:
-    """A list of its own for each run, also for two runs of one book at once."""
-    name = hashlib.sha256(f"{book.source}\n{book.title}".encode()).hexdigest()[:16]
-    number = 0
-    while True:
-        path = folder / f"{name}-{number}{_SUFFIX}"
-        lock = FileLock(f"{path}{_LOCK}")
+@contextlib.contextmanager
+def throwing_away(cache: Path) -> Iterator[None]:
+    """Lets no run begin as long as the block runs: it would count on what is about to go. Raises
+    UserError where nothing may be removed."""
+    with contextlib.ExitStack() as held:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            number += 1
-            continue
-        _write(path, book)
-        return lock
+            if (cache / FOLDER).is_dir():
+                held.enter_context(_door(cache / FOLDER))
+        except OSError as error:
+            reason = error.strerror or "another process is at it"
+            raise UserError(f"Nothing can be removed from {cache}: {reason}.") from error
+        yield
 
 
-def _write(path: Path, book: Kept) -> None:
-    handle, part = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump([book.title, book.source, book.keys], file, ensure_ascii=False)
-    Path(part).replace(path)
+def _door(folder: Path) -> contextlib.AbstractContextManager[object]:
+    return FileLock(folder / _DOOR).acquire(timeout=_DOOR_S)
 
 
-def _lists(cache: Path) -> Iterator[tuple[Path, Kept]]:
-    for path in sorted((cache / FOLDER).glob(f"*{_SUFFIX}")):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            title, source, keys = json.loads(path.read_text("utf-8"))
-            yield path, Kept(str(title), str(source), tuple(map(str, keys)))
+def _enter(folder: Path, books: Sequence[Kept], held: contextlib.ExitStack) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with _door(folder):
+        for book in books:
+            _refuse_second(folder, book)
+        run = _begun(folder, held)
+        for book in books:
+            _write(_list_of(folder, book), book, run)
 
 
-def _is_running(path: Path) -> bool:
-    lock = FileLock(f"{path}{_LOCK}")
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
-
-
-def items(cache: Path) -> Iterator[Item]:
-    """All entries on disk, in no order."""
-    for path in cache.glob("??/*.mp3"):
-        with contextlib.suppress(OSError):
-            found = path.stat()
-            yield Item(path.stem, path, found.st_size, found.st_mtime)
-
-
-def shares(cache: Path) -> tuple[Share, ...]:
-    """What each book has in the cache, the last used first; entries of no known book last."""
-    on_disk = {item.key: item for item in items(cache)}
-    found: dict[tuple[str, str], tuple[set[str], bool]] = {}
-    for path, book in _lists(cache):
-        keys, running = found.get((book.title, book.source), (set(), False))
-        found[book.title, book.source] = (
-            keys | (on_disk.keys() & set(book.keys)),
-            running or _is_running(path),
+def _refuse_second(folder: Path, book: Kept) -> None:
+    found = _read(_list_of(folder, book))
+    if found and _is_running(folder / found[1]):
+        _, process, _ = found[1].split("-")
+        raise UserError(
+            f'"{book.title}" is being converted by another run (process {process}): wait until '
+            "that is done, or stop it."
         )
-    told = [
-        _share(title, source, [on_disk[key] for key in keys], running)
-        for (title, source), (keys, running) in found.items()
-        if keys
-    ]
-    known = {key for keys, _ in found.values() for key in keys}
-    others = [item for key, item in on_disk.items() if key not in known]
-    told.sort(key=lambda share: -share.used_s)
-    return (*told, *([_share("", "", others, False)] if others else []))
 
 
-def _share(title: str, source: str, entries: Sequence[Item], running: bool) -> Share:
-    return Share(
-        title,
-        source,
-        len(entries),
-        sum(item.size_bytes for item in entries),
-        max(item.used_s for item in entries),
-        running,
-    )
+def _begun(folder: Path, held: contextlib.ExitStack) -> str:
+    """The name of this run's lock, which is held until the stack is closed."""
+    handle, name = tempfile.mkstemp(prefix=f"run-{os.getpid()}-", suffix=_LOCK, dir=folder)
+    os.close(handle)
+    held.callback(remove, Path(name))
+    lock = FileLock(name)
+    lock.acquire(timeout=0)
+    held.callback(lock.release, force=True)
+    return Path(name).name
 
 
-def prune(cache: Path, *, used_before_s: float, most_bytes: int | None = None) -> tuple[int, int]:
-    """Removes entries last used before that time, then the longest unused ones until at most
-    `most_bytes` are left; never one that a running job needs. Gives how many, and their bytes."""
-    needed = {key for path, book in _lists(cache) if _is_running(path) for key in book.keys}
-    left = sorted(items(cache), key=lambda item: item.used_s)
-    total = sum(item.size_bytes for item in left)
-    removed = freed = 0
-    for item in left:
-        too_much = most_bytes is not None and total - freed > most_bytes
-        if item.key in needed or not (item.used_s < used_before_s or too_much):
-            continue
-        with contextlib.suppress(OSError):
-            item.path.unlink()
-            removed, freed = removed + 1, freed + item.size_bytes
-    _forget(cache)
-    return removed, freed
+def remove(path: Path) -> None:
+    """Removes a file; one that cannot be removed is in nobody's way."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
-def _forget(cache: Path) -> None:
-    """Drops the lists of books that have nothing left."""
-    there = {item.key for item in items(cache)}
-    for path, book in _lists(cache):
-        if not there.intersection(book.keys) and not _is_running(path):
-            with contextlib.suppress(OSError):
-                path.unlink()
-                Path(f"{path}{_LOCK}").unlink()
+def _list_of(folder: Path, book: Kept) -> Path:
+    name = hashlib.sha256(book.place.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return folder / f"{name}{_SUFFIX}"
+
+
+def _write(path: Path, book: Kept, run: str) -> None:
+    handle, part = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump([book.title, book.source, book.place, book.keys, run], file)
+        Path(part).replace(path)
+    finally:
+        remove(Path(part))
+
+
+def _read(path: Path) -> tuple[Kept, str] | None:
+    """A list and the lock of its run; None without one, and for one that is damaged."""
+    try:
+        title, source, place, keys, run = json.loads(path.read_text("utf-8"))
+        book = Kept(str(title), str(source), str(place), tuple(map(str, keys)))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    return (book, str(run)) if _RUN.fullmatch(str(run)) else None
+
+
+def lists(cache: Path) -> Iterator[tuple[Path, Kept, bool]]:
+    """Every list, and whether its run is at work."""
+    running: dict[str, bool] = {}
+    for path in sorted((cache / FOLDER).glob(f"*{_SUFFIX}")):
+        if found := _read(path):
+            book, run = found
+            if run not in running:
+                running[run] = _is_running(path.with_name(run))
+            yield path, book, running[run]
+
+
+def _is_running(lock: Path) -> bool:
+    """Whether somebody holds it. Its name is of one run only, so one that nobody holds can go."""
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock).acquire(timeout=0):
+            remove(lock)
+            return False
+    except OSError:  # it is held; and where it cannot be asked, nothing is risked
+        return True
 
 
 @contextlib.contextmanager

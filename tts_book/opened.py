@@ -73,7 +73,8 @@ class Segments(Sequence[Segment]):
         key = self._chapter.item.keys[self._chapter.first + at]
         entry = self._cache.get(key)
         if entry is None:
-            raise AudioError(f"the cache entry {key[:12]} has vanished or is damaged")
+            number = self._chapter.chunks[at].number
+            raise AudioError(f"what was spoken of chunk {number} has vanished, or is damaged")
         self.taken[at] = Taken(entry.take, entry.sound.duration_ms, entry.attempts, entry.doubts)
         return Segment(self._chapter.chunks[at], entry, cached=True)
 

@@ -173,6 +173,7 @@ class Pool:
             about,
             doubts=take.doubts,
             attempts=take.attempts,
+            again=task.again,
         )
 
     def _speaker(self, backend: Backend) -> Speaker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +20,16 @@ PRONUNCIATIONS = "pronounce.toml"
 
 
 def asked_of(at: Here, request: Request, config: Config, source: Path) -> str:
-    """The fingerprint of a source and all wishes for it, "" where a part only is asked for."""
+    """The fingerprint of a source and all wishes for it, "" where a part only is asked for, and
+    where a file cannot be read: who needs that file tells of it."""
     if request.only or request.redo or request.start or request.stop:
         return ""
+    with suppress(OSError):
+        return _fingerprint(at, request, config, source)
+    return ""
+
+
+def _fingerprint(at: Here, request: Request, config: Config, source: Path) -> str:
     texts = sorted(source.iterdir()) if source.is_dir() else [source]
     places = (source if source.is_dir() else source.parent, at.cwd, at.config_dir)
     usual = Request()
@@ -33,7 +41,7 @@ def asked_of(at: Here, request: Request, config: Config, source: Path) -> str:
 
 def is_finished(at: Here, request: Request, config: Config, source: Path, told: str) -> bool:
     """Whether nothing has changed since a whole run; its files are told then."""
-    if request.force or request.json or request.explain or not source.exists():
+    if request.force or request.json or request.explain or not _is_there(source):
         return False
     fingerprint = asked_of(at, request, config, source)
     stem = source.resolve().name if source.is_dir() else source.stem
@@ -43,4 +51,10 @@ def is_finished(at: Here, request: Request, config: Config, source: Path, told: 
             if not request.quiet:
                 at.err.write(f"{told}: nothing has changed, {len(files)} files are there\n")
             return True
+    return False
+
+
+def _is_there(source: Path) -> bool:
+    with suppress(OSError):
+        return source.exists()
     return False

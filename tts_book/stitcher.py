@@ -11,7 +11,7 @@ from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
 
-from tts_book import audio, own_files, pacing, parts
+from tts_book import audio, cache, own_files, pacing, parts
 from tts_book import tags as tagging
 from tts_book.errors import AudioError
 from tts_book.joined import Piece
@@ -44,6 +44,7 @@ class _Take:
 
     path: Path
     frames_bytes: int
+    take: str
 
 
 def stitch(
@@ -115,7 +116,7 @@ def _noted(
             )
         if entry.frames_bytes != sound.frames * sound.frame_bytes:
             raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
-        takes.append(_Take(entry.path, entry.frames_bytes))
+        takes.append(_Take(entry.path, entry.frames_bytes, entry.take))
         meter.add(sound)
         yield segment
 
@@ -147,12 +148,30 @@ def _read(path: Path, size: int) -> bytes:
         with path.open("rb", buffering=0) as file:
             data = file.read(size)
     except OSError as error:
-        raise AudioError(
-            f"The spoken chunk in {path} cannot be read ({error.strerror}): run this again."
-        ) from error
+        raise _unread(path, error) from error
     if len(data) != size:
         raise AudioError(f"The spoken chunk in {path} is cut: delete that file, run this again.")
     return data
+
+
+def _unread(path: Path, error: OSError) -> AudioError:
+    return AudioError(
+        f"The spoken chunk in {path} cannot be read ({error.strerror}): run this again."
+    )
+
+
+def _frames(take: _Take) -> bytes:
+    """The frames that the score was made of, and no others: meanwhile another run may have spoken
+    the same again. An entry of no cache has no name to know its take by."""
+    if not take.take:
+        return _read(take.path, take.frames_bytes)
+    try:
+        frames = cache.frames_of(take.path, take.take)
+    except OSError as error:
+        raise _unread(take.path, error) from error
+    if frames is None:
+        raise AudioError(f"The spoken chunk in {take.path} has changed meanwhile: run this again.")
+    return frames
 
 
 def _front(frames: int, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
@@ -167,7 +186,7 @@ def _body(
     yield front
     for number, pieces in groupby(score.pieces, key=attrgetter("segment")):
         take = takes[number]
-        frames = _read(take.path, take.frames_bytes)
+        frames = _frames(take)
         if not audio.is_uniform(frames, form):
             raise AudioError(f"The spoken chunk in {take.path} is damaged: delete that file.")
         yield from _segment(audio.amplify(frames, steps, form), pieces, form)
