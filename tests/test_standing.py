@@ -155,7 +155,7 @@ def test_another_take_of_the_same_words_joins_their_chapter(shop: Shop) -> None:
     entry = other.get(item.keys[5])
     assert entry is not None
     frames = audio.encode(hum(0.1, 2.5).tobytes(), RATE_HZ)
-    other.put(item.keys[5], frames, audio.analyse(frames), (), {})
+    other.put(item.keys[5], frames, audio.analyse(frames), (), {}, again=True)
     assert shop.convert(shop.item()) == {3}
 
 
