@@ -66,7 +66,7 @@ async def act(request: web.Request, ws: web.WebSocketResponse, step: Step) -> bo
         while not ws.closed:
             await ws.ping()
             with contextlib.suppress(TimeoutError):
-                await ws.receive(timeout=0.02)
+                await ws.receive(timeout=2)
         return False
     elif step.kind == "reset" and transport is not None:
         _reset(transport.get_extra_info("socket"))

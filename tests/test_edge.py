@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import edge_sound
+import leaping
 import miniaudio
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ from edge_simulator import EdgeSimulator
 from tts_book.backends import Backend, Settings
 from tts_book.backends.contract import BackendContract, check_marks
 from tts_book.backends.edge import EdgeBackend
-from tts_book.backends.edge_turn import Timeouts
 from tts_book.errors import (
     BackendError,
     BackendIncomplete,
@@ -38,46 +38,29 @@ TEXT = (
     "чужой человек с фонарём!\n\nНикто из них не вернулся к утру — так рассказывала бабушка. "
     "Река поднялась выше перил & унесла доски <все до одной>. Осталась только свая."
 )
-# Long enough for a busy machine, short enough that a test which waits for one is quick.
-QUICK = Timeouts(
-    connect_s=0.4,
-    turn_start_s=0.3,
-    first_audio_s=0.3,
-    silence_s=0.3,
-    whole_least_s=0.6,
-    whole_most_s=0.6,
-    close_s=0.1,
-    voices_s=0.5,
-    health_s=0.5,
-)
 
 
-def backend_of(
-    service: EdgeSimulator, times: Timeouts = QUICK, environ: dict[str, str] | None = None
-) -> EdgeBackend:
+def backend_of(service: EdgeSimulator, environ: dict[str, str] | None = None) -> EdgeBackend:
     return EdgeBackend(
         Settings(environ=environ or {}),
         speech_url=service.wss_url,
         voices_url=service.voices_url,
         tls=service.ssl_context,
-        timeouts=times,
     )
 
 
-def against(
-    service: EdgeSimulator, work: Callable[[EdgeBackend], Awaitable[T]], times: Timeouts = QUICK
-) -> T:
+def against(service: EdgeSimulator, work: Callable[[EdgeBackend], Awaitable[T]]) -> T:
     """Runs `work` with a backend that knows only this service."""
 
     async def run() -> T:
         async with service:
-            backend = backend_of(service, times)
+            backend = backend_of(service)
             try:
                 return await work(backend)
             finally:
                 await backend.aclose()
 
-    return asyncio.run(run())
+    return leaping.run(run())
 
 
 def heard(audio: bytes) -> list[str]:
@@ -93,7 +76,7 @@ def whole(speech: Speech, text: str = TEXT, voice: Voice = RUSSIAN) -> bool:
 
 
 def speak(service: EdgeSimulator, text: str = TEXT, voice: Voice = RUSSIAN) -> Speech:
-    return against(service, lambda backend: backend.speak(text, voice), Timeouts())
+    return against(service, lambda backend: backend.speak(text, voice))
 
 
 def fine(error: BackendError) -> None:
@@ -117,7 +100,7 @@ class TestContract(BackendContract):
     voice = ENGLISH
 
     def using(self, work: Callable[[Backend], Awaitable[T]]) -> T:
-        return against(EdgeSimulator(), work, Timeouts())
+        return against(EdgeSimulator(), work)
 
     def backend(self) -> Backend:
         return EdgeBackend(Settings(environ={}))
@@ -203,7 +186,7 @@ def test_a_wrong_clock_is_set_right_once(skew_s: float) -> None:
         assert "clock" in health.detail
         return [*first, await backend.speak(TEXT, RUSSIAN)]
 
-    for speech in against(service, several, Timeouts()):
+    for speech in against(service, several):
         assert whole(speech)
     assert service.statistics.refusals[403] == 3
 
@@ -290,7 +273,7 @@ def test_nothing_is_left_open_when_the_user_leaves() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    against(EdgeSimulator(script(then="silent_midway")), leave, Timeouts())
+    against(EdgeSimulator(script(then="silent_midway")), leave)
 
 
 def test_wrong_replies_are_never_taken_for_whole() -> None:
@@ -322,11 +305,11 @@ def test_a_backend_outlives_an_event_loop() -> None:
 
     async def once(port: int) -> int:
         async with EdgeSimulator(port=port) as service:
-            made.append(made[0] if made else backend_of(service, Timeouts()))
+            made.append(made[0] if made else backend_of(service))
             assert whole(await made[-1].speak(TEXT, RUSSIAN))
             if port:
                 await made[-1].aclose()
             return service.port
 
-    asyncio.run(once(asyncio.run(once(0))))
+    leaping.run(once(leaping.run(once(0))))
     assert made[0] is made[1]

@@ -10,7 +10,7 @@ import tones
 from edge_faults import mixture
 from edge_simulator import EdgeSimulator
 from fakes import Time, chunks, in_time
-from test_edge import QUICK, RUSSIAN, backend_of, heard
+from test_edge import RUSSIAN, backend_of, heard
 
 from tts_book import events
 from tts_book.cache import Cache, key_of
@@ -40,7 +40,7 @@ def test_all_words_are_there_or_the_chunk_is_named(
 
     async def work(time: Time) -> None:
         async with service:
-            backend = backend_of(service, QUICK)
+            backend = backend_of(service)
             pool = Pool(Cache(tmp_path), told.append, time.tools())
             fingerprint = backend.fingerprint(RUSSIAN)
             tasks = [

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import leaping
 import pytest
 import tones
 from edge_faults import script
 from edge_simulator import EdgeSimulator, ListTrouble
 from edge_tts import constants, drm
-from test_edge import ENGLISH, QUICK, TEXT, against, backend_of, heard
+from test_edge import ENGLISH, TEXT, against, backend_of, heard
 
 from tts_book.backends import Health, Settings
 from tts_book.backends.edge import EdgeBackend, make
 from tts_book.backends.edge_door import Clock, Door, checked_proxy, shown_proxy, token, trusting
 from tts_book.backends.edge_trouble import Troubled
-from tts_book.backends.edge_turn import Timeouts
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
 from tts_book.model import Speech
 
@@ -128,7 +130,7 @@ def test_the_environment_is_all_that_is_needed(tmp_path: Path) -> None:
             finally:
                 await backend.aclose()
 
-    assert heard(asyncio.run(run()).audio) == tones.codes(TEXT)
+    assert heard(leaping.run(run()).audio) == tones.codes(TEXT)
 
 
 class Proxy:
@@ -187,7 +189,7 @@ def through(
 ) -> tuple[Speech | BackendError, Health]:
     async def run() -> tuple[Speech | BackendError, Health]:
         async with EdgeSimulator() as service, proxy.open() as url:
-            backend = backend_of(service, Timeouts(), {environ_name: url})
+            backend = backend_of(service, {environ_name: url})
             try:
                 try:
                     said: Speech | BackendError = await backend.speak(TEXT, ENGLISH)
@@ -197,7 +199,7 @@ def through(
             finally:
                 await backend.aclose()
 
-    return asyncio.run(run())
+    return leaping.run(run())
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY"])
@@ -229,16 +231,26 @@ def test_a_proxy_that_refuses(status: str, failure: Failure, stops: bool) -> Non
     assert "HTTPS_PROXY" in health.mend
 
 
-def test_a_proxy_that_is_not_there() -> None:
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address that is taken, and at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_a_proxy_that_is_not_there(nobody: str) -> None:
     async def run() -> None:
-        backend = EdgeBackend(Settings(environ={}, proxy="http://127.0.0.1:9"), timeouts=QUICK)
+        backend = EdgeBackend(Settings(environ={}, proxy=f"http://{nobody}"))
         try:
-            with pytest.raises(BackendRefused, match=r"proxy 127\.0\.0\.1:9 cannot be reached"):
+            with pytest.raises(
+                BackendRefused, match=f"proxy {re.escape(nobody)} cannot be reached"
+            ):
                 await backend.speak(TEXT, ENGLISH)
         finally:
             await backend.aclose()
 
-    asyncio.run(run())
+    leaping.run(run())
 
 
 def health_of(service: EdgeSimulator, tls: ssl.SSLContext | None = None) -> Health:
@@ -296,15 +308,15 @@ def test_health_names_a_certificate() -> None:
     assert "SSL_CERT_FILE" in health.mend
 
 
-def test_health_names_a_missing_service() -> None:
+def test_health_names_a_missing_service(nobody: str) -> None:
     async def run() -> Health:
-        closed = EdgeBackend(Settings(environ={}), speech_url="wss://127.0.0.1:9/edge/v1")
+        closed = EdgeBackend(Settings(environ={}), speech_url=f"wss://{nobody}/edge/v1")
         try:
             return await closed.health()
         finally:
             await closed.aclose()
 
-    health = asyncio.run(run())
+    health = leaping.run(run())
     assert not health.usable
     assert "cannot be reached" in health.detail
 
