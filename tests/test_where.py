@@ -67,6 +67,20 @@ def test_a_line_leads_to_where_it_is_heard(at: Desk, line: int, word: str) -> No
     assert (found.word, found.place.line) == (word, line)
 
 
+NOTED = "# One\n\nThe lamp[^1] was lit.\n\nNobody on the pier\nsaw it.\n\n[^1]: Brass, of course.\n"
+
+
+@pytest.mark.parametrize(("line", "word"), [(3, "The"), (5, "Nobody"), (6, "saw"), (8, "Brass,")])
+def test_a_line_is_found_beside_a_note_that_is_read_at_its_mark(
+    line: int, word: str, tmp_path: Path
+) -> None:
+    at = Desk(tmp_path)
+    source = at.write("story.md", NOTED)
+    assert at.convert(source, request=replace(SILENT, notes="inline", language="en")) == 0
+    found = in_text(source, [tmp_path], Cache(tmp_path / "cache"), line=line)
+    assert (found.word, found.place.line) == (word, line)
+
+
 def test_later_text_is_heard_later(at: Desk) -> None:
     first = [sought(at, text=word).at_ms for word in WORDS[:4]]
     assert first == sorted(first)

@@ -86,12 +86,14 @@ def in_text(
             f"No record of {source} was found in {', '.join(map(str, folders))}: convert it first, "
             "or say with -o where its files are."
         )
-    for path, record in known:
-        for chapter in record["chapter"]:
-            for chunk in chapter["chunks"]:
-                offset = _offset(chunk, source, line, text)
-                if offset is not None:
-                    return _when(path, record, chapter, chunk, offset, cache)
+    # A note that is read at its mark has come from far: lines on the way stand elsewhere.
+    for within in (False, True):
+        for path, record in known:
+            for chapter in record["chapter"]:
+                for chunk in chapter["chunks"]:
+                    offset = _offset(chunk, source, line, text, within=within)
+                    if offset is not None:
+                        return _when(path, record, chapter, chunk, offset, cache)
     sought = f"line {line}" if line else f"“{text}”"
     raise UserError(f"{source}: {sought} is not in what was spoken: left out, blank, or changed.")
 
@@ -134,13 +136,16 @@ def _is_of(record: dict[str, Lines], source: Path) -> bool:
     )
 
 
-def _offset(chunk: dict[str, Any], source: Path, line: int, text: str) -> int | None:
+def _offset(
+    chunk: dict[str, Any], source: Path, line: int, text: str, *, within: bool
+) -> int | None:
+    """Where in a chunk the words stand, or the line begins; or, `within`, a piece that holds it."""
     if text:
         return _words_at(chunk["text"], text)
     places = [place for place in chunk["places"] if place[3] in (source.name, "")]
     for at, (offset, first, _, _) in enumerate(places):
         after = places[at + 1][1] if at + 1 < len(places) else first
-        if first == line or (first < line < after):
+        if first == line or (within and first < line < after):
             return int(offset)
     return None
 

@@ -57,14 +57,13 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     if front:
         walk.blocks.append(Block(0, len(front[0].rstrip()), Kind.LEFT_OUT, reason="front matter"))
     begin = front.end() if front else 0
-    body = " " * begin + flat[begin:]
     # Blank front matter and notes keep the line numbers as they are.
+    body = re.sub(r"[^\n]", " ", flat[:begin]) + flat[begin:]
     found = list(notes.find(text, body))
-    _blocks(walk, re.sub(r"[^\n]", " ", flat[:begin]) + notes.without(body, found)[begin:])
+    _blocks(walk, notes.without(body, found))
     fields = _fields(front[1]) if front else {}
     language = known_language(fields.get("lang", fields.get("language", "")))
-    spoken_in = options.language or language or languages.detect(text).language
-    marks = _notes(walk, found, options, spoken_in)
+    marks = _notes(walk, found, options, language)
     told = paragraphs(text, walk.blocks, walk.edits, between="markup")
     return Parsed(
         source=Source(name, walk.starts),
@@ -126,7 +125,10 @@ def _notes(
     read = {note for told in marks.values() for note in told}
     if options.everything or options.notes == "end":
         read = set(found)
-    lead = LEADS.get(language.partition("-")[0], "") if read and inline else ""
+    lead = ""
+    if read and inline:
+        language = options.language or language or languages.detect(walk.text).language
+        lead = LEADS.get(language.partition("-")[0], "")
     parser = _parser()
     for note in found:
         if note in read:
