@@ -11,25 +11,25 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
-from tts_book import events, layout
+from tts_book import events, layout, telling
 from tts_book.bindery import Bindery
 from tts_book.books import Volume
 from tts_book.cache import Cache
 from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
 from tts_book.finish import Finish
-from tts_book.model import Chapter, Chunk, Pauses
+from tts_book.model import Pauses
 from tts_book.opened import Open, open_chapters, taken_over
-from tts_book.pace import estimated_ms
-from tts_book.pool import Pool, Task, Tools
+from tts_book.pool import Pool, Tools
 from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
 from tts_book.record import Record, recording
 from tts_book.score import Score
 from tts_book.standing import Standing, in_order, line, standing
 from tts_book.tags_containers import owner_of
+from tts_book.tasks import tasks
 
 __all__ = [
     "Output",
@@ -122,7 +122,7 @@ class _Run:
     async def to_end(self) -> Result:
         began_s = self._tools.clock()
         opened = [chapter for item in self._prepared for chapter in open_chapters(item)]
-        started = self._started(opened)
+        started = telling.job_started(len(self._prepared), opened, self._standing, self._cache)
         self._tell(started)
         try:
             if started.cached < started.chunks:
@@ -183,20 +183,8 @@ class _Run:
         return rest
 
     def _tell_standing(self, chapter: Open, stands: Standing) -> None:
-        for chunk, taken in zip(chapter.chunks, stands.made.taken, strict=True):
-            self._tell(
-                events.ChunkDone(
-                    chapter.item.work.book.title,
-                    chunk.chapter,
-                    chunk.number,
-                    len(chunk.spoken),
-                    taken.duration_ms,
-                    True,
-                    taken.attempts,
-                    _place(chapter.chapter, chunk),
-                    taken.doubts,
-                )
-            )
+        for event in telling.chunks_done(chapter, stands):
+            self._tell(event)
         for record in self._records:
             record.kept(chapter, stands.made.path)
         self._stands(chapter, chapter.target, stands.made.duration_ms, kept=stands.as_it_should)
@@ -224,16 +212,7 @@ class _Run:
 
     def _stands(self, chapter: Open, path: Path, duration_ms: int, *, kept: bool = False) -> None:
         self._written[path] = None
-        self._tell(
-            events.ChapterDone(
-                chapter.item.work.book.title,
-                chapter.chapter.number,
-                chapter.chapter.title,
-                str(path),
-                duration_ms,
-                kept,
-            )
-        )
+        self._tell(telling.chapter_done(chapter, path, duration_ms, kept=kept))
 
     def _files(self) -> Iterator[Path]:
         """What is written, each book's chapters before its whole."""
@@ -260,14 +239,7 @@ class _Run:
                 for record in self._records:
                     record.volume(item, made, [next(numbers) for _ in made.chapters])
                 self._bound.setdefault(item.layout.targets[0], []).append(made.path)
-                self._tell(
-                    events.BookDone(
-                        item.work.book.title,
-                        str(made.path),
-                        made.duration_ms,
-                        len(made.chapters),
-                    )
-                )
+                self._tell(telling.book_done(item, made))
         if not self._bindery.missing(item):
             await asyncio.to_thread(self._bindery.shelve, item, volumes)
 
@@ -289,50 +261,13 @@ class _Run:
         finally:
             work.cancel()
 
-    def _started(self, opened: Sequence[Open]) -> events.JobStarted:
-        tasks = list(_tasks(opened))
-        new = [task for task in tasks if task.again or not self._cache.has(task.key)]
-        return events.JobStarted(
-            books=len(self._prepared),
-            chapters=len(opened),
-            chunks=len(tasks),
-            cached=len(tasks) - len(new),
-            joined=sum(chapter.target not in self._standing for chapter in opened),
-            relabelled=sum(
-                chapter.target in self._standing and not self._standing[chapter.target].as_it_should
-                for chapter in opened
-            ),
-            new_characters=sum(len(task.chunk.spoken) for task in new),
-            characters=sum(len(task.chunk.spoken) for task in tasks),
-            estimated_ms=sum(
-                estimated_ms(
-                    task.chunk.spoken,
-                    opened[task.group].item.work.book.language,
-                    task.voice.rate_pct,
-                )
-                for task in tasks
-            ),
-        )
-
     def _done(self, began_s: float) -> events.JobDone:
-        score = self._score
-        return events.JobDone(
-            chapters_done=len(self._written),
-            chapters_kept=sum(
-                stands.as_it_should and target in self._written and target not in self._rejoined
-                for target, stands in self._standing.items()
-            ),
-            chapters_lost=len(score.lost),
-            chunks_spoken=score.spoken,
-            chunks_cached=score.cached,
-            chunks_failed=score.failed,
-            requests=score.requests,
-            retries=dict(score.retries),
-            characters_spoken=score.characters,
-            sound_ms=score.sound_ms,
-            wall_s=self._tools.clock() - began_s,
-            reason="; ".join(self._reasons),
+        kept = sum(
+            stands.as_it_should and target in self._written and target not in self._rejoined
+            for target, stands in self._standing.items()
         )
+        wall_s = self._tools.clock() - began_s
+        return self._score.total(len(self._written), kept, wall_s, "; ".join(self._reasons))
 
     def _lose_empty(self, opened: Sequence[Open]) -> None:
         for chapter in opened:
@@ -346,7 +281,7 @@ class _Run:
         one_at_a_time = asyncio.Lock()  # the disk gains nothing from two
         async with (
             asyncio.TaskGroup() as stitching,
-            aclosing(pool.speak(_tasks(chapters))) as spoken,
+            aclosing(pool.speak(tasks(chapters))) as spoken,
         ):
             async for task, key in spoken:
                 chapter = chapters[task.group]
@@ -372,15 +307,7 @@ class _Run:
                 self._lose(chapter, f"{chapter.missing} of its chunks are not spoken")
                 continue
             taken.append(again)
-            self._tell(
-                events.VoiceChanged(
-                    chapter.item.work.book.title,
-                    chapter.chapter.number,
-                    chapter.chapter.title,
-                    again.item.cast.voice.name,
-                    chapter.missing,
-                )
-            )
+            self._tell(telling.voice_changed(chapter, again.item.cast.voice.name))
         return taken
 
     async def _finish(self, chapter: Open, lock: asyncio.Lock) -> None:
@@ -405,41 +332,7 @@ class _Run:
         self._stands(chapter, stitched.path, stitched.duration_ms)
 
     def _lose(self, chapter: Open, reason: str) -> None:
-        self._tell(
-            events.ChapterLost(
-                chapter.item.work.book.title,
-                chapter.chapter.number,
-                chapter.chapter.title,
-                chapter.missing,
-                reason,
-            )
-        )
-
-
-def _tasks(chapters: Sequence[Open]) -> Iterator[Task]:
-    order = 0
-    for group, chapter in enumerate(chapters):
-        item = chapter.item
-        for at, chunk in enumerate(chapter.chunks):
-            yield Task(
-                order,
-                group,
-                item.work.book.title,
-                chunk,
-                item.keys[chapter.first + at],
-                item.cast.voice,
-                item.cast.backend,
-                partial(_place, chapter.chapter, chunk),
-                again=item.keys[chapter.first + at] in item.redo,
-                wanted=chunk.chapter in item.only.chapters
-                or (chunk.chapter, chunk.number) in item.only.chunks
-                or not item.only,
-            )
-            order += 1
-
-
-def _place(chapter: Chapter, chunk: Chunk) -> str:
-    return str(chapter.origin.place(chunk.start))
+        self._tell(telling.chapter_lost(chapter, reason))
 
 
 def _the_users(group: ExceptionGroup[Exception]) -> Exception:

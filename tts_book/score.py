@@ -51,3 +51,22 @@ class Score:
         else:
             self.spoken += 1
             self.characters += event.characters
+
+    def total(
+        self, chapters_done: int, chapters_kept: int, wall_s: float, reason: str
+    ) -> events.JobDone:
+        """All of it, as the last event of the run."""
+        return events.JobDone(
+            chapters_done=chapters_done,
+            chapters_lost=len(self.lost),
+            chunks_spoken=self.spoken,
+            chunks_cached=self.cached,
+            chunks_failed=self.failed,
+            requests=self.requests,
+            retries=dict(self.retries),
+            characters_spoken=self.characters,
+            sound_ms=self.sound_ms,
+            wall_s=wall_s,
+            reason=reason,
+            chapters_kept=chapters_kept,
+        )

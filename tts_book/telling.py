@@ -1,0 +1,86 @@
+"""The events of a run, made of what it has in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tts_book import events
+from tts_book.books import Volume
+from tts_book.cache import Cache
+from tts_book.opened import Open
+from tts_book.pace import estimated_ms
+from tts_book.prepared import Prepared
+from tts_book.standing import Standing
+from tts_book.tasks import place, tasks
+
+
+def job_started(
+    books: int, opened: Sequence[Open], standing: Mapping[Path, Standing], cache: Cache
+) -> events.JobStarted:
+    """What is asked for, and what of it is there already."""
+    asked = list(tasks(opened))
+    new = [task for task in asked if task.again or not cache.has(task.key)]
+    stands = [standing[chapter.target] for chapter in opened if chapter.target in standing]
+    return events.JobStarted(
+        books=books,
+        chapters=len(opened),
+        chunks=len(asked),
+        cached=len(asked) - len(new),
+        characters=sum(len(task.chunk.spoken) for task in asked),
+        estimated_ms=sum(
+            estimated_ms(
+                task.chunk.spoken,
+                opened[task.group].item.work.book.language,
+                task.voice.rate_pct,
+            )
+            for task in asked
+        ),
+        joined=len(opened) - len(stands),
+        new_characters=sum(len(task.chunk.spoken) for task in new),
+        relabelled=sum(not each.as_it_should for each in stands),
+    )
+
+
+def chunks_done(chapter: Open, stands: Standing) -> Iterator[events.ChunkDone]:
+    """The chunks of a chapter whose file stands."""
+    for chunk, taken in zip(chapter.chunks, stands.made.taken, strict=True):
+        yield events.ChunkDone(
+            chapter.item.work.book.title,
+            chunk.chapter,
+            chunk.number,
+            len(chunk.spoken),
+            taken.duration_ms,
+            True,
+            taken.attempts,
+            place(chapter.chapter, chunk),
+            taken.doubts,
+        )
+
+
+def chapter_done(
+    chapter: Open, path: Path, duration_ms: int, *, kept: bool = False
+) -> events.ChapterDone:
+    """A chapter's file is there."""
+    return events.ChapterDone(*_named(chapter), str(path), duration_ms, kept)
+
+
+def chapter_lost(chapter: Open, reason: str) -> events.ChapterLost:
+    """A chapter's file cannot be written."""
+    return events.ChapterLost(*_named(chapter), chapter.missing, reason)
+
+
+def voice_changed(chapter: Open, voice: str) -> events.VoiceChanged:
+    """A chapter is begun anew by another voice."""
+    return events.VoiceChanged(*_named(chapter), voice, chapter.missing)
+
+
+def _named(chapter: Open) -> tuple[str, int, str]:
+    return chapter.item.work.book.title, chapter.chapter.number, chapter.chapter.title
+
+
+def book_done(item: Prepared, made: Volume) -> events.BookDone:
+    """A file of the whole book is there."""
+    return events.BookDone(
+        item.work.book.title, str(made.path), made.duration_ms, len(made.chapters)
+    )
