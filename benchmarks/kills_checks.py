@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tts_book import audio, parts, record, tags
+from tts_book import audio, parts, records, tags
 from tts_book.cache import Cache
 
 MOST_STEPS = 20
@@ -21,7 +21,7 @@ _ID3_HEADER_BYTES = 10
 
 def told(path: Path) -> dict[str, object]:
     """What the record of a run says of its chapters, by file."""
-    return {str(chapter["file"]): chapter for chapter in record.read(path)["chapter"]}
+    return {str(chapter["file"]): chapter for chapter in records.read(path)["chapter"]}
 
 
 def stored(cache: Cache, keys: dict[str, str]) -> tuple[set[str], list[str]]:
@@ -70,7 +70,7 @@ def wrong_after_kill(out: Path, whole: Path) -> Iterator[str]:
             continue
         if not (whole / name).is_file():
             yield f"{name} should not be there"
-        elif path.name.endswith(record.NAME):
+        elif path.name.endswith(records.NAME):
             if not all(_is_json(line) for line in path.read_text("utf-8").splitlines()):
                 yield f"{name} is not whole"
         elif path.read_bytes() != (whole / name).read_bytes():
@@ -86,7 +86,7 @@ def wrong_at_end(out: Path, whole: Path) -> Iterator[str]:
     yield from (f"{name} is missing" for name in sorted(wanted - found))
     yield from (f"{name} should not be there" for name in sorted(found - wanted))
     for name in sorted(wanted & found):
-        if name.name.endswith(record.NAME):
+        if name.name.endswith(records.NAME):
             if told(out / name) != told(whole / name):
                 yield f"{name} tells other chapters"
         elif (out / name).is_file() and (out / name).read_bytes() != (whole / name).read_bytes():

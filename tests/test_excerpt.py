@@ -13,7 +13,7 @@ from test_job import CHAPTERS, prepared
 from tts_book import tags
 from tts_book.errors import UserError
 from tts_book.excerpt import excerpted
-from tts_book.record import told
+from tts_book.records import told
 
 # Long enough that each chapter has several chunks.
 LINES = [f"It was night {n}, and the keeper wrote a line about the ship." for n in range(120)]

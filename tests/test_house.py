@@ -101,6 +101,7 @@ ROOMS = (
     "tasks",
     "books",
     "captioned",
+    "records",
     "record",
     "captions_owned",
     "standing",

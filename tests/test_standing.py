@@ -20,7 +20,7 @@ from tts_book.finish import Finish
 from tts_book.model import Pauses, Speech
 from tts_book.prepared import Prepared
 from tts_book.progress import told as line_of
-from tts_book.record import NAME, told
+from tts_book.records import NAME, told
 
 PAUSES, FINISH = Pauses(), Finish()
 EDITED = (CHAPTERS[0], "The second chapter. It has a mended word.", CHAPTERS[2])

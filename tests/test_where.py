@@ -10,7 +10,7 @@ from test_commands import SILENT, Desk
 
 from tts_book.cache import Cache
 from tts_book.errors import UserError
-from tts_book.record import NAME, read, told
+from tts_book.records import NAME, read, told
 from tts_book.where import Found, at_time, in_text, time_ms
 
 STORY = (

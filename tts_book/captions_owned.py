@@ -13,7 +13,7 @@ from pathlib import Path
 from tts_book import layout
 from tts_book.captioned import beside
 from tts_book.prepared import Prepared
-from tts_book.record import left_as, path_of
+from tts_book.records import left_as, path_of
 from tts_book.tags_containers import owner_of
 from tts_book.unchanged import state
 

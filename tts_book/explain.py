@@ -9,7 +9,7 @@ from typing import Any
 from tts_book.cache import Cache
 from tts_book.model import Chunk
 from tts_book.prepared import Prepared
-from tts_book.record import path_of, read
+from tts_book.records import path_of, read
 
 # What goes into a cache key besides the text, in the words of the user.
 _SETTINGS = {

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from tts_book.record import beside_stem
+from tts_book.records import beside_stem
 from tts_book.request import Here, Request
 from tts_book.unchanged import asked, finished
 from tts_book.voices import Config

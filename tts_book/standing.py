@@ -22,7 +22,7 @@ from tts_book.finish import Finish
 from tts_book.model import Pauses
 from tts_book.opened import Open, Taken, open_chapters, tags_of
 from tts_book.prepared import Prepared
-from tts_book.record import path_of, told
+from tts_book.records import path_of, told
 from tts_book.selection import EVERYTHING
 from tts_book.tags import Tags
 from tts_book.unchanged import state

@@ -16,7 +16,7 @@ from tts_book.audio.whole import fault
 from tts_book.errors import AudioError, UserError
 from tts_book.layout import SUFFIX, SUFFIXES
 from tts_book.model import ChapterMark
-from tts_book.record import beside, read
+from tts_book.records import beside, read
 from tts_book.tags_containers import owner_of, read_inside
 
 _NEAR_MS = 120  # what rounding and an encoder may add to a file

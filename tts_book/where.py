@@ -16,7 +16,7 @@ from typing import Any
 from tts_book.cache import Cache
 from tts_book.errors import UserError
 from tts_book.model import Entry, Mark, Place
-from tts_book.record import NAME, Lines, beside, read, told
+from tts_book.records import NAME, Lines, beside, read, told
 from tts_book.sentences import Splitter
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d+)?)")
