@@ -76,7 +76,7 @@ def without(flat: str, notes: Iterable[Note]) -> str:
 
 
 def outside(notes: Iterable[Note], blocks: Sequence[Block]) -> list[Note]:
-    """The notes that stand in none of the blocks, which are in order: a table may hold one."""
+    """The notes that stand in none of the blocks, which are in order: a script may hold one."""
     stops = [0, *(block.stop for block in blocks)]
     return [n for n in notes if stops[bisect_right(blocks, n.start, key=_start)] <= n.start]
 
