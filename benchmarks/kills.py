@@ -155,6 +155,9 @@ class Trial:
             if code > 0:
                 wrong.append(run.told)
             kept = now
+            if code == 0:  # the kill came too late, or it was let go: what is usual has changed
+                for each, length_s in run.lengths_s().items():
+                    self._again_s[each] = (self._again_s.get(each, length_s) + length_s) / 2
             self._note(code, where)
             number = self.tally.kills.total()
             if code < 0 and number % _TOLD_EACH == 0:

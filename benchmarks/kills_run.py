@@ -71,6 +71,7 @@ class Run:
     def end(self) -> int:
         """Waits for the end; the exit code."""
         code = self._process.wait(_RUN_MOST_S)
+        self._ended_s = time.perf_counter()
         self._reader.join()
         return code
 
@@ -81,7 +82,7 @@ class Run:
 
     def lengths_s(self) -> dict[Phase, float]:
         """How long each phase took, once the run is over."""
-        edges = [*self.began_s.values(), time.perf_counter()]
+        edges = [*self.began_s.values(), self._ended_s]
         return {p: edges[n + 1] - edges[n] for n, p in enumerate(self.began_s)}
 
     def _read(self) -> None:
