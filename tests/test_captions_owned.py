@@ -29,6 +29,7 @@ def killed_while_adding(at: Desk) -> None:
 
 STEPS: dict[str, Callable[[Desk], object]] = {
     "plain": converted(SILENT),
+    "plain again": converted(replace(SILENT, rate="+5%")),
     "captions": converted(WITH),
     "captions of an M4B": converted(replace(WITH, format="m4b")),
     "killed while adding captions": killed_while_adding,
@@ -47,7 +48,12 @@ ROWS = [
     (("captions", "no record"), True),
     (("captions", "damaged record"), True),
     (("captions", "no record", "no sound"), False),
+    (("captions", "plain"), True),
+    (("captions", "plain", "plain again"), True),
+    (("captions", "no record", "plain"), True),
     (("plain", "killed while adding captions"), True),
+    (("plain", "killed while adding captions", "plain again"), True),
+    (("plain", "somebody's captions", "plain again"), False),
     (("captions of an M4B",), True),
 ]
 

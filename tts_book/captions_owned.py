@@ -2,7 +2,8 @@
 
 A file is ours if the record of an earlier run names it; also if a run that left no record, because
 it was killed, has written the sound beside it. That is so where the sound is this book's, and not
-as the record says that it was left.
+as the record says that it was left. A run without captions leaves those that are there, and its
+record goes on naming them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tts_book import layout
+from tts_book import captions, layout
 from tts_book.captioned import beside
 from tts_book.prepared import Prepared
 from tts_book.records import left_as, path_of
@@ -20,10 +21,17 @@ from tts_book.unchanged import state
 
 def refuse_strangers(prepared: Sequence[Prepared], formats: Sequence[str]) -> None:
     """Raises UserError if captions in these formats would replace files of other origin."""
-    layout.refuse([path for item in prepared for path in _strangers(item, formats)])
+    found = (each for item in prepared for each in _found(item, formats))
+    layout.refuse([path for path, ours in found if not ours])
 
 
-def _strangers(item: Prepared, formats: Sequence[str]) -> Iterator[Path]:
+def ours(item: Prepared) -> tuple[Path, ...]:
+    """The captions beside a book's files, in any format, that are ours."""
+    return tuple(path for path, ours in _found(item, tuple(captions.FORMATS)) if ours)
+
+
+def _found(item: Prepared, formats: Sequence[str]) -> Iterator[tuple[Path, bool]]:
+    """The captions that are there, and whether they are ours."""
     there = [
         (sound, path)
         for sound in item.layout.files
@@ -32,10 +40,9 @@ def _strangers(item: Prepared, formats: Sequence[str]) -> Iterator[Path]:
     ]
     known = left_as(path_of(item)) if there else {}
     for sound, path in there:
-        ours = owner_of(sound) == item.layout.owner and _was_written_since(sound, known)
-        if path.name not in known and not ours:
-            yield path
+        yield path, path.name in known or _is_ours(sound, item.layout.owner, known)
 
 
-def _was_written_since(sound: Path, known: dict[str, object]) -> bool:
-    return known.get(sound.name) != state([sound])[str(sound)]
+def _is_ours(sound: Path, owner: str, known: dict[str, object]) -> bool:
+    """Whether a sound is this book's and was written since the record was."""
+    return owner_of(sound) == owner and known.get(sound.name) != state([sound])[str(sound)]

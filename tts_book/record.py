@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tts_book import __version__, parts, unchanged
+from tts_book import __version__, captions_owned, parts, unchanged
 from tts_book.audio import DELAY_MS
 from tts_book.books import Volume
 from tts_book.events import Event, as_dict
@@ -42,6 +42,7 @@ class Record:
         self._made: dict[str, dict[str, Any]] = {}
         self._volumes: dict[str, dict[str, Any]] = {}
         self._whole: tuple[Path, ...] = ()
+        self._captions = captions_owned.ours(item)
         self._waiting = bytearray()
         self._size_bytes = 0
         with _told(self.path):
@@ -101,6 +102,8 @@ class Record:
                 for kind, now in (("made", self._made), ("volume", self._volumes)):
                     for line in (*self._still_there(kind, now), *now.values()):
                         self._line(kind, line)
+                if captions := [path for path in self._captions if path.exists()]:
+                    self._line("captions", {"files": unchanged.state(captions)})
                 if self._whole and self._item.work.asked:
                     files = unchanged.state(self._whole)
                     self._line("whole", {"asked": self._item.work.asked, "files": files})

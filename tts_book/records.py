@@ -12,6 +12,7 @@
                         [number, ms in the file where it begins, ms where it ends]
     {"made": {...}}     a chapter's file: its size and time, its gain and level, and the takes that
                         it was joined of
+    {"captions": {...}} captions of earlier runs that are still there
     {"whole": {...}}    the last line, if nothing is missing: what was asked for, and the files
 
 A chapter that was not asked for keeps the lines of the run that wrote it.
@@ -76,7 +77,7 @@ def left_as(path: Path) -> dict[str, object]:
     """The files that a record names, audio and captions, by their names: size and time in which
     they were left, as `unchanged.state` gives them."""
     found: dict[str, object] = {}
-    for kind in ("made", "whole"):
+    for kind in ("made", "captions", "whole"):
         for _, line in _lines(path, f'{{"{kind}": '):
             files = line.get("files")
             if isinstance(files, dict):
