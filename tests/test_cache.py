@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book import audio
-from tts_book.cache import Cache
+from tts_book.cache import Cache, frames_of
 from tts_book.model import Entry, Mark
 
 KEY = "ab" * 32
@@ -72,6 +72,25 @@ def test_absent_and_unreadable_entries_are_none(tmp_path: Path) -> None:
     assert not cache.has(KEY)
     cache.path(KEY).mkdir(parents=True)
     assert cache.get(KEY) is None
+
+
+def test_what_another_run_has_put_stays_unless_it_is_spoken_again(tmp_path: Path) -> None:
+    first = put(tmp_path)
+    frames = audio.silence(480)
+    sound = audio.analyse(frames)
+    assert Cache(tmp_path).put(KEY, frames, sound, (), {}) == first
+    assert frames_of(first.path, first.take) == audio.silence(960)
+    again = Cache(tmp_path).put(KEY, frames, sound, (), {}, again=True)
+    assert Cache(tmp_path).get(KEY) == again != first
+    assert frames_of(first.path, first.take) is None
+
+
+def test_a_copy_of_another_entry_is_absent(tmp_path: Path) -> None:
+    entry, other = put(tmp_path), "cd" * 32
+    copy = Cache(tmp_path).path(other)
+    copy.parent.mkdir()
+    copy.write_bytes(entry.path.read_bytes())
+    assert Cache(tmp_path).get(other) is None
 
 
 def test_kill_leaves_whole_entries_only(tmp_path: Path) -> None:

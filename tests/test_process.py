@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,9 +57,13 @@ def _listening() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def run(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *arguments: str, stdin: str = "", before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end; `before` is called in its process."""
     return subprocess.run(
         command(*arguments),
+        preexec_fn=before,
         cwd=folder,
         env=environment(folder),
         input=stdin,

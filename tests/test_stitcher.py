@@ -21,6 +21,7 @@ import tones
 from numpy.typing import NDArray
 
 from tts_book import audio, parts, tags
+from tts_book.cache import Cache
 from tts_book.errors import AudioError, UserError
 from tts_book.model import Break, Chunk, Entry, Mark, Pauses, Segment
 from tts_book.stitcher import Stitched, stitch
@@ -362,6 +363,26 @@ def test_broken_segments_leave_nothing_behind(tmp_path: Path, broken, reason: st
         _stitch(broken(cache), out / "a.mp3")
     assert [path.name for path in out.iterdir()] == ["a.mp3"]
     assert (out / "a.mp3").read_bytes() == b"the old file"
+
+
+def test_a_segment_that_is_spoken_again_meanwhile_is_not_joined(tmp_path: Path) -> None:
+    kept = Cache(tmp_path / "cache")
+    segments = []
+    for segment in _spoken(tmp_path):
+        old = segment.entry
+        frames = old.path.read_bytes()[: old.frames_bytes]
+        entry = kept.put(f"{segment.chunk.number:064}", frames, old.sound, old.marks, {})
+        segments.append(replace(segment, entry=entry))
+
+    def meanwhile(_: audio.Meter) -> int:
+        first, second = (segment.entry for segment in segments[:2])
+        frames = first.path.read_bytes()[: first.frames_bytes]
+        kept.put(second.path.stem, frames, first.sound, first.marks, {}, again=True)
+        return 0
+
+    with pytest.raises(AudioError, match="has changed meanwhile"):
+        stitch(segments, tmp_path / "a.mp3", pauses=Pauses(), tags=TITLE, gain_steps=meanwhile)
+    assert not (tmp_path / "a.mp3").exists()
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ class PiperStore:
             part = self._model_part(voice, model, on_progress or _ignore)
             self._settings(voice, config)
             if card:
-                _write(folder / f"{voice.key}.MODEL_CARD", card)
+                _write_whole(folder / f"{voice.key}.MODEL_CARD", card)
             os.replace(part, model)  # noqa: PTH105  # the same on every system, also over a file
         except OSError as error:
             raise UserError(
@@ -203,7 +203,15 @@ def _part(path: Path) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8", newline="\n")
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_whole(path: Path, text: str) -> None:
+    _write(_part(path), text)
+    os.replace(_part(path), path)  # noqa: PTH105  # the same on every system, also over a file
 
 
 def _size(path: Path) -> int:
