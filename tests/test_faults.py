@@ -21,11 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_commands import Desk
 from test_process import CONVERT, _narrow, command, environment, long_text, posix, run, start
 
+from tts_book.cache import Cache
 from tts_book.errors import UserError
 from tts_book.request import Request
+from tts_book.verify import verify
+from tts_book.where import at_time, in_text
 
 TEXT = long_text(chapters=2, sentences=12)  # two chapters of two chunks and 442 kB each
 # The same for all: the way from the files to their source is part of their tags.
@@ -420,6 +425,28 @@ def _kinds(record: bytes) -> set[tuple[str, Any]]:
     """What a record tells, in no order: chapters are told as they are done."""
     lines = (json.loads(line) for line in record.splitlines())
     return {(kind, value.get("file")) for line in lines for kind, value in line.items()}
+
+
+def test_a_damaged_record_breaks_nobody_who_reads_it(tmp_path: Path) -> None:
+    at = book(tmp_path)
+    convert(at)
+    first = tmp_path / OUT / "book" / "001 - Chapter 1.mp3"
+    record = first.with_name("tts-book.jsonl")
+    whole = record.read_bytes()
+
+    @settings(max_examples=20)
+    @given(st.integers(0, len(whole) - 1), st.integers(1, 255), st.booleans())
+    def check(where: int, bits: int, cut: bool) -> None:
+        after = b"" if cut else whole[where + 1 :]
+        record.write_bytes(whole[:where] + bytes([whole[where] ^ bits]) + after)
+        kept = Cache(tmp_path / "cache")
+        with contextlib.suppress(UserError):
+            at_time(first, 30_000, kept)
+        with contextlib.suppress(UserError):
+            in_text(tmp_path / "book.txt", [first.parent], kept, text="It was 1 and 3")
+        verify(first)
+
+    check()
 
 
 def test_a_folder_in_the_records_place_is_told_before_a_word_is_spoken(tmp_path: Path) -> None:

@@ -32,6 +32,31 @@ from tts_book.prepared import Prepared
 NAME = "tts-book.jsonl"
 Lines = list[dict[str, Any]]
 
+# What readers of a line count on: a list holds any number of such values, but one at least, a
+# tuple these values.
+_FORMS: dict[str, Any] = {
+    "run": {"title": str, "source": str, "language": str, "voice": dict, "fingerprint": str},
+    "event": {"event": str},
+    "chapter": {
+        "number": int,
+        "title": str,
+        "file": str,
+        "duration_ms": int,
+        "chunks": [
+            {
+                "number": int,
+                "key": str,
+                "text": str,
+                "spoken": str | None,
+                "places": [(int, int, int, str)],
+            }
+        ],
+        "pieces": [(int, int, int, int)],
+    },
+    "volume": {"file": str, "duration_ms": int, "chapters": [(int, int, int)]},
+    "made": {"file": str},
+}
+
 
 def path_of(item: Prepared) -> Path:
     """Where the record of a book lies."""
@@ -59,18 +84,17 @@ def beside_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ...]:
 
 
 def read(path: Path) -> dict[str, Lines]:
-    """The lines of a record by kind; none without a record, and damaged ones are passed over."""
+    """The lines of a record by kind; none without a record, or where its first line is damaged.
+    Others that are damaged are passed over."""
     found: dict[str, Lines] = {"run": [], "event": [], "chapter": []}
     for kind, value in _lines(path):
         found.setdefault(kind, []).append(value)
-    return found
+    return found if found["run"] else {kind: [] for kind in found}
 
 
 def told(path: Path, kind: str) -> Iterator[dict[str, Any]]:
-    """The lines of one kind about files, one at a time; damaged ones are passed over."""
-    for found, value in _lines(path, f'{{"{kind}": '):
-        if found == kind and isinstance(value.get("file"), str):
-            yield value
+    """The lines of one kind, one at a time; damaged ones are passed over."""
+    return (value for found, value in _lines(path, f'{{"{kind}": ') if found == kind)
 
 
 def left_as(path: Path) -> dict[str, object]:
@@ -91,4 +115,20 @@ def _lines(path: Path, beginning: str = "") -> Iterator[tuple[str, dict[str, Any
             if not line.startswith(beginning):
                 continue
             with contextlib.suppress(ValueError, AttributeError, RecursionError):
-                yield from (pair for pair in json.loads(line).items() if isinstance(pair[1], dict))
+                for kind, value in json.loads(line).items():
+                    if _fits(value, _FORMS.get(kind, dict)):
+                        yield kind, value
+
+
+def _fits(value: Any, form: Any) -> bool:
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(
+            name in value and _fits(value[name], inner) for name, inner in form.items()
+        )
+    if isinstance(form, list):
+        return (
+            isinstance(value, list) and bool(value) and all(_fits(each, form[0]) for each in value)
+        )
+    if isinstance(form, tuple):
+        return isinstance(value, list) and len(value) == len(form) and all(map(_fits, value, form))
+    return isinstance(value, form)
