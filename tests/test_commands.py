@@ -96,6 +96,14 @@ def test_several_sources_are_several_books(at: Desk) -> None:
     assert [path.parent.name for path in at.written()] == ["out", "two", "two"]
 
 
+def test_each_of_several_books_is_known_as_finished_by_itself(at: Desk) -> None:
+    one, two = at.write("one.txt", ONE), at.write("two.txt", TWO)
+    assert at.convert(one, two) == 0
+    assert at.convert(two) == 0
+    assert [path.parent.name for path in at.written()] == ["two", "two"]
+    assert "nothing has changed, 2 files are there" in at.err.getvalue()
+
+
 def test_a_source_that_is_named_twice_is_read_once(at: Desk) -> None:
     one = at.write("one.txt", ONE)
     assert at.convert(one, at.folder / "." / "one.txt") == 0

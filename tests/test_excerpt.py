@@ -11,9 +11,11 @@ from test_commands import SILENT, Desk, length_s
 from test_job import CHAPTERS, prepared
 
 from tts_book import tags
+from tts_book.cache import Cache
 from tts_book.errors import UserError
 from tts_book.excerpt import excerpted
 from tts_book.records import told
+from tts_book.where import at_time, in_text
 
 # Long enough that each chapter has several chunks.
 LINES = [f"It was night {n}, and the keeper wrote a line about the ship." for n in range(120)]
@@ -137,3 +139,25 @@ def test_a_file_of_the_same_name_that_is_not_ours_is_refused(tmp_path: Path) -> 
     at.write("book (excerpt).mp3", b"somebody's")
     with pytest.raises(UserError, match="--force"):
         at.convert(at.write("book.txt", BOOK), request=replace(SILENT, stop="1"))
+
+
+def test_a_second_of_an_excerpt_leads_to_its_own_words(tmp_path: Path) -> None:
+    at, cache = Desk(tmp_path), Cache(tmp_path / "cache")
+    source = at.write("book.txt", BOOK)
+    at.convert(source, request=replace(SILENT, start="2/2"))
+    (file,) = at.written()
+    found = [at_time(file, ms, cache) for ms in (100, round(1_000 * length_s(file)) - 5_000)]
+    assert [(f.chapter, f.chunk) for f in found] == [(2, 2), (3, 7)]
+    for each in found:
+        assert each.sentence in " ".join(BOOK.split("\n")[each.place.line - 1].split())
+
+
+def test_words_are_told_in_a_file_that_is_still_there(tmp_path: Path) -> None:
+    at, cache = Desk(tmp_path), Cache(tmp_path / "cache")
+    source = at.write("book.txt", BOOK)
+    at.convert(source)
+    at.convert(source, request=replace(SILENT, start="2/2"))
+    (file,) = at.written()
+    assert in_text(source, [tmp_path], cache, text="night 119").file == file
+    file.unlink()
+    assert in_text(source, [tmp_path], cache, text="night 119").file.parent.name == "book"

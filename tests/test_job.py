@@ -14,7 +14,9 @@ from tts_book.backends import Health
 from tts_book.cache import Cache
 from tts_book.casting import Cast
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure, UserError
+from tts_book.excerpt import excerpted
 from tts_book.layout import layout
+from tts_book.live import Tally
 from tts_book.model import Book, Break, Chunk, Pauses, Plan, Speech, Voice
 from tts_book.prepared import Prepared, Work, keys_of
 
@@ -155,11 +157,54 @@ def test_a_fallback_voice_takes_over_whole_chapters(tmp_path: Path) -> None:
     assert result.done.chunks_failed == 0
 
 
-def test_a_fallback_that_cannot_speak_changes_nothing(tmp_path: Path) -> None:
-    second = ScriptedBackend(name="second", health=Health(False, "not here"))
+class Voiceless(ScriptedBackend):
+    def fingerprint(self, voice: Voice) -> str:
+        raise BackendRefused("its model is not there")
+
+
+@pytest.mark.parametrize(
+    "second", [ScriptedBackend(name="second", health=Health(False, "not here")), Voiceless()]
+)
+def test_a_fallback_that_cannot_speak_changes_nothing(
+    tmp_path: Path, second: ScriptedBackend
+) -> None:
     item = prepared(tmp_path, ScriptedBackend(gone_after_the_first), fallback=second)
     result, _ = run(tmp_path, item)
     assert [event.chapter for event in result.lost] == [2, 3]
+
+
+def test_a_fallback_is_asked_once_and_counts_for_what_it_takes_over(tmp_path: Path) -> None:
+    class Asked(ScriptedBackend):
+        times = 0
+
+        async def health(self) -> Health:
+            self.times += 1
+            return await super().health()
+
+    second = Asked(name="second")
+    result, told = run(
+        tmp_path, prepared(tmp_path, ScriptedBackend(gone_after_the_first), fallback=second)
+    )
+    assert second.times == 1
+    last = {
+        (event.chapter, event.chunk): event.duration_ms
+        for event in told
+        if isinstance(event, events.ChunkDone)
+    }
+    assert result.done.sound_ms == sum(last.values())
+    tally = Tally(lambda: 0.0)
+    for event in told:
+        tally(event)
+    assert tally.characters == sum(map(len, (text for text in CHAPTERS))) - len(CHAPTERS)
+
+
+def test_a_fallback_speaks_no_more_of_an_excerpt_than_was_asked_for(tmp_path: Path) -> None:
+    second = ScriptedBackend(name="second")
+    gone = ScriptedBackend(lambda text, attempt: BackendUnavailable("gone", Failure.OVERLOAD))
+    item = excerpted(prepared(tmp_path, gone, fallback=second), "1/2", "2/1")
+    result, _ = run(tmp_path, item)
+    assert list(second.asked) == ["It has a lamp.", "The second chapter."]
+    assert not result.lost
 
 
 def test_a_disk_that_takes_no_more_is_one_error_of_the_user(tmp_path: Path) -> None:

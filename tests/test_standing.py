@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes import ScriptedBackend, Time, in_time
-from test_commands import TWO, Desk
+from test_commands import SILENT, TWO, Desk
 from test_job import CHAPTERS, prepared
 from test_loudness import RATE_HZ, hum
 
@@ -21,8 +21,10 @@ from tts_book.model import Pauses, Speech
 from tts_book.prepared import Prepared
 from tts_book.progress import told as line_of
 from tts_book.records import NAME, told
+from tts_book.selection import Selection
 
 PAUSES, FINISH = Pauses(), Finish()
+LOUDER = (*CHAPTERS[:2], "The third loud chapter. It has a loud ship.")
 EDITED = (CHAPTERS[0], "The second chapter. It has a mended word.", CHAPTERS[2])
 
 
@@ -184,17 +186,16 @@ def test_all_is_joined_where_that_is_wished(shop: Shop) -> None:
 def test_files_that_stand_are_written_again_where_the_gain_of_the_book_changes(
     shop: Shop,
 ) -> None:
-    louder = (*CHAPTERS[:2], "The third loud chapter. It has a loud ship.")
     fresh = Shop(shop.folder / "fresh")
-    assert shop.convert(shop.item(*louder)) == {3}
+    assert shop.convert(shop.item(*LOUDER)) == {3}
     (settled,) = shop.told_of(events.GainSettled)
     assert settled == events.GainSettled(2)
     done = shop.told[-1]
     assert isinstance(done, events.JobDone)
     assert done.chapters_kept == 0
-    fresh.convert(fresh.item(*louder))
+    fresh.convert(fresh.item(*LOUDER))
     assert shop.bytes() == fresh.bytes()
-    assert shop.convert(shop.item(*louder)) == set()
+    assert shop.convert(shop.item(*LOUDER)) == set()
 
 
 def test_the_record_of_a_file_that_stands_has_the_places_of_today(tmp_path: Path) -> None:
@@ -283,3 +284,81 @@ def test_other_tags_need_no_joining(shop: Shop) -> None:
     before = shop.bytes()
     shop.convert(dated(shop.item()), finish=Finish(anew=True))
     assert shop.bytes() == before
+
+
+def spoil_the_sound(shop: Shop, key: str) -> None:
+    """Damages an entry where only its checksum tells."""
+    path = Cache(shop.folder / "cache").path(key)
+    data = bytearray(path.read_bytes())
+    data[100] ^= 255
+    path.write_bytes(data)
+
+
+def chunks_told(shop: Shop) -> list[tuple[int, int]]:
+    found = (e for e in shop.told if isinstance(e, events.ChunkDone | events.ChunkFailed))
+    return sorted((each.chapter, each.chunk) for each in found)
+
+
+def test_a_chapter_that_cannot_get_its_other_number_is_spoken_and_joined(tmp_path: Path) -> None:
+    shop, swapped = Shop(tmp_path / "shop"), (FIVE[1], FIVE[0])
+    shop.convert(shop.item(*FIVE[:2]))
+    for key in shop.item(*FIVE[:2]).keys:
+        spoil_the_sound(shop, key)
+    # One of the two goes to the other's place, and its own file is gone by then.
+    assert len(shop.convert(shop.item(*swapped))) == 2
+    assert chunks_told(shop) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    fresh = Shop(tmp_path / "fresh")
+    fresh.convert(fresh.item(*swapped))
+    assert shop.bytes() == fresh.bytes()
+
+
+def test_damage_that_only_another_gain_shows_is_healed_by_the_next_run(shop: Shop) -> None:
+    fresh = Shop(shop.folder / "fresh")
+    fresh.convert(fresh.item(*LOUDER))
+    spoil_the_sound(shop, shop.item().keys[0])
+    shop.convert(shop.item(*LOUDER))
+    (lost,) = shop.told_of(events.ChapterLost)
+    assert isinstance(lost, events.ChapterLost)
+    assert (lost.chapter, "chunk 1 has vanished" in lost.reason) == (1, True)
+    done = shop.told[-1]
+    assert isinstance(done, events.JobDone)
+    assert (done.chapters_done, done.chapters_lost) == (2, 1)
+    item = shop.item(*LOUDER)
+    shop.convert(item)
+    assert isinstance(item.cast.backend, ScriptedBackend)
+    assert list(item.cast.backend.asked) == ["The first chapter."]
+    assert shop.bytes() == fresh.bytes()
+
+
+def test_damage_in_another_chapter_does_not_keep_a_part_from_being_done(shop: Shop) -> None:
+    item = shop.item()
+    item.layout.targets[0].unlink()
+    spoil_the_sound(shop, item.keys[0])
+    part = replace(shop.item(*EDITED), only=Selection(frozenset({2})))
+    assert shop.convert(part) == {2}
+    assert not shop.told_of(events.ChapterLost)
+
+
+def test_a_part_takes_down_where_the_other_chapters_stand_now(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    at.convert(at.write("story.txt", TWO))
+    source = at.write("story.txt", "\n\n\n" + TWO)
+    at.convert(source, request=replace(SILENT, only="1"))
+    lines = [c["chunks"][0]["places"][0][1] for c in told(tmp_path / "story" / NAME, "chapter")]
+    assert sorted(lines) == [4, 8]
+
+
+def test_a_file_of_another_book_in_the_same_folder_is_not_taken_away(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.convert(named(shop.item(*FIVE[:2]), "001 - One.mp3", "002 - Two.mp3"))
+    other = named(shop.item(NEW, *FIVE[:2]), "001 - New.mp3", "002 - A.mp3", "003 - B.mp3")
+    shop.convert(replace(other, layout=replace(other.layout, owner="other.txt")))
+    assert len(shop.bytes()) == 5
+
+
+def test_what_is_said_by_other_letters_is_joined_again(shop: Shop) -> None:
+    """Pauses within a chunk are found by what its marks mean in the text."""
+    item = shop.item()
+    first = replace(item.plan.chunks[0], alignment=((4, 3),))
+    plan = replace(item.plan, chunks=(first, *item.plan.chunks[1:]))
+    assert shop.convert(replace(item, plan=plan)) == {1}

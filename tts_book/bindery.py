@@ -3,7 +3,7 @@ end whole-book files are made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,9 +19,8 @@ from tts_book.errors import AudioError
 from tts_book.finish import Finish
 from tts_book.loudness import Loudness
 from tts_book.model import ChapterMark, Pauses
-from tts_book.opened import Open, Segments, open_chapters, tags_of
+from tts_book.opened import Open, Segments, tags_of
 from tts_book.prepared import Prepared
-from tts_book.selection import EVERYTHING
 from tts_book.standing import Made, Standing, recipe
 from tts_book.stitcher import Stitched
 from tts_book.tags import Level
@@ -147,34 +146,33 @@ class Bindery:
             self._folders[first] = self._open.enter_context(parts.folder(beside))
         return self._folders[first]
 
-    def unsettled(self) -> list[Path]:
+    def unsettled(self) -> dict[Path, Open]:
         """The chapters whose files have not the gain that fits all chapters of their voice."""
-        return [
-            target
+        return {
+            target: written.chapter
             for target, written in self._written.items()
             if written.made.steps != self._loudness.settled(_voice(written.chapter))
-        ]
+        }
 
-    def settle(self, targets: Iterable[Path]) -> None:
-        """Writes these chapters again, with the gain of them all. Raises as `write` does."""
-        for target in targets:
-            self.write(self._written[target].chapter, aside=self._written[target].aside)
+    def settle(self, target: Path) -> None:
+        """Writes a chapter again, with the gain of them all. Raises as `write` does."""
+        written = self._written.pop(target)
+        self.write(written.chapter, aside=written.aside)
 
-    def rest(self, item: Prepared, standing: Mapping[Path, Standing]) -> None:
-        """Takes those chapters into account that were spoken before and not asked for now: their
-        level is part of the book's, and a whole-book file holds them, too."""
-        for chapter in open_chapters(replace(item, only=EVERYTHING)):
-            target, keys = chapter.target, chapter.keys
-            if target in self._written or not keys or not all(map(self._cache.has, keys)):
-                continue
-            if target in standing and standing[target].as_it_should:
-                self.stand(chapter, standing[target].made)
-            elif item.layout.whole:
-                self.write(chapter, aside=True)
-            else:
-                sounds = (segment.entry.sound for segment in Segments(chapter, self._cache))
-                level = audio.Meter(sounds)
-                self._loudness.steps(_voice(chapter), chapter.chapter.number, level)
+    def rest(self, chapter: Open, stands: Standing | None) -> None:
+        """Takes a chapter into account that is not asked for now, if it was spoken before: its
+        level is part of the book's, and a whole-book file holds it, too. Raises as `write`."""
+        keys = chapter.keys
+        if not keys or not all(map(self._cache.has, keys)):
+            return
+        if stands and stands.as_it_should:
+            self.stand(chapter, stands.made)
+        elif chapter.item.layout.whole:
+            self.write(chapter, aside=True)
+        else:
+            sounds = (segment.entry.sound for segment in Segments(chapter, self._cache))
+            level = audio.Meter(sounds)
+            self._loudness.steps(_voice(chapter), chapter.chapter.number, level)
 
     def missing(self, item: Prepared) -> list[int]:
         """The numbers of the chapters that a whole-book file still lacks."""

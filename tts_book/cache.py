@@ -120,6 +120,13 @@ class Cache:
             raise self._refusal(error) from error
         return dataclasses.replace(entry, take=_take(footer))
 
+    def drop(self, key: str) -> None:
+        """Takes an entry away if it is damaged. It counts as absent in any case."""
+        path = self.path(key)
+        with contextlib.suppress(OSError):
+            if _parse(path, path.read_bytes()) is None:
+                path.unlink()
+
     def try_out(self) -> None:
         """Raises UserError where nothing can be put: better before the first word than after."""
         try:

@@ -9,14 +9,14 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from tts_book import events, layout, telling
 from tts_book.bindery import Bindery
-from tts_book.books import Volume
+from tts_book.binding import Binding
 from tts_book.cache import Cache
 from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
@@ -25,11 +25,13 @@ from tts_book.model import Pauses
 from tts_book.opened import Open, open_chapters, taken_over
 from tts_book.pool import Pool, Tools
 from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
-from tts_book.record import Record, recording
+from tts_book.recording import Records, recording
 from tts_book.score import Score
+from tts_book.selection import EVERYTHING
 from tts_book.standing import Standing, in_order, line, standing
 from tts_book.tags_containers import owner_of
 from tts_book.tasks import tasks
+from tts_book.threads import to_the_end
 
 __all__ = [
     "Output",
@@ -78,11 +80,7 @@ async def convert(
         for item in prepared:
             stands |= await asyncio.to_thread(standing, item, pauses, finish, cache)
         run = _Run(prepared, bindery, cache, listener, tools or default_tools(), records, stands)
-        result = await run.to_end()
-        if not (result.lost or result.books_lost):
-            for record in records:
-                record.whole(result.written)
-        return result
+        return await run.to_end()
 
 
 def default_tools(workers: int = 0, *, wait: bool = False) -> Tools:
@@ -100,7 +98,7 @@ class _Run:
         cache: Cache,
         listener: Listener,
         tools: Tools,
-        records: Sequence[Record],
+        records: Records,
         standing: Mapping[Path, Standing],
     ) -> None:
         self._prepared, self._bindery, self._cache = prepared, bindery, cache
@@ -109,14 +107,13 @@ class _Run:
         self._records, self._standing = records, standing
         self._written: dict[Path, None] = {}
         self._rejoined: set[Path] = set()
-        self._bound: dict[Path, list[Path]] = {}
+        self._binding = Binding(bindery, self._tell, records)
         self._in_doubt: list[Open] = []
         self._reasons: list[str] = []
 
     def _tell(self, event: events.Event) -> None:
         self._score(event)
-        for record in self._records:
-            record.listen(event)
+        self._records.listen(event)
         self._listener(event)
 
     async def to_end(self) -> Result:
@@ -133,12 +130,13 @@ class _Run:
                 await self._speak_and_stitch(await self._taken_over())
             for item in self._prepared:
                 if item.only and not item.excerpt:
-                    await asyncio.to_thread(self._bindery.rest, item, self._standing)
+                    await self._rest(item)
             await self._settle()
             self._clear_up()
             self._note_files()
             for item in self._prepared:
-                await self._bind(item)
+                if await self._binding.bind(item):
+                    self._records.whole(item, tuple(self._files(item)))
         except ExceptionGroup as group:
             raise _the_users(group) from None
         finally:
@@ -146,7 +144,7 @@ class _Run:
             self._tell(done)
         owner = cache(owner_of)  # books may share a folder, with all their files
         return Result(
-            tuple(self._files()),
+            tuple(path for item in self._prepared for path in self._files(item)),
             tuple(self._score.lost),
             tuple(
                 path
@@ -175,9 +173,9 @@ class _Run:
                 others.append((chapter, stands))
         for chapter, stands in in_order(others):
             try:
-                await asyncio.to_thread(self._bindery.relabel, chapter, stands)
-            except AudioError as error:
-                self._lose(chapter, str(error))
+                await to_the_end(self._bindery.relabel, chapter, stands)
+            except AudioError:  # it is damaged, or gone: made anew
+                rest.append(chapter)
             else:
                 self._tell_standing(chapter, stands)
         return rest
@@ -185,16 +183,28 @@ class _Run:
     def _tell_standing(self, chapter: Open, stands: Standing) -> None:
         for event in telling.chunks_done(chapter, stands):
             self._tell(event)
-        for record in self._records:
-            record.kept(chapter, stands.made.path)
+        self._records.kept(chapter, stands.made.path)
         self._stands(chapter, chapter.target, stands.made.duration_ms, kept=stands.as_it_should)
+
+    async def _rest(self, item: Prepared) -> None:
+        """Takes those chapters into account that are not asked for now."""
+        for chapter in open_chapters(replace(item, only=EVERYTHING)):
+            stands = self._standing.get(chapter.target)
+            if chapter.target in self._written:
+                continue
+            if stands and stands.as_it_should:
+                self._records.kept(chapter, stands.made.path)
+            with suppress(AudioError):  # what is damaged counts as not spoken
+                await to_the_end(self._bindery.rest, chapter, stands)
 
     def _clear_up(self) -> None:
         """Takes away the files whose chapters have other names now, if nobody changed them."""
         targets = {path for item in self._prepared for path in item.layout.files}
-        for target, stands in self._standing.items():
-            if target in self._written and stands.made.path not in targets:
-                stands.remove()
+        for item in self._prepared:
+            for target in item.layout.targets:
+                stands = self._standing.get(target)
+                if stands and target in self._written and stands.made.path not in targets:
+                    stands.remove(item.layout.owner)
 
     async def _settle(self) -> None:
         """Brings all chapters of a book to one gain."""
@@ -202,64 +212,28 @@ class _Run:
         if unsettled:
             self._tell(events.GainSettled(len(unsettled)))
             self._rejoined.update(unsettled)
-            await asyncio.to_thread(self._bindery.settle, unsettled)
+        for target, chapter in unsettled.items():
+            try:
+                await to_the_end(self._bindery.settle, target)
+            except AudioError as error:
+                self._written.pop(target, None)
+                self._lose(chapter, str(error))
 
     def _note_files(self) -> None:
         for item in self._prepared:
             for made, files in self._bindery.made(item):
-                for record in self._records:
-                    record.made(item, line(made, files))
+                self._records.made(item, line(made, files))
 
     def _stands(self, chapter: Open, path: Path, duration_ms: int, *, kept: bool = False) -> None:
         self._written[path] = None
         self._tell(telling.chapter_done(chapter, path, duration_ms, kept=kept))
 
-    def _files(self) -> Iterator[Path]:
-        """What is written, each book's chapters before its whole."""
-        for item in self._prepared:
-            chapters = [path for path in item.layout.targets if path in self._written]
-            for path in (*chapters, *self._bound.get(item.layout.targets[0], ())):
-                yield path
-                yield from self._bindery.captions(path)
-
-    async def _bind(self, item: Prepared) -> None:
-        """Makes the files that hold the whole book, and puts its facts beside it."""
-        volumes: list[Volume] = []
-        for kind, path in item.layout.whole:
-            missing = self._bindery.missing(item)
-            try:
-                if missing:
-                    raise AudioError(f"its chapters {', '.join(map(str, missing))} are not there")
-                volumes = await self._whole(item, kind, path)
-            except AudioError as error:
-                self._tell(events.BookLost(item.work.book.title, str(path), str(error)))
-                continue
-            numbers = iter(self._bindery.numbers(item))
-            for made in volumes:
-                for record in self._records:
-                    record.volume(item, made, [next(numbers) for _ in made.chapters])
-                self._bound.setdefault(item.layout.targets[0], []).append(made.path)
-                self._tell(telling.book_done(item, made))
-        if not self._bindery.missing(item):
-            await asyncio.to_thread(self._bindery.shelve, item, volumes)
-
-    async def _whole(self, item: Prepared, kind: str, path: Path) -> list[Volume]:
-        """One of a book's whole files, made in other threads; how it grows is told in ours."""
-        loop = asyncio.get_running_loop()
-        growth: asyncio.Queue[events.BookProgressed | None] = asyncio.Queue()
-
-        def grows(path: Path, done_ms: int, all_ms: int) -> None:
-            event = events.BookProgressed(item.work.book.title, str(path), done_ms, all_ms)
-            loop.call_soon_threadsafe(growth.put_nowait, event)
-
-        work = asyncio.create_task(asyncio.to_thread(self._bindery.bind, item, kind, path, grows))
-        work.add_done_callback(lambda _: growth.put_nowait(None))
-        try:
-            while event := await growth.get():
-                self._tell(event)
-            return await work
-        finally:
-            work.cancel()
+    def _files(self, item: Prepared) -> Iterator[Path]:
+        """What is written of a book, its chapters before its whole."""
+        chapters = [path for path in item.layout.targets if path in self._written]
+        for path in (*chapters, *self._binding.bound.get(item.layout.targets[0], ())):
+            yield path
+            yield from self._bindery.captions(path)
 
     def _done(self, began_s: float) -> events.JobDone:
         kept = sum(
@@ -300,9 +274,14 @@ class _Run:
     async def _taken_over(self) -> list[Open]:
         """The chapters in doubt, begun anew by the next fallback voice that can speak."""
         doubtful, self._in_doubt = self._in_doubt, []
+        heirs: dict[int, dict[int, Open]] = {}  # chapters by number, of each book
         taken = []
         for chapter in doubtful:
-            again = await taken_over(chapter)
+            book = id(chapter.item)
+            if book not in heirs:
+                found = await taken_over(chapter.item)
+                heirs[book] = {each.chapter.number: each for each in found}
+            again = heirs[book].get(chapter.chapter.number)
             if again is None:
                 self._lose(chapter, f"{chapter.missing} of its chunks are not spoken")
                 continue
@@ -316,9 +295,7 @@ class _Run:
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
-                # Its thread goes on all the same: what it writes shall be known, and nothing taken
-                # away from under it.
-                await asyncio.gather(writing, return_exceptions=True)
+                await asyncio.gather(writing, return_exceptions=True)  # it shall be known, too
                 raise
 
     async def _write(self, chapter: Open) -> None:
@@ -327,8 +304,7 @@ class _Run:
         except AudioError as error:
             self._lose(chapter, str(error))
             return
-        for record in self._records:
-            record.chapter(chapter, stitched)
+        self._records.chapter(chapter, stitched)
         self._stands(chapter, stitched.path, stitched.duration_ms)
 
     def _lose(self, chapter: Open, reason: str) -> None:

@@ -23,7 +23,7 @@ class Tally:
     clock: Clock = time.monotonic
     started: events.JobStarted | None = None
     began_s: float = 0.0
-    characters: int = 0
+    told: Counter[tuple[str, int]] = field(default_factory=Counter)
     spoken_ms: int = 0
     chapters: int = 0
     in_flight: int = 0
@@ -47,7 +47,9 @@ class Tally:
             case events.ChunkDone():
                 self._done(event)
             case events.ChunkFailed():
-                self.characters += event.characters
+                self.told[event.book, event.chapter] += event.characters
+            case events.VoiceChanged():  # its chunks are told anew
+                del self.told[event.book, event.chapter]
             case events.ChapterDone() | events.ChapterLost():
                 self.chapters += 1
             case events.BookProgressed():
@@ -68,10 +70,15 @@ class Tally:
 
     def _done(self, event: events.ChunkDone) -> None:
         self._now_at(event)
-        self.characters += event.characters
+        self.told[event.book, event.chapter] += event.characters
         if not event.cached:
             self.spoken_ms += event.duration_ms
             self.new_characters += event.characters
+
+    @property
+    def characters(self) -> int:
+        """Characters whose fate is known."""
+        return self.told.total()
 
     @property
     def speed(self) -> float:

@@ -22,7 +22,7 @@ class Loudness:
         self.target_lufs = target_lufs
         self._levels: dict[Hashable, dict[int, Meter]] = defaultdict(dict)
         self._so_far: dict[Hashable, Meter] = defaultdict(Meter)
-        self._settled: dict[Hashable, int] = {}
+        self._wholes: dict[Hashable, Meter] = {}
 
     def steps(self, voice: Hashable, chapter: int, level: Meter) -> int:
         """Takes a chapter's level (without gain) into account; the gain for it, as far as can be
@@ -31,22 +31,19 @@ class Loudness:
         if before and before.known == level.known:
             return self.settled(voice)
         self._levels[voice][chapter] = level
-        self._settled.pop(voice, None)
+        self._wholes.pop(voice, None)
         so_far = self._so_far[voice]
         so_far.join(level)
         return 0 if self.target_lufs is None else so_far.steps_to(self.target_lufs)
 
     def settled(self, voice: Hashable) -> int:
         """The gain that fits all chapters of this voice, such that none clips."""
-        if self.target_lufs is None:
-            return 0
-        if voice not in self._settled:
-            self._settled[voice] = self.level(voice).steps_to(self.target_lufs)
-        return self._settled[voice]
+        return 0 if self.target_lufs is None else self.level(voice).steps_to(self.target_lufs)
 
     def level(self, voice: Hashable) -> Meter:
         """All chapters of this voice together, without gain, in their order."""
-        whole = Meter()
-        for _, level in sorted(self._levels[voice].items()):
-            whole.join(level)
-        return whole
+        if voice not in self._wholes:
+            whole = self._wholes[voice] = Meter()
+            for _, level in sorted(self._levels[voice].items()):
+                whole.join(level)
+        return self._wholes[voice]

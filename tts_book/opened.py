@@ -9,7 +9,7 @@ from typing import overload
 
 from tts_book.cache import Cache
 from tts_book.casting import Cast
-from tts_book.errors import AudioError
+from tts_book.errors import AudioError, BackendError, UserError
 from tts_book.model import Chapter, Chunk, Segment
 from tts_book.prepared import Prepared, keys_of
 from tts_book.saying import said
@@ -73,6 +73,7 @@ class Segments(Sequence[Segment]):
         key = self._chapter.item.keys[self._chapter.first + at]
         entry = self._cache.get(key)
         if entry is None:
+            self._cache.drop(key)  # or a file that stands would hide it from the next run
             number = self._chapter.chunks[at].number
             raise AudioError(f"what was spoken of chunk {number} has vanished, or is damaged")
         self.taken[at] = Taken(entry.take, entry.sound.duration_ms, entry.attempts, entry.doubts)
@@ -103,20 +104,21 @@ def _asked(item: Prepared, first: int, last: int) -> tuple[int, int]:
     return (asked[0], asked[-1] + 1) if asked else (first, first)
 
 
-async def taken_over(chapter: Open) -> Open | None:
-    """The whole chapter for the next fallback voice that can speak now, None without one."""
-    for at, (voice, backend_of) in enumerate(chapter.item.cast.fallback):
-        backend = backend_of(voice.backend)
-        if not (await backend.health()).usable:
+async def taken_over(item: Prepared) -> list[Open]:
+    """The chapters that are asked for, for the next fallback voice that can speak now; none
+    without one."""
+    for at, (voice, backend_of) in enumerate(item.cast.fallback):
+        try:
+            backend = backend_of(voice.backend)
+            if not (await backend.health()).usable:
+                continue
+            plan = said(item.plan, voice, item.work.manner)
+            keys = keys_of(plan, voice, backend)
+        except (BackendError, UserError):  # its engine or its model is not there
             continue
-        later = chapter.item.cast.fallback[at + 1 :]
-        cast = Cast(voice, backend, "it takes over", later)
-        plan = said(chapter.item.plan, voice, chapter.item.work.manner)
-        item = replace(chapter.item, plan=plan, cast=cast, keys=keys_of(plan, voice, backend))
-        chunks = tuple(plan.of_chapter(chapter.chapter.number))
-        first = next(at for at, c in enumerate(plan.chunks) if c.chapter == chunks[0].chapter)
-        return Open(item, chapter.chapter, first, chunks, len(chunks))
-    return None
+        cast = Cast(voice, backend, "it takes over", item.cast.fallback[at + 1 :])
+        return list(open_chapters(replace(item, plan=plan, cast=cast, keys=keys)))
+    return []
 
 
 def tags_of(item: Prepared, chapter: Chapter) -> Tags:

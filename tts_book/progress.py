@@ -94,14 +94,14 @@ class Teller:
     their chapter's line says where they stand. With a clock, what takes long is told meanwhile."""
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._given_up: list[events.ChunkFailed] = []
+        self._given_up: dict[tuple[str, int], list[events.ChunkFailed]] = {}
         self._clock, self._growing, self._told_s = clock, "", 0.0
 
     def __call__(self, event: Event) -> str | None:
         """The line for this event, None for those that say nothing by themselves."""
         match event:
             case events.ChunkFailed(given_up=True):
-                self._given_up.append(event)
+                self._given_up.setdefault((event.book, event.chapter), []).append(event)
                 return None
             case events.ChapterLost() | events.VoiceChanged():
                 return f"{told(event)}{self._where(event)}"
@@ -119,9 +119,7 @@ class Teller:
         return f"{event.book}: {event.path} {100 * event.done_ms // event.all_ms} % encoded"
 
     def _where(self, event: events.ChapterLost | events.VoiceChanged) -> str:
-        of = (event.book, event.chapter)
-        here = sorted((e for e in self._given_up if (e.book, e.chapter) == of), key=_number)
-        self._given_up = [e for e in self._given_up if (e.book, e.chapter) != of]
+        here = sorted(self._given_up.pop((event.book, event.chapter), ()), key=_number)
         rows: list[list[events.ChunkFailed]] = []
         for failed in here:
             if rows and rows[-1][-1].chunk + 1 == failed.chunk:

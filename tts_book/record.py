@@ -52,39 +52,34 @@ class Record:
                 self._part = Path(part.name)
         self._line("run", _run(item, pauses))
 
-    def listen(self, event: Event) -> None:
-        """Takes down an event of this book, or of the run as a whole."""
-        if getattr(event, "book", self._item.work.book.title) == self._item.work.book.title:
-            at_s = round(self._clock() - self._began_s, 3)
-            self._line("event", {"at_s": at_s, **as_dict(event)})
+    def event(self, event: Event) -> None:
+        """Takes down an event."""
+        at_s = round(self._clock() - self._began_s, 3)
+        self._line("event", {"at_s": at_s, **as_dict(event)})
 
     def chapter(self, chapter: Open, stitched: Stitched) -> None:
         """Takes down how a chapter's file is made."""
-        if chapter.item.work is self._item.work:
-            self._files.add(stitched.path.name)
-            self._line("chapter", _chapter(chapter, stitched))
+        self._files.add(stitched.path.name)
+        self._line("chapter", _chapter(chapter, stitched))
 
     def kept(self, chapter: Open, file: Path) -> None:
         """Takes down that a chapter has the sound of an earlier run's `file`, which may be its own.
         Its text may stand elsewhere now."""
-        if chapter.item.work is self._item.work:
-            self._kept.setdefault(file.name, []).append(chapter)
-            self._files.add(chapter.target.name)
+        self._kept.setdefault(file.name, []).append(chapter)
+        self._files.add(chapter.target.name)
 
-    def volume(self, item: Prepared, volume: Volume, numbers: Sequence[int]) -> None:
+    def volume(self, volume: Volume, numbers: Sequence[int]) -> None:
         """Takes down which chapters a whole-book file holds."""
-        if item.work is self._item.work:
-            marks = zip(numbers, volume.chapters, strict=True)
-            self._volumes[self._way(volume.path)] = {
-                "file": self._way(volume.path),
-                "duration_ms": volume.duration_ms,
-                "chapters": [[number, mark.start_ms, mark.stop_ms] for number, mark in marks],
-            }
+        marks = zip(numbers, volume.chapters, strict=True)
+        self._volumes[self._way(volume.path)] = {
+            "file": self._way(volume.path),
+            "duration_ms": volume.duration_ms,
+            "chapters": [[number, mark.start_ms, mark.stop_ms] for number, mark in marks],
+        }
 
-    def made(self, item: Prepared, made: dict[str, Any]) -> None:
+    def made(self, made: dict[str, Any]) -> None:
         """Takes down what a chapter's file is in the end."""
-        if item.work is self._item.work:
-            self._made[made["file"]] = made
+        self._made[made["file"]] = made
 
     def whole(self, files: tuple[Path, ...]) -> None:
         """Nothing is missing: these files are all that was asked for."""
@@ -149,20 +144,6 @@ def _told(path: Path) -> Iterator[None]:
         raise parts.refusal(error, path) from error
 
 
-@contextlib.contextmanager
-def recording(prepared: Sequence[Prepared], pauses: Pauses) -> Iterator[list[Record]]:
-    """A record for each book that shall have one. They get their names when the block ends, also by
-    an error: what is known of a run that failed is worth most. Raises UserError where they cannot
-    be written."""
-    records: list[Record] = []
-    with contextlib.ExitStack() as closing:
-        for item in prepared:
-            if item.work.recorded:
-                records.append(Record(item, pauses))
-                closing.callback(records[-1].close)
-        yield records
-
-
 def _run(item: Prepared, pauses: Pauses) -> dict[str, Any]:
     work, cast = item.work, item.cast
     return {
@@ -195,7 +176,7 @@ def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
         "chunks": list(_chunks(chapter)),
         "pieces": [
             [
-                piece.segment + 1,
+                chapter.chunks[piece.segment].number,
                 # Players that read the file's header take the delay off; a chunk's own sound has
                 # no header, nor have its marks.
                 round(at * frame_ms) - DELAY_MS,

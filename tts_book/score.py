@@ -17,7 +17,7 @@ class Score:
     failed: int = 0
     requests: int = 0
     characters: int = 0
-    sound_ms: int = 0
+    sounds_ms: Counter[tuple[str, int]] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     doubts: list[events.ChunkDone] = field(default_factory=list)
     lost: list[events.ChapterLost] = field(default_factory=list)
@@ -35,6 +35,7 @@ class Score:
                 self.failed += 1
             case events.VoiceChanged():
                 self.failed -= event.missing
+                del self.sounds_ms[event.book, event.chapter]  # its chunks are told anew
             case events.ChapterLost():
                 self.lost.append(event)
             case events.BookLost():
@@ -43,7 +44,7 @@ class Score:
                 pass
 
     def _done(self, event: events.ChunkDone) -> None:
-        self.sound_ms += event.duration_ms
+        self.sounds_ms[event.book, event.chapter] += event.duration_ms
         if event.doubts:
             self.doubts.append(event)
         if event.cached:
@@ -65,7 +66,7 @@ class Score:
             requests=self.requests,
             retries=dict(self.retries),
             characters_spoken=self.characters,
-            sound_ms=self.sound_ms,
+            sound_ms=self.sounds_ms.total(),
             wall_s=wall_s,
             reason=reason,
             chapters_kept=chapters_kept,

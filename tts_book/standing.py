@@ -25,6 +25,7 @@ from tts_book.prepared import Prepared
 from tts_book.records import path_of, told
 from tts_book.selection import EVERYTHING
 from tts_book.tags import Tags
+from tts_book.tags_containers import owner_of
 from tts_book.unchanged import state
 
 # Goes up when the same sounds are joined otherwise.
@@ -70,9 +71,10 @@ class Standing:
         except OSError:
             return False
 
-    def remove(self) -> None:
-        """Takes the file away, unless somebody changed it."""
-        if self.is_unchanged():
+    def remove(self, owner: str) -> None:
+        """Takes the file away, unless somebody changed it, or another book of the same folder
+        owns it."""
+        if self.is_unchanged() and owner_of(self.made.path) == owner:
             with contextlib.suppress(OSError):  # it is told as left over then
                 self.made.path.unlink()
 
@@ -82,7 +84,8 @@ def recipe(chapter: Open, takes: Iterable[str], pauses: Pauses, captions: Sequen
     tags = tags_of(chapter.item, chapter.chapter)
     whole = (_FORM, __version__, pauses, captions, chapter.item.work.book.language)
     parts = (
-        (take, chunk.after, chunk.text) for chunk, take in zip(chapter.chunks, takes, strict=True)
+        (take, chunk.after, chunk.text, chunk.alignment)
+        for chunk, take in zip(chapter.chunks, takes, strict=True)
     )
     return Recipe(_digest((whole, *parts)), _digest((captions, *_without_picture(tags))))
 
@@ -96,8 +99,8 @@ def _digest(parts: Iterable[object]) -> str:
 
 def _without_picture(tags: Tags) -> tuple[Tags, str]:
     """The tags, with a fingerprint of the cover instead of its bytes."""
-    picture = tags.cover.data if tags.cover else b""
-    return replace(tags, cover=None), hashlib.sha256(picture).hexdigest()
+    data, mime = (tags.cover.data, tags.cover.mime) if tags.cover else (b"", "")
+    return replace(tags, cover=None), f"{mime} {hashlib.sha256(data).hexdigest()}"
 
 
 def line(made: Made, files: Iterable[Path]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,25 +20,25 @@ def job_started(
     books: int, opened: Sequence[Open], standing: Mapping[Path, Standing], cache: Cache
 ) -> events.JobStarted:
     """What is asked for, and what of it is there already."""
-    asked = list(tasks(opened))
-    new = [task for task in asked if task.again or not cache.has(task.key)]
+    sums: Counter[str] = Counter()
+    for task in tasks(opened):
+        book, spoken = opened[task.group].item.work.book, task.chunk.spoken
+        is_new = task.again or not cache.has(task.key)
+        sums["chunks"] += 1
+        sums["cached"] += not is_new
+        sums["characters"] += len(spoken)
+        sums["new_characters"] += len(spoken) if is_new else 0
+        sums["estimated_ms"] += estimated_ms(spoken, book.language, task.voice.rate_pct)
     stands = [standing[chapter.target] for chapter in opened if chapter.target in standing]
     return events.JobStarted(
         books=books,
         chapters=len(opened),
-        chunks=len(asked),
-        cached=len(asked) - len(new),
-        characters=sum(len(task.chunk.spoken) for task in asked),
-        estimated_ms=sum(
-            estimated_ms(
-                task.chunk.spoken,
-                opened[task.group].item.work.book.language,
-                task.voice.rate_pct,
-            )
-            for task in asked
-        ),
+        chunks=sums["chunks"],
+        cached=sums["cached"],
+        characters=sums["characters"],
+        estimated_ms=sums["estimated_ms"],
         joined=len(opened) - len(stands),
-        new_characters=sum(len(task.chunk.spoken) for task in new),
+        new_characters=sums["new_characters"],
         relabelled=sum(not each.as_it_should for each in stands),
     )
 

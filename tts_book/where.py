@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -86,16 +87,28 @@ def in_text(
             f"No record of {source} was found in {', '.join(map(str, folders))}: convert it first, "
             "or say with -o where its files are."
         )
+    matches = _matches(known, source, line, text)
+    found = [_when(*match, cache) for match in matches]
+    if found:
+        return next((each for each in found if each.file.exists()), found[0])
+    sought = f"line {line}" if line else f"“{text}”"
+    raise UserError(f"{source}: {sought} is not in what was spoken: left out, blank, or changed.")
+
+
+def _matches(
+    known: Sequence[tuple[Path, dict[str, Lines]]], source: Path, line: int, text: str
+) -> Iterator[tuple[Path, dict[str, Lines], dict[str, Any], dict[str, Any], int]]:
+    """The first chunk of each record in which the line or the words stand, and where in it."""
     # A note that is read at its mark has come from far: lines on the way stand elsewhere.
     for within in (False, True):
         for path, record in known:
-            for chapter in record["chapter"]:
-                for chunk in chapter["chunks"]:
-                    offset = _offset(chunk, source, line, text, within=within)
-                    if offset is not None:
-                        return _when(path, record, chapter, chunk, offset, cache)
-    sought = f"line {line}" if line else f"“{text}”"
-    raise UserError(f"{source}: {sought} is not in what was spoken: left out, blank, or changed.")
+            places = (
+                (path, record, chapter, chunk, offset)
+                for chapter in record["chapter"]
+                for chunk in chapter["chunks"]
+                if (offset := _offset(chunk, source, line, text, within=within)) is not None
+            )
+            yield from islice(places, 1)
 
 
 def _near(output: Path) -> Iterator[Path]:
