@@ -6,10 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes import ScriptedBackend, spoken
 from test_commands import SILENT, Desk
+from test_job import prepared
+from test_job import run as job_of
 
 from tts_book.cache import Cache
-from tts_book.errors import UserError
+from tts_book.errors import BackendError, BackendRefused, UserError
+from tts_book.model import Speech
 from tts_book.records import NAME, read, told
 from tts_book.where import Found, at_time, in_text, time_ms
 
@@ -168,6 +172,33 @@ def test_an_excerpt_is_asked_like_a_chapter(tmp_path: Path) -> None:
     assert at.convert(source, request=replace(SILENT, start="1", stop="1")) == 0
     with pytest.raises(UserError, match="not in what was spoken"):
         sought(at, text="Seven")
+
+
+def test_an_excerpt_may_begin_within_a_chapter(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    lines = [f"Ship {n} came home on day {n}, and nobody on the pier saw it." for n in range(90)]
+    request = replace(SILENT, start="1/3", stop="1/4")
+    assert at.convert(at.write("story.txt", "\n".join(lines)), request=request) == 0
+    (file,) = at.written()
+    cache = Cache(tmp_path / "cache")
+    for at_ms in (5_000, 100_000):
+        found = at_time(file, at_ms, cache)
+        assert sought(at, text=found.sentence).file == file
+        assert found.chunk in (3, 4)
+
+
+def test_what_is_not_written_yet_is_told_with_its_chunk(tmp_path: Path) -> None:
+    def answer(text: str, attempt: int) -> Speech | BackendError:
+        return BackendRefused("no") if "broken" in text else spoken(text)
+
+    source = tmp_path / "book.txt"
+    job_of(tmp_path, prepared(tmp_path, ScriptedBackend(answer)))
+    (lost,) = told(tmp_path / "book" / NAME, "unwritten")
+    assert (lost["number"], len(lost["chunks"])) == (2, 2)
+    with pytest.raises(UserError, match="chunk 2/2, whose chapter is not written yet"):
+        in_text(source, [tmp_path], Cache(tmp_path / "cache"), text="broken")
+    job_of(tmp_path, prepared(tmp_path, ScriptedBackend()))
+    assert not list(told(tmp_path / "book" / NAME, "unwritten"))
 
 
 def test_a_part_that_is_spoken_again_keeps_what_is_known_of_the_rest(tmp_path: Path) -> None:

@@ -28,11 +28,12 @@ def explain(item: Prepared, cache: Cache) -> Iterator[tuple[Chunk, str]]:
     runs = record["run"]
     chunks = [chunk for chapter in record["chapter"] for chunk in chapter["chunks"]]
     keys = {chunk["key"] for chunk in chunks}
-    texts = {chunk["spoken"] or chunk["text"] for chunk in chunks}
+    planned = [chunk for chapter in record["unwritten"] for chunk in chapter["chunks"]]
+    texts = {chunk["spoken"] or chunk["text"] for chunk in (*chunks, *planned)}
     changed = _changed(item, runs[0]) if runs else ""
     for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
         if cache.get(key) is None:
-            yield chunk, _reason(chunk, key, keys, texts, changed, bool(chunks))
+            yield chunk, _reason(chunk, key, keys, texts, changed, bool(texts))
 
 
 def _reason(

@@ -21,7 +21,7 @@ from tts_book.audio import DELAY_MS
 from tts_book.books import Volume
 from tts_book.events import Event, as_dict
 from tts_book.model import Chunk, Origin, Pauses
-from tts_book.opened import Open
+from tts_book.opened import Open, open_chapters
 from tts_book.prepared import Prepared
 from tts_book.records import path_of, told
 from tts_book.stitcher import Stitched
@@ -94,6 +94,9 @@ class Record:
                         self._line("chapter", _moved(chapter, old))
                 for old in self._still_there("chapter", self._files):
                     self._line("chapter", old)
+                for chapter in open_chapters(self._item):
+                    if chapter.chunks and chapter.target.name not in self._files:
+                        self._line("unwritten", _planned(chapter))
                 for kind, now in (("made", self._made), ("volume", self._volumes)):
                     for line in (*self._still_there(kind, now), *now.values()):
                         self._line(kind, line)
@@ -164,6 +167,15 @@ def _run(item: Prepared, pauses: Pauses) -> dict[str, Any]:
     }
 
 
+def _planned(chapter: Open) -> dict[str, Any]:
+    return {
+        "number": chapter.chapter.number,
+        "title": chapter.chapter.title,
+        "file": chapter.target.name,
+        "chunks": list(_chunks(chapter)),
+    }
+
+
 def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
     frame_ms = stitched.duration_ms / stitched.frames
     return {
@@ -190,13 +202,7 @@ def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
 
 def _moved(chapter: Open, old: dict[str, Any]) -> dict[str, Any]:
     """A chapter's line, for the same sound of a text that may stand elsewhere now."""
-    return {
-        **old,
-        "number": chapter.chapter.number,
-        "title": chapter.chapter.title,
-        "file": chapter.target.name,
-        "chunks": list(_chunks(chapter)),
-    }
+    return {**old, **_planned(chapter)}
 
 
 def _chunks(chapter: Open) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,8 @@
     {"chapter": {...}}  a written file: its chunks, each with its key, text and `places`
                         [offset in its text, line, column, name or label], and the file's `pieces`
                         [chunk number, ms in the file, ms in the chunk's sound, length in ms]
+    {"unwritten": {...}}
+                        a chapter that was asked for and is not written yet: its chunks
     {"volume": {...}}   a file that holds the whole book or a part of it: its `chapters`, each
                         [number, ms in the file where it begins, ms where it ends]
     {"made": {...}}     a chapter's file: its size and time, its gain and level, and the takes that
@@ -34,6 +36,15 @@ Lines = list[dict[str, Any]]
 
 # What readers of a line count on: a list holds any number of such values, but one at least, a
 # tuple these values.
+_CHUNKS: list[Any] = [
+    {
+        "number": int,
+        "key": str,
+        "text": str,
+        "spoken": str | None,
+        "places": [(int, int, int, str)],
+    }
+]
 _FORMS: dict[str, Any] = {
     "run": {"title": str, "source": str, "language": str, "voice": dict, "fingerprint": str},
     "event": {"event": str},
@@ -42,17 +53,10 @@ _FORMS: dict[str, Any] = {
         "title": str,
         "file": str,
         "duration_ms": int,
-        "chunks": [
-            {
-                "number": int,
-                "key": str,
-                "text": str,
-                "spoken": str | None,
-                "places": [(int, int, int, str)],
-            }
-        ],
+        "chunks": _CHUNKS,
         "pieces": [(int, int, int, int)],
     },
+    "unwritten": {"number": int, "chunks": _CHUNKS},
     "volume": {"file": str, "duration_ms": int, "chapters": [(int, int, int)]},
     "made": {"file": str},
 }
@@ -86,7 +90,7 @@ def beside_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ...]:
 def read(path: Path) -> dict[str, Lines]:
     """The lines of a record by kind; none without a record, or where its first line is damaged.
     Others that are damaged are passed over."""
-    found: dict[str, Lines] = {"run": [], "event": [], "chapter": []}
+    found: dict[str, Lines] = {"run": [], "event": [], "chapter": [], "unwritten": []}
     for kind, value in _lines(path):
         found.setdefault(kind, []).append(value)
     return found if found["run"] else {kind: [] for kind in found}

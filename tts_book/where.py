@@ -92,11 +92,21 @@ def in_text(
     if found:
         return next((each for each in found if each.file.exists()), found[0])
     sought = f"line {line}" if line else f"“{text}”"
+    if (unwritten := next(_matches(known, source, line, text, "unwritten"), None)) is not None:
+        _, _, chapter, chunk, _ = unwritten
+        raise UserError(
+            f"{source}: {sought} is in chunk {chapter['number']}/{chunk['number']}, whose chapter "
+            "is not written yet: run the command of this book again."
+        )
     raise UserError(f"{source}: {sought} is not in what was spoken: left out, blank, or changed.")
 
 
 def _matches(
-    known: Sequence[tuple[Path, dict[str, Lines]]], source: Path, line: int, text: str
+    known: Sequence[tuple[Path, dict[str, Lines]]],
+    source: Path,
+    line: int,
+    text: str,
+    kind: str = "chapter",
 ) -> Iterator[tuple[Path, dict[str, Lines], dict[str, Any], dict[str, Any], int]]:
     """The first chunk of each record in which the line or the words stand, and where in it."""
     # A note that is read at its mark has come from far: lines on the way stand elsewhere.
@@ -104,7 +114,7 @@ def _matches(
         for path, record in known:
             places = (
                 (path, record, chapter, chunk, offset)
-                for chapter in record["chapter"]
+                for chapter in record[kind]
                 for chunk in chapter["chunks"]
                 if (offset := _offset(chunk, source, line, text, within=within)) is not None
             )
