@@ -545,3 +545,12 @@ def test_ffprobe_tells_the_exact_length(tmp_path: Path) -> None:
     ask = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", "a.mp3"]
     said = subprocess.run(ask, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert float(said.stdout) == pytest.approx(done.frames * 0.024, abs=1e-6)
+
+
+def test_no_unfinished_file_gets_the_name_of_one_that_was_taken_away(tmp_path: Path) -> None:
+    # Whoever still writes to that one would write into this.
+    with parts.begin(tmp_path) as first:
+        name = Path(first.name)
+    name.unlink()
+    with parts.begin(tmp_path) as second:
+        assert Path(second.name) != name

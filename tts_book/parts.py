@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import count, repeat
 from pathlib import Path
 from typing import IO
@@ -16,6 +16,8 @@ from tts_book.errors import AudioError, UserError
 
 # A file under such a name is what a killed run left behind, and may be deleted.
 PART_PREFIX, PART_SUFFIX = ".tts-book-", ".part"
+# No name is given twice in a process: a part that is still written to may have been taken away.
+_NUMBERS = count()
 _REPLACE_WAITS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 _MENDS = {
@@ -39,7 +41,7 @@ def leftovers(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob(f"{PART_PREFIX}*{PART_SUFFIX}")))
 
 
-@contextmanager
+@contextlib.contextmanager
 def made_elsewhere(target: Path) -> Iterator[Path]:
     """A path beside the target, for a file that another library writes. When the block ends well,
     the file gets its name. Raises UserError where that fails."""
@@ -52,19 +54,19 @@ def made_elsewhere(target: Path) -> Iterator[Path]:
         raise refusal(error, target) from error
 
 
-@contextmanager
+@contextlib.contextmanager
 def folder(beside: Path) -> Iterator[Path]:
     """A folder for unfinished files, gone when the block ends."""
     beside.mkdir(parents=True, exist_ok=True)
-    place = next(place for place in map(_named, repeat(beside), count()) if _made(place))
+    place = next(place for place in map(_named, repeat(beside)) if _made(place))
     try:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _named(beside: Path, number: int) -> Path:
-    return beside / f"{PART_PREFIX}{os.getpid()}-{number}{PART_SUFFIX}"
+def _named(beside: Path) -> Path:
+    return beside / f"{PART_PREFIX}{os.getpid()}-{next(_NUMBERS)}{PART_SUFFIX}"
 
 
 def _made(place: Path) -> bool:
@@ -115,12 +117,9 @@ def finish(part: Path, target: Path) -> None:
 
 def begin(folder: Path) -> IO[bytes]:
     """A new file with a name that leftovers are known by, open for writing."""
-    number = 0
     while True:
-        try:
-            return _named(folder, number).open("xb")
-        except FileExistsError:
-            number += 1
+        with contextlib.suppress(FileExistsError):
+            return _named(folder).open("xb")
 
 
 def _rename(
