@@ -170,7 +170,7 @@ def own_disks() -> bool:
             "cache",
             ("--format", "m4b"),
             replace(ASKED, format="m4b"),
-            f"Cannot write book.m4b in {OUT}: the disk is full",
+            f" in {OUT}: the disk is full: make room, then",  # the M4B, or the record, if it grew
         ),
     ],
     ids=["captions", "cache", "m4b"],
