@@ -224,13 +224,14 @@ def left_over(book: Layout, owner_of: Owner) -> tuple[Path, ...]:
         places = {*places, book.folder / book.stem}
     elif book.folder.name == book.stem:
         places = {*places, book.folder.parent}
+    own = set(book.files)
     found = {
         path
         for place in places
         if place.is_dir()
         for path in place.iterdir()
         if path.suffix.lower() in SUFFIXES
-        and path not in book.files
+        and path not in own
         and owner_of(path) == book.owner
     }
     return tuple(sorted(found))
