@@ -111,6 +111,7 @@ ROOMS = (
     "bindery",
     "binding",
     "explain",
+    "heard",
     "where",
     "verify",
     "job",

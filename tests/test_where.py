@@ -13,9 +13,10 @@ from test_job import run as job_of
 
 from tts_book.cache import Cache
 from tts_book.errors import BackendError, BackendRefused, UserError
+from tts_book.heard import Found
 from tts_book.model import Speech
 from tts_book.records import NAME, read, told
-from tts_book.where import Found, at_time, in_text, time_ms
+from tts_book.where import at_time, in_text, time_ms
 
 STORY = (
     "Chapter 1\r\n\r\nThe lamp was lit before the ship came in. Nobody on the pier saw it.\r\n\r\n"
@@ -69,6 +70,26 @@ def test_a_word_leads_to_its_second_and_the_second_back_to_the_word(at: Desk, wo
 def test_a_line_leads_to_where_it_is_heard(at: Desk, line: int, word: str) -> None:
     found = sought(at, line=line)
     assert (found.word, found.place.line) == (word, line)
+
+
+def test_words_behind_one_that_is_said_otherwise_are_found(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    at.write("pronounce.toml", '"lamp" = "great big lantern of brass and glass"\n"ship" = "s"\n')
+    source = at.write("story.txt", STORY)
+    assert at.convert(source) == 0
+    for word in WORDS:
+        found = sought(at, text=word)
+        assert word in at_time(found.file, found.at_ms + 30, Cache(tmp_path / "cache")).word
+        assert found.entry is not None
+        spoken = found.entry.about["spoken"]
+        if word in spoken:  # the marks are of what is spoken
+            heard = [m.start_ms for m in found.entry.marks if word in spoken[m.start : m.stop]]
+            lines = told(found.file.parent / NAME, "chapter")
+            pieces = next(each["pieces"] for each in lines if each["number"] == found.chapter)
+            times = [
+                ms + heard[-1] - begin for number, ms, begin, _ in pieces if number == found.chunk
+            ]
+            assert found.at_ms in times
 
 
 NOTED = "# One\n\nThe lamp[^1] was lit.\n\nNobody on the pier\nsaw it.\n\n[^1]: Brass, of course.\n"

@@ -18,7 +18,7 @@ from operator import attrgetter
 from tts_book.audio import DELAY
 from tts_book.joined import Piece
 from tts_book.model import Chunk, Mark, Segment, Sound
-from tts_book.pacing import Score, in_text
+from tts_book.pacing import Score, led_back
 from tts_book.sentences import Splitter
 
 _LONGEST = 84  # characters of a caption: two lines
@@ -116,7 +116,7 @@ def _clock(
     edges = [(0, 0.0 if told else begin_ms)]
     for mark in told:
         for spoken, ms in ((mark.start, mark.start_ms), (mark.stop, mark.stop_ms)):
-            at = in_text(chunk, spoken)
+            at = led_back(chunk.alignment, spoken)
             edges.append((max(at, edges[-1][0]), max(float(ms), edges[-1][1])))
     edges.append((max(len(chunk.text), edges[-1][0]), max(end_ms, edges[-1][1])))
     if told:

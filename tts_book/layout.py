@@ -230,8 +230,6 @@ def left_over(book: Layout, owner_of: Owner) -> tuple[Path, ...]:
         for place in places
         if place.is_dir()
         for path in place.iterdir()
-        if path.suffix.lower() in SUFFIXES
-        and path not in own
-        and owner_of(path) == book.owner
+        if path.suffix.lower() in SUFFIXES and path not in own and owner_of(path) == book.owner
     }
     return tuple(sorted(found))

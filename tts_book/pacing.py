@@ -193,16 +193,16 @@ def _ends(chunk: Chunk, marks: tuple[Mark, ...]) -> Iterator[tuple[int, int, Bre
 def _text_between(chunk: Chunk, before: Mark, after: Mark) -> str:
     """What stands between two marks, and two characters on either side: services count a full
     stop or a line's end to the words or not, as they like."""
-    start, stop = in_text(chunk, before.stop), in_text(chunk, after.start)
+    start, stop = (led_back(chunk.alignment, at) for at in (before.stop, after.start))
     return chunk.text[max(0, start - 2) : stop + 2]
 
 
-def in_text(chunk: Chunk, spoken: int) -> int:
-    """The offset in the chunk's text of an offset in what is spoken."""
-    at = bisect_right(chunk.alignment, spoken, key=lambda pair: pair[0]) - 1
+def led_back(alignment: Sequence[Sequence[int]], spoken: int) -> int:
+    """The offset in a chunk's text of an offset in what is spoken (see `Chunk.alignment`)."""
+    at = bisect_right(alignment, spoken, key=lambda pair: pair[0]) - 1
     if at < 0:
         return spoken
-    start, offset = chunk.alignment[at]
+    start, offset = alignment[at]
     return offset + spoken - start
 
 

@@ -216,6 +216,7 @@ def _chunks(chapter: Open) -> Iterator[dict[str, Any]]:
             "after": chunk.after.value,
             "text": chunk.text,
             "spoken": chunk.spoken if chunk.spoken != chunk.text else None,
+            **({"alignment": chunk.alignment} if chunk.alignment else {}),
         }
 
 

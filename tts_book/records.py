@@ -5,9 +5,10 @@
 
     {"run": {...}}      versions, source, voice, pauses; the first line
     {"event": {...}}    an event of the run, with `at_s` seconds since its start
-    {"chapter": {...}}  a written file: its chunks, each with its key, text and `places`
-                        [offset in its text, line, column, name or label], and the file's `pieces`
-                        [chunk number, ms in the file, ms in the chunk's sound, length in ms]
+    {"chapter": {...}}  a written file: its chunks, each with its key, text, what is `spoken` where
+                        that differs (and the `alignment` of both), and `places` [offset in its
+                        text, line, column, name or label], and the file's `pieces` [chunk number,
+                        ms in the file, ms in the chunk's sound, length in ms]
     {"unwritten": {...}}
                         a chapter that was asked for and is not written yet: its chunks
     {"volume": {...}}   a file that holds the whole book or a part of it: its `chapters`, each
@@ -35,13 +36,14 @@ NAME = "tts-book.jsonl"
 Lines = list[dict[str, Any]]
 
 # What readers of a line count on: a list holds any number of such values, but one at least, a
-# tuple these values.
+# tuple these values; what is named with a "?" may be missing.
 _CHUNKS: list[Any] = [
     {
         "number": int,
         "key": str,
         "text": str,
         "spoken": str | None,
+        "alignment?": [(int, int)],
         "places": [(int, int, int, str)],
     }
 ]
@@ -96,6 +98,11 @@ def read(path: Path) -> dict[str, Lines]:
     return found if found["run"] else {kind: [] for kind in found}
 
 
+def run_of(path: Path) -> dict[str, Any] | None:
+    """The run that left the record; None without one, or where its first line is damaged."""
+    return next(told(path, "run"), None)
+
+
 def told(path: Path, kind: str) -> Iterator[dict[str, Any]]:
     """The lines of one kind, one at a time; damaged ones are passed over."""
     return (value for found, value in _lines(path, f'{{"{kind}": ') if found == kind)
@@ -127,7 +134,8 @@ def _lines(path: Path, beginning: str = "") -> Iterator[tuple[str, dict[str, Any
 def _fits(value: Any, form: Any) -> bool:
     if isinstance(form, dict):
         return isinstance(value, dict) and all(
-            name in value and _fits(value[name], inner) for name, inner in form.items()
+            _fits(value[key], inner) if (key := name.rstrip("?")) in value else key != name
+            for name, inner in form.items()
         )
     if isinstance(form, list):
         return (

@@ -5,44 +5,19 @@ Everything comes from the record beside the output and from the marks in the cac
 
 from __future__ import annotations
 
-import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tts_book.cache import Cache
 from tts_book.errors import UserError
-from tts_book.model import Entry, Mark, Place
-from tts_book.records import NAME, Lines, beside, read, told
-from tts_book.sentences import Splitter
+from tts_book.heard import Found, heard, when
+from tts_book.records import NAME, beside, run_of, told
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d+)?)")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A moment of a file and the words that are heard there."""
-
-    file: Path
-    at_ms: int
-    book: str
-    chapter: int
-    title: str
-    chunk: int
-    place: Place
-    sentence: str
-    word: str
-    voice: str
-    key: str
-    entry: Entry | None
-    story: tuple[dict[str, Any], ...]
-    again: str
-    cwd: Path
-    pause: bool = False
 
 
 def time_ms(text: str) -> int:
@@ -56,22 +31,20 @@ def time_ms(text: str) -> int:
 
 def at_time(output: Path, at_ms: int, cache: Cache) -> Found:
     """What is heard in the file `output` at that time. Raises UserError."""
-    for path in (beside(output, alone=True), beside(output, alone=False)):
-        record = read(path)
-        for chapter in record["chapter"]:
+    for record in filter(run_of, (beside(output, alone=True), beside(output, alone=False))):
+        for chapter in told(record, "chapter"):
             if chapter["file"] == output.name:
                 _refuse_beyond(output, chapter["duration_ms"], at_ms)
-                return _heard(record, chapter, output, at_ms, cache)
-    for path in _near(output):
-        if volume := _volume(path, output):
+                return heard(record, chapter, output, at_ms, cache)
+    for record in filter(run_of, _near(output)):
+        if volume := _volume(record, output):
             _refuse_beyond(output, volume["duration_ms"], at_ms)
             starts = volume["chapters"]
             at = max(0, bisect_right(starts, at_ms, key=lambda mark: mark[1]) - 1)
             number, start_ms, _ = starts[at]
-            record = read(path)
-            for chapter in record["chapter"]:
+            for chapter in told(record, "chapter"):
                 if chapter["number"] == number:
-                    return _heard(record, chapter, output, at_ms, cache, start_ms)
+                    return heard(record, chapter, output, at_ms, cache, start_ms)
     raise UserError(
         f"{output} has no record beside it ({NAME}): only files that tts-book wrote can be asked."
     )
@@ -81,19 +54,23 @@ def in_text(
     source: Path, folders: list[Path], cache: Cache, *, line: int = 0, text: str = ""
 ) -> Found:
     """When a line of the source, or some words of it, are heard. Raises UserError."""
-    known = [record for record in _records(folders) if _is_of(record[1], source)]
+    known = [record for record in _records(folders) if _is_of(record, source)]
     if not known:
         raise UserError(
             f"No record of {source} was found in {', '.join(map(str, folders))}: convert it first, "
             "or say with -o where its files are."
         )
-    matches = _matches(known, source, line, text)
-    found = [_when(*match, cache) for match in matches]
-    if found:
-        return next((each for each in found if each.file.exists()), found[0])
+    first = None
+    for match in _matches(known, source, line, text):
+        found = when(*match, cache)
+        if found.file.exists():
+            return found
+        first = first or found
+    if first:
+        return first
     sought = f"line {line}" if line else f"“{text}”"
     if (unwritten := next(_matches(known, source, line, text, "unwritten"), None)) is not None:
-        _, _, chapter, chunk, _ = unwritten
+        _, chapter, chunk, _ = unwritten
         raise UserError(
             f"{source}: {sought} is in chunk {chapter['number']}/{chunk['number']}, whose chapter "
             "is not written yet: run the command of this book again."
@@ -102,19 +79,15 @@ def in_text(
 
 
 def _matches(
-    known: Sequence[tuple[Path, dict[str, Lines]]],
-    source: Path,
-    line: int,
-    text: str,
-    kind: str = "chapter",
-) -> Iterator[tuple[Path, dict[str, Lines], dict[str, Any], dict[str, Any], int]]:
+    known: Sequence[Path], source: Path, line: int, text: str, kind: str = "chapter"
+) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any], int]]:
     """The first chunk of each record in which the line or the words stand, and where in it."""
     # A note that is read at its mark has come from far: lines on the way stand elsewhere.
     for within in (False, True):
-        for path, record in known:
+        for record in known:
             places = (
-                (path, record, chapter, chunk, offset)
-                for chapter in record[kind]
+                (record, chapter, chunk, offset)
+                for chapter in told(record, kind)
                 for chunk in chapter["chunks"]
                 if (offset := _offset(chunk, source, line, text, within=within)) is not None
             )
@@ -136,27 +109,15 @@ def _volume(record: Path, output: Path) -> dict[str, Any] | None:
     return None
 
 
-def _file_of(record: Path, chapter: dict[str, Any]) -> tuple[Path, int]:
-    """A file in which a chapter is heard, and the ms at which it begins there."""
-    own = record.with_name(chapter["file"])
-    for volume in told(record, "volume") if not own.exists() else ():
-        for number, start_ms, _ in volume["chapters"]:
-            if number == chapter["number"]:
-                return Path(os.path.normpath(record.parent / volume["file"])), start_ms
-    return own, 0
-
-
-def _records(folders: list[Path]) -> Iterator[tuple[Path, dict[str, Lines]]]:
+def _records(folders: list[Path]) -> Iterator[Path]:
     for folder in folders:
         for pattern in (f"*{NAME}", f"*/{NAME}"):
-            for path in sorted(folder.glob(pattern)):
-                yield path, read(path)
+            yield from sorted(folder.glob(pattern))
 
 
-def _is_of(record: dict[str, Lines], source: Path) -> bool:
-    return any(run.get("source") == str(source.resolve()) for run in record["run"]) or any(
-        run.get("source") == str(source.resolve().parent) for run in record["run"]
-    )
+def _is_of(record: Path, source: Path) -> bool:
+    run, resolved = run_of(record), source.resolve()
+    return run is not None and run["source"] in (str(resolved), str(resolved.parent))
 
 
 def _offset(
@@ -179,131 +140,6 @@ def _words_at(text: str, words: str) -> int | None:
     return found.start() if found else None
 
 
-def _when(
-    path: Path,
-    record: dict[str, Lines],
-    chapter: dict[str, Any],
-    chunk: dict[str, Any],
-    offset: int,
-    cache: Cache,
-) -> Found:
-    entry = cache.get(chunk["key"])
-    marks = [mark for mark in entry.marks if mark.stop > offset] if entry else []
-    sound_ms = min((mark.start_ms for mark in marks), default=0)
-    if not marks and entry:
-        sound_ms = round(entry.sound.duration_ms * offset / max(1, len(chunk["text"])))
-    pieces = [piece for piece in chapter["pieces"] if piece[0] == chunk["number"]]
-    at_ms = min((_in_file(piece, sound_ms) for piece in pieces), key=lambda pair: pair[1])[0]
-    file, start_ms = _file_of(path, chapter)
-    return _found(record, chapter, file, chunk, start_ms + max(0, at_ms), offset, entry)
-
-
-def _in_file(piece: list[int], sound_ms: int) -> tuple[int, int]:
-    """The file's time nearest to a moment of the chunk's sound, and how far off it is."""
-    _, file_ms, start_ms, length_ms = piece
-    inside_ms = min(max(sound_ms - start_ms, 0), length_ms)
-    return file_ms + inside_ms, abs(start_ms + inside_ms - sound_ms)
-
-
 def _refuse_beyond(file: Path, duration_ms: int, at_ms: int) -> None:
     if at_ms > duration_ms:
         raise UserError(f"{file.name} ends at {duration_ms / 1_000:.1f} s, before that time.")
-
-
-def _heard(
-    record: dict[str, Lines],
-    chapter: dict[str, Any],
-    file: Path,
-    time_in_file_ms: int,
-    cache: Cache,
-    start_ms: int = 0,
-) -> Found:
-    """What is heard at a time of a file in which the chapter begins at `start_ms`."""
-    at_ms = time_in_file_ms - start_ms
-    pieces = chapter["pieces"]
-    at = max(0, bisect_right(pieces, at_ms, key=lambda piece: piece[1]) - 1)
-    number, file_ms, start_ms, length_ms = pieces[at]
-    chunk = next(chunk for chunk in chapter["chunks"] if chunk["number"] == number)
-    entry = cache.get(chunk["key"])
-    sound_ms = start_ms + min(at_ms - file_ms, length_ms)
-    offset = _said_at(entry, sound_ms, len(chunk["text"]))
-    pause = at_ms - file_ms > length_ms
-    return _found(record, chapter, file, chunk, time_in_file_ms, offset, entry, pause=pause)
-
-
-def _said_at(entry: Entry | None, sound_ms: int, characters: int) -> int:
-    """The character that is heard, by the marks if there are any, else by its share."""
-    if entry is None:
-        return 0
-    begun = [mark for mark in entry.marks if mark.start_ms <= sound_ms]
-    if entry.marks:
-        return max(begun, key=_finest).start if begun else 0
-    share = sound_ms / max(1, entry.sound.duration_ms)
-    return min(characters - 1, max(0, int(characters * share)))
-
-
-def _finest(mark: Mark) -> tuple[int, bool]:
-    return mark.start_ms, mark.kind == "word"
-
-
-def _found(
-    record: dict[str, Lines],
-    chapter: dict[str, Any],
-    file: Path,
-    chunk: dict[str, Any],
-    at_ms: int,
-    offset: int,
-    entry: Entry | None,
-    *,
-    pause: bool = False,
-) -> Found:
-    run, text = record["run"][0], chunk["text"]
-    word = re.compile(r"\S+").search(text, offset)
-    return Found(
-        file,
-        at_ms,
-        run["title"],
-        chapter["number"],
-        chapter["title"],
-        chunk["number"],
-        _place(chunk, offset),
-        _sentence(text, offset, run["language"]),
-        word[0] if word else "",
-        f"{chapter['voice']} ({chapter['backend']})",
-        chunk["key"],
-        entry,
-        tuple(_story(record, chapter["number"], chunk["number"])),
-        _again(run, chapter["number"], chunk["number"]),
-        Path(run.get("cwd", "")),
-        pause,
-    )
-
-
-def _place(chunk: dict[str, Any], offset: int) -> Place:
-    places = chunk["places"]
-    start, line, column, name = places[
-        max(0, bisect_right(places, offset, key=lambda place: place[0]) - 1)
-    ]
-    return Place(name, line, column + offset - start if line else 0, "" if line else name)
-
-
-def _sentence(text: str, offset: int, language: str) -> str:
-    """The sentence around a character, found as the chunker finds it."""
-    start = text.rfind("\n\n", 0, offset + 1) + 2 if "\n\n" in text[: offset + 1] else 0
-    stop = text.find("\n\n", offset)
-    paragraph = text[start : stop if stop >= 0 else len(text)]
-    for first, last in Splitter(language).spans(paragraph):
-        if start + last > offset:
-            return " ".join(paragraph[first:last].split())
-    return " ".join(paragraph.split())
-
-
-def _again(run: dict[str, Any], chapter: int, chunk: int) -> str:
-    """The command that speaks a chunk again, "" where that cannot be told."""
-    return f"{run['command']} --redo {chapter}/{chunk}" if run.get("command") else ""
-
-
-def _story(record: dict[str, Lines], chapter: int, chunk: int) -> Iterator[dict[str, Any]]:
-    for event in record["event"]:
-        if event.get("chapter") == chapter and event.get("chunk") == chunk:
-            yield event

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from tts_book.cache import Cache
 from tts_book.errors import UserError
+from tts_book.heard import Found
 from tts_book.progress import hours
 from tts_book.request import Here
-from tts_book.where import Found, at_time, in_text, time_ms
+from tts_book.where import at_time, in_text, time_ms
 
 # Players that can begin in the middle; {at} is seconds.
 PLAYERS = (
