@@ -132,7 +132,7 @@ class _Run:
                 if item.only and not item.excerpt:
                     await self._rest(item)
             await self._settle()
-            self._clear_up()
+            await to_the_end(self._clear_up)
             self._note_files()
             for item in self._prepared:
                 if await self._binding.bind(item):

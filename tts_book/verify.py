@@ -4,7 +4,7 @@ beside it, with its tags and captions, and with what audiobook shops ask for."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tts_book.audio.whole import fault
 from tts_book.errors import AudioError, UserError
 from tts_book.layout import SUFFIX, SUFFIXES
 from tts_book.model import ChapterMark
-from tts_book.records import beside, read
+from tts_book.records import Lines, beside, read
 from tts_book.tags_containers import owner_of, read_inside
 
 _NEAR_MS = 120  # what rounding and an encoder may add to a file
@@ -73,8 +73,8 @@ def files(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def verify(path: Path) -> Report:
-    """Looks through one file."""
+def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read) -> Report:
+    """Looks through one file. `read` reads a record, which is that of other files, too."""
     try:
         broken = [Problem(text) for text in fault(path)] if path.suffix.lower() == SUFFIX else []
     except OSError as error:
@@ -83,7 +83,7 @@ def verify(path: Path) -> Report:
         measured, probed = listen(path), containers.probe(path)
     except AudioError as error:
         return Report(path, None, (*broken, Problem(str(error))))
-    record = _record(path)
+    record = _record(path, read)
     chapters = _chapters(record, path, probed.chapters)
     problems = [
         *broken,
@@ -111,17 +111,17 @@ class _Chapter:
     start_ms: int
 
 
-def _record(path: Path) -> dict[str, Any]:
+def _record(path: Path, read: Callable[[Path], dict[str, Lines]]) -> dict[str, Lines]:
     places = [beside(path, alone=True), beside(path, alone=False)]
     places.append(beside(path.with_suffix("") / "any", alone=False))
     for place in places:
         if place.exists():
-            return dict(read(place))
+            return read(place)
     return {}
 
 
 def _chapters(
-    record: dict[str, Any], path: Path, marks: Sequence[ChapterMark]
+    record: dict[str, Lines], path: Path, marks: Sequence[ChapterMark]
 ) -> tuple[_Chapter, ...]:
     """The chapters that are in this file: its own, or all of the book."""
     known = sorted(record.get("chapter", ()), key=lambda chapter: int(chapter["number"]))
@@ -153,7 +153,7 @@ def _lengths(
         yield Problem(f"{told_ms} ms were written, {measured.duration_ms} ms are there")
 
 
-def _tags(path: Path, record: dict[str, Any]) -> Iterator[Problem]:
+def _tags(path: Path, record: dict[str, Lines]) -> Iterator[Problem]:
     found = tags.read(path) if path.suffix.lower() == SUFFIX else read_inside(path)
     if not found.title:
         yield Problem("it has no title in its tags")
@@ -189,7 +189,7 @@ def _silences(chapter: _Chapter, measured: Measured) -> Iterator[Problem]:
 
 
 def _long_silences(
-    measured: Measured, chapters: Sequence[_Chapter], record: dict[str, Any]
+    measured: Measured, chapters: Sequence[_Chapter], record: dict[str, Lines]
 ) -> Iterator[Problem]:
     if chapters and _is_rehearsal(chapters[0].told):
         return

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from tts_book.progress import hours
+from tts_book.records import read
 from tts_book.request import Here
 from tts_book.verify import Problem, Report, files, verify
 
@@ -18,8 +20,9 @@ async def check(at: Here, sources: Sequence[str], *, as_json: bool) -> int:
     """Reports each file; 1 if anything is wrong. Raises UserError for what is not there."""
     wrong = 0
     paths = await asyncio.to_thread(files, [at.cwd / source for source in sources])
+    once = lru_cache(maxsize=1)(read)  # the files of a book, which share one, stand together
     for path in paths:
-        report = await asyncio.to_thread(verify, path)
+        report = await asyncio.to_thread(verify, path, once)
         wrong += bool(report.problems)
         for line in _json(report) if as_json else _lines(report, at.cwd):
             at.out.write(f"{line}\n")
