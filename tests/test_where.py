@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import ScriptedBackend, spoken
@@ -12,11 +16,14 @@ from test_job import prepared
 from test_job import run as job_of
 
 from tts_book.cache import Cache
+from tts_book.desk import batch
 from tts_book.errors import BackendError, BackendRefused, UserError
 from tts_book.heard import Found
-from tts_book.model import Speech
+from tts_book.model import Mark, Speech
+from tts_book.moments import Timing, nearest, word_at
 from tts_book.records import NAME, read, told
 from tts_book.where import at_time, in_text, time_ms
+from tts_book.where_desk import where
 
 STORY = (
     "Chapter 1\r\n\r\nThe lamp was lit before the ship came in. Nobody on the pier saw it.\r\n\r\n"
@@ -228,3 +235,171 @@ def test_a_part_that_is_spoken_again_keeps_what_is_known_of_the_rest(tmp_path: P
     at.convert(source, request=request)
     at.convert(source, request=replace(request, redo="2"))
     assert [sought(at, text=word).chapter for word in ("lamp", "Seven")] == [1, 2]
+
+
+WORD_MARKS = (
+    Mark("sentence", 100, 900, 0, 10),
+    Mark("word", 110, 400, 0, 4),
+    Mark("word", 500, 900, 5, 10),
+)
+SENTENCE_MARKS = (Mark("sentence", 100, 900, 0, 10), Mark("sentence", 1_000, 2_000, 11, 21))
+
+
+@pytest.mark.parametrize(
+    ("marks", "sound_ms", "offset", "exact"),
+    [
+        (WORD_MARKS, 0, 0, True),
+        (WORD_MARKS, 450, 0, True),
+        (WORD_MARKS, 700, 5, True),
+        (SENTENCE_MARKS, 50, 0, True),
+        (SENTENCE_MARKS, 1_500, 16, False),
+        ((), 1_000, 10, False),
+        ((), 9_000, 20, False),
+    ],
+)
+def test_the_character_that_is_heard(
+    marks: tuple[Mark, ...], sound_ms: int, offset: int, exact: bool
+) -> None:
+    assert Timing(marks, 2_100, 21).offset(sound_ms) == (offset, exact)
+
+
+@pytest.mark.parametrize(
+    ("marks", "offset", "sound_ms", "exact"),
+    [
+        (WORD_MARKS, 6, 500, True),  # not where its sentence begins
+        (WORD_MARKS, 10, 2_100 * 10 // 21, False),
+        (SENTENCE_MARKS, 16, 1_500, False),
+        (SENTENCE_MARKS, 10, 1_000, False),
+        ((), 7, 700, False),
+    ],
+)
+def test_the_moment_of_a_character(
+    marks: tuple[Mark, ...], offset: int, sound_ms: int, exact: bool
+) -> None:
+    assert Timing(marks, 2_100, 21).moment(offset) == (sound_ms, exact)
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "start", "word"),
+    [
+        ("I think so.", 6, 2, "think"),
+        ("I think so.", 7, 8, "so."),
+        ("— Who is there?", 0, 2, "Who"),
+        ("End. —", 5, 5, ""),
+        ("灯" * 90, 50, 50, "灯" * 40),
+    ],
+)
+def test_the_word_around_a_character(text: str, offset: int, start: int, word: str) -> None:
+    assert word_at(text, offset) == (start, word)
+
+
+@pytest.mark.parametrize(("sound_ms", "file_ms"), [(0, 50), (300, 150), (550, 350), (900, 650)])
+def test_sound_that_is_not_in_the_file_is_told_where_it_is_cut(sound_ms: int, file_ms: int) -> None:
+    assert nearest([[1, 50, 200, 300], [1, 350, 600, 300]], sound_ms) == file_ms
+
+
+def told_of(at: Desk, path: Path, time: str = "", **wanted: Any) -> list[str]:
+    usual: dict[str, Any] = {"line": 0, "text": "", "out": None, "cache": None, "play": False}
+    assert at.run(where(at.here(), path, time, **(usual | wanted))) == 0
+    return at.out.getvalue().splitlines()
+
+
+def value(lines: Sequence[str], name: str) -> str:
+    (found,) = (line for line in lines if line.split()[0] == name)
+    return found[len(name) :].strip()
+
+
+def test_words_are_found_wherever_the_files_were_put(at: Desk) -> None:
+    out = at.folder / "far" / "away"
+    source = at.write("texts/tale.txt", STORY)
+    assert at.convert(source, request=replace(SILENT, out=out, layout="audiobookshelf")) == 0
+    sound = value(told_of(at, source, text="gull"), "sound")
+    assert (at.folder / sound.partition(" at ")[0]).is_file()
+    assert sound.startswith(str(Path("far/away")))
+
+
+def test_marks_between_words_need_not_be_given(at: Desk) -> None:
+    assert sought(at, text='twice. "Who is there?" asked').word == "twice."
+
+
+def test_more_places_of_the_words_are_told(at: Desk) -> None:
+    assert (
+        value(told_of(at, at.folder / "story.txt", text="Chapter"), "also") == "at   story.txt:7:1"
+    )
+    assert not any(line.startswith("also") for line in told_of(at, at.folder / "story.txt", line=1))
+
+
+def test_the_cache_of_the_run_is_asked(at: Desk) -> None:
+    own = at.folder / "own cache"
+    source = at.write("tale.txt", STORY.replace("gull", "tern"))
+    assert at.convert(source, request=replace(SILENT, cache=own)) == 0
+    lines = told_of(at, source, text="tern")
+    assert Path(value(lines, "entry")).is_relative_to(own)
+    shutil.rmtree(own)
+    gone = told_of(at, source, text="tern")
+    assert value(gone, "entry").endswith("(gone, or another take since)")
+    assert "about" in value(gone, "sound")
+    assert value(gone, "word") == value(lines, "word")
+
+
+def test_without_the_sound_a_time_leads_near_its_words(at: Desk) -> None:
+    found = sought(at, text="keeper")
+    shutil.rmtree(at.folder / "cache")
+    again = at_time(found.file, found.at_ms, Cache(at.folder / "cache"))
+    assert (again.sentence, again.exact, again.entry) == (found.sentence, False, None)
+
+
+def test_another_take_is_not_taken_for_the_sound_of_a_file(at: Desk) -> None:
+    record = at.folder / "story" / NAME
+    first, *_ = told(record, "made")
+    _, (take, *_) = first["taken"]
+    text = record.read_text("utf-8")
+    record.write_text(text.replace(f'["{take}", ', '["another", '), "utf-8")
+    file, cache = at.folder / "story/001 - Chapter 1.mp3", Cache(at.folder / "cache")
+    assert [at_time(file, ms, cache).entry is None for ms in (100, 4_000)] == [False, True]
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_folder_that_was_moved_with_its_source_is_known(at: Desk, copied: bool) -> None:
+    moved = at.folder / "moved"
+    shutil.copytree(at.folder, moved)
+    if not copied:
+        (at.folder / "story.txt").unlink()
+    there = Desk(moved)
+    lines = told_of(there, moved / "story.txt", text="gull", cache=at.folder / "cache")
+    assert value(lines, "sound").startswith("story")
+    assert value(lines, "again").startswith("tts-book convert")
+
+
+def test_a_file_that_was_moved_alone_leads_back_to_its_source(at: Desk) -> None:
+    shutil.copytree(at.folder / "story", at.folder / "phone" / "story")
+    lines = told_of(Desk(at.folder / "phone"), at.folder / "phone/story/001 - Chapter 1.mp3", "3")
+    assert value(lines, "again").startswith(f"cd {shlex.quote(str(at.folder))} && ")
+
+
+@pytest.mark.parametrize(
+    ("path", "time", "text", "told"),
+    [
+        ("none.mp3", "1", "", "none.mp3 is not there"),
+        ("story", "1", "", "is a folder: name one of the audio files"),
+        ("story.txt", "1", "", "no audio file: ask a text with --line"),
+        ("none.txt", "", "gull", "none.txt is not there"),
+        ("story/001 - Chapter 1.mp3", "", "gull", "no text: ask an audio file with a time"),
+        ("story/001 - Chapter 1.mp3", "1:00:00", "", "ends at 0:00:1[0-9], before 1:00:00"),
+        ("story.txt", "", "", "Say what is sought"),
+    ],
+)
+def test_what_cannot_be_asked_so_is_told(
+    at: Desk, path: str, time: str, text: str, told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        told_of(at, at.folder / path, time, text=text)
+
+
+def test_words_are_sought_in_the_file_that_is_named(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    first, second = (at.write(f"tales/{n}.txt", STORY) for n in (1, 2))
+    assert at.run(batch(at.here(), SILENT, first.parent)) == 0
+    found = [value(told_of(at, path, text="gull"), "text") for path in (first, second)]
+    assert found == ["1.txt:5:3", "2.txt:5:3"]
+    assert value(told_of(at, first.parent, text="gull"), "also") == "at   2.txt:5:3"

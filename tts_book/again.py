@@ -13,6 +13,7 @@ _NAMES = {"out": "-o", "start": "--from", "stop": "--to"}
 # What is of one run only, changes nothing of the result, or may hold a password.
 _LEFT_OUT = (
     "only", "redo", "explain", "force", "json", "quiet", "workers", "wait", "proxy",
+    "log_level",
 )  # fmt: skip
 
 

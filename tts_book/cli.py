@@ -327,8 +327,12 @@ def doctor(
 def where(
     path: Annotated[Path, typer.Argument(help="An audio file, or a text that was converted.")],
     time: Annotated[str, typer.Argument(help="A time in the audio file: 1:23:45.")] = "",
-    line: Annotated[int, typer.Option("--line", min=0, help="A line of the text.")] = 0,
-    text: Annotated[str, typer.Option("--text", help="Some words of the text.")] = "",
+    line: Annotated[
+        int, typer.Option("--line", metavar="N", show_default=False, help="A line of the text.")
+    ] = 0,
+    text: Annotated[
+        str, typer.Option("--text", metavar="WORDS", help="Some words of the text.")
+    ] = "",
     out: Out = None,
     folder: CacheDir = None,
     play: Annotated[bool, typer.Option("--play", help="Play it from there.")] = False,

@@ -76,7 +76,8 @@ def work(
     beside = () if source is None else (source if source.is_dir() else source.parent,)
     manner = _manner(at, request, beside)
     again = "" if source is None else command(request, source, at.cwd)
-    return Work(book, stem, source, asked, manner, command=again, cwd=at.cwd)
+    cache = None if request.no_cache else absolute(at, request.cache or at.cache_dir).absolute()
+    return Work(book, stem, source, asked, manner, command=again, cwd=at.cwd, cache=cache)
 
 
 def _manner(at: Surroundings, request: Request, beside: Sequence[Path]) -> Manner:

@@ -27,7 +27,8 @@ class Work:
     """A book to convert: what its files are called after, and where it was read (None: stdin).
     `asked` is the fingerprint of source and wishes, by which a second run knows that nothing has
     changed; "" where that cannot be told. `manner` is how it is said, `recorded` whether the run
-    leaves a record of it. `command`, given in the folder `cwd`, converts it again."""
+    leaves a record of it. `command`, given in the folder `cwd`, converts it again. `cache` is the
+    folder of its entries, None where they are not kept."""
 
     book: Book
     stem: str
@@ -37,6 +38,7 @@ class Work:
     recorded: bool = True
     command: str = ""
     cwd: Path | None = None
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

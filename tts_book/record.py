@@ -50,7 +50,7 @@ class Record:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             with parts.begin(self.path.parent) as part:
                 self._part = Path(part.name)
-        self._line("run", _run(item, pauses))
+        self._line("run", _run(item, pauses) | self._ways())
 
     def event(self, event: Event) -> None:
         """Takes down an event."""
@@ -121,8 +121,14 @@ class Record:
             if file not in now and there and not self._item.excerpt:
                 yield old
 
+    def _ways(self) -> dict[str, str]:
+        """How the source and the command's folder are found again after all was moved together."""
+        places = {"way": self._item.work.source, "home": self._item.work.cwd}
+        folder = self.path.parent.resolve()
+        return {name: _way(path.resolve(), folder) if path else "" for name, path in places.items()}
+
     def _way(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self.path.parent)).as_posix()
+        return _way(path, self.path.parent)
 
     def _line(self, kind: str, value: dict[str, Any]) -> None:
         line = json.dumps({kind: value}, ensure_ascii=False) + "\n"
@@ -137,6 +143,13 @@ class Record:
             file.write(self._waiting)
         self._size_bytes += len(self._waiting)
         self._waiting.clear()
+
+
+def _way(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()
 
 
 @contextlib.contextmanager
@@ -158,6 +171,8 @@ def _run(item: Prepared, pauses: Pauses) -> dict[str, Any]:
         "source": str(work.source.resolve()) if work.source else "",
         "command": work.command,
         "cwd": str(work.cwd or ""),
+        "cache": str(work.cache or ""),
+        "excerpt": item.excerpt,
         "voice": asdict(cast.voice),
         "backend": cast.backend.name,
         "fingerprint": cast.backend.fingerprint(cast.voice),

@@ -3,7 +3,8 @@
 `tts-book.jsonl` lies in the folder of a book's chapters; a book of one file has
 `STEM.tts-book.jsonl` beside it. It holds JSON lines, each an object with one key:
 
-    {"run": {...}}      versions, source, voice, pauses; the first line
+    {"run": {...}}      versions, source, voice, pauses, cache; the first line. `way` leads from the
+                        record's folder to the source, `home` to where `command` was given
     {"event": {...}}    an event of the run, with `at_s` seconds since its start
     {"chapter": {...}}  a written file: its chunks, each with its key, text, what is `spoken` where
                         that differs (and the `alignment` of both), and `places` [offset in its
@@ -75,6 +76,16 @@ def path_of(item: Prepared) -> Path:
 def beside(target: Path, *, alone: bool) -> Path:
     """The record of a book by one of its files; `alone`: it is the book's only one."""
     return target.with_name(f"{target.stem}.{NAME}") if alone else target.with_name(NAME)
+
+
+def around(place: Path) -> tuple[Path, ...]:
+    """Where the record of a book may lie whose files are in the folder `place`, or are called so
+    with a suffix."""
+    return (
+        beside(place / "any", alone=False),
+        place.with_name(f"{place.name}.{NAME}"),
+        beside(place, alone=False),
+    )
 
 
 def beside_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ...]:

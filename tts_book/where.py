@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from heapq import nsmallest
 from pathlib import Path
-from typing import Any
 
 from tts_book.cache import Cache
 from tts_book.errors import UserError
 from tts_book.heard import Found, heard, when
-from tts_book.records import NAME, beside, run_of, told
+from tts_book.known import of_file, of_source
+from tts_book.layout import SUFFIXES
+from tts_book.progress import hours
+from tts_book.records import NAME
+from tts_book.sought import Hit, hits
 
+MOST_PLACES = 20
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d+)?)")
 
 
@@ -31,115 +36,89 @@ def time_ms(text: str) -> int:
 
 def at_time(output: Path, at_ms: int, cache: Cache) -> Found:
     """What is heard in the file `output` at that time. Raises UserError."""
-    for record in filter(run_of, (beside(output, alone=True), beside(output, alone=False))):
-        for chapter in told(record, "chapter"):
-            if chapter["file"] == output.name:
+    for known in of_file(output, cache):
+        for chapter in known.chapters():
+            if known.path.with_name(chapter["file"]) == output:
                 _refuse_beyond(output, chapter["duration_ms"], at_ms)
-                return heard(record, chapter, output, at_ms, cache)
-    for record in filter(run_of, _near(output)):
-        if volume := _volume(record, output):
+                return heard(known, chapter, output, at_ms)
+        if volume := known.volume(output):
             _refuse_beyond(output, volume["duration_ms"], at_ms)
             starts = volume["chapters"]
             at = max(0, bisect_right(starts, at_ms, key=lambda mark: mark[1]) - 1)
             number, start_ms, _ = starts[at]
-            for chapter in told(record, "chapter"):
+            for chapter in known.chapters():
                 if chapter["number"] == number:
-                    return heard(record, chapter, output, at_ms, cache, start_ms)
-    raise UserError(
+                    return heard(known, chapter, output, at_ms, start_ms)
+    raise UserError(_unknown(output))
+
+
+def _unknown(output: Path) -> str:
+    if output.is_dir():
+        return f"{output} is a folder: name one of the audio files in it."
+    if not output.exists():
+        return f"{output} is not there: name an audio file that tts-book wrote."
+    if output.suffix.lower() not in SUFFIXES:
+        return f"{output} is no audio file: ask a text with --line N or --text WORDS."
+    return (
         f"{output} has no record beside it ({NAME}): only files that tts-book wrote can be asked."
     )
 
 
 def in_text(
-    source: Path, folders: list[Path], cache: Cache, *, line: int = 0, text: str = ""
+    source: Path,
+    folders: Sequence[Path],
+    cache: Cache,
+    *,
+    line: int = 0,
+    text: str = "",
+    places: Iterable[Path] = (),
 ) -> Found:
-    """When a line of the source, or some words of it, are heard. Raises UserError."""
-    known = [record for record in _records(folders) if _is_of(record, source)]
+    """When a line of the source, or some words of it, are heard, by the records in these folders
+    and those about books at these `places`. Raises UserError."""
+    known = of_source(source, folders, cache, places)
     if not known:
-        raise UserError(
-            f"No record of {source} was found in {', '.join(map(str, folders))}: convert it first, "
-            "or say with -o where its files are."
-        )
-    first = None
-    for match in _matches(known, source, line, text):
-        found = when(*match, cache)
-        if found.file.exists():
-            return found
-        first = first or found
-    if first:
-        return first
+        raise UserError(_unconverted(source, folders))
+    # A note that is read at its mark has come from far: lines on the way stand elsewhere.
+    aside = None
+    for within in (False, True):
+        for each in known:
+            found = _first(hits(each, source, line, text, within=within))
+            if not found:
+                continue
+            moment = when(found[0])
+            if moment.file.exists():
+                elsewhere = tuple(hit.place for hit in found[1:]) if text else ()
+                return replace(moment, elsewhere=elsewhere)
+            aside = aside or moment
+    if aside:
+        return aside
     sought = f"line {line}" if line else f"“{text}”"
-    if (unwritten := next(_matches(known, source, line, text, "unwritten"), None)) is not None:
-        _, chapter, chunk, _ = unwritten
-        raise UserError(
-            f"{source}: {sought} is in chunk {chapter['number']}/{chunk['number']}, whose chapter "
-            "is not written yet: run the command of this book again."
-        )
+    for each in known:
+        for hit in hits(each, source, line, text, within=True, kind="unwritten"):
+            raise UserError(
+                f"{source}: {sought} is in chunk {hit.chapter['number']}/{hit.chunk['number']}, "
+                "whose chapter is not written yet: run the command of this book again."
+            )
     raise UserError(f"{source}: {sought} is not in what was spoken: left out, blank, or changed.")
 
 
-def _matches(
-    known: Sequence[Path], source: Path, line: int, text: str, kind: str = "chapter"
-) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any], int]]:
-    """The first chunk of each record in which the line or the words stand, and where in it."""
-    # A note that is read at its mark has come from far: lines on the way stand elsewhere.
-    for within in (False, True):
-        for record in known:
-            places = (
-                (record, chapter, chunk, offset)
-                for chapter in told(record, kind)
-                for chunk in chapter["chunks"]
-                if (offset := _offset(chunk, source, line, text, within=within)) is not None
-            )
-            yield from islice(places, 1)
+def _first(found: Iterable[Hit]) -> list[Hit]:
+    """The first of them in the order of the book: a record has its chapters as they were done."""
+    return nsmallest(MOST_PLACES, found, key=lambda hit: hit.order)
 
 
-def _near(output: Path) -> Iterator[Path]:
-    """The records that may tell of a whole-book file."""
-    yield beside(output, alone=True)
-    for pattern in (f"*{NAME}", f"*/{NAME}"):
-        yield from sorted(output.parent.glob(pattern))
-
-
-def _volume(record: Path, output: Path) -> dict[str, Any] | None:
-    """What a record tells of a whole-book file."""
-    for volume in told(record, "volume"):
-        if (record.parent / volume["file"]).resolve() == output.resolve():
-            return volume
-    return None
-
-
-def _records(folders: list[Path]) -> Iterator[Path]:
-    for folder in folders:
-        for pattern in (f"*{NAME}", f"*/{NAME}"):
-            yield from sorted(folder.glob(pattern))
-
-
-def _is_of(record: Path, source: Path) -> bool:
-    run, resolved = run_of(record), source.resolve()
-    return run is not None and run["source"] in (str(resolved), str(resolved.parent))
-
-
-def _offset(
-    chunk: dict[str, Any], source: Path, line: int, text: str, *, within: bool
-) -> int | None:
-    """Where in a chunk the words stand, or the line begins; or, `within`, a piece that holds it."""
-    if text:
-        return _words_at(chunk["text"], text)
-    places = [place for place in chunk["places"] if place[3] in (source.name, "")]
-    for at, (offset, first, _, _) in enumerate(places):
-        after = places[at + 1][1] if at + 1 < len(places) else first
-        if first == line or (within and first < line < after):
-            return int(offset)
-    return None
-
-
-def _words_at(text: str, words: str) -> int | None:
-    pattern = r"\s+".join(map(re.escape, words.split()))
-    found = re.search(pattern, text, re.IGNORECASE) if pattern else None
-    return found.start() if found else None
+def _unconverted(source: Path, folders: Sequence[Path]) -> str:
+    if not source.exists():
+        return f"{source} is not there: name a text that was converted."
+    if source.suffix.lower() in SUFFIXES:
+        return f"{source} is no text: ask an audio file with a time (12:34)."
+    looked = ", ".join(map(str, folders))
+    return (
+        f"No record of {source} was found in {looked}: convert it first, or say with -o where its "
+        "files are."
+    )
 
 
 def _refuse_beyond(file: Path, duration_ms: int, at_ms: int) -> None:
     if at_ms > duration_ms:
-        raise UserError(f"{file.name} ends at {duration_ms / 1_000:.1f} s, before that time.")
+        raise UserError(f"{file.name} ends at {hours(duration_ms)}, before {hours(at_ms)}.")
