@@ -303,13 +303,13 @@ def test_nothing_is_lost_or_moved(lines: list[str], end: str) -> None:
 
 
 HUGE = {
-    "headings": "Chapter 1\n\nA word.\n\n" * 3_000,
-    "bare headings": "Chapter 1\n\n" * 4_000,
-    "contents": "Contents\n\n" * 4_000,
-    "epilogues": "Part One\n\n" + "Epilogue\n\n" * 4_000,
-    "numerals": "I\n\nII\n\n" * 3_000,
-    "notes": "Notes\n\n1\n\n2\n\n" * 2_000,
-    "indexes": "Index\n\nRiver, 1\n\n" * 3_000,
+    "headings": "Chapter 1\n\nA word.\n\n" * 1_500,
+    "bare headings": "Chapter 1\n\n" * 2_000,
+    "contents": "Contents\n\n" * 2_000,
+    "epilogues": "Part One\n\n" + "Epilogue\n\n" * 2_000,
+    "numerals": "I\n\nII\n\n" * 1_500,
+    "notes": "Notes\n\n1\n\n2\n\n" * 1_000,
+    "indexes": "Index\n\nRiver, 1\n\n" * 1_500,
     "one line": "word" * 250_000,
 }
 

@@ -133,7 +133,7 @@ def test_marks_are_led_back_from_what_was_spoken() -> None:
 
 def test_many_marks_take_no_time() -> None:
     """Linear: a minute of clicks and a mark for each would take hours otherwise."""
-    count = 20_000
+    count = 8_000
     quiet = tuple((n * 10 + 4, n * 10 + 9) for n in range(count))
     marks = tuple(Mark("word", n * 240, n * 240 + 100, n * 2, n * 2 + 1) for n in range(count))
     segment = _segment(0, count * 10, 0, text="a." * count, quiet=quiet, still=quiet, marks=marks)
