@@ -108,6 +108,7 @@ ROOMS = (
     "recording",
     "standing",
     "telling",
+    "speaking",
     "bindery",
     "binding",
     "explain",

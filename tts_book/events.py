@@ -104,7 +104,8 @@ class ChapterDone:
 
 @dataclass(frozen=True, slots=True)
 class ChapterLost:
-    """A chapter is not written, because `missing` of its chunks are unspoken, or for `reason`."""
+    """A chapter is not written, because `missing` of its chunks are unspoken, or for `reason`; also
+    after its `ChapterDone`, where it could not be given the gain that was settled."""
 
     book: str
     chapter: int

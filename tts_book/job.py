@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,15 +22,15 @@ from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
 from tts_book.finish import Finish
 from tts_book.model import Pauses
-from tts_book.opened import Open, open_chapters, taken_over
-from tts_book.pool import Pool, Tools
+from tts_book.opened import Open, open_chapters
+from tts_book.pool import Tools
 from tts_book.prepared import Output, Prepared, Work, prepare, ready_to_write
 from tts_book.recording import Records, recording
 from tts_book.score import Score
 from tts_book.selection import EVERYTHING
+from tts_book.speaking import Speaking
 from tts_book.standing import Standing, in_order, line, standing
 from tts_book.tags_containers import owner_of
-from tts_book.tasks import tasks
 from tts_book.threads import to_the_end
 
 __all__ = [
@@ -89,7 +89,7 @@ def default_tools(workers: int = 0, *, wait: bool = False) -> Tools:
 
 
 class _Run:
-    """One run over several books, with one pool for all of them."""
+    """One run over several books, which are spoken together."""
 
     def __init__(
         self,
@@ -103,13 +103,12 @@ class _Run:
     ) -> None:
         self._prepared, self._bindery, self._cache = prepared, bindery, cache
         self._score = Score()
-        self._listener, self._tools = listener, tools
+        self._listener, self._clock = listener, tools.clock
         self._records, self._standing = records, standing
         self._written: dict[Path, None] = {}
         self._rejoined: set[Path] = set()
         self._binding = Binding(bindery, self._tell, records)
-        self._in_doubt: list[Open] = []
-        self._reasons: list[str] = []
+        self._speaking = Speaking(cache, self._tell, tools, self._write)
 
     def _tell(self, event: events.Event) -> None:
         self._score(event)
@@ -117,7 +116,7 @@ class _Run:
         self._listener(event)
 
     async def to_end(self) -> Result:
-        began_s = self._tools.clock()
+        began_s = self._clock()
         opened = [chapter for item in self._prepared for chapter in open_chapters(item)]
         started = telling.job_started(len(self._prepared), opened, self._standing, self._cache)
         self._tell(started)
@@ -125,9 +124,7 @@ class _Run:
             if started.cached < started.chunks:
                 self._cache.try_out()
             self._lose_empty(opened)
-            await self._speak_and_stitch(await self._not_standing(opened))
-            while self._in_doubt:
-                await self._speak_and_stitch(await self._taken_over())
+            await self._speaking.speak(await self._not_standing(opened))
             for item in self._prepared:
                 if item.only and not item.excerpt:
                     await self._rest(item)
@@ -240,63 +237,15 @@ class _Run:
             stands.as_it_should and target in self._written and target not in self._rejoined
             for target, stands in self._standing.items()
         )
-        wall_s = self._tools.clock() - began_s
-        return self._score.total(len(self._written), kept, wall_s, "; ".join(self._reasons))
+        wall_s = self._clock() - began_s
+        return self._score.total(
+            len(self._written), kept, wall_s, "; ".join(self._speaking.reasons)
+        )
 
     def _lose_empty(self, opened: Sequence[Open]) -> None:
         for chapter in opened:
             if not chapter.chunks:
                 self._lose(chapter, "there is nothing in it to say")
-
-    async def _speak_and_stitch(self, chapters: Sequence[Open]) -> None:
-        """Speaks these chapters; where the service is gone and a fallback is named, the chapters
-        that are not whole are kept in doubt."""
-        pool = Pool(self._cache, self._tell, self._tools)
-        one_at_a_time = asyncio.Lock()  # the disk gains nothing from two
-        async with (
-            asyncio.TaskGroup() as stitching,
-            aclosing(pool.speak(tasks(chapters))) as spoken,
-        ):
-            async for task, key in spoken:
-                chapter = chapters[task.group]
-                chapter.waiting -= 1
-                chapter.missing += key is None
-                if chapter.waiting == 0 and not chapter.missing:
-                    stitching.create_task(self._finish(chapter, one_at_a_time))
-        if pool.stopped:
-            self._reasons.append(pool.stopped)
-        for chapter in chapters:
-            if chapter.missing and pool.stopped and chapter.item.cast.fallback:
-                self._in_doubt.append(chapter)
-            elif chapter.missing:
-                self._lose(chapter, f"{chapter.missing} of its chunks are not spoken")
-
-    async def _taken_over(self) -> list[Open]:
-        """The chapters in doubt, begun anew by the next fallback voice that can speak."""
-        doubtful, self._in_doubt = self._in_doubt, []
-        heirs: dict[int, dict[int, Open]] = {}  # chapters by number, of each book
-        taken = []
-        for chapter in doubtful:
-            book = id(chapter.item)
-            if book not in heirs:
-                found = await taken_over(chapter.item)
-                heirs[book] = {each.chapter.number: each for each in found}
-            again = heirs[book].get(chapter.chapter.number)
-            if again is None:
-                self._lose(chapter, f"{chapter.missing} of its chunks are not spoken")
-                continue
-            taken.append(again)
-            self._tell(telling.voice_changed(chapter, again.item.cast.voice.name))
-        return taken
-
-    async def _finish(self, chapter: Open, lock: asyncio.Lock) -> None:
-        async with lock:
-            writing = asyncio.create_task(self._write(chapter))
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                await asyncio.gather(writing, return_exceptions=True)  # it shall be known, too
-                raise
 
     async def _write(self, chapter: Open) -> None:
         try:
