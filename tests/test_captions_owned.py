@@ -85,3 +85,27 @@ def test_captions_of_whole_books_and_chapters_are_looked_for_beside_each(tmp_pat
     at.write("c.srt", "my own words")
     with pytest.raises(UserError, match=r"c\.srt"):
         at.convert(tmp_path / "c.txt", request=request)
+
+
+@pytest.mark.parametrize(
+    ("steps", "outdated"),
+    [
+        (("captions", "plain"), 0),  # the sound is the same
+        (("captions", "another pause"), 4),
+        (("captions", "another pause", "plain"), 0),  # told once
+        (("somebody's captions", "another pause"), 0),
+    ],
+)
+def test_captions_that_need_not_fit_any_more_are_told(
+    steps: tuple[str, ...], outdated: int, tmp_path: Path
+) -> None:
+    at = Desk(tmp_path)
+    source = at.write("b.txt", TWO)
+    for step in steps:
+        if step == "somebody's captions":
+            at.convert(source)
+            at.write("b/001 - Глава 1.srt", "my own words")
+        if step == "another pause":
+            at.write("voices.toml", "[pauses]\nsentence = 300\nchapter = 3000\n")
+        assert at.convert(source, request=WITH if step == "captions" else SILENT) == 0
+    assert at.err.getvalue().count("captions of an earlier run, which may not fit") == outdated

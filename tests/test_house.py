@@ -127,6 +127,7 @@ ROOMS = (
     "words",
     "planned",
     "shown",
+    "outcome",
     "rerun",
     "surroundings",
     "conversion",

@@ -107,8 +107,42 @@ def test_new_text_and_lost_entries_are_explained(at: Desk) -> None:
     assert "never spoken before" in at.err.getvalue()
     source.write_text(BOOK.replace("day 2", "day two"), "utf-8")
     at.convert(source, request=replace(SILENT, explain=True))
-    assert "1 of 9 chunks are to be spoken" in at.err.getvalue()
+    assert "1 of 9 chunks is to be spoken" in at.err.getvalue()
     assert "its text is new" in at.err.getvalue()
     next((at.folder / "cache").glob("??/*.mp3")).unlink()
     at.convert(source, request=replace(SILENT, explain=True))
     assert "gone or damaged" in at.err.getvalue()
+
+
+def test_another_pronunciation_is_explained_with_its_words(at: Desk) -> None:
+    source = at.folder / "book.txt"
+    at.convert(source)
+    at.write("pronounce.toml", '"day 2" = "the second day"\n')
+    at.convert(source, request=replace(SILENT, explain=True))
+    assert "it is said otherwise: “day 2” → “the second day”" in at.err.getvalue()
+
+
+def test_only_what_is_asked_for_is_explained(at: Desk) -> None:
+    at.convert(at.folder / "book.txt", request=replace(SILENT, explain=True, only="2"))
+    explained = [line for line in at.err.getvalue().splitlines() if "never spoken" in line]
+    assert explained
+    assert all(line.startswith("2/") for line in explained)
+
+
+def test_the_same_words_are_explained_once(at: Desk) -> None:
+    twins = at.write("twins.txt", "Chapter 1\n\nA gull cried.\n\nChapter 1\n\nA gull cried.\n")
+    at.convert(twins, request=replace(SILENT, explain=True, language="en"))
+    assert "the same words as 1/1, spoken once for both" in at.err.getvalue()
+    at.convert(twins, request=replace(SILENT, explain=True, redo="1/1", language="en"))
+    assert "1/1 at twins.txt:1:1: --redo asks for another take" in at.err.getvalue()
+
+
+def test_a_chunk_alone_is_spoken_and_its_chapter_waits_for_the_rest(at: Desk) -> None:
+    source = at.folder / "book.txt"
+    assert at.convert(source, request=replace(SILENT, only="2/1")) == 1
+    told = at.err.getvalue()
+    assert "chapter 2 not written: --only leaves out" in told
+    assert "without --only the same command speaks the rest" in told
+    assert "bad request" not in told
+    assert "1 chunk spoken" in told
+    assert at.convert(source) == 0

@@ -170,6 +170,17 @@ def test_other_wishes_join_all_once(shop: Shop, pauses: Pauses, finish: Finish) 
     assert shop.convert(shop.item(), pauses, finish) == set()
 
 
+def test_a_run_without_captions_joins_nothing_and_a_later_one_makes_them(
+    shop: Shop,
+) -> None:
+    finish = Finish(captions=("srt",))
+    assert shop.convert(shop.item(), finish=finish) == {1, 2, 3}
+    assert shop.convert(shop.item()) == set()
+    assert shop.convert(shop.item(*EDITED)) == {2}
+    assert shop.convert(shop.item(*EDITED), finish=finish) == {1, 2, 3}
+    assert "mended" in shop.item().layout.targets[1].with_suffix(".srt").read_text("utf-8")
+
+
 def test_captions_that_are_gone_are_written_again(shop: Shop) -> None:
     finish = Finish(captions=("srt",))
     shop.convert(shop.item(), finish=finish)

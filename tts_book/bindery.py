@@ -79,12 +79,7 @@ class Bindery:
             stitched.duration_ms,
             stitched.gain_steps,
             stitched.meter,
-            recipe(
-                chapter,
-                (taken.take for taken in segments.taken),
-                self._pauses,
-                self._finish.captions,
-            ),
+            recipe(chapter, (taken.take for taken in segments.taken), self._pauses),
             tuple(segments.taken),
         )
         self._written[target] = _Written(chapter, made, not kept)

@@ -8,7 +8,7 @@ record goes on naming them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 from tts_book import captions, layout
@@ -28,6 +28,20 @@ def refuse_strangers(prepared: Sequence[Prepared], formats: Sequence[str]) -> No
 def ours(item: Prepared) -> tuple[Path, ...]:
     """The captions beside a book's files, in any format, that are ours."""
     return tuple(path for path, ours in _found(item, tuple(captions.FORMATS)) if ours)
+
+
+def outdated(item: Prepared, anew: Container[Path], made: Container[Path]) -> tuple[Path, ...]:
+    """The captions of earlier runs beside files that are `anew`, except those that were `made` with
+    them: they need not fit any more."""
+    there = [
+        path
+        for sound in item.layout.files
+        if sound in anew
+        for path in beside(sound, tuple(captions.FORMATS))
+        if path not in made and path.exists()
+    ]
+    known = left_as(path_of(item)) if there else {}
+    return tuple(path for path in there if path.name in known)
 
 
 def _found(item: Prepared, formats: Sequence[str]) -> Iterator[tuple[Path, bool]]:

@@ -167,10 +167,12 @@ async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
 
 
 def _tell_result(at: Here, request: Request, result: Result) -> int:
+    from tts_book import outcome
+
     if not request.json:
         for path in dict.fromkeys(result.written):
             at.out.write(f"{path}\n")
-    for line in shown.result(result, at.command, quiet=request.quiet):
+    for line in outcome.lines(result, at.command, quiet=request.quiet):
         at.err.write(f"{line}\n")
     return 1 if result.lost or result.books_lost else 0
 

@@ -76,7 +76,7 @@ class ChunkDone:
 @dataclass(frozen=True, slots=True)
 class ChunkFailed:
     """A chunk stays unspoken. `words` are its first words, `place` is where it stands; `given_up`:
-    not for its own sake, but because the whole run was given up."""
+    not for its own sake, but because the whole run was given up, or nobody asked for it."""
 
     book: str
     chapter: int

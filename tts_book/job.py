@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from tts_book import events, layout, telling
+from tts_book import captions_owned, events, layout, telling
 from tts_book.bindery import Bindery
 from tts_book.binding import Binding
 from tts_book.cache import Cache
@@ -47,7 +47,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run left: written files, chapters lost, doubts, files no chapter owns any more."""
+    """What a run left: written files, chapters lost, doubts, files no chapter owns any more, and
+    captions that are older than their sound."""
 
     written: tuple[Path, ...]
     lost: tuple[events.ChapterLost, ...]
@@ -56,6 +57,7 @@ class Result:
     done: events.JobDone
     books_lost: tuple[events.BookLost, ...] = ()
     guessed_captions: bool = False
+    outdated: tuple[Path, ...] = ()
 
 
 async def convert(
@@ -107,6 +109,7 @@ class _Run:
         self._records, self._standing = records, standing
         self._written: dict[Path, None] = {}
         self._rejoined: set[Path] = set()
+        self._anew: set[Path] = set()
         self._binding = Binding(bindery, self._tell, records)
         self._speaking = Speaking(cache, self._tell, tools, self._write)
 
@@ -153,7 +156,14 @@ class _Run:
             done,
             tuple(self._score.books_lost),
             guessed_captions=self._bindery.guessed,
+            outdated=tuple(path for item in self._prepared for path in self._outdated(item)),
         )
+
+    def _outdated(self, item: Prepared) -> tuple[Path, ...]:
+        anew = {path for path in item.layout.targets if path in self._anew}
+        if anew:
+            anew.update(path for _, path in item.layout.whole)
+        return captions_owned.outdated(item, anew, set(self._files(item)))
 
     async def _not_standing(self, opened: Sequence[Open]) -> list[Open]:
         """Tells of the chapters that need not be joined, and gives those their name and tags that
@@ -253,6 +263,7 @@ class _Run:
         except AudioError as error:
             self._lose(chapter, str(error))
             return
+        self._anew.add(chapter.target)
         self._records.chapter(chapter, stitched)
         self._stands(chapter, stitched.path, stitched.duration_ms)
 

@@ -18,7 +18,8 @@ from tts_book.tags import Tags
 
 @dataclass(slots=True)
 class Open:
-    """A chapter on its way: how many of its chunks are still out, and how many were lost."""
+    """A chapter on its way: how many of its chunks are still out, how many were lost, and how many
+    of these because they were not asked for."""
 
     item: Prepared
     chapter: Chapter
@@ -26,6 +27,7 @@ class Open:
     chunks: tuple[Chunk, ...]
     waiting: int
     missing: int = 0
+    left_out: int = 0
 
     @property
     def target(self) -> Path:

@@ -26,6 +26,7 @@ __all__ = ["Pool", "Task", "Tools"]
 # retry, few enough that a book of any length costs the same memory.
 AHEAD = 32
 WORDS_SHOWN_CHARACTERS = 60
+LEFT_OUT = "left out"  # not a failure of any service: nobody asked for the chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Pool:
             self._done(task, entry, cached=True)
             return task, task.key
         if not task.wanted:
-            self._failed(task, BackendRefused("left out by --only"))
+            self._failed(task, BackendRefused("--only leaves it out."))
             return task, None
         first = task.key not in self._coming
         if first:
@@ -205,10 +206,10 @@ class Pool:
                 chunk.chapter,
                 chunk.number,
                 len(chunk.spoken),
-                str(error.failure),
+                str(error.failure) if task.wanted else LEFT_OUT,
                 str(error),
                 task.place(),
                 " ".join(chunk.text.split())[:WORDS_SHOWN_CHARACTERS],
-                error.stops_run,
+                error.stops_run or not task.wanted,
             )
         )

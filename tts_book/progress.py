@@ -175,9 +175,9 @@ def _started(event: events.JobStarted) -> str:
     if event.cached:
         others = f", {thousands(event.relabelled)} relabelled" if event.relabelled else ""
         return (
-            f"{_part(event.chunks - event.cached, event.chunks, 'chunks')} new "
+            f"{part(event.chunks - event.cached, event.chunks, 'chunks')} new "
             f"({thousands(event.new_characters)} characters); "
-            f"{_part(event.joined, event.chapters, 'chapters')} joined{others}"
+            f"{part(event.joined, event.chapters, 'chapters')} joined{others}"
         )
     return (
         f"{counted(event.chapters, 'chapter')}, {counted(event.chunks, 'chunk')}, "
@@ -185,8 +185,10 @@ def _started(event: events.JobStarted) -> str:
     )
 
 
-def _part(some: int, all_of: int, things: str) -> str:
-    return f"{thousands(some)} of {thousands(all_of)} {things} {'is' if some == 1 else 'are'}"
+def part(some: int, all_of: int, things: str) -> str:
+    """So many of all: "1 of 3 chunks is", "2 of 3 chunks are"."""
+    thing = things.removesuffix("s") if all_of == 1 else things
+    return f"{thousands(some)} of {thousands(all_of)} {thing} {'is' if some == 1 else 'are'}"
 
 
 def plain(console: Console, clock: Clock = time.monotonic) -> Listener:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from tts_book import skipped
 from tts_book.backends import VoiceInfo
 from tts_book.model import Book, Chapter, Origin, Source, Voice
-from tts_book.progress import counted, hours, thousands
+from tts_book.progress import counted, hours, part, thousands
 from tts_book.voices_ids import primary
 
 if TYPE_CHECKING:
     from tts_book.cache import Cache
-    from tts_book.job import Prepared, Result
+    from tts_book.job import Prepared
     from tts_book.piper_index import Index
     from tts_book.voices import Config
 
@@ -103,7 +103,8 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
         if changed := differing(item.plan):
             listed = item.work.manner.pronunciations.path
             by = f"pronunciations from {listed}; " if listed else ""
-            yield f"  {by}{thousands(changed)} chunks are said otherwise than they are written"
+            said = "chunk is" if changed == 1 else "chunks are"
+            yield f"  {by}{thousands(changed)} {said} said otherwise than written"
         if left := skipped.summary(book):
             yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
         if item.excerpt:
@@ -127,12 +128,11 @@ def explained(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
     from tts_book.explain import explain
 
     for item in prepared:
-        count = 0
-        for chunk, reason in explain(item, cache):
-            count += 1
+        spoken = list(explain(item, cache))
+        for chunk, reason in spoken:
             place = item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
             yield f"{chunk.chapter}/{chunk.number} at {place}: {reason}"
-        yield f"{thousands(count)} of {thousands(len(item.plan.chunks))} chunks are to be spoken"
+        yield f"{part(len(spoken), len(item.plan.chunks), 'chunks')} to be spoken"
 
 
 def plan_json(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
@@ -230,52 +230,3 @@ def preview_book(voice: Voice, language: str) -> Book:
     text = PREVIEWS.get(primary(language), PREVIEW_ANYWHERE)
     chapter = Chapter(1, voice.name, text, Origin(Source("preview"), ()))
     return Book(voice.name, language, (chapter,))
-
-
-def result(done: Result, command: str, *, quiet: bool) -> Iterator[str]:
-    """The last lines of a run: what may want a look, what is missing, then what was done."""
-    if not quiet:
-        yield from _odd(done)
-    if done.guessed_captions and not quiet:
-        yield "captions: this engine gives no times of words; they are reckoned from lengths"
-    if done.done.reason:
-        yield done.done.reason
-    for lost in done.books_lost:
-        yield f"Not written: {lost.path}: {lost.reason}"
-    if done.lost:
-        yield _missing(done, command)
-    if not quiet:
-        yield _metrics(done)
-
-
-def _odd(done: Result) -> Iterator[str]:
-    for event in done.doubts:
-        yield f"listen again: {event.place} (chunk {event.chapter}/{event.chunk}): " + "; ".join(
-            event.doubts
-        )
-    for path in done.left_over:
-        yield f"of an earlier run, no chapter of the book any more: {path}"
-
-
-def _missing(done: Result, command: str) -> str:
-    names = ", ".join(f"{event.book} {event.chapter} ({event.title})" for event in done.lost[:5])
-    more = f" and {len(done.lost) - 5} more" if len(done.lost) > 5 else ""
-    return (
-        f"Not written: {names}{more}. All that was spoken is kept: the same command speaks only "
-        f"what is missing: {command}"
-    )
-
-
-def _metrics(done: Result) -> str:
-    end = done.done
-    speed = end.sound_ms / 1_000 / end.wall_s if end.wall_s > 0 else 0
-    retries = "".join(f", {count} retried ({name})" for name, count in end.retries.items())
-    return (
-        f"{counted(end.chapters_done - end.chapters_kept, 'chapter')} written, "
-        f"{f'{thousands(end.chapters_kept)} left as they are, ' if end.chapters_kept else ''}"
-        f"{end.chapters_lost} missing; "
-        f"{counted(end.chunks_spoken, 'chunk')} spoken, {thousands(end.chunks_cached)} from the "
-        f"cache, {thousands(end.chunks_failed)} failed; {counted(end.requests, 'request')}"
-        f"{retries}; {thousands(end.characters_spoken)} characters; {hours(end.sound_ms)} of "
-        f"sound in {hours(end.wall_s * 1_000)} ({speed:.0f}× real time)"
-    )

@@ -45,6 +45,7 @@ class Speaking:
                 chapter = chapters[task.group]
                 chapter.waiting -= 1
                 chapter.missing += key is None
+                chapter.left_out += key is None and not task.wanted
                 if chapter.waiting == 0 and not chapter.missing:
                     finishing.create_task(self._finished(chapter, one_at_a_time))
         if pool.stopped:
@@ -84,5 +85,4 @@ class Speaking:
         return taken
 
     def _lose(self, chapter: Open) -> None:
-        reason = f"{chapter.missing} of its chunks are not spoken"
-        self._tell(telling.chapter_lost(chapter, reason))
+        self._tell(telling.chapter_lost(chapter, telling.unspoken(chapter)))

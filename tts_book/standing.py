@@ -29,7 +29,7 @@ from tts_book.tags_containers import owner_of
 from tts_book.unchanged import state
 
 # Goes up when the same sounds are joined otherwise.
-_FORM = 1
+_FORM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +79,15 @@ class Standing:
                 self.made.path.unlink()
 
 
-def recipe(chapter: Open, takes: Iterable[str], pauses: Pauses, captions: Sequence[str]) -> Recipe:
+def recipe(chapter: Open, takes: Iterable[str], pauses: Pauses) -> Recipe:
     """What decides the bytes of a chapter's file and its captions."""
     tags = tags_of(chapter.item, chapter.chapter)
-    whole = (_FORM, __version__, pauses, captions, chapter.item.work.book.language)
+    whole = (_FORM, __version__, pauses, chapter.item.work.book.language)
     parts = (
         (take, chunk.after, chunk.text, chunk.alignment)
         for chunk, take in zip(chapter.chunks, takes, strict=True)
     )
-    return Recipe(_digest((whole, *parts)), _digest((captions, *_without_picture(tags))))
+    return Recipe(_digest((whole, *parts)), _digest(_without_picture(tags)))
 
 
 def _digest(parts: Iterable[object]) -> str:
@@ -145,7 +145,7 @@ def standing(item: Prepared, pauses: Pauses, finish: Finish, cache: Cache) -> di
         takes = [cache.take(key) or "" for key in chapter.keys]
         if not all(takes) or not item.redo.isdisjoint(chapter.keys):
             continue
-        wanted = recipe(chapter, takes, pauses, finish.captions)
+        wanted = recipe(chapter, takes, pauses)
         for line in (by_name.get(chapter.target.name), by_sound.get(wanted.sound)):
             stands = _stands(line, record, wanted, chapter.target, finish.captions)
             if stands:

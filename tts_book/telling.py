@@ -15,6 +15,20 @@ from tts_book.prepared import Prepared
 from tts_book.standing import Standing
 from tts_book.tasks import place, tasks
 
+# How a chapter begins its reason that lacks chunks which nobody asked for.
+ONLY = "--only leaves out"
+
+
+def unspoken(chapter: Open) -> str:
+    """Why a chapter with missing chunks is not written."""
+    if chapter.left_out == chapter.missing:
+        return f"{ONLY} {_are(chapter.missing)} not spoken yet"
+    return f"{_are(chapter.missing)} not spoken"
+
+
+def _are(chunks: int) -> str:
+    return f"{chunks} of its chunks {'is' if chunks == 1 else 'are'}"
+
 
 def job_started(
     books: int, opened: Sequence[Open], standing: Mapping[Path, Standing], cache: Cache
