@@ -284,7 +284,8 @@ def test_a_book_is_converted_by_one_run_at_a_time(
         told = f'"book" is being converted by another run (process {first.pid}): wait until'
         one_line(run(tmp_path, *CONVERT, "-o", OUT, "--redo", "1"), told)
         ended = run(tmp_path, "cache", "--clear", "--cache", "cache")
-        assert "0 entries removed" in ended.stderr
+        assert "0 chunks removed" in ended.stderr
+        assert "stay: a running job needs them" in ended.stderr
         assert "running now" in ended.stdout
         first.communicate(timeout=60)
         assert first.returncode == 0

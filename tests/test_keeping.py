@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from test_commands import Desk
 
-from tts_book import audio
+from tts_book import audio, cache_desk
 from tts_book.cache import Cache
 from tts_book.errors import UserError
 from tts_book.keeping import Kept, for_this_run, holding, sweep_runs
-from tts_book.stock import items, prune, shares
+from tts_book.stock import Removed, items, prune, shares
 
 ONE = Kept("One", "one.txt", "out/one", ("a1", "b2"))
 TWO = Kept("Two", "two.txt", "out/two", ("b2", "c3"))
@@ -60,14 +61,14 @@ def test_the_longest_unused_go_first(
 ) -> None:
     size = next(items(cache)).size_bytes
     most = None if most_entries is None else most_entries * size
-    removed, freed = prune(cache, used_before_s=used_before_s, most_bytes=most)
+    removed = prune(cache, used_before_s=used_before_s, most_bytes=most)
     assert keys(cache) == left
-    assert (removed, freed) == (4 - len(left), (4 - len(left)) * size)
+    assert removed == Removed(4 - len(left), (4 - len(left)) * size, 0)
 
 
 def test_what_a_running_job_needs_is_never_removed(cache: Path) -> None:
     with holding(cache, [ONE]):
-        prune(cache, used_before_s=9_999)
+        assert prune(cache, used_before_s=9_999).needed == 2
         assert keys(cache) == {"a1", "b2"}
     prune(cache, used_before_s=9_999)
     assert keys(cache) == set()
@@ -131,3 +132,36 @@ def test_what_killed_runs_left_is_swept(
     with for_this_run(tmp_path):
         assert (tmp_path / name / "ab").exists() == stays
     assert (tmp_path / f"{name}.lock").exists() == (stays and locked)
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (cache_desk.Pruning(), ""),
+        (cache_desk.Pruning(days=0), "4 chunks removed"),
+        (cache_desk.Pruning(most_mb=0), "4 chunks removed"),
+        (cache_desk.Pruning(days=99_999), "0 chunks removed"),
+    ],
+)
+def test_what_was_thrown_away_is_told(cache: Path, rule: cache_desk.Pruning, told: str) -> None:
+    at = Desk(cache)
+    assert at.run(cache_desk.cache(at.here(), cache, rule, rule.wanted)) == 0
+    assert told in at.err.getvalue()
+    assert at.out.getvalue().splitlines()[-1].endswith(f"in {cache}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked", "told"),
+    [
+        (cache_desk.Pruning(), True, "needs a rule"),
+        (cache_desk.Pruning(days=30), False, "add --prune"),
+        (cache_desk.Pruning(most_mb=30), False, "add --prune"),
+    ],
+)
+def test_half_a_wish_is_no_pruning(
+    cache: Path, rule: cache_desk.Pruning, asked: bool, told: str
+) -> None:
+    at = Desk(cache)
+    with pytest.raises(UserError, match=told):
+        at.run(cache_desk.cache(at.here(), cache, rule, asked))
+    assert len(keys(cache)) == 4

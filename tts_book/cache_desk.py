@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tts_book import stock
 from tts_book.errors import UserError
+from tts_book.progress import counted
 from tts_book.request import Here
 
 DAY_S = 24 * 3_600.0
@@ -31,8 +32,10 @@ class Pruning:
 
 
 async def cache(at: Here, folder: Path | None, pruning: Pruning, asked: bool) -> int:
-    """Shows the cache by book; prunes it where that is asked for and the rule is named."""
+    """Shows the cache by book; prunes it where that is `asked` for and the rule is named."""
     place = folder or at.cache_dir
+    if not (asked or pruning.clear) and pruning.wanted:
+        raise UserError("--age and --size say what --prune throws away: add --prune.")
     if asked and not pruning.wanted:
         raise UserError(
             "--prune needs a rule: --age DAYS for entries unused so long, --size MB for the most "
@@ -40,12 +43,14 @@ async def cache(at: Here, folder: Path | None, pruning: Pruning, asked: bool) ->
         )
     if pruning.wanted:
         before_s = time.time() - (pruning.days or 0) * DAY_S if pruning.days is not None else 0.0
-        removed, freed = stock.prune(
+        removed = stock.prune(
             place,
             used_before_s=float("inf") if pruning.clear else before_s,
             most_bytes=None if pruning.most_mb is None else pruning.most_mb * MB,
         )
-        at.err.write(f"{removed:,} entries removed, {_size(freed)}\n")
+        stay = f"; {removed.needed:,} stay: a running job needs them" if removed.needed else ""
+        size = _size(removed.size_bytes)
+        at.err.write(f"{counted(removed.entries, 'chunk')} removed, {size}{stay}\n")
     for line in _lines(place, time.time()):
         at.out.write(f"{line}\n")
     return 0
@@ -54,7 +59,7 @@ async def cache(at: Here, folder: Path | None, pruning: Pruning, asked: bool) ->
 def _lines(place: Path, now_s: float) -> Iterator[str]:
     shares = stock.shares(place)
     for share in shares:
-        name = f"{share.title} ({share.source})" if share.title else "of no book that is known"
+        name = f"{share.title} ({share.source})" if share.title else "needed by no book any more"
         days = int((now_s - share.used_s) / DAY_S)
         when = "running now" if share.running else f"used {days} days ago" if days else "used today"
         yield f"{_size(share.size_bytes):>10} {share.entries:>7,} chunks  {when:<18} {name}"

@@ -367,7 +367,7 @@ def cache(
     """
     from tts_book import cache_desk
 
-    rule = cache_desk.Pruning(age if prune else None, size if prune else None, clear)
+    rule = cache_desk.Pruning(age, size, clear)
     _finish(lambda here: cache_desk.cache(here, folder, rule, prune))
 
 

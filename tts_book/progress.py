@@ -188,7 +188,8 @@ def _started(event: events.JobStarted) -> str:
 def part(some: int, all_of: int, things: str) -> str:
     """So many of all: "1 of 3 chunks is", "2 of 3 chunks are"."""
     thing = things.removesuffix("s") if all_of == 1 else things
-    return f"{thousands(some)} of {thousands(all_of)} {thing} {'is' if some == 1 else 'are'}"
+    verb = "is" if 1 in (some, all_of) else "are"
+    return f"{thousands(some)} of {thousands(all_of)} {thing} {verb}"
 
 
 def plain(console: Console, clock: Clock = time.monotonic) -> Listener:

@@ -44,7 +44,13 @@ def parse(text: str, option: str) -> Selection:
         if chunk:
             chunks.add((int(first), int(chunk)))
         else:
+            if int(last or first) < int(first):
+                raise UserError(f'{option} "{part}" runs backwards: write {last}-{first}.')
             chapters.update(range(int(first), int(last or first) + 1))
+    if text and not (chapters or chunks):
+        raise UserError(
+            f'{option} "{text}" names nothing: name chapters (3 or 2-5) or chunks (3/17).'
+        )
     return Selection(frozenset(chapters), frozenset(chunks))
 
 

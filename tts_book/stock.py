@@ -32,6 +32,15 @@ class Share:
     running: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was thrown away, and how many entries stay only because a running job `needs` them."""
+
+    entries: int
+    size_bytes: int
+    needed: int
+
+
 def items(cache: Path) -> Iterator[Item]:
     """All entries on disk, in no order."""
     for path in cache.glob("??/*.mp3"):
@@ -72,28 +81,31 @@ def _share(title: str, source: str, entries: Sequence[Item], running: bool) -> S
     )
 
 
-def prune(cache: Path, *, used_before_s: float, most_bytes: int | None = None) -> tuple[int, int]:
+def prune(cache: Path, *, used_before_s: float, most_bytes: int | None = None) -> Removed:
     """Removes entries last used before that time, then the longest unused ones until at most
-    `most_bytes` are left; never one that a running job needs. Gives how many, and their bytes.
-    Raises UserError where nothing may be removed."""
+    `most_bytes` are left; never one that a running job needs. Raises UserError where nothing may be
+    removed."""
     with throwing_away(cache):
         return _pruned(cache, used_before_s, most_bytes)
 
 
-def _pruned(cache: Path, used_before_s: float, most_bytes: int | None) -> tuple[int, int]:
+def _pruned(cache: Path, used_before_s: float, most_bytes: int | None) -> Removed:
     needed = {key for _, book, running in lists(cache) if running for key in book.keys}
     left = sorted(items(cache), key=lambda item: item.used_s)
     total = sum(item.size_bytes for item in left)
-    removed = freed = 0
+    removed = freed = kept = 0
     for item in left:
         too_much = most_bytes is not None and total - freed > most_bytes
-        if item.key in needed or not (item.used_s < used_before_s or too_much):
+        if not (item.used_s < used_before_s or too_much):
+            continue
+        if item.key in needed:
+            kept += 1
             continue
         with contextlib.suppress(OSError):
             item.path.unlink()
             removed, freed = removed + 1, freed + item.size_bytes
     _forget(cache)
-    return removed, freed
+    return Removed(removed, freed, kept)
 
 
 def _forget(cache: Path) -> None:
