@@ -35,6 +35,7 @@ class Time:
         self.now_s = 0.0
         self._number = count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._somebody_sleeps = asyncio.Event()
 
     def clock(self) -> float:
         return self.now_s
@@ -42,17 +43,20 @@ class Time:
     async def sleep(self, wait_s: float) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self.now_s + wait_s, next(self._number), woken))
+        self._somebody_sleeps.set()
         await woken
 
     async def run(self) -> None:
         """Wakes the next sleeper whenever nothing else can go on."""
         while True:
+            await self._somebody_sleeps.wait()
             for _ in range(50):
                 await asyncio.sleep(0)
-            if self._sleepers:
-                self.now_s, _, woken = heapq.heappop(self._sleepers)
-                if not woken.done():
-                    woken.set_result(None)
+            self.now_s, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():
+                woken.set_result(None)
+            if not self._sleepers:
+                self._somebody_sleeps.clear()
 
     def tools(self, workers: int = 0, *, wait: bool = False) -> Tools:
         return Tools(self.clock, self.sleep, lambda: 0.5, workers, wait)

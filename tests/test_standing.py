@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,11 @@ EDITED = (CHAPTERS[0], "The second chapter. It has a mended word.", CHAPTERS[2])
 
 
 def speak(text: str, attempt: int) -> Speech:
-    level = 0.5 if "loud" in text else 0.1
-    seconds = 1.0 + len(text) / 50
+    return hummed(0.5 if "loud" in text else 0.1, 1.0 + len(text) / 50)
+
+
+@cache
+def hummed(level: float, seconds: float) -> Speech:
     return Speech(audio.encode(hum(level, seconds).tobytes(), RATE_HZ), "mp3")
 
 

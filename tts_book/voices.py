@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -145,6 +146,7 @@ def packaged_path() -> Path:
     return inside if inside.exists() else Path(__file__).parent.with_name(FILE_NAME)
 
 
+@cache  # asked for with every book
 def _packaged(backends: tuple[str, ...]) -> Config:
     path = packaged_path()
     nothing = Config(path, "", {}, {}, Pauses(), backends)
