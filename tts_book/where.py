@@ -99,7 +99,10 @@ def in_text(
                 f"{source}: {sought} is in chunk {hit.chapter['number']}/{hit.chunk['number']}, "
                 "whose chapter is not written yet: run the command of this book again."
             )
-    raise UserError(f"{source}: {sought} is not in what was spoken: left out, blank, or changed.")
+    raise UserError(
+        f"{source}: {sought} is not in what was spoken: changed since, blank, or left out "
+        "(tts-book plan --skipped shows that)."
+    )
 
 
 def _first(found: Iterable[Hit]) -> list[Hit]:
