@@ -57,8 +57,11 @@ def test_files_of_earlier_runs_are_told_up_to_a_few() -> None:
     ("reasons", "on"),
     [
         (("2 of its chunks are not spoken",), "speaks only what is missing: tts-book convert"),
-        ((f"{ONLY} 1 of its chunks is not spoken yet",), "without --only the same command"),
-        ((f"{ONLY} 1 of its chunks is not spoken yet", "full disk"), "speaks only what is missing"),
+        ((f"{ONLY} 1 of its chunks that is not spoken yet",), "without --only the same command"),
+        (
+            (f"{ONLY} 1 of its chunks that is not spoken yet", "full disk"),
+            "speaks only what is missing",
+        ),
     ],
 )
 def test_what_is_missing_is_told_with_the_way_on(reasons: tuple[str, ...], on: str) -> None:

@@ -140,7 +140,7 @@ def test_a_chunk_alone_is_spoken_and_its_chapter_waits_for_the_rest(at: Desk) ->
     source = at.folder / "book.txt"
     assert at.convert(source, request=replace(SILENT, only="2/1")) == 1
     told = at.err.getvalue()
-    assert "chapter 2 not written: --only leaves out" in told
+    assert "chapter 2 not written: --only leaves out 2 of its chunks that are not spoken" in told
     assert "without --only the same command speaks the rest" in told
     assert "bad request" not in told
     assert "1 chunk spoken" in told

@@ -21,13 +21,10 @@ ONLY = "--only leaves out"
 
 def unspoken(chapter: Open) -> str:
     """Why a chapter with missing chunks is not written."""
+    be = "is" if chapter.missing == 1 else "are"
     if chapter.left_out == chapter.missing:
-        return f"{ONLY} {_are(chapter.missing)} not spoken yet"
-    return f"{_are(chapter.missing)} not spoken"
-
-
-def _are(chunks: int) -> str:
-    return f"{chunks} of its chunks {'is' if chunks == 1 else 'are'}"
+        return f"{ONLY} {chapter.missing} of its chunks that {be} not spoken yet"
+    return f"{chapter.missing} of its chunks {be} not spoken"
 
 
 def job_started(
