@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
 from tts_book.errors import UserError
-from tts_book.model import Chunk, Plan
+from tts_book.model import Plan
 from tts_book.pace import estimated_ms
 from tts_book.prepared import Prepared
 from tts_book.selection import Selection, check, parse
@@ -52,13 +51,10 @@ def _found(item: Prepared, place: str, option: str) -> tuple[int, int]:
 def _part(plan: Plan, place: str, option: str) -> tuple[int, int]:
     named = parse(place, option)
     check(named, plan, option)
-    return _ends(
-        plan.chunks,
-        lambda chunk: (
-            chunk.chapter in named.chapters or (chunk.chapter, chunk.number) in named.chunks
-        ),
-        f"{option}: there is nothing to say in chapter {place}.",
-    )
+    found = [at for at, chunk in enumerate(plan.chunks) if named.names(chunk)]
+    if not found:
+        raise UserError(f"{option}: there is nothing to say in chapter {place}.")
+    return found[0], found[-1]
 
 
 def _line(plan: Plan, line: int, option: str) -> tuple[int, int]:
@@ -94,12 +90,3 @@ def _words(plan: Plan, words: str, option: str) -> tuple[int, int]:
             "a time (12:30), or words that stand in the text."
         )
     return at, at
-
-
-def _ends(
-    chunks: Sequence[Chunk], fits: Callable[[Chunk], bool], otherwise: str
-) -> tuple[int, int]:
-    found = [at for at, chunk in enumerate(chunks) if fits(chunk)]
-    if not found:
-        raise UserError(otherwise)
-    return found[0], found[-1]

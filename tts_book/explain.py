@@ -40,18 +40,12 @@ def explain(item: Prepared, cache: Cache) -> Iterator[tuple[Chunk, str]]:
     before, first = _before(item), dict[str, Chunk]()
     for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
         again = key in item.redo
-        if not (_is_asked(item, chunk) and (again or cache.get(key) is None)):
+        if not (item.asks_for(chunk) and (again or cache.get(key) is None)):
             continue
         if (same := first.setdefault(key, chunk)) is not chunk:
             yield chunk, f"the same words as {same.chapter}/{same.number}, spoken once for both"
         else:
             yield chunk, "--redo asks for another take" if again else _reason(chunk, key, before)
-
-
-def _is_asked(item: Prepared, chunk: Chunk) -> bool:
-    only = item.only
-    asked = chunk.chapter in only.chapters or (chunk.chapter, chunk.number) in only.chunks
-    return asked or not only
 
 
 def _before(item: Prepared) -> _Before:

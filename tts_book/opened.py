@@ -101,8 +101,7 @@ def open_chapters(item: Prepared) -> Iterator[Open]:
 
 def _asked(item: Prepared, first: int, last: int) -> tuple[int, int]:
     """Which of these chunks, one after the other, are asked for by name."""
-    chunks, wanted = item.plan.chunks, item.only.chunks
-    asked = [at for at in range(first, last) if (chunks[at].chapter, chunks[at].number) in wanted]
+    asked = [at for at in range(first, last) if item.asks_for(item.plan.chunks[at])]
     return (asked[0], asked[-1] + 1) if asked else (first, first)
 
 

@@ -120,13 +120,6 @@ def _chunk(item: Prepared, cache: Cache, chunk: Chunk, key: str) -> ChunkPlan:
         key=key,
         path=cache.path(key),
         cached=cached,
-        new=_is_wanted(item, chunk) and (not cached or key in item.redo),
+        new=item.asks_for(chunk) and (not cached or key in item.redo),
         estimated_ms=estimated_ms(chunk.spoken, book.language, item.cast.voice.rate_pct),
     )
-
-
-def _is_wanted(item: Prepared, chunk: Chunk) -> bool:
-    """Whether the chunk is asked for; others of its chapter are only taken from the cache."""
-    only = item.only
-    named = chunk.chapter in only.chapters or (chunk.chapter, chunk.number) in only.chunks
-    return named or not only

@@ -15,7 +15,7 @@ from tts_book.backends import Backend
 from tts_book.cache import Cache, key_of
 from tts_book.casting import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
 from tts_book.layout import Layout
-from tts_book.model import Book, Plan, Voice
+from tts_book.model import Book, Chunk, Plan, Voice
 from tts_book.pace import estimated_ms
 from tts_book.saying import Manner, said
 from tts_book.selection import EVERYTHING, Selection, check
@@ -57,6 +57,10 @@ class Prepared:
     only: Selection = EVERYTHING
     redo: frozenset[str] = frozenset()
     excerpt: bool = False
+
+    def asks_for(self, chunk: Chunk) -> bool:
+        """Whether the chunk is to be spoken; the others are only taken from the cache."""
+        return not self.only or self.only.names(chunk)
 
     @property
     def estimated_ms(self) -> int:
@@ -135,9 +139,7 @@ def narrowed(item: Prepared, only: Selection, redo: Selection) -> Prepared:
     check(only, item.plan, "--only")
     check(redo, item.plan, "--redo")
     again = frozenset(
-        key
-        for chunk, key in zip(item.plan.chunks, item.keys, strict=True)
-        if chunk.chapter in redo.chapters or (chunk.chapter, chunk.number) in redo.chunks
+        key for chunk, key in zip(item.plan.chunks, item.keys, strict=True) if redo.names(chunk)
     )
     touched = frozenset(
         chunk.chapter

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tts_book.errors import UserError
-from tts_book.model import Plan
+from tts_book.model import Chunk, Plan
 
 _PART = re.compile(r"(\d{1,6})(?:-(\d{1,6})|/(\d{1,6}))?")
 
@@ -25,6 +25,10 @@ class Selection:
     def touched(self) -> frozenset[int]:
         """All chapters that are named or hold a named chunk."""
         return self.chapters | {chapter for chapter, _ in self.chunks}
+
+    def names(self, chunk: Chunk) -> bool:
+        """Whether the chunk is named, by itself or with its chapter."""
+        return chunk.chapter in self.chapters or (chunk.chapter, chunk.number) in self.chunks
 
 
 EVERYTHING = Selection()

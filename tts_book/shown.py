@@ -54,9 +54,7 @@ def casts(prepared: Sequence[Prepared]) -> Iterator[str]:
 
 
 def _excerpt(item: Prepared) -> str:
-    chunks = [
-        chunk for chunk in item.plan.chunks if (chunk.chapter, chunk.number) in item.only.chunks
-    ]
+    chunks = [chunk for chunk in item.plan.chunks if item.asks_for(chunk)]
     first, last = (
         f"{chunk.chapter}/{chunk.number} at "
         f"{item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)}"

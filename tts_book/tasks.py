@@ -26,9 +26,7 @@ def tasks(chapters: Sequence[Open]) -> Iterator[Task]:
                 item.cast.backend,
                 partial(place, chapter.chapter, chunk),
                 again=key in item.redo,
-                wanted=chunk.chapter in item.only.chapters
-                or (chunk.chapter, chunk.number) in item.only.chunks
-                or not item.only,
+                wanted=item.asks_for(chunk),
             )
             order += 1
 
