@@ -2,7 +2,7 @@
 
     python benchmarks/kills.py [--kills 200] [--seed N]
 
-One book goes through the online backend, against the simulated service (tests/edge_simulator.py,
+One book goes through the online backend, against the simulated service (tests/backends/edge,
 in a thread), into chapters, an M4B and captions; some runs want less. Moments are drawn by phase:
 first a phase that the run will reach, then a time between nothing and what the phase takes
 undisturbed; while chunks are unspoken, so short that they last for half of the kills. Once all is
@@ -40,7 +40,7 @@ import kills_checks as checks
 from kills_run import PROGRAM, SPOKEN, Phase, Run
 from kills_service import Service
 
-from tts_book.cache import Cache
+from tts_book.synthesis.chunk_cache import Cache
 
 WORKERS = 4
 _DAY_S = 25 * 3_600

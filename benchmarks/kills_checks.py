@@ -12,8 +12,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tts_book import audio, parts, records, tags
-from tts_book.cache import Cache
+from tts_book import audio
+from tts_book.audio import tags_id3 as tags
+from tts_book.output import atomic as parts
+from tts_book.output import manifest as records
+from tts_book.synthesis.chunk_cache import Cache
 
 MOST_STEPS = 20
 _ID3_HEADER_BYTES = 10

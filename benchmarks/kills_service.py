@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from edge_service import Pace
-from edge_simulator import EdgeSimulator
+from tests.backends.edge.service import Pace
+from tests.backends.edge.simulator import EdgeSimulator
 
 # An answer takes about a second, so that a kill falls into the middle of several.
 PACE = Pace(connect_s=0.1, first_mark_s=0.05, first_sound_s=0.1, times_real=3.0)

@@ -19,9 +19,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tts_book.chunker import chunks, plan
 from tts_book.model import Book, Chapter, Origin, Source
-from tts_book.sentences import Splitter
+from tts_book.text.chunker import chunks, plan
+from tts_book.text.sentences import Splitter
 
 Paragraphs = list[list[str]]
 

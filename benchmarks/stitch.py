@@ -20,9 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book import audio, stitcher
+from tts_book import audio
+from tts_book.audio.tags_id3 import Tags
 from tts_book.model import Break, Chunk, Entry, Mark, Pauses, Segment, Sound
-from tts_book.tags import Tags
+from tts_book.output import stitcher
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,7 +2,7 @@
 
     python benchmarks/ten_hours.py [--hours 1]
 
-The service (tests/edge_simulator.py, in a process of its own) takes 0.35 s to connect, sends its
+The service (tests/backends/edge, in a process of its own) takes 0.35 s to connect, sends its
 first sound 0.3 s after the request and the rest at 90 times real time. The whole program runs:
 reading, planning, speaking at most 4 at once, checking, cache, stitching. The ideal time is the
 sum of all service times as the service itself measured them, over 4, with no gap in between; the
@@ -86,8 +86,8 @@ def _paragraph(chance: random.Random, words: list[str]) -> str:
 @contextmanager
 def service() -> Iterator[dict[str, str]]:
     """The simulated service; the environment in which it is found."""
-    program = [sys.executable, str(ROOT / "tests" / "edge_simulator.py"), "--real"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as running:
+    program = [sys.executable, "-m", "tests.backends.edge.simulator", "--real"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
         assert running.stdout is not None
         try:
             lines = [running.stdout.readline() for _ in range(3)]

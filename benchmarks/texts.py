@@ -33,9 +33,9 @@ from texts_checks import Case, digest, read, wrong
 from texts_kinds import KINDS, RARE, Part
 from texts_words import TONGUES, Tongue
 
-from tts_book import chunker
 from tts_book.errors import UserError
 from tts_book.readers import ReadOptions
+from tts_book.text import chunker
 
 # Kinds in which there may be too much that is no text, or a script that tells no language.
 _SENSELESS = ("controls", "surrogates", "any characters", "mixed")

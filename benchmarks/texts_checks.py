@@ -11,15 +11,21 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tts_book import chunker, layout, readers, skipped, tags, words
-from tts_book.backends import edge_wire, piper_pieces
-from tts_book.halves import halves
+from tts_book import readers
+from tts_book.audio import tags_id3 as tags
+from tts_book.backends.edge import protocol as edge_wire
+from tts_book.backends.piper import sentence_splitter as piper_pieces
+from tts_book.cli import skipped, words
 from tts_book.model import Book, Break, Chapter, Chunk, Plan, Voice
-from tts_book.pieces import MAX_CHARACTERS, MAX_ESCAPED_BYTES, MAX_ESTIMATED_MS
-from tts_book.pronounce import Pronunciations
-from tts_book.readers import ReadOptions, parsed
-from tts_book.saying import Manner, said
-from tts_book.text import ledger_gaps
+from tts_book.output import paths as layout
+from tts_book.readers import ReadOptions
+from tts_book.readers.book import build_book
+from tts_book.text import chunker
+from tts_book.text.halving import halves
+from tts_book.text.normalize import ledger_gaps
+from tts_book.text.pronunciation import Pronunciations
+from tts_book.text.spoken_text import Manner, said
+from tts_book.text.units import MAX_CHARACTERS, MAX_ESCAPED_BYTES, MAX_ESTIMATED_MS
 
 EDGE = Voice("aria", "edge", "en-US-AriaNeural", "en-US")
 PIPER = Voice("joe", "piper", "en_US-joe-medium", "en-US")
@@ -43,7 +49,7 @@ def read(case: Case) -> tuple[Book, str]:
     """The book and the text of its source. Raises UserError."""
     # As `readers.read_bytes` does it, which keeps the source's text to itself.
     found = readers._parse_bytes(case.data, case.name, case.options)
-    return parsed.book(found, readers.stem(case.name), case.options), found.text
+    return build_book(found, readers.stem(case.name), case.options), found.text
 
 
 def digest(plan: Plan) -> str:

@@ -12,7 +12,6 @@ from itertools import count
 from tts_book import audio
 from tts_book.backends import Health, Limits, VoiceInfo
 from tts_book.errors import BackendError
-from tts_book.gate import Tools
 from tts_book.model import (
     Book,
     Break,
@@ -26,6 +25,7 @@ from tts_book.model import (
     Speech,
     Voice,
 )
+from tts_book.synthesis.rate_limiter import Tools
 
 
 class Time:

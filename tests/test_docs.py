@@ -13,10 +13,11 @@ from typing import get_args
 
 import pytest
 import typer.main
-from test_process import environment
 
-from tts_book import __version__, events, readers, voices
-from tts_book.cli import app
+from tests.cli.test_process import environment
+from tts_book import __version__, events, readers
+from tts_book.cli.app import app
+from tts_book.config import voices
 from tts_book.model import Pauses
 
 ROOT = Path(__file__).parents[1]

@@ -48,27 +48,27 @@ __all__ = [
 if TYPE_CHECKING:
     from tts_book import backends, errors, events, model
     from tts_book.errors import AudioError, BackendError, TtsBookError, UserError
-    from tts_book.gate import Tools
-    from tts_book.job import Result
-    from tts_book.library import Source, aconvert, aplan, convert, plan, read
     from tts_book.model import Book, Chapter, Voice
-    from tts_book.options import Options, ReadingOptions
-    from tts_book.planned import BookPlan, ChapterPlan, ChunkPlan
-    from tts_book.request import Surroundings
-    from tts_book.ways_out import EngineGone
+    from tts_book.pipeline.api import Source, aconvert, aplan, convert, plan, read
+    from tts_book.pipeline.options import Options, ReadingOptions
+    from tts_book.pipeline.plan_view import BookPlan, ChapterPlan, ChunkPlan
+    from tts_book.pipeline.request import Surroundings
+    from tts_book.pipeline.run import Result
+    from tts_book.pipeline.ways_out import EngineGone
+    from tts_book.synthesis.rate_limiter import Tools
 else:
     # Where each name comes from: imported when it is first asked for, so that neither the command
     # line nor a program that needs the events alone waits for all the rest.
     _ROOMS = {
         "errors": ("AudioError", "BackendError", "TtsBookError", "UserError"),
-        "gate": ("Tools",),
-        "job": ("Result",),
-        "library": ("Source", "aconvert", "aplan", "convert", "plan", "read"),
+        "synthesis.rate_limiter": ("Tools",),
+        "pipeline.run": ("Result",),
+        "pipeline.api": ("Source", "aconvert", "aplan", "convert", "plan", "read"),
         "model": ("Book", "Chapter", "Voice"),
-        "options": ("Options", "ReadingOptions"),
-        "planned": ("BookPlan", "ChapterPlan", "ChunkPlan"),
-        "request": ("Surroundings",),
-        "ways_out": ("EngineGone",),
+        "pipeline.options": ("Options", "ReadingOptions"),
+        "pipeline.plan_view": ("BookPlan", "ChapterPlan", "ChunkPlan"),
+        "pipeline.request": ("Surroundings",),
+        "pipeline.ways_out": ("EngineGone",),
     }
     _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
     _MODULES = ("backends", "errors", "events", "model")

@@ -22,7 +22,7 @@ def main() -> None:
     """The program `tts-book`."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _stop)
-    from tts_book import cli
+    from tts_book.cli import app as cli
 
     cli.main()
 

@@ -1,11 +1,9 @@
 """Sound: MP3 frames, silence, edges, loudness, encoding, decoding. Alone knows the codecs."""
 
 from tts_book.audio.analysis import analyse
-from tts_book.audio.frames import Format, format_at, frames_of, is_uniform, silence
 from tts_book.audio.levels import round_off
-from tts_book.audio.meter import Meter
-from tts_book.audio.pcm import decode, encode, trim_pcm
-from tts_book.audio.surgery import (
+from tts_book.audio.loudness_meter import Meter
+from tts_book.audio.mp3_edit import (
     DELAY,
     DELAY_MS,
     GAIN_STEP_DB,
@@ -15,6 +13,8 @@ from tts_book.audio.surgery import (
     is_digital_silence,
     most_carriers,
 )
+from tts_book.audio.mp3_frames import Format, format_at, frames_of, is_uniform, silence
+from tts_book.audio.pcm import decode, encode, trim_pcm
 
 __all__ = [
     "DELAY",

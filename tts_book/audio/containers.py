@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from tts_book.audio.frames import CURRENCY
-from tts_book.audio.played import played
+from tts_book.audio.decoder import played
+from tts_book.audio.mp3_frames import CURRENCY
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
 

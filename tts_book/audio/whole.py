@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from tts_book.audio.frames import Format, format_at, is_uniform
+from tts_book.audio.mp3_frames import Format, format_at, is_uniform
 from tts_book.errors import AudioError
 
 _BLOCK_FRAMES = 8_192

@@ -15,14 +15,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from tts_book.backends.trace import Trace
 from tts_book.errors import UserError
 from tts_book.model import Speech, Voice
-from tts_book.trace import Trace
 
 BUILT_IN = {
-    "edge": "tts_book.backends.edge:make",
-    "piper": "tts_book.backends.piper:make",
-    "espeak": "tts_book.backends.espeak:make",
+    "edge": "tts_book.backends.edge.backend:make",
+    "piper": "tts_book.backends.piper.backend:make",
+    "espeak": "tts_book.backends.espeak.backend:make",
     "silent": "tts_book.backends.silent:make",
 }
 

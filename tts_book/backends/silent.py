@@ -6,7 +6,7 @@ import re
 
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.model import Mark, Speech, Voice
-from tts_book.pace import estimated_ms
+from tts_book.text.speech_rate import estimated_ms
 
 # MPEG-2 Layer III, 48 kbit/s, 24 kHz, mono: the header the online service uses, then nothing.
 _FRAME = bytes.fromhex("fff364c4") + bytes(140)

@@ -9,8 +9,8 @@ from pathlib import Path
 from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.readers import decoding, folder, plain
+from tts_book.readers.book import Parsed, ReadOptions, build_book
 from tts_book.readers.folder import Folder
-from tts_book.readers.parsed import Parsed, ReadOptions, book
 
 __all__ = ["Folder", "ReadOptions", "read", "read_bytes", "read_folder"]
 
@@ -23,12 +23,12 @@ _MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 def read(path: Path, options: ReadOptions) -> Book:
     """The book in the file at `path`. Raises UserError if it cannot be read, says nothing, or is
     in no language that can be told."""
-    return book(_parse(path, options), stem(path.name), options)
+    return build_book(_parse(path, options), stem(path.name), options)
 
 
 def read_bytes(data: bytes, name: str, options: ReadOptions) -> Book:
     """The book in `data`; `name` stands for it in messages and places. Errors as in `read`."""
-    return book(_parse_bytes(data, name, options), stem(name), options)
+    return build_book(_parse_bytes(data, name, options), stem(name), options)
 
 
 def read_folder(path: Path, options: ReadOptions) -> Folder:

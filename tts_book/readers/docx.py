@@ -11,9 +11,9 @@ from xml.parsers.expat import ExpatError
 from tts_book.errors import UserError
 from tts_book.readers import html, xml
 from tts_book.readers.archives import Archive
+from tts_book.readers.book import Parsed, ReadOptions, known_language
 from tts_book.readers.decoding import Decoded
-from tts_book.readers.markup import name_of, words
-from tts_book.readers.parsed import Parsed, ReadOptions, known_language
+from tts_book.readers.tree_text import name_of, words
 
 _STYLES = """
 p[style-name='Source Code'] => pre:separator('\\n')

@@ -14,9 +14,9 @@ from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.readers import decoding, epub_about, html, xml
 from tts_book.readers.archives import Archive
-from tts_book.readers.markup import Builder, Element, attribute, name_of, words
-from tts_book.readers.notes import Notes
-from tts_book.readers.parsed import LEADS, PICTURES, Parsed, ReadOptions, cover_of, known_language
+from tts_book.readers.book import LEADS, PICTURES, Parsed, ReadOptions, cover_of, known_language
+from tts_book.readers.footnotes import Notes
+from tts_book.readers.tree_text import Builder, Element, attribute, name_of, words
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/xml", "text/xml", "")
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")

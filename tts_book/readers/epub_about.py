@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tts_book.readers.markup import Element, attribute, name_of, words
+from tts_book.readers.tree_text import Element, attribute, name_of, words
 
 # Pages that the guide of an EPUB 2 names and that are not read aloud.
 _GUIDE = {

@@ -8,10 +8,10 @@ import binascii
 from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.readers import xml
-from tts_book.readers.markup import Builder, Element, attribute, children, events, name_of, words
-from tts_book.readers.notes import queue
-from tts_book.readers.parsed import LEADS, Parsed, ReadOptions, cover_of, known_language
-from tts_book.text import Kind
+from tts_book.readers.book import LEADS, Parsed, ReadOptions, cover_of, known_language
+from tts_book.readers.footnotes import queue
+from tts_book.readers.tree_text import Builder, Element, attribute, children, events, name_of, words
+from tts_book.text.normalize import Kind
 
 _PARAGRAPHS = frozenset(("p", "text-author", "date", "tr", "stanza", "cite", "epigraph", "poem"))
 _CELLS = ("td", "th")

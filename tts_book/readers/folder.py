@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tts_book import language
-from tts_book.chapters import unique
 from tts_book.errors import UserError
-from tts_book.ledger import account, total
 from tts_book.model import Book, Chapter
-from tts_book.readers.parsed import Parsed, ReadOptions, chapters_of, spoken_language
+from tts_book.readers.book import Parsed, ReadOptions, chapters_of, spoken_language
+from tts_book.text import language
+from tts_book.text.chapters import unique
+from tts_book.text.coverage import account, total
 
 SUFFIXES = frozenset((".txt", ".text", ".md", ".markdown", ".mdown", ".mkd"))
 BOOKS = (

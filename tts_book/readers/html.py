@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass, field
 
 from tts_book.errors import UserError
+from tts_book.readers.book import LEADS, Parsed, ReadOptions, known_language
 from tts_book.readers.decoding import Decoded
+from tts_book.readers.footnotes import Notes
 from tts_book.readers.html_marks import is_marked_link, is_note, is_note_link, is_row
-from tts_book.readers.markup import Builder, Element, attribute, events, name_of, words
-from tts_book.readers.notes import Notes
-from tts_book.readers.parsed import LEADS, Parsed, ReadOptions, known_language
-from tts_book.text import Kind
+from tts_book.readers.tree_text import Builder, Element, attribute, events, name_of, words
+from tts_book.text.normalize import Kind
 
 _BLOCKS = frozenset(
     (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tts_book.readers.markup import Element, attribute, name_of, words
+from tts_book.readers.tree_text import Element, attribute, name_of, words
 
 _HOLDS_NOTES = frozenset(("div", "p", "section", "aside", "li", "ol", "ul", "dl", "dd"))
 _NOTE_CLASSES = frozenset(("footnote", "footnotes", "endnote", "endnotes", "footnote-text"))

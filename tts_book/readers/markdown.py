@@ -12,15 +12,15 @@ from operator import attrgetter
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tts_book import language as languages
-from tts_book.inline import Edit
 from tts_book.model import Source
 from tts_book.readers import markdown_notes as notes
+from tts_book.readers.book import LEADS, Parsed, ReadOptions, known_language
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.markdown_notes import Note
-from tts_book.readers.parsed import LEADS, Parsed, ReadOptions, known_language
 from tts_book.readers.plain import line_starts
-from tts_book.text import Block, Kind, level, paragraphs
+from tts_book.text import language as languages
+from tts_book.text.inline_rules import Edit
+from tts_book.text.normalize import Block, Kind, level, paragraphs
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^(title|author|lang|language): *(.*?) *$", re.M | re.I)

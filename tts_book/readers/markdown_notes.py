@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from tts_book.text import Block, Kind, Paragraph
+from tts_book.text.normalize import Block, Kind, Paragraph
 
 _LABEL = re.compile(r" {0,3}\[\^([^\]\n]{1,30})\]:[ \t]*")
 _MARK = re.compile(r"\[\^([^\]\n]{1,30})\]")

@@ -9,10 +9,10 @@ from typing import Any
 
 from tts_book.errors import UserError
 from tts_book.readers import pdf_lines
-from tts_book.readers.markup import Builder
-from tts_book.readers.parsed import Parsed, ReadOptions, known_language
+from tts_book.readers.book import Parsed, ReadOptions, known_language
 from tts_book.readers.pdf_lines import Line, Margins, Measure, Role
-from tts_book.text import Kind
+from tts_book.readers.tree_text import Builder
+from tts_book.text.normalize import Kind
 
 MOST_PAGES = 20_000
 _HYPHENS = "\x02\ufffe\xad"

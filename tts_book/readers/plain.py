@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tts_book.headings import is_heading
 from tts_book.model import Source
+from tts_book.readers.book import Parsed, ReadOptions, known_language
 from tts_book.readers.decoding import Decoded
-from tts_book.readers.lines import lay_out
-from tts_book.readers.parsed import Parsed, ReadOptions, known_language
-from tts_book.text import Block, Kind, level, paragraphs
+from tts_book.readers.plain_lines import lay_out
+from tts_book.text.headings import is_heading
+from tts_book.text.normalize import Block, Kind, level, paragraphs
 
 _START = re.compile(r"^ *\*{3} ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK.*$", re.M)
 _STOP = re.compile(

@@ -6,7 +6,7 @@ import codecs
 import re
 
 from tts_book.errors import UserError
-from tts_book.readers.markup import Element
+from tts_book.readers.tree_text import Element
 
 _REFERENCE = re.compile(rb"&#([xX][0-9a-fA-F]{1,8}|[0-9]{1,9});")
 _DECLARED = re.compile(

@@ -1,0 +1,165 @@
+"""What the simulated service says: words as tone codes in real MP3 frames, and their marks.
+
+Every word is encoded once and kept; a text's sound is the joined frames of its words, pauses and
+both silences. A stream that begins afresh at each word is a valid one (see `tones` for the code,
+which `tones.read` finds again in the finished sound).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import lameenc
+import numpy as np
+
+from tests import tones
+from tts_book.model import Mark
+
+FRAME_BYTES = 144
+FRAME_TICKS = 240_000  # 24 ms
+FRAME_SAMPLES = 576
+LEAD_FRAMES = 8
+# The first mark stands at 100 ms, a little before the sound.
+FIRST_TICK = 1_000_000
+WORD_LEAST_FRAMES = 11
+TAIL_FRAMES = {"classic": 36, "multilingual": 15}
+SENTENCE_FRAMES, COMMA_FRAMES, PARAGRAPH_FRAMES = 38, 8, 45
+CHARS_PER_S = {
+    "ru": 15.4, "en": 16.7, "de": 20.5, "fr": 21.1, "es": 18.3, "uk": 15.0, "kk": 19.6, "it": 16.3,
+    "pt": 16.7, "pl": 17.6, "tr": 16.0, "zh": 5.6, "ja": 7.0, "ko": 7.7,
+}  # fmt: skip
+OTHER_CHARS_PER_S = 16.0
+
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{1,2}|[^\s\u3040-\u30ff\u3400-\u9fff]+")
+_SOFT_VOICES = re.compile(r"Multilingual|Ava|Andrew|Emma|Brian")
+
+
+def encode(pcm: np.ndarray[tuple[int], np.dtype[np.int16]]) -> list[bytes]:
+    """PCM at 24 kHz as the service's frames: 48 kbit/s, constant, nothing around them."""
+    encoder = lameenc.Encoder()
+    encoder.set_bit_rate(48)
+    encoder.set_in_sample_rate(24_000)
+    encoder.set_channels(1)
+    encoder.set_quality(7)
+    encoder.silence()
+    data = bytes(encoder.encode(pcm.tobytes()) + encoder.flush())
+    return [data[at : at + FRAME_BYTES] for at in range(0, len(data), FRAME_BYTES)]
+
+
+@lru_cache(maxsize=1)
+def silent_frame() -> bytes:
+    """One frame of silence that needs no other."""
+    return encode(np.zeros(FRAME_SAMPLES, np.int16))[0]
+
+
+@lru_cache(maxsize=20_000)
+def _code_frames(code: str, word: str, count: int) -> bytes:
+    """The word's tones, silence after them up to `count` frames."""
+    length_ms = 5 * tones.PIP_MS + 10
+    frames = encode(tones.pcm(word, [Mark("word", 0, length_ms, 0, len(word))], length_ms))
+    frames += [silent_frame()] * (count - len(frames))
+    return b"".join(frames[:count])
+
+
+def word_frames(word: str, count: int) -> bytes:
+    """`count` frames that say `word`."""
+    bare = "".join(filter(str.isalnum, word))
+    return _code_frames(tones.code(word), bare, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text: its place, its letters without punctuation, and its time in ticks."""
+
+    start: int
+    stop: int
+    text: str
+    from_tick: int
+    to_tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text as the service speaks it."""
+
+    audio: bytes
+    words: tuple[Word, ...]
+    sentences: tuple[Word, ...]
+
+    @property
+    def ticks(self) -> int:
+        return len(self.audio) // FRAME_BYTES * FRAME_TICKS
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where the words that will be spoken stand: they hold a letter or a digit."""
+    found = (match.span() for match in _WORD.finditer(text))
+    return [(a, b) for a, b in found if any(map(str.isalnum, text[a:b]))]
+
+
+def without(text: str, first: int, last: int) -> str:
+    """`text` with its words `first` to `last` taken out."""
+    kept, at = [], 0
+    for start, stop in spans(text)[first : last + 1]:
+        kept.append(text[at:start])
+        at = stop
+    return "".join([*kept, text[at:]])
+
+
+def tail_frames(voice: str) -> int:
+    """Frames of silence after the last word."""
+    return TAIL_FRAMES["multilingual" if _SOFT_VOICES.search(voice) else "classic"]
+
+
+def say(text: str, voice: str, speed: float = 1.0) -> Said:
+    """Speaks `text`; `voice` is a short name, `speed` 1 the voice's own."""
+    cps = CHARS_PER_S.get(voice[:2], OTHER_CHARS_PER_S) * speed
+    quiet = silent_frame()
+    parts, words, now = [quiet * LEAD_FRAMES], [], LEAD_FRAMES
+    places = spans(text)
+    for number, (start, stop) in enumerate(places):
+        count = max(WORD_LEAST_FRAMES, round((stop - start + 1) / cps / 0.024))
+        parts.append(word_frames(text[start:stop], count))
+        words.append(_word(text, start, stop, now, now + count))
+        following = places[number + 1][0] if number + 1 < len(places) else len(text)
+        rest = 0 if number + 1 == len(places) else _rest(text[start:following], speed)
+        parts.append(quiet * rest)
+        now += count + rest
+    tail = round(tail_frames(voice) / min(1.0, speed)) if words else 0
+    parts.append(quiet * tail)
+    audio = b"".join(parts) if words else b""
+    return Said(audio, tuple(words), tuple(_sentences(text, words)))
+
+
+def _rest(word_and_gap: str, speed: float) -> int:
+    if "\n\n" in word_and_gap:
+        frames = PARAGRAPH_FRAMES
+    elif re.search(r"[.!?…。！？]\W*$", word_and_gap):
+        frames = SENTENCE_FRAMES
+    else:
+        frames = COMMA_FRAMES if re.search(r"[,;:—]\W*$", word_and_gap) else 0
+    return round(frames / speed)
+
+
+def _word(text: str, start: int, stop: int, from_frame: int, to_frame: int) -> Word:
+    shift = FIRST_TICK - LEAD_FRAMES * FRAME_TICKS
+    bare = re.sub(r"^\W+|\W+$", "", text[start:stop])
+    from_tick = from_frame * FRAME_TICKS + shift
+    return Word(start, stop, bare, from_tick, to_frame * FRAME_TICKS + shift - 100_000)
+
+
+def _sentences(text: str, words: list[Word]) -> list[Word]:
+    made: list[Word] = []
+    first: Word | None = None
+    for number, word in enumerate(words):
+        first = first or word
+        following = words[number + 1].start if number + 1 < len(words) else len(text)
+        if number + 1 == len(words) or re.search(
+            r"[.!?…。！？]\W*$|\n\n", text[word.start : following]
+        ):
+            whole = text[first.start : word.stop]
+            made.append(Word(first.start, word.stop, whole, first.from_tick, word.to_tick))
+            first = None
+    return made

@@ -1,0 +1,74 @@
+"""Many chunks through the pool and the online backend, while the service misbehaves."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from tests import tones
+from tests.backends.edge.faults import mixture
+from tests.backends.edge.simulator import EdgeSimulator
+from tests.backends.edge.test_backend import RUSSIAN, backend_of, heard
+from tests.fakes import Time, chunks, in_time
+from tts_book import events
+from tts_book.synthesis.chunk_cache import Cache, key_of
+from tts_book.synthesis.pool import Pool, Task
+
+TEXTS = [
+    f"Письмо {number} пришло утром, когда почтальон уже не ждал ответа. Он сел на крыльцо, прочёл "
+    f"его дважды и положил под камень: там лежали {number + 3} других, и ни одно не дошло до моря."
+    for number in range(16)
+]
+MIXTURES = [
+    {},
+    {"close_1011": 0.15, "reset_midway": 0.1, "http_500": 0.05},
+    {"http_503": 0.1, "http_429_wait": 0.05, "1007_throttled": 0.1},
+    {"cut_all": 0.1, "hole": 0.1, "cut_sound": 0.1},
+    {"hole_of_a_word": 0.1, "hole_in_sound": 0.1, "no_marks": 0.05, "silent_words": 0.05},
+    {"no_audio": 0.2, "garbage": 0.05},
+]
+
+
+@pytest.mark.parametrize("shares", MIXTURES, ids=lambda shares: " ".join(shares) or "calm")
+def test_all_words_are_there_or_the_chunk_is_named(
+    shares: dict[str, float], tmp_path: Path
+) -> None:
+    told: list[events.Event] = []
+    service = EdgeSimulator(mixture(shares, seed=4))
+
+    async def work(time: Time) -> None:
+        async with service:
+            backend = backend_of(service)
+            pool = Pool(Cache(tmp_path), told.append, time.tools())
+            fingerprint = backend.fingerprint(RUSSIAN)
+            tasks = [
+                Task(
+                    order,
+                    0,
+                    "Book",
+                    chunk,
+                    key_of(fingerprint, RUSSIAN, chunk.spoken),
+                    RUSSIAN,
+                    backend,
+                    lambda: "letters.txt:1:1",
+                )
+                for order, chunk in enumerate(chunks(*TEXTS))
+            ]
+            try:
+                async with aclosing(pool.speak(tasks)) as outcomes:
+                    found = {task.order: key async for task, key in outcomes}
+            finally:
+                await backend.aclose()
+        for order, key in found.items():
+            assert key, (pool.stopped, TEXTS[order])
+            entry = Cache(tmp_path).get(key)
+            assert entry is not None
+            frames = entry.path.read_bytes()[: entry.frames_bytes]
+            assert heard(frames) == tones.codes(TEXTS[order])
+        assert len(found) == len(TEXTS)
+
+    in_time(work)
+    assert service.statistics.most_open <= 4
+    assert sum(service.statistics.faults.values()) > 0 or not shares

@@ -1,0 +1,172 @@
+"""One gain for each voice and book: near the target, never clipping, whatever the order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import miniaudio
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests import tones
+from tests.fakes import ScriptedBackend, Time, in_time
+from tests.pipeline.test_run import CHAPTERS, prepared
+from tts_book import audio
+from tts_book.audio import tags_id3 as tags
+from tts_book.audio.levels import loudness_of
+from tts_book.errors import UserError
+from tts_book.model import Pauses, Sound, Speech
+from tts_book.output import settings as finish
+from tts_book.output.loudness import Loudness
+from tts_book.output.settings import Finish
+from tts_book.pipeline import run as job
+from tts_book.pipeline.selection import EVERYTHING, Selection
+from tts_book.synthesis.chunk_cache import Cache
+
+ID3: Any = import_module("mutagen.id3").ID3  # mutagen tells no types
+RATE_HZ = 24_000
+SOUND = Sound(1, 100, 144, 576, RATE_HZ, 0, 100, (), -22.0, -9.0)
+
+
+def hum(level: float, seconds: float = 3.0, peak: float = 0.0) -> NDArray[np.int16]:
+    """A voice-like hum; with a `peak`, one short burst of that height in its middle."""
+    at = np.arange(int(RATE_HZ * seconds)) / RATE_HZ
+    wave = level * np.sin(2 * np.pi * 700 * at) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * at))
+    if peak:
+        burst = slice(len(wave) // 2, len(wave) // 2 + 240)
+        wave[burst] = peak * np.sin(2 * np.pi * 700 * at[:240])
+    return (wave * 32_767).astype(np.int16)
+
+
+def meter(loudness_lufs: float, peak_dbfs: float) -> audio.Meter:
+    return audio.Meter([replace(SOUND, loudness_lufs=loudness_lufs, peak_dbfs=peak_dbfs)])
+
+
+def heard(path: Path) -> NDArray[np.int16]:
+    return np.frombuffer(miniaudio.mp3_read_s16(path.read_bytes()).samples, "<i2")
+
+
+def lufs(path: Path) -> float:
+    found = loudness_of(heard(path), RATE_HZ)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("-19", -19.0), ("-23.5", -23.5), ("off", None), (" OFF ", None), ("−16 LUFS", -16.0)],
+)
+def test_what_may_be_asked_for(text: str, wanted: float | None) -> None:
+    assert finish.loudness(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["loud", "19", "0", "-70", "nan", "inf", "-1e9"])
+def test_what_may_not(text: str) -> None:
+    with pytest.raises(UserError, match="--loudness"):
+        finish.loudness(text)
+
+
+def test_the_gain_is_that_of_all_chapters_whatever_their_order() -> None:
+    levels = {1: meter(-22.0, -9.0), 2: meter(-25.0, -2.0), 3: meter(-20.0, -5.0)}
+    settled = set()
+    for order in ([1, 2, 3], [3, 1, 2], [2, 3, 1]):
+        loudness = Loudness(-19.0)
+        for number in order:
+            loudness.steps("voice", number, levels[number])
+        settled.add(loudness.settled("voice"))
+    assert settled == {1}  # two steps would bring it nearer, but the second chapter would clip
+
+
+def test_each_voice_has_a_gain_of_its_own() -> None:
+    loudness = Loudness(-19.0)
+    loudness.steps("soft", 1, meter(-25.0, -12.0))
+    loudness.steps("loud", 2, meter(-16.0, -1.0))
+    assert (loudness.settled("soft"), loudness.settled("loud")) == (4, -2)
+
+
+def test_silence_and_off_change_nothing() -> None:
+    assert Loudness(-19.0).steps("voice", 1, audio.Meter()) == 0
+    assert Loudness(None).steps("voice", 1, meter(-30.0, -20.0)) == 0
+
+
+LEVELS = {"first": 0.08, "second": 0.1, "third": 0.3, "lamp": 0.08, "broken": 0.1, "ship": 0.3}
+
+
+def speak(text: str, attempt: int) -> Speech:
+    level = next(level for word, level in LEVELS.items() if word in text)
+    return Speech(audio.encode(hum(level).tobytes(), RATE_HZ), "mp3")
+
+
+def convert(folder: Path, wanted: Finish, only: Selection = EVERYTHING) -> list[Path]:
+    item = replace(prepared(folder, ScriptedBackend(speak), *CHAPTERS), only=only)
+    job.ready_to_write([item], force=True)
+    results: list[job.Result] = []
+
+    async def work(time: Time) -> None:
+        cache, tools = Cache(folder / "cache"), time.tools()
+        results.append(
+            await job.convert([item], Pauses(), cache, lambda event: None, tools, wanted)
+        )
+
+    in_time(work)
+    return list(results[0].written)
+
+
+def test_a_book_is_as_loud_as_asked_and_its_chapters_keep_their_distance(tmp_path: Path) -> None:
+    plain = [lufs(path) for path in convert(tmp_path, Finish(None))]
+    for target_lufs in (-19.0, -23.0):
+        paths = convert(tmp_path, Finish(target_lufs))
+        gains = [lufs(path) - before for path, before in zip(paths, plain, strict=True)]
+        assert max(gains) - min(gains) < 0.1
+        assert gains[0] / audio.GAIN_STEP_DB == pytest.approx(round(gains[0] / 1.505), abs=0.1)
+        power = np.mean([10 ** (lufs(path) / 10) for path in paths])
+        assert 10 * np.log10(power) == pytest.approx(target_lufs, abs=0.8)
+
+
+def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:
+    first = [path.read_bytes() for path in convert(tmp_path, Finish())]
+    assert [path.read_bytes() for path in convert(tmp_path, Finish(anew=True))] == first
+
+
+def test_a_chapter_alone_has_the_gain_of_its_book(tmp_path: Path) -> None:
+    whole = [path.read_bytes() for path in convert(tmp_path, Finish())]
+    (path,) = convert(tmp_path, Finish(anew=True), Selection(frozenset({1})))
+    assert path.read_bytes() == whole[0]
+
+
+def test_replaygain_tells_what_is_missing_to_its_own_level(tmp_path: Path) -> None:
+    path = convert(tmp_path, Finish())[2]
+    told = float(str(ID3(path)["TXXX:REPLAYGAIN_TRACK_GAIN"]).removesuffix(" dB"))
+    assert told == pytest.approx(-18 - lufs(path), abs=0.5)
+    assert tags.read(path).title == "Chapter 3"
+
+
+def test_peaks_of_an_engine_are_rounded_off_and_the_rest_stays(tmp_path: Path) -> None:
+    sound = hum(0.05, peak=0.9)
+    soft = np.frombuffer(audio.round_off(sound.tobytes(), RATE_HZ), "<i2")
+    loudness = loudness_of(sound, RATE_HZ)
+    assert loudness is not None
+    ceiling = 32_768 * 10 ** ((loudness + 16) / 20)
+    assert ceiling * 0.8 < np.abs(soft.astype(int)).max() <= ceiling + 1
+    away = np.r_[0 : len(sound) // 2 - 1_000, len(sound) // 2 + 1_300 : len(sound)]
+    assert np.array_equal(soft[away], sound[away])
+
+
+@pytest.mark.parametrize("sound", [hum(0.3), hum(0.3, 0.01), np.zeros(24_000, np.int16)])
+def test_sound_without_such_peaks_is_left_alone(sound: NDArray[np.int16]) -> None:
+    assert audio.round_off(sound.tobytes(), RATE_HZ) == sound.tobytes()
+
+
+def test_words_are_read_from_louder_sound(tmp_path: Path) -> None:
+    text = "The lamp was lit."
+    frames, _ = tones.speech(text, level=0.05)
+    form = audio.format_at(frames)
+    louder = audio.amplify(frames, 6, form)
+    assert [word.code for word in tones.read(np.frombuffer(audio.decode(louder)[0], "<i2"))] == (
+        tones.codes(text)
+    )
+    assert len(louder) == len(frames)

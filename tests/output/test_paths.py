@@ -1,0 +1,121 @@
+"""Names that every file system takes, and files that are ours to replace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes import book
+from tts_book.errors import UserError
+from tts_book.output.paths import (
+    NAME_MOST_BYTES,
+    Layout,
+    file_name,
+    layout,
+    left_over,
+    make_folders,
+    refuse_strangers,
+)
+
+NAMES = [
+    ("Глава 1", "Глава 1"),
+    ("a/b:c*?", "abc"),
+    ("CON", "CON_"),
+    ("nul.txt", "nul_.txt"),
+    ("The end. ", "The end"),
+    ("..", "untitled"),
+    ("", "untitled"),
+    ("../../etc/passwd", "etcpasswd"),
+    ("e\u0301t\u0300", "ét̀"),
+    ("bell\x07\u202egnp", "bellgnp"),
+]
+
+
+@pytest.mark.parametrize(("text", "name"), NAMES)
+def test_names(text: str, name: str) -> None:
+    assert file_name(text) == name
+
+
+@given(st.text(max_size=400))
+def test_any_text_makes_a_name(text: str) -> None:
+    name = file_name(text)
+    assert 0 < len(name.encode()) <= NAME_MOST_BYTES + 1
+    assert not set(name) & set('/\\:*?"<>|\x00\n')
+    assert name.strip(" .") == name
+
+
+def of(count: int, out: Path | None, cwd: Path, source: Path | None = None) -> Layout:
+    made = book(*["text"] * count)
+    return layout(made, "story", source or cwd / "story.txt", out, cwd)
+
+
+def test_where_files_go(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert of(1, None, tmp_path).targets == (tmp_path / "story.mp3",)
+    assert of(1, out, tmp_path).targets == (out / "story.mp3",)
+    assert of(1, tmp_path / "x.mp3", tmp_path).targets == (tmp_path / "x.mp3",)
+    assert of(2, out, tmp_path).targets == (
+        out / "story" / "001 - Chapter 1.mp3",
+        out / "story" / "002 - Chapter 2.mp3",
+    )
+    assert of(1_200, out, tmp_path).targets[0].name == "0001 - Chapter 1.mp3"
+
+
+def test_a_file_for_several_chapters_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="-o"):
+        of(2, tmp_path / "x.mp3", tmp_path)
+
+
+def test_the_source_folder_is_not_filled_with_sound(tmp_path: Path) -> None:
+    placed = of(2, None, tmp_path, source=tmp_path / "story")
+    assert placed.folder == tmp_path / "story (audio)"
+
+
+def test_owner_moves_with_the_files(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert of(1, here / "out", here).owner == of(1, there / "out", there).owner == "../story.txt"
+
+
+def test_strangers_are_refused_unless_forced(tmp_path: Path) -> None:
+    placed = of(1, None, tmp_path)
+    placed.targets[0].write_bytes(b"music")
+    with pytest.raises(UserError, match="--force"):
+        refuse_strangers([placed], lambda path: None, force=False)
+    with pytest.raises(UserError, match="--force"):
+        refuse_strangers([placed], lambda path: "another.txt", force=False)
+    refuse_strangers([placed], lambda path: placed.owner, force=False)
+    refuse_strangers([placed], lambda path: None, force=True)
+
+
+def test_two_books_in_one_file_are_refused(tmp_path: Path) -> None:
+    one, two = of(1, None, tmp_path), of(1, None, tmp_path, source=tmp_path / "b" / "story.txt")
+    with pytest.raises(UserError, match="Two of these books"):
+        refuse_strangers([one, two], lambda path: None, force=True)
+
+
+def test_left_over_files_are_those_of_this_book_only(tmp_path: Path) -> None:
+    placed = of(2, tmp_path, tmp_path)
+    make_folders([placed])
+    ours, other = placed.folder / "003 - Chapter 3.mp3", placed.folder / "other.mp3"
+    single = tmp_path / "story.mp3"
+    for path in (*placed.targets, ours, other, single):
+        path.write_bytes(b"")
+    owners = {other: "else.txt"}
+    found = left_over(placed, lambda path: owners.get(path, placed.owner))
+    assert found == (ours, single)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(UserError, match="-o"):
+        make_folders([of(1, tmp_path / "file" / "out", tmp_path)])
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_spoken(tmp_path: Path) -> None:
+    places = of(1, None, tmp_path)
+    places.targets[0].mkdir()
+    with pytest.raises(UserError, match="is a folder"):
+        refuse_strangers([places], lambda _: None, force=True)

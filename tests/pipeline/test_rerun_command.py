@@ -1,0 +1,72 @@
+"""The command that does it again is one that the program takes, and means the same."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.cli.test_commands import SILENT, Desk
+from tts_book.cli import app as cli
+from tts_book.pipeline.again import command
+from tts_book.pipeline.request import Request
+
+CWD = Path.cwd()
+
+
+BOOK = CWD / "book.txt"
+
+
+@pytest.mark.parametrize(
+    ("wish", "options"),
+    [
+        (Request(), ""),
+        (Request(voice="dmitry", rate="-10%"), " --voice dmitry --rate -10%"),
+        (Request(out=CWD / "to hear"), " -o 'to hear'"),
+        (Request(start="L3", stop="2:00"), " --from L3 --to 2:00"),
+        (Request(no_cache=True, everything=True), " --everything --no-cache"),
+        (Request(series="Ships #2", year="1901"), " --series 'Ships #2' --year 1901"),
+        (Request(only="3", redo="3/1", proxy="http://me:secret@there"), ""),
+        (Request(json=True, quiet=True, force=True, workers=3), ""),
+    ],
+)
+def test_only_what_was_wished_is_said(wish: Request, options: str) -> None:
+    assert command(wish, BOOK, CWD) == f"tts-book convert book.txt{options}"
+
+
+def test_it_is_a_command_of_the_program_with_the_same_wishes() -> None:
+    wish = Request(
+        out=Path("out"), voice="dmitry", voices=Path("mine.toml"), backend="edge", rate="-10%",
+        pitch="-8Hz", volume="+5%", language="ru", encoding="koi8-r", title="T", author="A",
+        split="none", chapters="^X", notes="end", everything=True, pronounce=Path("p.toml"),
+        start="1", stop="2/3", format="m4b", loudness="-23", captions="srt",
+        layout="audiobookshelf", cover=Path("c.png"), series="S", year="1901", cache=Path("kept"),
+        no_cache=True,
+    )  # fmt: skip
+    words = shlex.split(command(wish, BOOK, CWD))
+    convert = typer.main.get_command(cli.app).commands["convert"]  # type: ignore[attr-defined]  # a group
+    given = convert.make_context("convert", words[2:]).params
+    assert given.pop("sources") == ["book.txt"]
+    assert Request(**given) == wish
+
+
+def test_a_folder_is_a_batch(tmp_path: Path) -> None:
+    assert command(Request(), tmp_path, tmp_path.parent) == f"tts-book batch {tmp_path.name}"
+
+
+def test_where_tells_it(tmp_path: Path) -> None:
+    from tts_book.cli.commands.where import lines
+    from tts_book.output.inspection.lookup import at_time
+    from tts_book.synthesis.chunk_cache import Cache
+
+    at = Desk(tmp_path)
+    source = at.write("story.txt", "One lamp is lit. Another lamp is lit.")
+    assert at.convert(source, request=replace(SILENT, rate="+10%")) == 0
+    cache = Cache(tmp_path / "cache")
+    found = at_time(tmp_path / "story.mp3", 1_000, cache)
+    again = "tts-book convert story.txt --backend silent --rate +10% --redo 1/1"
+    assert list(lines(found, cache, tmp_path))[-1] == f"again     {again}"
+    assert list(lines(found, cache, CWD))[-1] == f"again     cd {tmp_path} && {again}"

@@ -1,0 +1,187 @@
+"""Who speaks a book: the one that is named, the one that began it, else the first that can."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import ScriptedBackend
+from tts_book.backends import Backend, Health, VoiceInfo
+from tts_book.config.voices import Config
+from tts_book.errors import UserError
+from tts_book.model import Pauses, Voice
+from tts_book.pipeline.voice_selection import Cast, Casting, Spoken, Wish
+from tts_book.pipeline.ways_out import EngineGone
+
+DMITRY = Voice("dmitry", "edge", "ru-RU-DmitryNeural", "ru-RU", rate_pct=-5)
+RUSLAN = Voice("ruslan", "piper", "ru_RU-ruslan-medium", "ru-RU")
+JOE = Voice("joe", "piper", "en_US-joe-medium", "en-US")
+CONFIG = Config(
+    Path("voices.toml"),
+    "dmitry",
+    {voice.name: voice for voice in (DMITRY, RUSLAN, JOE)},
+    {"ru": ("dmitry", "ruslan"), "en": ("joe",)},
+    Pauses(),
+)
+GONE = Health(False, "the online service does not answer", "Go online.")
+HERE = VoiceInfo("piper", "ru_RU-ruslan-medium", "ru-RU")
+JOE_HERE = VoiceInfo("piper", "en_US-joe-medium", "en-US")
+BRIAN = "en-US-BrianMultilingualNeural"
+ONLINE = ("ru-RU-DmitryNeural", "ru-RU-SvetlanaNeural", BRIAN)
+NOTHING = Spoken(0, whole=False)
+
+
+class Stage:
+    """Backends by name, as the cast asks for them."""
+
+    def __init__(self, *, online: bool = True, local: tuple[VoiceInfo, ...] = (HERE,)) -> None:
+        listed = tuple(VoiceInfo("edge", name, "ru-RU") for name in ONLINE)
+        self.edge = ScriptedBackend(name="edge", offers=listed, health=None if online else GONE)
+        self.piper = ScriptedBackend(
+            name="piper", offers=local, health=None if local else Health(False, "no voices")
+        )
+        robot = VoiceInfo("espeak", "ru", "ru", only_named=True)
+        self.espeak = ScriptedBackend(name="espeak", offers=(robot,))
+        silence = VoiceInfo("silent", "silence", "und", only_named=True)
+        self.silent = ScriptedBackend(name="silent", offers=(silence,))
+
+    def __call__(self, name: str) -> Backend:
+        backend: Backend | None = getattr(self, name, None)
+        if backend is None:
+            raise UserError(f'There is no backend "{name}".')
+        return backend
+
+
+def cast(
+    stage: Stage,
+    wish: Wish | None = None,
+    language: str = "ru",
+    spoken: dict[str, Spoken] | None = None,
+) -> Cast:
+    def count(voice: Voice, backend: Backend) -> Spoken:
+        return (spoken or {}).get(voice.name, NOTHING)
+
+    return asyncio.run(Casting(CONFIG, stage).cast(wish or Wish(), language, count))
+
+
+@pytest.mark.parametrize(
+    ("stage", "wish", "language", "name"),
+    [
+        (Stage(), Wish(), "ru", "dmitry"),
+        (Stage(online=False), Wish(), "ru", "ruslan"),
+        (Stage(), Wish(backend="piper"), "ru", "ruslan"),
+        (Stage(), Wish(voice="ruslan"), "ru", "ruslan"),
+        (Stage(), Wish(voice="ru-RU-SvetlanaNeural"), "ru", "ru-RU-SvetlanaNeural"),
+        (Stage(), Wish(voice=BRIAN), "ru", BRIAN),
+        (Stage(local=(JOE_HERE,)), Wish(), "en", "joe"),
+        (Stage(), Wish(backend="silent"), "en", "silence"),
+        (Stage(online=False, local=()), Wish(backend="espeak"), "ru", "ru"),
+        (Stage(), Wish(backend="edge"), "ru", "dmitry"),
+        (
+            Stage(local=(VoiceInfo("piper", "de_DE-thorsten-high", "de-DE", note="high"),)),
+            Wish(),
+            "de",
+            "de_DE-thorsten-high",
+        ),
+    ],
+)
+def test_who_speaks(stage: Stage, wish: Wish, language: str, name: str) -> None:
+    assert cast(stage, wish, language).voice.name == name
+
+
+@pytest.mark.parametrize(
+    ("stage", "wish", "language", "told"),
+    [
+        (Stage(online=False, local=()), Wish(), "ru", "voices install ru_RU-ruslan-medium"),
+        (Stage(online=False, local=(JOE_HERE,)), Wish(), "ru", "voices install"),
+        (Stage(online=False), Wish(), "xx", "--backend espeak"),
+        (Stage(), Wish(voice="nobody"), "ru", "nobody"),
+        (Stage(), Wish(voice="ru-RU-DmitriNeural"), "ru", "Did you mean ru-RU-DmitryNeural"),
+        (Stage(), Wish(voice="joe"), "ru", "--language en"),
+        (Stage(), Wish(voice="joe", backend="edge"), "en", "belongs to the backend piper"),
+        (Stage(), Wish(backend="festival"), "ru", "festival"),
+        (Stage(online=False), Wish(voice="dmitry"), "ru", "Go online"),
+        (Stage(), Wish(backend="piper"), "de", "No voice here can speak de"),
+        (Stage(), Wish(backend="espeak"), "xx", "leave --backend out"),
+    ],
+)
+def test_what_the_user_is_told(stage: Stage, wish: Wish, language: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        cast(stage, wish, language)
+
+
+def test_a_voice_that_the_service_has_given_up_is_passed_over() -> None:
+    stage = Stage()
+    stage.edge = ScriptedBackend(name="edge", offers=(VoiceInfo("edge", BRIAN, "en-US"),))
+    assert cast(stage).voice.name == "ruslan"
+
+
+def test_a_slip_in_an_id_is_told_and_an_id_of_another_kind_is_taken_at_its_word() -> None:
+    with pytest.raises(UserError, match="Did you mean ru-RU-DmitryNeural"):
+        cast(Stage(), Wish(voice="ru-RU-DmitriNeural"))
+    assert (
+        cast(Stage(), Wish(voice="ru-RU-QuiteAnotherNeural")).voice.id == "ru-RU-QuiteAnotherNeural"
+    )
+
+
+def test_a_service_that_lists_no_voice_of_ours_is_asked_all_the_same() -> None:
+    stage = Stage(local=())
+    stage.edge = ScriptedBackend(name="edge", offers=(VoiceInfo("edge", BRIAN, "en-US"),))
+    assert cast(stage).voice.name == "dmitry"
+
+
+def test_a_service_that_lists_nothing_is_taken_at_its_word() -> None:
+    stage = Stage()
+    stage.edge = ScriptedBackend(name="edge")
+    assert cast(stage).voice.name == "dmitry"
+
+
+def test_a_robot_is_never_taken_unasked() -> None:
+    with pytest.raises(UserError):
+        cast(Stage(online=False, local=()), Wish(), "ru")
+
+
+def test_a_half_spoken_book_stays_with_the_voice_that_began_it() -> None:
+    begun = {"ruslan": Spoken(3, whole=False)}
+    assert cast(Stage(), spoken=begun).voice.name == "ruslan"
+
+
+def test_a_half_spoken_book_waits_for_its_engine() -> None:
+    with pytest.raises(EngineGone, match="half spoken by dmitry"):
+        cast(Stage(online=False), spoken={"dmitry": Spoken(3, whole=False)})
+
+
+@pytest.mark.parametrize("wish", [Wish(), Wish(voice="dmitry")])
+@pytest.mark.parametrize("telling", [0, 3])
+def test_who_waits_begins_and_goes_on_without_an_answer(wish: Wish, telling: int) -> None:
+    stage = Stage(online=False, local=())
+    begun = {"dmitry": Spoken(telling, whole=False)}
+    chosen = cast(stage, replace(wish, wait=True), spoken=begun)
+    assert chosen.voice.name == "dmitry"
+    assert "asking again" in chosen.why
+
+
+def test_a_named_voice_that_has_begun_and_is_gone_is_no_mistake_of_the_user() -> None:
+    with pytest.raises(EngineGone):
+        begun = {"dmitry": Spoken(3, whole=False)}
+        cast(Stage(online=False), Wish(voice="dmitry"), spoken=begun)
+
+
+def test_a_book_that_is_all_there_needs_no_engine() -> None:
+    whole = {"dmitry": Spoken(9, whole=True)}
+    assert cast(Stage(online=False), spoken=whole).voice.name == "dmitry"
+    assert cast(Stage(online=False), Wish(voice="dmitry"), spoken=whole).voice.name == "dmitry"
+
+
+def test_the_user_may_begin_anew_with_another_voice() -> None:
+    begun = {"dmitry": Spoken(3, whole=False)}
+    assert cast(Stage(online=False), Wish(voice="ruslan"), spoken=begun).voice.name == "ruslan"
+
+
+def test_changes_that_were_asked_for_go_before_those_of_the_file() -> None:
+    assert cast(Stage()).voice == DMITRY
+    changed = cast(Stage(), Wish(rate_pct=10, pitch_hz=0)).voice
+    assert changed == replace(DMITRY, rate_pct=10)

@@ -1,0 +1,340 @@
+"""The pool: every chunk once, in order, with the remedy that its failure deserves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import ScriptedBackend, Time, chunks, in_time, spoken
+from tts_book import events
+from tts_book.backends import Limits
+from tts_book.errors import (
+    BackendError,
+    BackendIncomplete,
+    BackendRefused,
+    BackendUnavailable,
+    Failure,
+    UserError,
+)
+from tts_book.model import Chunk, Speech, Voice
+from tts_book.synthesis.chunk_cache import Cache, key_of
+from tts_book.synthesis.pool import Pool, Task
+
+VOICE = Voice("reader", "scripted", "one", "en")
+TEXTS = tuple(f"This is sentence number {n}. It has a second part, too." for n in range(12))
+
+
+@dataclass
+class Run:
+    """What a run over some chunks left behind."""
+
+    keys: list[str | None] = field(default_factory=list)
+    told: list[events.Event] = field(default_factory=list)
+    stopped: str = ""
+    took_s: float = 0.0
+
+    def of(self, kind: type[events.Event]) -> list[events.Event]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+
+def tasks(backend: ScriptedBackend, all_chunks: Sequence[Chunk]) -> list[Task]:
+    return [
+        Task(
+            order,
+            0,
+            "Book",
+            chunk,
+            key_of("f", VOICE, chunk.spoken),
+            VOICE,
+            backend,
+            lambda: "book.txt:1:1",
+        )
+        for order, chunk in enumerate(all_chunks)
+    ]
+
+
+def run(
+    backend: ScriptedBackend,
+    all_chunks: Sequence[Chunk],
+    folder: Path,
+    workers: int = 0,
+    *,
+    wait: bool = False,
+) -> Run:
+    left = Run()
+
+    async def work(time: Time) -> None:
+        backend._sleep = time.sleep
+        pool = Pool(Cache(folder), left.told.append, time.tools(workers, wait=wait))
+        found: dict[int, str | None] = {}
+        async with aclosing(pool.speak(tasks(backend, all_chunks))) as outcomes:
+            async for task, key in outcomes:
+                found[task.order] = key
+        left.keys = [found[order] for order in sorted(found)]
+        left.stopped, left.took_s = pool.stopped, time.clock()
+
+    in_time(work)
+    return left
+
+
+def test_every_chunk_is_spoken_once_and_the_second_run_asks_nothing(tmp_path: Path) -> None:
+    backend = ScriptedBackend()
+    assert all(run(backend, chunks(*TEXTS), tmp_path).keys)
+    assert backend.asked == dict.fromkeys(TEXTS, 1)
+    again = ScriptedBackend()
+    second = run(again, chunks(*TEXTS), tmp_path)
+    assert not again.asked
+    assert all(event.cached for event in second.told if isinstance(event, events.ChunkDone))
+
+
+def test_chunks_start_in_reading_order(tmp_path: Path) -> None:
+    backend = ScriptedBackend()
+    run(backend, chunks(*TEXTS), tmp_path)
+    assert backend.order == list(TEXTS)
+
+
+def test_chunks_that_say_the_same_share_one_request(tmp_path: Path) -> None:
+    backend = ScriptedBackend()
+    left = run(backend, chunks("Yes, yes.", "No.", "Yes, yes.", "Yes, yes."), tmp_path)
+    assert backend.asked == {"Yes, yes.": 1, "No.": 1}
+    assert len(left.of(events.ChunkDone)) == 4
+
+
+@pytest.mark.parametrize(
+    ("limits", "workers", "most"),
+    [(Limits(2, 4), 0, 4), (Limits(2, 4), 1, 1), (Limits(2, 4), 6, 6), (Limits(1, 1), 0, 1)],
+)
+def test_no_more_at_once_than_the_limit(
+    limits: Limits, workers: int, most: int, tmp_path: Path
+) -> None:
+    backend = ScriptedBackend(limits=limits)
+    run(backend, chunks(*(f"Number {n}." for n in range(40))), tmp_path, workers)
+    assert backend.most_in_flight == most
+
+
+def fails(times: int, error: BackendError) -> ScriptedBackend:
+    return ScriptedBackend(lambda text, attempt: error if attempt <= times else spoken(text))
+
+
+@pytest.mark.parametrize(
+    ("times", "error"),
+    [
+        (2, BackendUnavailable("dropped")),
+        (3, BackendUnavailable("too much", Failure.OVERLOAD)),
+        (2, BackendIncomplete("cut off")),
+        (3, BackendIncomplete("nothing came", Failure.NO_AUDIO)),
+    ],
+)
+def test_failures_that_heal_are_tried_again(
+    times: int, error: BackendError, tmp_path: Path
+) -> None:
+    backend = fails(times, error)
+    left = run(backend, chunks("One sentence only."), tmp_path)
+    assert all(left.keys)
+    assert backend.asked["One sentence only."] == times + 1
+    assert len(left.of(events.ChunkRetried)) == times
+
+
+def test_a_wish_of_the_service_is_kept(tmp_path: Path) -> None:
+    error = BackendUnavailable("busy", Failure.OVERLOAD, retry_after_s=77)
+    assert run(fails(1, error), chunks("A sentence."), tmp_path).took_s >= 77
+
+
+def test_what_cannot_be_spoken_fails_alone_with_its_place_and_words(tmp_path: Path) -> None:
+    def answer(text: str, attempt: int) -> Speech | BackendError:
+        return BackendIncomplete("silent", Failure.NO_AUDIO) if "mute" in text else spoken(text)
+
+    left = run(ScriptedBackend(answer), chunks("Fine.", "The mute word.", "Good."), tmp_path)
+    assert [key is not None for key in left.keys] == [True, False, True]
+    (failed,) = left.of(events.ChunkFailed)
+    assert isinstance(failed, events.ChunkFailed)
+    assert (failed.place, failed.words) == ("book.txt:1:1", "The mute word.")
+    assert not left.stopped
+
+
+def test_a_text_too_long_for_the_service_is_spoken_in_halves(tmp_path: Path) -> None:
+    text = "The first half is here. The second half is there."
+
+    def answer(said: str, attempt: int) -> Speech | BackendError:
+        if len(said) > 30:
+            return BackendRefused("more than 600 s", Failure.TOO_LONG)
+        return spoken(said)
+
+    backend = ScriptedBackend(answer)
+    left = run(backend, chunks(text), tmp_path)
+    assert list(backend.asked) == [text, "The first half is here.", "The second half is there."]
+    (key,) = left.keys
+    assert key is not None
+    entry = Cache(tmp_path).get(key)
+    assert entry is not None
+    assert [text[mark.start : mark.stop] for mark in entry.marks] == [
+        "The first half is here.",
+        "The second half is there.",
+    ]
+    assert entry.marks[1].start_ms > entry.marks[0].stop_ms
+
+
+def test_a_suspicious_reply_that_comes_twice_is_kept_and_told(tmp_path: Path) -> None:
+    def answer(text: str, attempt: int) -> Speech | BackendError:
+        return BackendIncomplete(
+            "odd speed", print_of_reply=(5_000, 4_100 + attempt), speech=spoken(text)
+        )
+
+    backend = ScriptedBackend(answer)
+    left = run(backend, chunks("Strange."), tmp_path)
+    assert all(left.keys)
+    assert backend.asked["Strange."] == 2
+    (done,) = left.of(events.ChunkDone)
+    assert isinstance(done, events.ChunkDone)
+    assert done.doubts == ("odd speed",)
+
+
+def test_a_whole_chunk_is_halved_before_a_suspicious_reply_is_believed(tmp_path: Path) -> None:
+    def answer(text: str, attempt: int) -> Speech | BackendError:
+        if "strange" not in text.lower():
+            return spoken(text)
+        return BackendIncomplete("odd speed", print_of_reply=(5_000, 4_100), speech=spoken(text))
+
+    backend = ScriptedBackend(answer)
+    left = run(backend, chunks("A plain sentence. A strange sentence."), tmp_path)
+    assert all(left.keys)
+    assert backend.asked["A plain sentence."] == 1
+    assert backend.asked["A strange sentence."] == 2
+    (done,) = left.of(events.ChunkDone)
+    assert isinstance(done, events.ChunkDone)
+    assert done.doubts == ("odd speed",)
+
+
+def test_two_different_suspicious_replies_are_not_kept(tmp_path: Path) -> None:
+    def answer(text: str, attempt: int) -> Speech | BackendError:
+        prints = (5_000 + 500 * attempt, 4_000)
+        return BackendIncomplete("odd speed", print_of_reply=prints, speech=spoken(text))
+
+    assert run(ScriptedBackend(answer), chunks("Strange."), tmp_path).keys == [None]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BackendRefused("turned away", Failure.REFUSED),
+        BackendRefused("no such voice", Failure.MISCONFIGURED),
+        BackendUnavailable("nobody answers"),
+        BackendUnavailable("too much", Failure.OVERLOAD),
+    ],
+)
+def test_a_service_that_is_gone_stops_the_run_in_bounded_time_and_tries(
+    error: BackendError, tmp_path: Path
+) -> None:
+    backend = ScriptedBackend(lambda text, attempt: error)
+    left = run(backend, chunks(*(f"Number {n}." for n in range(300))), tmp_path)
+    assert left.keys == [None] * 300
+    assert left.stopped
+    assert left.took_s <= 1_300
+    assert backend.asked.total() <= 40
+
+
+@pytest.mark.parametrize("failure", [Failure.TRANSIENT, Failure.OVERLOAD])
+def test_who_waits_sees_the_service_come_back(failure: Failure, tmp_path: Path) -> None:
+    tries = 0
+
+    def answer(text: str, attempt: int) -> Speech | BackendError:
+        nonlocal tries
+        tries += 1
+        return BackendUnavailable("gone", failure) if tries <= 100 else spoken(text)
+
+    left = run(ScriptedBackend(answer), chunks(*TEXTS), tmp_path, wait=True)
+    assert all(left.keys)
+    assert not left.stopped
+    assert left.took_s > 3_600
+
+
+def test_against_overload_for_ever_only_a_few_requests_a_minute(tmp_path: Path) -> None:
+    backend = ScriptedBackend(lambda text, attempt: BackendUnavailable("busy", Failure.OVERLOAD))
+    left = run(backend, chunks(*(f"Number {n}." for n in range(50))), tmp_path)
+    assert backend.asked.total() / (left.took_s / 60) <= 10
+
+
+def test_text_without_a_letter_is_silence_and_never_sent(tmp_path: Path) -> None:
+    backend = ScriptedBackend()
+    assert all(run(backend, chunks("— … —"), tmp_path).keys)
+    assert not backend.asked
+
+
+def test_a_damaged_entry_is_spoken_again(tmp_path: Path) -> None:
+    run(ScriptedBackend(), chunks(*TEXTS), tmp_path)
+    path = Cache(tmp_path).path(key_of("f", VOICE, TEXTS[3]))
+    path.write_bytes(path.read_bytes()[:-30] + b"x" + path.read_bytes()[-29:])
+    backend = ScriptedBackend()
+    assert all(run(backend, chunks(*TEXTS), tmp_path).keys)
+    assert backend.asked == {TEXTS[3]: 1}
+
+
+def test_a_cache_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(UserError, match="--cache"):
+        run(ScriptedBackend(), chunks("One."), blocked)
+
+
+def test_a_bug_in_a_backend_shows_itself(tmp_path: Path) -> None:
+    def answer(text: str, attempt: int) -> Speech | BackendError:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(ScriptedBackend(answer), chunks("One.", "Two."), tmp_path)
+
+
+def test_sound_that_is_no_mp3_counts_as_damaged(tmp_path: Path) -> None:
+    backend = ScriptedBackend(
+        lambda text, attempt: spoken(text) if attempt > 1 else Speech(b"\x00" * 999, "mp3")
+    )
+    left = run(backend, chunks("One."), tmp_path)
+    assert all(left.keys)
+    assert backend.asked["One."] == 2
+
+
+def test_stopping_keeps_what_is_done(tmp_path: Path) -> None:
+    async def work(time: Time) -> None:
+        backend = ScriptedBackend(sleep=time.sleep)
+        pool = Pool(Cache(tmp_path), lambda event: None, time.tools())
+        async with aclosing(pool.speak(tasks(backend, chunks(*TEXTS)))) as outcomes:
+            async for _ in outcomes:
+                break
+
+    in_time(work)
+    kept = sum(Cache(tmp_path).has(key_of("f", VOICE, text)) for text in TEXTS)
+    assert 1 <= kept < len(TEXTS)
+    backend = ScriptedBackend()
+    run(backend, chunks(*TEXTS), tmp_path)
+    assert backend.asked.total() == len(TEXTS) - kept
+
+
+def test_events_keep_their_order(tmp_path: Path) -> None:
+    left = run(fails(1, BackendUnavailable("dropped")), chunks(*TEXTS), tmp_path)
+    for number in range(1, len(TEXTS) + 1):
+        kinds = [
+            type(event).__name__
+            for event in left.told
+            if not isinstance(event, (events.LimitChanged, events.JobStarted, events.JobDone))
+            and getattr(event, "chunk", 0) == number
+        ]
+        assert kinds[-1] == "ChunkDone"
+        assert kinds.count("ChunkDone") == 1
+        assert set(kinds) <= {"ChunkStarted", "ChunkRetried", "ChunkDone"}
+
+
+def test_another_rate_is_another_key() -> None:
+    keys = {
+        key_of("f", VOICE, "text"),
+        key_of("f", replace(VOICE, rate_pct=-5), "text"),
+        key_of("f", replace(VOICE, pitch_hz=1), "text"),
+        key_of("f", replace(VOICE, volume_pct=1), "text"),
+        key_of("g", VOICE, "text"),
+        key_of("f", VOICE, "text!"),
+    }
+    assert len(keys) == 6
+    assert key_of("f", replace(VOICE, name="other name"), "text") in keys

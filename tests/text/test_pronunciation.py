@@ -1,0 +1,218 @@
+"""Pronunciation lists, numbers in words, and the words that a list may need."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tts_book import readers
+from tts_book.cli import words
+from tts_book.errors import UserError
+from tts_book.model import Break, Chunk, Plan, Voice
+from tts_book.readers import ReadOptions
+from tts_book.text import chunker, readings
+from tts_book.text import spoken_text as saying
+from tts_book.text.pronunciation import Pronunciations, Words, load
+from tts_book.text.spoken_text import Manner, said
+from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes
+
+EDGE, PIPER = Voice("dmitry", "edge", "x"), Voice("ruslan", "piper", "y")
+SILENT = Voice("silent", "silent", "z")
+
+ROWS = (
+    ({"GitHub": "Гитхаб"}, "Наш GitHub, github и GitHub.", "Наш Гитхаб, github и Гитхаб."),
+    ({"замок": "замак"}, "Замок и замок, замочек", "Замак и замак, замочек"),
+    ({"IT": "ай-ти", "IT-отдел": "ай-ти отдел"}, "IT-отдел, IT, it", "ай-ти отдел, ай-ти, it"),
+    ({"C++": "си плюс плюс"}, "Пиши на C++!", "Пиши на си плюс плюс!"),
+    ({"%": " процентов"}, "5% и 100 %", "5 процентов и 100  процентов"),
+    ({"a": "b", "b": "a"}, "a b a", "b a b"),
+    ({"TCP/IP": "ти-си-пи ай-пи", "IP": "ай-пи"}, "TCP/IP и IP", "ти-си-пи ай-пи и ай-пи"),
+    ({"кот": "код"}, "скот, коты, кот-кот", "скот, коты, код-код"),
+)
+
+
+def applied(spellings: dict[str, str], text: str, *, stress: bool = True) -> str:
+    for edit in reversed(list(Words(spellings).edits(text, stress=stress))):
+        text = text[: edit.start] + edit.new + text[edit.stop :]
+    return text
+
+
+@pytest.mark.parametrize(("spellings", "text", "wanted"), ROWS, ids=[row[1] for row in ROWS])
+def test_words_are_said_as_the_list_says(spellings: dict[str, str], text: str, wanted: str) -> None:
+    assert applied(spellings, text) == wanted
+
+
+def test_stress_is_for_voices_that_take_it() -> None:
+    assert applied({"замок": "замо\u0301к"}, "замок") == "замо\u0301к"
+    assert applied({"замок": "замо\u0301к"}, "замок", stress=False) == "замок"
+
+
+# Applied to a plan
+
+TEXT = "Глава 1\n\nВ 1998 году GitHub ещё не было. Смотритель жил на ул. Лесной, д. 5."
+
+
+def plan_of(text: str = TEXT) -> Plan:
+    return chunker.plan(readers.read_bytes(text.encode(), "a.txt", ReadOptions(language="ru")))
+
+
+def manner(spellings: dict[str, str], *, in_words: bool = False) -> Manner:
+    known = Pronunciations(None, {"": spellings})
+    return Manner(known, readings.russian if in_words else lambda: None)
+
+
+def in_text(chunk: Chunk, offset: int) -> int:
+    pairs = [(0, 0), *chunk.alignment]
+    start, text = [pair for pair in pairs if pair[0] <= offset][-1]
+    return text + offset - start
+
+
+def test_what_is_said_leads_back_to_the_text() -> None:
+    plan = plan_of()
+    made = said(plan, EDGE, manner({"GitHub": "Гитхаб", "Смотритель": "Сторож"}))
+    chunk = made.chunks[-1]
+    assert "Гитхаб ещё не было. Сторож жил" in chunk.spoken
+    assert chunk.text == plan.chunks[-1].text
+    for word in ("ещё", "жил", "Лесной"):
+        place = in_text(chunk, chunk.spoken.index(word))
+        assert chunk.text[place:].startswith(word)
+    assert saying.differing(made) == 1
+
+
+def test_without_need_the_plan_stays_itself() -> None:
+    plan = plan_of()
+    assert said(plan, EDGE, Manner()) is plan
+    assert said(plan, EDGE, manner({"нет": "да"})).chunks == plan.chunks
+
+
+def test_another_voice_begins_from_the_text() -> None:
+    plan = plan_of()
+    once = said(plan, PIPER, manner({"GitHub": "Гитхаб"}, in_words=True))
+    assert once.chunks != plan.chunks
+    assert said(once, EDGE, manner({})).chunks == plan.chunks
+
+
+def test_numbers_are_words_for_voices_on_this_machine() -> None:
+    spoken = said(plan_of(), PIPER, manner({"1998": "далёком"}, in_words=True)).chunks[-1].spoken
+    assert spoken == (
+        "В далёком году GitHub ещё не было. Смотритель жил на улице Лесной, дом пять."
+    )
+    assert said(plan_of(), EDGE, manner({}, in_words=True)).chunks == plan_of().chunks
+
+
+def test_what_needs_no_words_stays_as_it_is_written() -> None:
+    text = "«За\u0301мок» — “да”… нет — 5.\n\nИ — «всё»."
+    in_words = readings.russian()
+    assert in_words is not None
+    edits = list(readings.edits(text, in_words))
+    assert [(text[e.start : e.stop], e.new) for e in edits] == [("5", "пять")]
+
+
+def test_a_chunk_that_grows_too_long_is_cut() -> None:
+    text = "Глава 1\n\n" + "Вот и ы. " * 120
+    plan = plan_of(text)
+    made = said(plan, EDGE, manner({"ы": "очень длинное слово " * 3}))
+    assert len(made.chunks) > len(plan.chunks)
+    assert all(escaped_bytes(chunk.spoken) <= MAX_ESCAPED_BYTES for chunk in made.chunks)
+    assert [chunk.number for chunk in made.chunks] == list(range(1, len(made.chunks) + 1))
+    assert made.chunks[-1].after is Break.CHAPTER
+    chapter = plan.book.chapters[0].text
+    assert "".join(c.text for c in made.chunks).split() == chapter.split() or all(
+        chapter[c.start : c.stop] == c.text for c in made.chunks
+    )
+    inked = {at for c in made.chunks for at in range(c.start, c.stop)}
+    assert all(at in inked for at, character in enumerate(chapter) if not character.isspace())
+
+
+@pytest.mark.parametrize("unit", ["他在河边走。", "река,", "е\u0301,"])
+def test_a_chunk_without_a_blank_is_cut_between_characters(unit: str) -> None:
+    plan = plan_of("Слово " + unit * 200)
+    made = said(plan, EDGE, manner(dict.fromkeys("。,", "очень длинное слово " * 3)))
+    assert len(made.chunks) > len(plan.chunks)
+    assert all(escaped_bytes(chunk.spoken) <= MAX_ESCAPED_BYTES for chunk in made.chunks)
+    assert "".join(c.text for c in made.chunks).replace(" ", "") == "Слово" + unit * 200
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.dictionaries(
+        st.text("аб в-.", min_size=1, max_size=4), st.text("xy", min_size=1), max_size=4
+    ),
+    st.text("аб в-.\n", max_size=60),
+)
+def test_edits_are_apart_and_in_order(spellings: dict[str, str], text: str) -> None:
+    edits = list(Words(spellings).edits(text, stress=True))
+    places = [place for edit in edits for place in (edit.start, edit.stop)]
+    assert places == sorted(places)
+    assert all(edit.start < edit.stop for edit in edits)
+
+
+# pronounce.toml
+
+MISTAKES = (
+    ('"a" = "b"\n\n[words]\n"c" = "d"\n', r"pronounce.toml:3: .words. is no language"),
+    ("GitHub = 5", 'pronounce.toml:1: "GitHub" needs its spelling in quotes'),
+    ('a = "b"\n"" = "x"', "pronounce.toml:2: .*is no word"),
+    ('a = " "', "pronounce.toml:1: .*has no spelling"),
+    ('a = "b', "pronounce.toml:1:"),
+    ('[ru]\na = ["b"]', "pronounce.toml:2:"),
+    (f'a = "{"b" * 600}"', "longer than 500"),
+)
+
+
+@pytest.mark.parametrize(("text", "message"), MISTAKES, ids=[row[0][:20] for row in MISTAKES])
+def test_mistakes_are_told_with_their_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "pronounce.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        load(None, [tmp_path])
+
+
+def test_the_list_lies_beside_the_book_or_where_it_is_named(tmp_path: Path) -> None:
+    beside, config = tmp_path / "book", tmp_path / "config"
+    beside.mkdir()
+    config.mkdir()
+    assert not load(None, [beside, config]).of("ru")
+    (config / "pronounce.toml").write_text('a = "b"', encoding="utf-8")
+    assert load(None, [beside, config]).path == config / "pronounce.toml"
+    (beside / "pronounce.toml").write_text('[en]\na = "c"', encoding="utf-8")
+    found = load(None, [beside, config])
+    assert found.of("en-GB")
+    assert not found.of("ru")
+    with pytest.raises(UserError, match="There is no pronunciation list"):
+        load(tmp_path / "other.toml", [beside])
+
+
+# plan --words
+
+BOOK = (
+    "Сервер GitHub и GitHub Pages работает по TCP/IP. "
+    "В XIX веке США и СССР не было №5 на 12,5 %.\n\n"
+    "ГЛАВА ПЕРВАЯ\n\nВ 1998 году GitHub не было. C++ и HTTP."
+)
+
+
+def test_words_that_may_be_said_wrong_are_listed() -> None:
+    book = readers.read_bytes(BOOK.encode(), "a.txt", ReadOptions(language="ru"))
+    found = list(words.lines(book))
+    text = "\n".join(found)
+    assert set(tomllib.loads(text)) == {
+        "GitHub", "Pages", "TCP/IP", "США", "СССР", "XIX", "№", "%", "5", "12,5", "1998", "C++",
+        "HTTP",
+    }  # fmt: skip
+    assert any(line.startswith('"GitHub" = "GitHub"  # 3: Сервер GitHub и') for line in found)
+    assert found.index("# foreign words") < found.index("# acronyms") < found.index("# numbers")
+
+
+@pytest.mark.parametrize("language", ["ru", "en", "de"])
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(max_size=80))
+def test_the_list_is_always_toml(language: str, text: str) -> None:
+    try:
+        book = readers.read_bytes(f"word {text}".encode(), "a.txt", ReadOptions(language=language))
+    except (UserError, UnicodeEncodeError):
+        return
+    tomllib.loads("\n".join(words.lines(book)))

@@ -1,0 +1,77 @@
+"""How loud sounds are taken together, and what gain brings them where they should be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from tts_book.audio.mp3_edit import GAIN_STEP_DB
+from tts_book.model import Sound
+
+
+class Meter:
+    """Adds up what is known of sounds; holds none of them.
+
+    Loudness is the power of the segments' own (gated) loudness, each weighted by how long it
+    speaks: within some tenths of what a meter shows for the joined sound.
+    """
+
+    __slots__ = ("_frames", "_peak_dbfs", "_power")
+
+    def __init__(self, sounds: Iterable[Sound] = ()) -> None:
+        self._power = 0.0
+        self._frames = 0
+        self._peak_dbfs = -math.inf
+        for sound in sounds:
+            self.add(sound)
+
+    def add(self, sound: Sound) -> None:
+        """Takes one more sound into account."""
+        if sound.peak_dbfs is not None:
+            self._peak_dbfs = max(self._peak_dbfs, sound.peak_dbfs)
+        if sound.loudness_lufs is not None:
+            frames = max(1, sound.speech_stop - sound.speech_start)
+            self._power += frames * 10 ** (sound.loudness_lufs / 10)
+            self._frames += frames
+
+    @property
+    def known(self) -> tuple[float, int, float | None]:
+        """All that it knows, for `Meter.of`."""
+        return self._power, self._frames, self.peak_dbfs
+
+    @classmethod
+    def of(cls, power: float, frames: int, peak_dbfs: float | None) -> Meter:
+        """A meter that knows what another one told."""
+        meter = cls()
+        meter._power, meter._frames = power, frames
+        meter._peak_dbfs = -math.inf if peak_dbfs is None else peak_dbfs
+        return meter
+
+    def join(self, other: Meter) -> None:
+        """Takes all into account that another meter knows."""
+        self._power += other._power
+        self._frames += other._frames
+        self._peak_dbfs = max(self._peak_dbfs, other._peak_dbfs)
+
+    @property
+    def loudness_lufs(self) -> float | None:
+        """None where nothing could be measured."""
+        return 10 * math.log10(self._power / self._frames) if self._frames else None
+
+    @property
+    def peak_dbfs(self) -> float | None:
+        """None for digital silence."""
+        return self._peak_dbfs if math.isfinite(self._peak_dbfs) else None
+
+    @property
+    def most_steps(self) -> int:
+        """How many steps of gain leave the loudest peak below full scale."""
+        return math.floor(max(0.0, -(self.peak_dbfs or 0.0)) / GAIN_STEP_DB)
+
+    def steps_to(self, target_lufs: float) -> int:
+        """How many steps of gain come nearest to the target without clipping; 0 where nothing
+        could be measured."""
+        loudness_lufs = self.loudness_lufs
+        if loudness_lufs is None:
+            return 0
+        return min(round((target_lufs - loudness_lufs) / GAIN_STEP_DB), self.most_steps)

@@ -1,0 +1,181 @@
+"""The border: what aiohttp, edge-tts and ssl raise, told in our own words.
+
+Foreign exceptions are looked up by name ("package.Class", then along their bases), so the table
+can name classes that only some versions have. No text made here holds a token or a whole URL.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tts_book.backends.edge.answers import of_status
+from tts_book.backends.edge.failures import NETWORK, PROXY, UPDATE, Trouble, plain
+from tts_book.errors import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What was being done when a foreign exception came: for the message, and its weight.
+
+    `proxy` is host and port of the proxy in use, or "". `proven` is true once a connection
+    worked: what fails after that is an accident, not a wrong setting.
+    """
+
+    stage: str = "talking to the online service"
+    proxy: str = ""
+    proven: bool = False
+    now_s: float = 0.0
+
+
+Rule = Callable[[BaseException, Where], Trouble]
+
+
+def _dropped(_error: BaseException, where: Where) -> Trouble:
+    return Trouble(f"The connection dropped while {where.stage}")
+
+
+def _unreachable(error: BaseException, where: Where) -> Trouble:
+    why = plain(getattr(error, "strerror", "") or type(error).__name__)
+    return Trouble(f"The online service cannot be reached ({why})", NETWORK)
+
+
+def _no_such_host(_error: BaseException, where: Where) -> Trouble:
+    return Trouble("The name of the online service cannot be looked up (DNS)", NETWORK)
+
+
+def _too_slow(_error: BaseException, where: Where) -> Trouble:
+    return Trouble(f"No answer in time while {where.stage}", NETWORK)
+
+
+def _by_status(error: BaseException, where: Where) -> Trouble:
+    headers: Mapping[str, str] | None = getattr(error, "headers", None)
+    return of_status(int(getattr(error, "status", 0)), headers, where.now_s)
+
+
+def _by_proxy(error: BaseException, where: Where) -> Trouble:
+    status = int(getattr(error, "status", 0))
+    if status == 407 or status in (400, 401, 403, 404, 405):
+        what = (
+            "The proxy asks for a name and a password (407)"
+            if status == 407
+            else f"The proxy refuses to connect to the online service (status {status})"
+        )
+        return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+    return Trouble(f"The proxy could not connect to the online service (status {status})", PROXY)
+
+
+def _no_proxy(_error: BaseException, where: Where) -> Trouble:
+    what = f"The proxy {where.proxy or 'in use'} cannot be reached"
+    if where.proven:
+        return Trouble(what, PROXY)
+    return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+
+
+def _bad_certificate(error: BaseException, where: Where) -> Trouble:
+    cause = getattr(error, "certificate_error", error)
+    why = plain(getattr(cause, "verify_message", "") or "not trusted")
+    mend = "Check the clock; where a proxy or firewall signs, set SSL_CERT_FILE to its bundle."
+    what = f"The certificate of the online service is not accepted ({why})"
+    return Trouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
+
+
+def _bad_tls(error: BaseException, where: Where) -> Trouble:
+    inner = getattr(error, "os_error", error)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return _bad_certificate(inner, where)
+    why = str(getattr(inner, "reason", "") or "")
+    if where.proven or isinstance(inner, ssl.SSLEOFError) or "EOF" in why or not why:
+        return Trouble("The encrypted connection broke off (TLS)", NETWORK)
+    what = f"No encrypted connection to the online service (TLS: {plain(why)})"
+    return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+
+
+def _os_error(error: BaseException, where: Where) -> Trouble:
+    inner = getattr(error, "os_error", error)
+    if inner is not error and isinstance(inner, BaseException):
+        return translate(inner, where)
+    return _unreachable(error, where)
+
+
+def _bad_address(_error: BaseException, where: Where) -> Trouble:
+    what = "An address of the online service or the proxy is not a proper URL"
+    mend = "Check TTS_BOOK_EDGE_URL, TTS_BOOK_EDGE_VOICES_URL and the proxy."
+    return Trouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
+
+
+def _garbled(error: BaseException, where: Where) -> Trouble:
+    return Trouble(f"The online service sent what cannot be read while {where.stage}")
+
+
+def _too_new(_error: BaseException, where: Where) -> Trouble:
+    return Trouble("edge-tts does not understand the service", UPDATE, Failure.REFUSED)
+
+
+def _silent(_error: BaseException, where: Where) -> Trouble:
+    return Trouble("The answer held no sound", failure=Failure.NO_AUDIO)
+
+
+TABLE: dict[str, Rule] = {
+    "aiohttp.ClientConnectorCertificateError": _bad_certificate,
+    "aiohttp.ClientConnectorDNSError": _no_such_host,
+    "aiohttp.ClientConnectorError": _os_error,
+    "aiohttp.ClientConnectorSSLError": _bad_tls,
+    "aiohttp.ClientConnectionError": _dropped,
+    "aiohttp.ClientConnectionResetError": _dropped,
+    "aiohttp.ClientError": _dropped,
+    "aiohttp.ClientHttpProxyError": _by_proxy,
+    "aiohttp.ClientOSError": _dropped,
+    "aiohttp.ClientPayloadError": _dropped,
+    "aiohttp.ClientProxyConnectionError": _no_proxy,
+    "aiohttp.ClientResponseError": _by_status,
+    "aiohttp.ClientSSLError": _bad_tls,
+    "aiohttp.ConnectionTimeoutError": _too_slow,
+    "aiohttp.ContentTypeError": _by_status,
+    "aiohttp.InvalidURL": _bad_address,
+    "aiohttp.InvalidUrlClientError": _bad_address,
+    "aiohttp.InvalidUrlRedirectClientError": _garbled,
+    "aiohttp.NonHttpUrlClientError": _bad_address,
+    "aiohttp.NonHttpUrlRedirectClientError": _garbled,
+    "aiohttp.RedirectClientError": _garbled,
+    "aiohttp.ServerConnectionError": _dropped,
+    "aiohttp.ServerDisconnectedError": _dropped,
+    "aiohttp.ServerFingerprintMismatch": _bad_certificate,
+    "aiohttp.ServerTimeoutError": _too_slow,
+    "aiohttp.SocketTimeoutError": _too_slow,
+    "aiohttp.TooManyRedirects": _by_status,
+    "aiohttp.UnixClientConnectorError": _unreachable,
+    "aiohttp.UploadAbortedError": _dropped,
+    "aiohttp.WSMessageTypeError": _garbled,
+    "aiohttp.WSServerHandshakeError": _by_status,
+    "aiohttp.WSHandshakeError": _garbled,
+    "aiohttp.WebSocketError": _garbled,
+    "edge_tts.EdgeTTSException": _too_new,
+    "edge_tts.NoAudioReceived": _silent,
+    "edge_tts.SkewAdjustmentError": _too_new,
+    "edge_tts.UnexpectedResponse": _too_new,
+    "edge_tts.UnknownResponse": _too_new,
+    "edge_tts.WebSocketError": _dropped,
+    "ssl.SSLCertVerificationError": _bad_certificate,
+    "ssl.SSLError": _bad_tls,
+    "socket.gaierror": _no_such_host,
+    "builtins.TimeoutError": _too_slow,
+    "builtins.ConnectionResetError": _dropped,
+    "builtins.BrokenPipeError": _dropped,
+    "builtins.OSError": _unreachable,
+}
+
+
+def known(kind: type[BaseException]) -> Rule | None:
+    """The rule for exactly this class, not for its bases."""
+    return TABLE.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
+
+
+def translate(error: BaseException, where: Where) -> Trouble:
+    """A foreign exception as ours: the rule of its class, else of its nearest base."""
+    for kind in type(error).__mro__:
+        rule = known(kind)
+        if rule is not None:
+            return rule(error, where)
+    return Trouble(f"{type(error).__name__} while {where.stage}")

@@ -1,0 +1,247 @@
+"""Connections to the service: one session, a new connection for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aiohttp
+from edge_tts.exceptions import EdgeTTSException
+
+from tts_book.backends import VoiceInfo
+from tts_book.backends.edge.answers import http_date, of_status
+from tts_book.backends.edge.endpoint import Clock, Door, shown_proxy, trusting
+from tts_book.backends.edge.error_table import Where, translate
+from tts_book.backends.edge.exchange import Timeouts
+from tts_book.backends.edge.failures import Foreign, Trouble, Troubled, foreign, plain
+from tts_book.backends.edge.watch import ASKING, watching
+from tts_book.backends.edge.wire_log import Talk
+from tts_book.backends.trace import Trace
+from tts_book.errors import Failure
+
+FOREIGN = (aiohttp.ClientError, EdgeTTSException, OSError)
+# Until a service counts as out of reach.
+CONNECTIONS_TRIED = 3
+_MOST_LIST_BYTES = 8_000_000
+_GENDERS = ("male", "female")
+_Answer = TypeVar("_Answer")
+
+
+def fresh_id(chance: random.Random) -> str:
+    """32 hexadecimal digits."""
+    return f"{chance.getrandbits(128):032x}"
+
+
+@dataclass(slots=True)
+class Client:
+    """The way to the service. `proven` once a connection has worked; `trace` is told what is said.
+    Raises Troubled only."""
+
+    door: Door
+    clock: Clock
+    times: Timeouts
+    chance: random.Random
+    environ: Mapping[str, str]
+    tls: ssl.SSLContext | None = None
+    trace: Trace | None = None
+    proven: bool = False
+    _session: aiohttp.ClientSession | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def aclose(self) -> None:
+        """Closes the session; the next request opens another."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def talk(self, request_id: str = "") -> Talk:
+        """For telling what is said about a request."""
+        talk = Talk(self.trace, self.door.secrets()) if self.trace else Talk()
+        talk.begin(request_id)
+        return talk
+
+    @asynccontextmanager
+    async def connected(self, talk: Talk) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A new connection, ready for a request."""
+        with _telling(talk):
+            socket = await self._with_right_clock(self._connect, "connecting", talk)
+            self.proven = True
+            try:
+                async with socket:
+                    yield socket
+            except FOREIGN as error:
+                cause = self._foreign(error, talk)
+                raise self._troubled(error, "receiving the answer") from cause
+            talk.tell(f"closed, code {socket.close_code}")
+
+    async def kept_out(self, trouble: Trouble, limit_s: float) -> Trouble | None:
+        """After `trouble` with the list of voices: what keeps speech away, too, or None. The list
+        may be broken alone, and one dropped connection is no reason to give a book up; what is
+        overloaded does answer, and is treated gently by whoever speaks."""
+        began_s = time.monotonic()
+        for _ in range(CONNECTIONS_TRIED):
+            if trouble.failure is Failure.OVERLOAD:
+                return None
+            if trouble.failure is Failure.MISCONFIGURED or time.monotonic() - began_s > limit_s:
+                return trouble
+            try:
+                await self._reach(limit_s)
+            except Troubled as troubled:
+                trouble = troubled.trouble
+            else:
+                return None
+        return None if trouble.failure is Failure.OVERLOAD else trouble
+
+    async def _reach(self, limit_s: float) -> None:
+        """Connects for speech, and leaves again."""
+        try:
+            async with asyncio.timeout(limit_s), self.connected(self.talk("health")):
+                pass
+        except TimeoutError as error:
+            raise self._troubled(error, "connecting") from error
+
+    async def voices(self, limit_s: float) -> tuple[VoiceInfo, ...]:
+        """The service's list of voices, within `limit_s`."""
+
+        async def ask() -> tuple[VoiceInfo, ...]:
+            async with asyncio.timeout(limit_s):
+                return await self._get_voices()
+
+        talk = self.talk("voices")
+        with _telling(talk):
+            found = await self._with_right_clock(ask, "asking for the list of voices", talk)
+        talk.tell(f"{len(found)} voices")
+        return found
+
+    async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+        url = self.door.speech_url(self.clock.server_s(), fresh_id(self.chance))
+        async with asyncio.timeout(self.times.connect_s):
+            return await self._open().ws_connect(
+                url,
+                headers=self.door.speech_headers(),
+                proxy=self.door.proxy_for(url),
+                compress=15,
+                timeout=aiohttp.ClientWSTimeout(ws_close=self.times.close_s),
+            )
+
+    async def _get_voices(self) -> tuple[VoiceInfo, ...]:
+        url = self.door.voices_url(self.clock.server_s())
+        headers, proxy = self.door.voices_headers(), self.door.proxy_for(url)
+        async with self._open().get(url, headers=headers, proxy=proxy) as answer:
+            if answer.status != 200:
+                answer.raise_for_status()
+                raise Troubled(of_status(answer.status, answer.headers, self.clock.server_s()))
+            body = await answer.content.read(_MOST_LIST_BYTES)
+            while more := await answer.content.read(_MOST_LIST_BYTES):
+                body += more
+                if len(body) > _MOST_LIST_BYTES:
+                    raise Troubled(Trouble("The list of voices does not end"))
+        self.proven = True
+        return read_voices(body)
+
+    def _open(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._session is not None and self._loop is not loop:
+            self._session.detach()  # its loop is gone, and with it every connection
+            self._session = None
+        if self._session is None or self._session.closed:
+            self.tls = self.tls or trusting(self.environ)
+            connector = aiohttp.TCPConnector(ssl=self.tls, limit=0, force_close=True)
+            timeout = aiohttp.ClientTimeout(total=None)  # limits stand around each wait
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=timeout,
+                trace_configs=[watching()] if self.trace else None,
+            )
+            self._loop = loop
+        return self._session
+
+    async def _with_right_clock(
+        self, ask: Callable[[], Awaitable[_Answer]], stage: str, talk: Talk
+    ) -> _Answer:
+        """Asks; where the service refuses because our clock is wrong, once more with its own."""
+        ASKING.set(talk)
+        if proxy := shown_proxy(self.door.any_proxy()):
+            talk.tell(f"through the proxy {proxy}")
+        used_s = self.clock.skew_s
+        try:
+            return await ask()
+        except FOREIGN as error:
+            cause = self._foreign(error, talk)
+            if not self.clock.corrected(used_s, _refused_at(error)):
+                raise self._troubled(error, stage) from cause
+        tried_s = self.clock.skew_s
+        talk.tell(f"the server's clock is {tried_s:+.0f} s from ours: asking again with its time")
+        try:
+            return await ask()
+        except FOREIGN as error:
+            cause = self._foreign(error, talk)
+            if _refused_at(error) is not None:
+                self.clock.restore(used_s, tried_s)
+                talk.tell("that did not help: back to the time before")
+            raise self._troubled(error, stage) from cause
+
+    def _foreign(self, error: BaseException, talk: Talk) -> Foreign:
+        """`error` as it may be seen, told."""
+        cause = foreign(error, self.door.secrets().hidden(plain(error)))
+        talk.tell(str(cause))
+        return cause
+
+    def _troubled(self, error: BaseException, stage: str) -> Troubled:
+        proxy = shown_proxy(self.door.any_proxy())
+        where = Where(stage, proxy, self.proven, self.clock.server_s())
+        return Troubled(translate(error, where))
+
+
+@contextmanager
+def _telling(talk: Talk) -> Iterator[None]:
+    """Tells also what went wrong in the end."""
+    try:
+        yield
+    except Troubled as troubled:
+        talk.tell(f"failed ({troubled.trouble.failure}): {troubled.trouble.what}")
+        raise
+
+
+def _refused_at(error: BaseException) -> float | None:
+    """The server's time in a refusal (403) by the service itself."""
+    if not isinstance(error, aiohttp.ClientResponseError) or error.status != 403:
+        return None
+    if isinstance(error, aiohttp.ClientHttpProxyError) or error.headers is None:
+        return None
+    return http_date(error.headers.get("Date"))
+
+
+def read_voices(body: bytes) -> tuple[VoiceInfo, ...]:
+    """The voices in the service's JSON; entries without a name are passed over."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Troubled(Trouble("The list of voices came incomplete")) from error
+    found = tuple(_voices(told)) if isinstance(told, list) else ()
+    if not found:
+        raise Troubled(Trouble("The list of voices came empty"))
+    return found
+
+
+def _voices(told: list[object]) -> list[VoiceInfo]:
+    found: list[VoiceInfo] = []
+    for voice in told:
+        if not isinstance(voice, dict) or not isinstance(voice.get("ShortName"), str):
+            continue
+        name = str(voice["ShortName"])
+        language = str(voice.get("Locale") or name.rpartition("-")[0])
+        gender = str(voice.get("Gender", "")).lower()
+        tag = voice.get("VoiceTag")
+        traits = tag.get("VoicePersonalities") if isinstance(tag, dict) else None
+        note = ", ".join(map(str, traits)) if isinstance(traits, list) else ""
+        known = gender if gender in _GENDERS else ""
+        found.append(VoiceInfo("edge", name, language, known, note))
+    return found

@@ -1,0 +1,150 @@
+"""A conversation with the service, told as it goes to whoever looks for a fault.
+
+`>` is what is sent, `<` what comes. The text that is spoken is told as it is; tokens, cookies and
+passwords never are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from tts_book.backends.edge.protocol import read_binary
+from tts_book.backends.edge.redaction import Secrets
+from tts_book.backends.trace import Note, Trace
+
+# A chunk of 1,500 characters with all that is around it.
+MOST_BODY_CHARACTERS = 2_000
+# Frames of sound are told together: for so long, and until none comes for a while.
+SOUND_TOGETHER_S = 1.0
+SOUND_GAP_S = 0.25
+_ID_CHARACTERS = 8
+
+
+@dataclass(slots=True)
+class _Sound:
+    """Frames of sound with the same headers, and when the first and the last came."""
+
+    headers: str
+    first_s: float
+    last_s: float
+    sizes: list[int] = field(default_factory=list)
+
+    def goes_on(self, headers: str, now_s: float) -> bool:
+        """Whether a frame that comes now is told together with these."""
+        recent = now_s - self.first_s < SOUND_TOGETHER_S and now_s - self.last_s < SOUND_GAP_S
+        return recent and headers == self.headers
+
+    def __str__(self) -> str:
+        least, most, together = min(self.sizes), max(self.sizes), sum(self.sizes)
+        each = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+        many = f" in each of {len(self.sizes)} frames, {together:,} together"
+        return f"audio {each} bytes{many if len(self.sizes) > 1 else ''}"
+
+
+class Talk:
+    """What is said about one request; `trace` None: nobody listens. `secrets` are never told."""
+
+    def __init__(
+        self,
+        trace: Trace | None = None,
+        secrets: Secrets | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._trace, self._clock = trace, clock
+        self.secrets = secrets or Secrets()
+        self._id = ""
+        self._began_s = clock()
+        self._sound: _Sound | None = None
+
+    def begin(self, request_id: str) -> None:
+        """From now on it is about this request."""
+        self._id, self._began_s, self._sound = request_id, self._clock(), None
+
+    def tell(self, text: str) -> None:
+        """Tells one thing, after all sound that came before."""
+        if self._trace is not None:
+            self._tell_sound()
+            self._note(text)
+
+    def sent(self, frame: str) -> None:
+        """Tells a frame that goes out."""
+        if self._trace is not None:
+            self.tell(f"> {_text_frame(frame, '')}")
+
+    def received(self, message: aiohttp.WSMessage) -> None:
+        """Tells what came."""
+        if self._trace is None:
+            return
+        if message.type is aiohttp.WSMsgType.BINARY:
+            self._take_binary(message.data)
+        elif message.type is aiohttp.WSMsgType.TEXT:
+            told = f"< {_text_frame(message.data, self._id)}"
+            # Marks come between the frames of sound and do not part them.
+            (self._note if told.startswith("< audio.metadata ") else self.tell)(told)
+        elif message.type is aiohttp.WSMsgType.CLOSE:
+            self.tell(f"< close {message.data} {short(str(message.extra or 'without a reason'))}")
+        else:
+            what = f": {message.data}" if isinstance(message.data, BaseException) else ""
+            self.tell(f"the connection is {message.type.name.lower()}{what}")
+
+    def _take_binary(self, message: bytes) -> None:
+        frame, now_s = read_binary(message), self._clock()
+        if frame is None:
+            self.tell(f"< {len(message):,} bytes that are no frame: {message[:16].hex(' ')} …")
+            return
+        headers = _bracketed(frame.headers.items(), self._id)
+        if frame.path != "audio":
+            self.tell(f"< {frame.path} {len(frame.body):,} bytes {headers}")
+            return
+        if self._sound is None or not self._sound.goes_on(headers, now_s):
+            self._tell_sound()
+            self._sound = _Sound(headers, now_s, now_s)
+        self._sound.sizes.append(len(frame.body))
+        self._sound.last_s = now_s
+
+    def _tell_sound(self) -> None:
+        sound, self._sound = self._sound, None
+        if sound is not None:
+            since = f", the first at +{self._since_ms(sound.first_s)} ms"
+            self._note(f"< {sound}{since if len(sound.sizes) > 1 else ''} {sound.headers}")
+
+    def _note(self, text: str) -> None:
+        if self._trace is not None:
+            since_ms = self._since_ms(self._clock())
+            hidden = self.secrets.hidden(text)
+            self._trace(Note("edge", hidden, self._id[:_ID_CHARACTERS], since_ms))
+
+    def _since_ms(self, at_s: float) -> int:
+        return round((at_s - self._began_s) * 1_000)
+
+
+def _text_frame(frame: str, request_id: str) -> str:
+    """Path, other headers and body of a text frame on one line."""
+    head, _, body = frame.partition("\r\n\r\n")
+    lines = [line.partition(":") for line in short(head, "\n").splitlines()]
+    headers = [(name.strip(), value.strip()) for name, _, value in lines]
+    path = next((value for name, value in headers if name.lower() == "path"), "(no path)")
+    return f"{path} {_bracketed(headers, request_id)} {short(body)}".rstrip()
+
+
+def _bracketed(headers: Iterable[tuple[str, str]], request_id: str) -> str:
+    """Headers without the path, and without the id of the request that they are told of."""
+    return f"[{'; '.join(f'{k}: {v}' for k, v in headers if not _is_said(k, v, request_id))}]"
+
+
+def _is_said(name: str, value: str, request_id: str) -> bool:
+    return name.lower() == "path" or (name.lower() == "x-requestid" and value == request_id)
+
+
+def short(text: str, joint: str = "") -> str:
+    """`text` without line breaks and the blanks around them; if it is long, its beginning and
+    its length."""
+    begun = text[: 2 * MOST_BODY_CHARACTERS]
+    line = joint.join(part.strip() for part in begun.splitlines())
+    if len(text) > len(begun) or len(line) > MOST_BODY_CHARACTERS:
+        return f"{line[:MOST_BODY_CHARACTERS]} … ({len(text):,} characters in all)"
+    return line

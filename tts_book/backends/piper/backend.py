@@ -1,0 +1,198 @@
+"""Neural voices on this machine: Piper, with the English voice of the extra `offline` and every
+voice in the voices folders."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from tts_book.backends import Health, Limits, Settings, VoiceInfo
+from tts_book.backends.piper.assembly import Assembly
+from tts_book.backends.piper.model import MEND, Delivery, Model, PiperModel
+from tts_book.backends.piper.sentence_splitter import pieces
+from tts_book.backends.piper.text_rules import RULES_VERSION, has_ordinal_points, paragraphs
+from tts_book.backends.piper.voice_list import (
+    SPEAKER_SIGN,
+    bundled,
+    folders,
+    infos,
+    misconfigured,
+    some,
+    speaker_number,
+    unknown,
+)
+from tts_book.backends.piper.voices import LocalVoice, installed
+from tts_book.backends.trace import tell
+from tts_book.errors import BackendIncomplete, Failure
+from tts_book.model import Speech, Voice
+
+_SILENCE_MS = 300
+_READ_BYTES = 1 << 20
+
+
+class PiperBackend:
+    """Speaks with Piper's models, one thread a chunk and one core a thread.
+
+    `load` makes a model of its two files; `bundled` finds voices that came as packages. `steady`
+    leaves out all chance, so that the same text always gives the same samples.
+    """
+
+    name = "piper"
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        load: Callable[[Path, Path], Model] = PiperModel,
+        bundled: Callable[[], tuple[LocalVoice, ...]] = bundled,
+        steady: bool = False,
+        cores: int | None = None,
+    ) -> None:
+        self._folders = folders(settings)
+        self._trace = settings.trace
+        self._load = load
+        self._bundled = bundled
+        self._steady = steady
+        count = cores or _cores()
+        self.limits = Limits(start=count, most=count)
+        self._lock = threading.Lock()
+        self._found: dict[str, LocalVoice] = {}
+        self._models: dict[Path, Model] = {}
+        self._hashes: dict[tuple[Path, int, int], str] = {}
+
+    def fingerprint(self, voice: Voice) -> str:
+        """Hashes of the model and its settings, the speaker, and how texts are prepared. Raises
+        BackendRefused for a voice that is not here."""
+        local, speaker = self._chosen(voice)
+        hashes = f"{self._hash(local.model)[:32]} {self._hash(local.config)[:16]}"
+        chance = " steady" if self._steady else ""
+        return f"piper {hashes} speaker {speaker or 0} rules {RULES_VERSION}{chance}"
+
+    async def health(self) -> Health:
+        """Whether Piper can be imported and a voice is here; loads no model."""
+        return await asyncio.to_thread(self._health)
+
+    async def voices(self) -> tuple[VoiceInfo, ...]:
+        """All voices here; of a model with many speakers only the first, with their number."""
+        found = await asyncio.to_thread(self._look)
+        return tuple(info for local in found.values() for info in infos(local))
+
+    async def speak(self, text: str, voice: Voice) -> Speech:
+        """PCM with a mark for each word and sentence. A speaker is named after a "#"."""
+        stopped = threading.Event()
+        try:
+            return await asyncio.to_thread(self._speak, text, voice, stopped)
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+
+    async def aclose(self) -> None:
+        """Lets go of the models."""
+        with self._lock:
+            self._models.clear()
+
+    def _health(self) -> Health:
+        try:
+            import piper  # noqa: F401  # whether it can be imported is the question
+        except ImportError as error:
+            return Health(usable=False, detail=f"Piper is not installed ({error})", mend=MEND)
+        found = self._look()
+        if not found:
+            mend = f"{MEND}, or: tts-book voices install NAME"
+            return Health(usable=False, detail="Piper has no voice here", mend=mend)
+        return Health(usable=True, detail=f"Piper, {len(found)} voice(s): {some(found)}")
+
+    def _look(self) -> dict[str, LocalVoice]:
+        found = {voice.id: voice for voice in self._bundled()}
+        found |= {voice.id: voice for voice in installed(self._folders)}
+        if found != self._found:
+            here = ", ".join(str(folder) for folder in self._folders)
+            tell(self._trace, self.name, f"{some(found)}: those that pip brought, and in {here}")
+        self._found = found
+        return found
+
+    def _chosen(self, voice: Voice) -> tuple[LocalVoice, int | None]:
+        name, sign, speaker = voice.id.partition(SPEAKER_SIGN)
+        local = self._found.get(name) or self._look().get(name)
+        if local is None:
+            raise unknown(voice.id, self._found)
+        if not sign:
+            return local, None
+        return local, speaker_number(local, speaker)
+
+    def _hash(self, path: Path) -> str:
+        try:
+            state = path.stat()
+            key = path, state.st_size, state.st_mtime_ns
+            if key not in self._hashes:
+                self._hashes[key] = _sha256(path)
+            return self._hashes[key]
+        except OSError as error:
+            raise misconfigured(
+                f"The voice file {path} cannot be read: {error.strerror}."
+            ) from error
+
+    def _model(self, local: LocalVoice) -> Model:
+        with self._lock:
+            if local.model not in self._models:
+                self._check(local)
+                tell(self._trace, self.name, f"loads {local.model} with {local.config}")
+                self._models[local.model] = self._load(local.model, local.config)
+            return self._models[local.model]
+
+    def _check(self, local: LocalVoice) -> None:
+        if local.sha256 and self._hash(local.model) != local.sha256:
+            raise misconfigured(
+                f"The voice {local.id} that is installed is not the one that was published. "
+                f"Mend: {MEND} --force-reinstall"
+            )
+
+    def _speak(self, text: str, voice: Voice, stopped: threading.Event) -> Speech:
+        if voice.pitch_hz:
+            raise misconfigured(
+                f'Piper cannot change the pitch of a voice. Set pitch = 0 for "{voice.name}".'
+            )
+        local, speaker = self._chosen(voice)
+        model = self._model(local)
+        tell(self._trace, self.name, f"{voice.id} speaks {len(text)} characters with {local.model}")
+        slowness = 1 / max(0.1, 1 + voice.rate_pct / 100)
+        delivery = Delivery(slowness, max(0.0, 1 + voice.volume_pct / 100), speaker, self._steady)
+        assembly = Assembly(text, model.rate_hz, slowness)
+        for paragraph in paragraphs(text, local.language):
+            for piece in pieces(paragraph.text, has_ordinal_points(local.language)):
+                if stopped.is_set():
+                    return assembly.speech()
+                said = paragraph.text[piece.start : piece.stop]
+                assembly.add(paragraph, piece, model.speak(said, delivery))
+            assembly.end_paragraph()
+        speech = assembly.speech()
+        return speech if speech.audio else _nothing(text, model.rate_hz)
+
+
+def _nothing(text: str, rate_hz: int) -> Speech:
+    if any(map(str.isalnum, text)):
+        raise BackendIncomplete("Piper gave no sound for this text.", Failure.NO_AUDIO)
+    return Speech(bytes(2 * (rate_hz * _SILENCE_MS // 1_000)), "pcm", rate_hz)
+
+
+def _sha256(path: Path) -> str:
+    sum_ = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_READ_BYTES):
+            sum_.update(block)
+    return sum_.hexdigest()
+
+
+def _cores() -> int:
+    """Cores that this process may use; `os.process_cpu_count` came with Python 3.13."""
+    count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
+    return count() or 1
+
+
+def make(settings: Settings) -> PiperBackend:
+    """The backend with the voices that `settings` lead to."""
+    return PiperBackend(settings)

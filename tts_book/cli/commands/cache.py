@@ -1,0 +1,73 @@
+"""The command about the cache: what is in it, by book, and throwing away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts_book.cli.progress import counted
+from tts_book.errors import UserError
+from tts_book.pipeline.request import Here
+from tts_book.synthesis import cache_prune as stock
+
+DAY_S = 24 * 3_600.0
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What to throw away: entries unused for `days`, the longest unused beyond `most_mb`, or all
+    that no running job needs. Nothing by default."""
+
+    days: float | None = None
+    most_mb: int | None = None
+    clear: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is to be thrown away at all."""
+        return self.clear or self.days is not None or self.most_mb is not None
+
+
+async def cache(at: Here, folder: Path | None, pruning: Pruning, asked: bool) -> int:
+    """Shows the cache by book; prunes it where that is `asked` for and the rule is named."""
+    place = folder or at.cache_dir
+    if not (asked or pruning.clear) and pruning.wanted:
+        raise UserError("--age and --size say what --prune throws away: add --prune.")
+    if asked and not pruning.wanted:
+        raise UserError(
+            "--prune needs a rule: --age DAYS for entries unused so long, --size MB for the most "
+            "that may stay, or both."
+        )
+    if pruning.wanted:
+        before_s = time.time() - (pruning.days or 0) * DAY_S if pruning.days is not None else 0.0
+        removed = stock.prune(
+            place,
+            used_before_s=float("inf") if pruning.clear else before_s,
+            most_bytes=None if pruning.most_mb is None else pruning.most_mb * MB,
+        )
+        stay = f"; {removed.needed:,} stay: a running job needs them" if removed.needed else ""
+        size = _size(removed.size_bytes)
+        at.err.write(f"{counted(removed.entries, 'chunk')} removed, {size}{stay}\n")
+    for line in _lines(place, time.time()):
+        at.out.write(f"{line}\n")
+    return 0
+
+
+def _lines(place: Path, now_s: float) -> Iterator[str]:
+    shares = stock.shares(place)
+    for share in shares:
+        name = f"{share.title} ({share.source})" if share.title else "needed by no book any more"
+        days = int((now_s - share.used_s) / DAY_S)
+        when = "running now" if share.running else f"used {days} days ago" if days else "used today"
+        yield f"{_size(share.size_bytes):>10} {share.entries:>7,} chunks  {when:<18} {name}"
+    # Books may share entries, so the sum is that of the disk.
+    entries = list(stock.items(place))
+    total = _size(sum(item.size_bytes for item in entries))
+    yield f"{total:>10} {len(entries):>7,} chunks  in {place}"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / MB:,.1f} MB"

@@ -1,0 +1,222 @@
+"""The commands' work between the options and the rooms: reads, prepares, runs, shows.
+
+Each command answers with an exit code. Results go to `here.out`, everything else to `here.err`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tts_book.cli import plan_report as shown
+from tts_book.cli import progress
+from tts_book.errors import UserError
+from tts_book.events import Listener
+from tts_book.model import Book
+from tts_book.pipeline import session as conversion
+from tts_book.pipeline.environment import config, engines, settings
+from tts_book.pipeline.request import Here, Request
+from tts_book.pipeline.session import absolute
+from tts_book.pipeline.voice_selection import Casting
+
+if TYPE_CHECKING:
+    from tts_book.pipeline.run import Prepared, Result, Work
+    from tts_book.synthesis.chunk_cache import Cache
+
+
+# Reading
+
+
+def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work, ...]:
+    """Every source as a book of its own. Raises UserError at the first that cannot be read."""
+    from tts_book import readers
+    from tts_book.pipeline import skip_finished as rerun
+
+    options, known = conversion.read_options(request), config(at, request)
+    works = []
+    for source in _once(at, request, sources):
+        if source == "-":
+            book = readers.read_bytes(_standard_input(at), "standard input", options)
+            stem = request.title or "standard input"
+            works.append(conversion.work(at, request, book, None, stem))
+        else:
+            path = absolute(at, Path(source))
+            book = readers.read(path, options)
+            asked = rerun.asked_of(at, request, known, path)
+            works.append(conversion.work(at, request, book, path, path.stem, asked))
+    for work in works:
+        _tell_notices(at, request, work.book)
+    return tuple(works)
+
+
+def _once(at: Here, request: Request, sources: Sequence[str]) -> Iterator[str]:
+    """The sources, without those that are named again (as patterns do beside a name)."""
+    seen: set[Path | str] = set()
+    for source in sources:
+        what = source if source == "-" else absolute(at, Path(source)).resolve()
+        if what not in seen:
+            yield source
+        elif not request.quiet:
+            at.err.write(f"{source} is named twice and read once\n")
+        seen.add(what)
+
+
+def _standard_input(at: Here) -> bytes:
+    if at.stdin_is_terminal:
+        at.err.write("Reading text from the terminal; end it with Ctrl-D (Ctrl-Z on Windows).\n")
+    return at.stdin.read()
+
+
+def _tell_notices(at: Here, request: Request, book: Book) -> None:
+    if not request.quiet:
+        for notice in book.notices:
+            at.err.write(f"{notice}\n")
+
+
+# Converting
+
+
+async def convert(at: Here, request: Request, sources: Sequence[str]) -> int:
+    """Speaks every source as a book; those that are finished just like this are left alone."""
+    changed = [source for source in sources if not _is_finished(at, request, source)]
+    if not changed:
+        return 0
+    works = await asyncio.to_thread(read_works, at, request, changed)
+    return await speak(at, request, works)
+
+
+def _is_finished(at: Here, request: Request, source: str) -> bool:
+    from tts_book.pipeline import skip_finished as rerun
+
+    path = absolute(at, Path(source))
+    return source != "-" and rerun.is_finished(at, request, config(at, request), path, source)
+
+
+async def batch(at: Here, request: Request, folder: Path) -> int:
+    """Speaks a folder as one album; files that cannot be read are told at the end."""
+    from tts_book import readers
+    from tts_book.pipeline import skip_finished as rerun
+
+    path = absolute(at, folder)
+    if _is_finished(at, request, str(folder)):
+        return 0
+    read = await asyncio.to_thread(readers.read_folder, path, conversion.read_options(request))
+    _tell_notices(at, request, read.book)
+    wanted = "" if read.unread else rerun.asked_of(at, request, config(at, request), path)
+    work = conversion.work(at, request, read.book, path, path.resolve().name, wanted)
+    code = await speak(at, request, (work,))
+    for unread, reason in read.unread:
+        at.err.write(f"not read: {unread.name}: {reason}\n")
+    return code or (1 if read.unread else 0)
+
+
+async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool) -> int:
+    """Shows what convert would do."""
+    works = await asyncio.to_thread(read_works, at, request, sources)
+    async with conversion.opened(at, request) as opened:
+        # What would be done can be shown also while an engine is away.
+        prepared, cache = await opened.prepare(works, patient=True), opened.cache
+        lines = shown.plan_json(prepared, cache) if request.json else shown.plan(prepared, cache)
+        if chunks and not request.json:
+            lines = shown.chunks(prepared)
+        if request.explain:
+            lines = shown.explained(prepared, cache)
+        for line in lines:
+            at.out.write(f"{line}\n")
+    return 0
+
+
+async def words(at: Here, request: Request, sources: Sequence[str]) -> int:
+    """Lists what voices may say wrong, in the form of pronounce.toml."""
+    from tts_book.cli import words as words_of
+
+    for work in await asyncio.to_thread(read_works, at, request, sources):
+        for line in words_of.lines(work.book):
+            at.out.write(f"{line}\n")
+    return 0
+
+
+async def skipped(at: Here, request: Request, sources: Sequence[str]) -> int:
+    """Shows what of the sources is not read aloud, and why."""
+    from tts_book.cli import skipped as left_out
+
+    for work in await asyncio.to_thread(read_works, at, request, sources):
+        rows = left_out.json_lines if request.json else left_out.lines
+        for line in rows(work.book):
+            at.out.write(f"{line}\n")
+    return 0
+
+
+def _tell_beforehand(
+    at: Here, request: Request, prepared: Sequence[Prepared], cache: Cache
+) -> None:
+    """Who speaks, what else is changed by speaking a part again, and why anything is spoken."""
+    lines = [] if request.quiet else [*shown.casts(prepared), *shown.redone(prepared)]
+    if request.explain:
+        lines += shown.explained(prepared, cache)
+    for line in lines:
+        at.err.write(f"{line}\n")
+
+
+async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
+    """Prepares, speaks and writes books that are read; says what came of it."""
+    async with conversion.opened(at, request) as opened:
+        prepared = await opened.prepare(works)
+        _tell_beforehand(at, request, prepared, opened.cache)
+        result = await opened.carry_out(prepared, listening(at, request))
+    return _tell_result(at, request, result)
+
+
+def _tell_result(at: Here, request: Request, result: Result) -> int:
+    from tts_book.cli import summary as outcome
+
+    if not request.json:
+        for path in dict.fromkeys(result.written):
+            at.out.write(f"{path}\n")
+    for line in outcome.lines(result, at.command, quiet=request.quiet):
+        at.err.write(f"{line}\n")
+    return 1 if result.lost or result.books_lost else 0
+
+
+@contextmanager
+def listening(at: Here, request: Request) -> Iterator[Listener]:
+    """The listeners that fit: a live display only on a terminal."""
+    listeners: list[Listener] = [progress.json_lines(at.out)] if request.json else []
+    listeners += [at.log.listener] if at.log.listener else []
+    if request.quiet:
+        yield progress.both(*listeners)
+        return
+    console = at.log.console or progress.console(at.err)
+    if console.is_terminal:
+        from tts_book.cli.live import Display
+
+        with Display(console) as live:
+            yield progress.both(live, *listeners)
+    else:
+        yield progress.both(progress.plain(console), *listeners)
+
+
+async def doctor(at: Here, request: Request) -> int:
+    """One line for each thing that the main job needs."""
+    from tts_book.cli.commands import doctor as checks
+
+    places = checks.Places(
+        at.cwd,
+        at.config_dir,
+        request.cache or at.cache_dir,
+        settings(at, request).voices_dirs,
+        request.voices,
+    )
+    async with engines(at, request) as made:
+        try:
+            casting = Casting(config(at, request), made)
+        except UserError:
+            casting = None  # told as a finding of its own
+        found = []
+        async for finding in checks.findings(places, casting):
+            at.out.write(f"{finding}\n")
+            found.append(finding)
+    return 0 if checks.sound(found) else 1

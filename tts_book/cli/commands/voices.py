@@ -1,0 +1,83 @@
+"""The commands about voices: what there is, how it sounds, and fetching more."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tts_book import backends
+from tts_book.backends.trace import tell
+from tts_book.cli import plan_report as shown
+from tts_book.cli import progress
+from tts_book.cli.commands import convert as desk
+from tts_book.output.paths import file_name
+from tts_book.pipeline import environment as surroundings
+from tts_book.pipeline.request import Here, Request
+from tts_book.pipeline.voice_selection import Casting
+from tts_book.text import language as languages
+
+if TYPE_CHECKING:
+    from tts_book.backends.piper.catalog import StoreVoice
+
+
+async def voices(at: Here, request: Request) -> int:
+    """Lists the voices of voices.toml and of every backend that can speak now."""
+    known = surroundings.config(at, request)
+    tell(at.trace, "job", f"voices: {known.path}")
+    request = replace(request, language=_language(request.language))
+    async with surroundings.engines(at, request) as made:
+        casting = Casting(known, made)
+        chosen = (request.backend,) if request.backend else backends.names()
+        made(chosen[0])  # an unknown name is told before all else
+        found, problems = await casting.offered(chosen)
+    listed = shown.voices_json if request.json else shown.voices
+    for line in listed(known, found, request.language, request.backend):
+        at.out.write(f"{line}\n")
+    for name, health in problems.items():
+        at.err.write(f"{name}: {health.detail} {health.mend}".rstrip() + "\n")
+    return 0
+
+
+def _language(code: str) -> str:
+    return languages.normalised(code) if code else ""
+
+
+async def preview(at: Here, request: Request) -> int:
+    """Speaks one sentence with a voice, in its own language."""
+    from tts_book.pipeline.run import Work
+
+    voice = surroundings.config(at, request).resolve(request.voice)
+    spoken_in = _language(request.language) or voice.language or "en"
+    book = shown.preview_book(voice, spoken_in)
+    spoken = replace(request, out=request.out or at.cwd / f"{file_name(voice.name)}.mp3")
+    return await desk.speak(at, spoken, (Work(book, voice.name, None, recorded=False),))
+
+
+async def install(at: Here, request: Request, name: str, yes: bool) -> int:
+    """Fetches a Piper voice into the user's folder; without a name, lists what can be fetched."""
+    from tts_book.backends.piper.download import open_store
+
+    wanted = _language(request.language)
+    store = open_store(at.environ, request.proxy)
+    if not name:
+        index = await asyncio.to_thread(store.index)
+        for line in shown.store(index, wanted):
+            at.out.write(f"{line}\n")
+        return 0
+
+    def agree(voice: StoreVoice, card: str) -> bool:
+        at.err.write(f"{card.strip()}\n" if card else "This voice comes without a licence note.\n")
+        if yes or not at.stdin_is_terminal:
+            return True
+        at.err.write(f"Fetch {voice.key}, {voice.model_bytes // 1_000_000} MB? [y/N] ")
+        at.err.flush()
+        return at.stdin.readline().strip().lower() in (b"y", b"yes")
+
+    folder = surroundings.settings(at, request).voices_dirs[0]
+    with progress.fetching(at.err, name) as on_progress:
+        path = await asyncio.to_thread(
+            store.install, name, folder, agree=agree, on_progress=on_progress
+        )
+    at.out.write(f"{path}\n")
+    return 0

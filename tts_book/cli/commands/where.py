@@ -1,0 +1,125 @@
+"""The command that leads from sound to text and from text to sound."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tts_book.cli.progress import hours
+from tts_book.errors import UserError
+from tts_book.model import Place
+from tts_book.output.inspection.heard import Found
+from tts_book.output.inspection.lookup import MOST_PLACES, at_time, in_text, time_ms
+from tts_book.pipeline.request import Here
+from tts_book.synthesis.cache_leases import lists
+from tts_book.synthesis.chunk_cache import Cache
+
+# Players that can begin in the middle; {at} is seconds.
+PLAYERS = (
+    ("mpv", "--no-video", "--start={at}"),
+    ("ffplay", "-hide_banner", "-loglevel", "error", "-nodisp", "-autoexit", "-ss", "{at}"),
+    ("vlc", "--start-time={at}"),
+)
+LEAD_IN_MS = 1_000
+SHOWN_PLACES = 5
+
+
+async def where(
+    at: Here,
+    path: Path,
+    time: str,
+    *,
+    line: int,
+    text: str,
+    out: Path | None,
+    cache: Path | None,
+    play: bool,
+) -> int:
+    """Answers for a file and a time, or for a source and a line or some words of it."""
+    kept = Cache(cache or at.cache_dir)
+    if time:
+        found = at_time(path, time_ms(time), kept)
+    elif line or text:
+        folders, places = _folders(at, path, out), () if out else _places(path, kept)
+        found = in_text(path, folders, kept, line=line, text=text, places=places)
+    else:
+        raise UserError(
+            "Say what is sought: an audio file and a time (book.mp3 12:34), or a text and --line N "
+            'or --text "words".'
+        )
+    for told in lines(found, kept, at.cwd):
+        at.out.write(f"{told}\n")
+    return await _play(at, found) if play else 0
+
+
+def _folders(at: Here, source: Path, out: Path | None) -> list[Path]:
+    return [out] if out else list(dict.fromkeys((at.cwd, source.resolve().parent)))
+
+
+def _places(source: Path, cache: Cache) -> Iterator[Path]:
+    """Where the cache knows books of this source."""
+    ours = source.resolve()
+    for _, book, _ in lists(cache.folder):
+        if Path(book.source) in (ours, ours.parent):
+            yield Path(book.place)
+
+
+def lines(found: Found, cache: Cache, cwd: Path) -> Iterator[str]:
+    """The answer, a fact a line."""
+    seconds, rest_ms = divmod(found.at_ms, 1_000)
+    when = f"{hours(seconds * 1_000)}.{rest_ms:03}"
+    yield f"sound     {_short(found.file, cwd)} at {when}" + _doubt(found)
+    yield f"text      {found.place}"
+    yield f"book      {found.book}, chapter {found.chapter}: {found.title}"
+    yield f"chunk     {found.chapter}/{found.chunk}"
+    yield f"sentence  {found.sentence}"
+    yield f"word      {found.word}"
+    yield f"voice     {found.voice}"
+    if found.entry is None:
+        yield f"entry     {cache.path(found.key)} (gone, or another take since)"
+    else:
+        yield f"entry     {found.entry.path}"
+        yield f"attempts  {found.entry.attempts}"
+        for doubt in found.entry.doubts:
+            yield f"doubt     {doubt}"
+    for event in found.story:
+        if event["event"] == "ChunkRetried":
+            yield f"retried   {event['failure']}: {event['reason']}"
+    if found.elsewhere:
+        yield f"also at   {_listed(found.elsewhere)}"
+    if found.again:
+        first = "" if found.cwd in (None, cwd) else f"cd {shlex.quote(str(found.cwd))} && "
+        yield f"again     {first}{found.again}"
+
+
+def _doubt(found: Found) -> str:
+    if found.pause:
+        return " (in the pause after)"
+    return "" if found.exact else " (about: reckoned, without times of words)"
+
+
+def _listed(places: Sequence[Place]) -> str:
+    first = ", ".join(map(str, places[:SHOWN_PLACES]))
+    more = len(places) - SHOWN_PLACES
+    least = "at least " if len(places) >= MOST_PLACES - 1 else ""
+    return f"{first} and {least}{more} more" if more > 0 else first
+
+
+def _short(path: Path, cwd: Path) -> Path:
+    return path.relative_to(cwd) if path.is_relative_to(cwd) else path
+
+
+async def _play(at: Here, found: Found) -> int:
+    start_s = max(0, found.at_ms - LEAD_IN_MS) / 1_000
+    for name, *options in PLAYERS:
+        program = shutil.which(name, path=at.environ.get("PATH"))
+        if program:
+            arguments = [option.format(at=start_s) for option in options]
+            player = await asyncio.create_subprocess_exec(program, *arguments, str(found.file))
+            if code := await player.wait():
+                raise UserError(f"{name} ended with code {code}: {_short(found.file, at.cwd)}.")
+            return 0
+    raise UserError(f"No player is here: install {', '.join(name for name, *_ in PLAYERS)}.")

@@ -1,0 +1,230 @@
+"""Plans, voices and results as lines of text or JSON: what commands answer with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tts_book.backends import VoiceInfo
+from tts_book.cli import skipped
+from tts_book.cli.progress import counted, hours, part, thousands
+from tts_book.model import Book, Chapter, Origin, Source, Voice
+from tts_book.text.language_tags import primary
+
+if TYPE_CHECKING:
+    from tts_book.backends.piper.catalog import Index
+    from tts_book.config.voices import Config
+    from tts_book.pipeline.run import Prepared
+    from tts_book.synthesis.chunk_cache import Cache
+
+PREVIEWS = {
+    "ru": "Этим голосом можно прочитать целую книгу, от первой страницы до последней.",
+    "en": "This voice can read you a whole book, from the first page to the last.",
+    "de": "Diese Stimme liest ein ganzes Buch vor, von der ersten Seite bis zur letzten.",
+    "fr": "Cette voix peut lire un livre entier, de la première page à la dernière.",
+    "es": "Esta voz puede leer un libro entero, de la primera página a la última.",
+    "it": "Questa voce può leggere un libro intero, dalla prima pagina all'ultima.",
+    "pt": "Esta voz pode ler um livro inteiro, da primeira à última página.",
+    "pl": "Ten głos może przeczytać całą książkę, od pierwszej strony do ostatniej.",
+    "uk": "Цим голосом можна прочитати цілу книжку, від першої сторінки до останньої.",
+    "cs": "Tento hlas dokáže přečíst celou knihu, od první stránky do poslední.",
+    "nl": "Deze stem kan een heel boek voorlezen, van de eerste tot de laatste bladzijde.",
+    "tr": "Bu ses, ilk sayfadan son sayfaya kadar bütün bir kitabı okuyabilir.",
+    "sv": "Den här rösten kan läsa en hel bok, från första sidan till den sista.",
+    "zh": "这个声音可以从第一页到最后一页朗读整本书。",
+    "ja": "この声は、最初のページから最後のページまで本を読むことができます。",
+    "ko": "이 목소리는 첫 장부터 마지막 장까지 책 한 권을 읽어 줄 수 있습니다.",
+    "ar": "يستطيع هذا الصوت أن يقرأ كتابا كاملا من أول صفحة إلى آخر صفحة.",
+    "hi": "यह आवाज़ पहले पन्ने से आख़िरी पन्ने तक पूरी किताब पढ़ सकती है।",
+}
+# A language without a sentence of its own counts to three in digits, which any voice can read.
+PREVIEW_ANYWHERE = "1, 2, 3."
+# What a backend says of a voice that reads whatever comes.
+ANY_LANGUAGE = "und"
+
+
+def casts(prepared: Sequence[Prepared]) -> Iterator[str]:
+    """Who speaks each book, and why."""
+    for item in prepared:
+        voice = item.cast.voice
+        yield f"{item.work.book.title}: voice {_voice(voice)}; {item.cast.why}"
+        if item.excerpt:
+            yield f"an excerpt: {_excerpt(item)}"
+
+
+def _excerpt(item: Prepared) -> str:
+    chunks = [chunk for chunk in item.plan.chunks if item.asks_for(chunk)]
+    first, last = (
+        f"{chunk.chapter}/{chunk.number} at "
+        f"{item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)}"
+        for chunk in (chunks[0], chunks[-1])
+    )
+    return f"from chunk {first} to the end of {last}"
+
+
+def _voice(voice: Voice) -> str:
+    changes = [
+        f"{name} {value:+}{unit}"
+        for name, value, unit in (
+            ("rate", voice.rate_pct, "%"),
+            ("pitch", voice.pitch_hz, "Hz"),
+            ("volume", voice.volume_pct, "%"),
+        )
+        if value
+    ]
+    return f"{voice.name} ({', '.join([voice.backend, voice.id, *changes])})"
+
+
+def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
+    """Chapters with chunks, characters and estimated length; a total for each book."""
+    from tts_book.pipeline.plan_view import planned
+    from tts_book.text.spoken_text import differing
+
+    for item in prepared:
+        book, its = item.work.book, planned(item, cache)
+        yield f"{book.title}" + (f", {book.author}" if book.author else "")
+        yield f"  language {book.language}; voice {_voice(its.voice)}; {its.why}"
+        width = len(str(len(book.chapters)))
+        for chapter in its.chapters:
+            yield (
+                f"  {chapter.number:>{width}}  {hours(chapter.estimated_ms):>8}  "
+                f"{len(chapter.chunks):>4} chunks {thousands(chapter.characters):>9} characters  "
+                f"{chapter.title}"
+            )
+        yield (
+            f"  in all: {counted(len(its.chapters), 'chapter')}, "
+            f"{counted(len(its.chunks), 'chunk')} "
+            f"({thousands(sum(chunk.cached for chunk in its.chunks))} spoken already), "
+            f"{thousands(its.characters)} characters, about {hours(its.estimated_ms)} of sound"
+        )
+        if changed := differing(item.plan):
+            listed = item.work.manner.pronunciations.path
+            by = f"pronunciations from {listed}; " if listed else ""
+            said = "chunk is" if changed == 1 else "chunks are"
+            yield f"  {by}{thousands(changed)} {said} said otherwise than written"
+        if left := skipped.summary(book):
+            yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
+        if item.excerpt:
+            yield f"  an excerpt: {_excerpt(item)}"
+        first, last = item.layout.files[0], item.layout.files[-1]
+        yield f"  to {first}" + (f" … {last.name}" if last != first else "")
+
+
+def redone(prepared: Sequence[Prepared]) -> Iterator[str]:
+    """Every place where words stand that are spoken again."""
+    for item in prepared:
+        for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
+            if key in item.redo:
+                place = item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
+                words = " ".join(chunk.text.split())[:60]
+                yield f"spoken again: {chunk.chapter}/{chunk.number} at {place}: “{words}”"
+
+
+def explained(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
+    """Why each chunk that is not in the cache has to be spoken."""
+    from tts_book.pipeline.explain import explain
+
+    for item in prepared:
+        spoken = list(explain(item, cache))
+        for chunk, reason in spoken:
+            place = item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
+            yield f"{chunk.chapter}/{chunk.number} at {place}: {reason}"
+        yield f"{part(len(spoken), len(item.plan.chunks), 'chunks')} to be spoken"
+
+
+def plan_json(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
+    """A line of JSON for each chunk, in order, with its place, key and file."""
+    from tts_book.pipeline.plan_view import planned
+
+    for its in (planned(item, cache) for item in prepared):
+        for chapter in its.chapters:
+            for chunk in chapter.chunks:
+                line = {
+                    "book": its.book.title,
+                    "language": its.book.language,
+                    "voice": its.voice.name,
+                    "backend": its.voice.backend,
+                    "chapter": chunk.chapter,
+                    "title": chapter.title,
+                    "chunk": chunk.number,
+                    "place": str(chunk.place),
+                    "after": chunk.after.value,
+                    "text": chunk.text,
+                    "spoken": chunk.spoken,
+                    "key": chunk.key,
+                    "cached": chunk.cached,
+                    "file": str(chapter.path),
+                }
+                yield json.dumps(line, ensure_ascii=False)
+
+
+def chunks(prepared: Sequence[Prepared]) -> Iterator[str]:
+    """Every chunk: its number, its place in the source, what follows it, its text on one line."""
+    for item in prepared:
+        for chunk in item.plan.chunks:
+            chapter = item.work.book.chapters[chunk.chapter - 1]
+            place = chapter.origin.place(chunk.start)
+            text = " ".join(chunk.spoken.split())
+            yield f"{chunk.chapter}/{chunk.number}\t{place}\t{chunk.after.value}\t{text}"
+
+
+def voices(
+    known: Config, found: Iterable[VoiceInfo], language: str, only: str = ""
+) -> Iterator[str]:
+    """The voices of voices.toml, then all that the backends offer; `only` one backend's."""
+    offered = {(info.backend, info.id): info for info in found}
+    anything = {info.backend for info in offered.values() if info.language == ANY_LANGUAGE}
+    yield f"from {known.path}:"
+    for name, voice in known.voices.items():
+        if only in ("", voice.backend) and _fits(voice.language, language):
+            here = voice.backend in anything or (voice.backend, voice.id) in offered
+            state = "" if here else "  (not here now)"
+            yield f"  {name:<18} {voice.language:<8} {voice.gender:<7} {_voice(voice)}{state}"
+    fitting = [info for info in offered.values() if _fits(info.language, language)]
+    for backend in dict.fromkeys(info.backend for info in fitting):
+        yield f"from {backend}:"
+        for info in fitting:
+            if info.backend == backend:
+                note = f"  ({info.note})" if info.note else ""
+                yield f"  {info.id:<40} {info.language:<10} {info.gender}{note}"
+
+
+def _fits(language: str, wanted: str) -> bool:
+    return not wanted or primary(language) in (primary(wanted), ANY_LANGUAGE, "")
+
+
+def voices_json(
+    known: Config, found: Iterable[VoiceInfo], language: str, only: str = ""
+) -> Iterator[str]:
+    """The same as JSON lines."""
+    names = {(voice.backend, voice.id): name for name, voice in known.voices.items()}
+    for info in found:
+        if only in ("", info.backend) and _fits(info.language, language):
+            yield json.dumps(
+                {
+                    "name": names.get((info.backend, info.id), ""),
+                    "backend": info.backend,
+                    "id": info.id,
+                    "language": info.language,
+                    "gender": info.gender,
+                    "note": info.note,
+                },
+                ensure_ascii=False,
+            )
+
+
+def store(index: Index, language: str) -> Iterator[str]:
+    """The Piper voices that can be fetched."""
+    for voice in index.values():
+        if not language or primary(voice.language) == primary(language):
+            many = f"  {voice.speakers} speakers" if voice.speakers > 1 else ""
+            size = f"{voice.model_bytes // 1_000_000:>4} MB"
+            yield f"{voice.key:<40} {voice.language:<8} {size}{many}"
+
+
+def preview_book(voice: Voice, language: str) -> Book:
+    """A book of one sentence in the language of the voice."""
+    text = PREVIEWS.get(primary(language), PREVIEW_ANYWHERE)
+    chapter = Chapter(1, voice.name, text, Origin(Source("preview"), ()))
+    return Book(voice.name, language, (chapter,))

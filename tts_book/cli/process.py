@@ -1,0 +1,128 @@
+"""From a command to the end of the process: its streams, its signals and its exit code.
+
+0 all is well; 1 something is missing; 2 the user can mend it; 130 stopped with Ctrl-C, 143 with
+SIGTERM, as service managers and shutdowns do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tts_book.errors import TtsBookError, UserError
+from tts_book.pipeline import environment as surroundings
+from tts_book.pipeline.request import Here
+
+Command = Callable[[Here], Coroutine[Any, Any, int]]
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+def open_streams() -> None:
+    """Makes the standard streams take every character; one that was closed leads nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Or the next file that is opened, one of a book, would be taken for this stream.
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open to the end
+            setattr(sys, name, nowhere)
+        elif mode == "w":
+            with contextlib.suppress(AttributeError, ValueError):  # not a file of the system's
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def exit_code(run: Command, *, writes: bool = False, keeps: bool = True) -> int:
+    """Runs a command; what the user can mend is one line, never a traceback.
+
+    `writes`: it writes books, so that one whose reader has gone away is not all done; `keeps`:
+    what was spoken is there the next time.
+    """
+    runner, how_on = asyncio.Runner(), ""
+    try:
+        here = surroundings.here()
+        how_on = _how_on(here.command, keeps=keeps) if writes else ""
+        with _ctrl_c_stops_tasks():
+            code = runner.run(_stoppable(run(here)))
+    except KeyboardInterrupt:
+        _leave(INTERRUPTED, how_on)
+    except asyncio.CancelledError:
+        _leave(TERMINATED, how_on)
+    except UserError as error:
+        code = _complain(str(error), 2)
+    except TtsBookError as error:
+        code = _complain(str(error), 1)
+    except BrokenPipeError:
+        code = int(writes)
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        code = _complain(f"{what}{error.strerror or error}", 1)
+    runner.close()
+    return _flushed(code)
+
+
+def _how_on(command: str, *, keeps: bool) -> str:
+    return f" What is spoken is kept; go on with: {command}" if keeps else f" Again: {command}"
+
+
+@contextlib.contextmanager
+def _ctrl_c_stops_tasks() -> Iterator[None]:
+    """Leaves Ctrl-C to asyncio, which takes it over only where nobody else listens."""
+    door = signal.getsignal(signal.SIGINT)
+    if not callable(door):  # it is ignored, and stays so
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, door)
+
+
+async def _stoppable(work: Coroutine[Any, Any, int]) -> int:
+    """`work`, stopped by SIGTERM as by Ctrl-C."""
+    task = asyncio.current_task()
+    if task is not None:
+        with contextlib.suppress(NotImplementedError):  # Windows ends processes without asking
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
+
+
+def _leave(code: int, how_on: str) -> NoReturn:
+    """Ends at once. Threads in the middle of a codec, a plan or a model cannot be asked to stop,
+    and nothing is lost by not waiting: every file appears whole or not at all."""
+    for stream, words in ((sys.stdout, ""), (sys.stderr, f"Stopped.{how_on}\n")):
+        with contextlib.suppress(OSError):
+            stream.write(words)
+            stream.flush()
+    os._exit(code)
+
+
+def _complain(message: str, code: int) -> int:
+    with contextlib.suppress(OSError):  # nobody is there to be told
+        sys.stderr.write(f"tts-book: {message}\n")
+    return code
+
+
+def _flushed(code: int) -> int:
+    """Writes out what is left, and lets Python find nothing more to write at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:  # `tts-book plan … | head`: that is the reader's business
+            _lead_nowhere(stream.fileno())
+        except OSError as error:
+            _lead_nowhere(stream.fileno())
+            code = code or _complain(f"the output cannot be written: {error.strerror}", 1)
+    return code
+
+
+def _lead_nowhere(handle: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, handle)
+    os.close(nowhere)

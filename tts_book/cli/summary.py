@@ -1,0 +1,89 @@
+"""What a run leaves, as its last lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tts_book.cli.progress import counted, hours, thousands
+from tts_book.events import JobDone
+from tts_book.pipeline.event_builders import ONLY
+
+if TYPE_CHECKING:
+    from tts_book.pipeline.run import Result
+
+MOST_LINES = 5
+
+
+def lines(done: Result, command: str, *, quiet: bool) -> Iterator[str]:
+    """The last lines of a run: what may want a look, what is missing, then what was done."""
+    if not quiet:
+        yield from _odd(done)
+    if done.guessed_captions and not quiet:
+        yield "captions: this engine gives no times of words; they are reckoned from lengths"
+    if done.done.reason:
+        yield done.done.reason
+    for lost in done.books_lost:
+        yield f"Not written: {lost.path}: {lost.reason}"
+    if done.lost:
+        yield _missing(done, command)
+    if not quiet:
+        yield _metrics(done)
+
+
+def _odd(done: Result) -> Iterator[str]:
+    for event in done.doubts:
+        yield f"listen again: {event.place} (chunk {event.chapter}/{event.chunk}): " + "; ".join(
+            event.doubts
+        )
+    yield from _some("from an earlier run, not made now (delete it if you like)", done.left_over)
+    yield from _some(
+        "captions of an earlier run, which may not fit any more (--captions makes them anew)",
+        done.outdated,
+    )
+
+
+def _some(what: str, paths: Sequence[Path]) -> Iterator[str]:
+    for path in paths[:MOST_LINES]:
+        yield f"{what}: {path}"
+    more = len(paths) - MOST_LINES
+    if more > 0:
+        yield f"… and {counted(more, 'more file')} beside it"
+
+
+def _missing(done: Result, command: str) -> str:
+    names = ", ".join(
+        f"{event.book} {event.chapter} ({event.title})" for event in done.lost[:MOST_LINES]
+    )
+    more = f" and {len(done.lost) - MOST_LINES} more" if len(done.lost) > MOST_LINES else ""
+    if all(event.reason.startswith(ONLY) for event in done.lost):
+        on = "without --only the same command speaks the rest, and writes what is whole then"
+        return f"Not written: {names}{more}. What was asked for is spoken and kept; {on}."
+    return (
+        f"Not written: {names}{more}. All that was spoken is kept: the same command speaks only "
+        f"what is missing: {command}"
+    )
+
+
+def _metrics(done: Result) -> str:
+    end = done.done
+    parts = [
+        f"{counted(end.chapters_done - end.chapters_kept, 'chapter')} written"
+        + (f", {thousands(end.chapters_kept)} left as before" if end.chapters_kept else "")
+        + f", {thousands(end.chapters_lost)} missing",
+        f"{counted(end.chunks_spoken, 'chunk')} spoken, {thousands(end.chunks_cached)} from the "
+        f"cache, {thousands(end.chunks_failed)} failed",
+        counted(end.requests, "request")
+        + "".join(f", {count} retried ({name})" for name, count in end.retries.items()),
+        f"{counted(end.characters_spoken, 'character')}",
+        f"{hours(end.sound_ms)} of sound in {hours(end.wall_s * 1_000)}{_speed(end)}",
+    ]
+    return "; ".join(parts)
+
+
+def _speed(end: JobDone) -> str:
+    """Told of runs that spoke all of it: what is in the cache takes no time."""
+    if end.chunks_cached or not end.chunks_spoken or end.wall_s <= 0:
+        return ""
+    return f" ({end.sound_ms / 1_000 / end.wall_s:.0f}× real time)"

@@ -1,0 +1,123 @@
+"""How Audiobookshelf wants a book: a folder Author/Series/Title, with its facts and its cover.
+
+The programs for phones and televisions that read such folders follow the same order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tts_book.audio.tags_id3 import year_of
+from tts_book.errors import UserError
+from tts_book.model import Book, ChapterMark, Cover
+from tts_book.output import atomic as parts
+from tts_book.output.paths import file_name
+
+FACTS = "metadata.json"
+_OURS = "tts-book"  # the key by which this program knows its own facts again
+_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+_MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+_NUMBERED = re.compile(r"\S\s*#\s*[0-9.]{1,8}\s*$")
+_COVER_MOST_BYTES = 20_000_000
+
+
+def folder(book: Book) -> Path:
+    """Author/Series/Title, as far as they are known; in a series the title has its number."""
+    names = [book.author, book.series, title(book)]
+    return Path(*(file_name(name) for name in names if name))
+
+
+def title(book: Book) -> str:
+    """The name of the innermost folder."""
+    if book.series and book.series_part:
+        return f"Vol {book.series_part} - {book.title}"
+    return book.title
+
+
+def cover(path: Path) -> Cover:
+    """A picture from a file. Raises UserError where it is none that players show."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_COVER_MOST_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"--cover {path} cannot be read: {error.strerror}.") from error
+    if len(data) > _COVER_MOST_BYTES:
+        raise UserError(f"--cover {path} is larger than {_COVER_MOST_BYTES // 1_000_000} MB.")
+    for magic, mime in _MAGIC:
+        if data.startswith(magic):
+            return Cover(data, mime)
+    raise UserError(f"--cover {path} is no picture that players show: take a JPEG or PNG file.")
+
+
+def dressed(book: Book, picture: Path | None, series: str, year: str) -> Book:
+    """The book with what is known of it besides its text. `picture` "none" takes its cover away;
+    `series` is written `NAME #NUMBER`. Raises UserError."""
+    if picture is not None:
+        book = replace(book, cover=None if str(picture) == "none" else cover(picture))
+    if series:
+        name, _, part = series.rpartition("#") if _NUMBERED.search(series) else (series, "", "")
+        book = replace(book, series=name.strip(), series_part=part.strip())
+    if year and not year_of(year):
+        raise UserError(f'--year "{year}" is no year: write four digits.')
+    return replace(book, year=year_of(year)) if year else book
+
+
+def put(
+    book: Book, place: Path, owner: str, narrators: Sequence[str], chapters: Sequence[ChapterMark]
+) -> None:
+    """Writes the book's facts and its cover into its folder, unless those that are there are
+    somebody else's. Raises UserError where the disk does not take them."""
+    if not _may_write(place, owner):
+        return
+    facts = json.dumps(_facts(book, owner, narrators, chapters), ensure_ascii=False, indent=2)
+    # First, because a cover without facts is taken for somebody else's: after a kill, too.
+    _write(place / FACTS, facts.encode())
+    if book.cover and book.cover.mime in _SUFFIXES:
+        _write(place / f"cover{_SUFFIXES[book.cover.mime]}", book.cover.data)
+
+
+def _may_write(place: Path, owner: str) -> bool:
+    facts = place / FACTS
+    if not facts.exists():
+        return not any(place.glob("cover.*"))
+    try:
+        known = json.loads(facts.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(known, dict) and known.get(_OURS) == owner
+
+
+def _facts(
+    book: Book, owner: str, narrators: Sequence[str], chapters: Sequence[ChapterMark]
+) -> dict[str, Any]:
+    series = f"{book.series} #{book.series_part}" if book.series_part else book.series
+    return {
+        "title": book.title,
+        "authors": [name.strip() for name in book.author.split(",") if name.strip()],
+        "narrators": list(narrators),
+        "series": [series] if book.series else [],
+        "genres": ["Audiobook"],
+        "publishedYear": book.year or None,
+        "language": book.language,
+        "chapters": [
+            {
+                "id": number,
+                "start": mark.start_ms / 1_000,
+                "end": mark.stop_ms / 1_000,
+                "title": mark.title,
+            }
+            for number, mark in enumerate(chapters)
+        ],
+        _OURS: owner,
+    }
+
+
+def _write(target: Path, data: bytes) -> None:
+    parts.write(target, iter((data,)), len(data), os.replace, time.sleep)

@@ -1,0 +1,157 @@
+"""Where the records of runs lie, what is in them, and how they are read.
+
+`tts-book.jsonl` lies in the folder of a book's chapters; a book of one file has
+`STEM.tts-book.jsonl` beside it. It holds JSON lines, each an object with one key:
+
+    {"run": {...}}      versions, source, voice, pauses, cache; the first line. `way` leads from the
+                        record's folder to the source, `home` to where `command` was given
+    {"event": {...}}    an event of the run, with `at_s` seconds since its start
+    {"chapter": {...}}  a written file: its chunks, each with its key, text, what is `spoken` where
+                        that differs (and the `alignment` of both), and `places` [offset in its
+                        text, line, column, name or label], and the file's `pieces` [chunk number,
+                        ms in the file, ms in the chunk's sound, length in ms]
+    {"unwritten": {...}}
+                        a chapter that was asked for and is not written yet: its chunks
+    {"volume": {...}}   a file that holds the whole book or a part of it: its `chapters`, each
+                        [number, ms in the file where it begins, ms where it ends]
+    {"made": {...}}     a chapter's file: its size and time, its gain and level, and the takes that
+                        it was joined of
+    {"captions": {...}} captions of earlier runs that are still there
+    {"whole": {...}}    the last line, if nothing is missing: what was asked for, and the files
+
+A chapter that was not asked for keeps the lines of the run that wrote it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tts_book.output.paths import SUFFIX, SUFFIXES, file_name
+from tts_book.pipeline.planning import Prepared
+
+NAME = "tts-book.jsonl"
+Lines = list[dict[str, Any]]
+
+# What readers of a line count on: a list holds any number of such values, but one at least, a
+# tuple these values; what is named with a "?" may be missing.
+_CHUNKS: list[Any] = [
+    {
+        "number": int,
+        "key": str,
+        "text": str,
+        "spoken": str | None,
+        "alignment?": [(int, int)],
+        "places": [(int, int, int, str)],
+    }
+]
+_FORMS: dict[str, Any] = {
+    "run": {"title": str, "source": str, "language": str, "voice": dict, "fingerprint": str},
+    "event": {"event": str},
+    "chapter": {
+        "number": int,
+        "title": str,
+        "file": str,
+        "duration_ms": int,
+        "chunks": _CHUNKS,
+        "pieces": [(int, int, int, int)],
+    },
+    "unwritten": {"number": int, "chunks": _CHUNKS},
+    "volume": {"file": str, "duration_ms": int, "chapters": [(int, int, int)]},
+    "made": {"file": str},
+}
+
+
+def path_of(item: Prepared) -> Path:
+    """Where the record of a book lies."""
+    places = item.layout
+    if not places.keeps_chapters:
+        return beside(places.whole[0][1], alone=True)
+    return beside(places.targets[0], alone=len(places.targets) == 1)
+
+
+def beside(target: Path, *, alone: bool) -> Path:
+    """The record of a book by one of its files; `alone`: it is the book's only one."""
+    return target.with_name(f"{target.stem}.{NAME}") if alone else target.with_name(NAME)
+
+
+def around(place: Path) -> tuple[Path, ...]:
+    """Where the record of a book may lie whose files are in the folder `place`, or are called so
+    with a suffix."""
+    return (
+        beside(place / "any", alone=False),
+        place.with_name(f"{place.name}.{NAME}"),
+        beside(place, alone=False),
+    )
+
+
+def beside_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ...]:
+    """Where the record of a source of that name may lie, for an output as it was asked for."""
+    folder, name = out or cwd, file_name(stem)
+    single = folder / f"{name}{SUFFIX}"
+    if out is not None and out.suffix.lower() in SUFFIXES:
+        single = out
+    return (
+        beside(single, alone=True),
+        *(beside(folder / inner / "any", alone=False) for inner in (name, f"{name} (audio)")),
+    )
+
+
+def read(path: Path) -> dict[str, Lines]:
+    """The lines of a record by kind; none without a record, or where its first line is damaged.
+    Others that are damaged are passed over."""
+    found: dict[str, Lines] = {"run": [], "event": [], "chapter": [], "unwritten": []}
+    for kind, value in _lines(path):
+        found.setdefault(kind, []).append(value)
+    return found if found["run"] else {kind: [] for kind in found}
+
+
+def run_of(path: Path) -> dict[str, Any] | None:
+    """The run that left the record; None without one, or where its first line is damaged."""
+    return next(told(path, "run"), None)
+
+
+def told(path: Path, kind: str) -> Iterator[dict[str, Any]]:
+    """The lines of one kind, one at a time; damaged ones are passed over."""
+    return (value for found, value in _lines(path, f'{{"{kind}": ') if found == kind)
+
+
+def left_as(path: Path) -> dict[str, object]:
+    """The files that a record names, audio and captions, by their names: size and time in which
+    they were left, as `unchanged.state` gives them."""
+    found: dict[str, object] = {}
+    for kind in ("made", "captions", "whole"):
+        for _, line in _lines(path, f'{{"{kind}": '):
+            files = line.get("files")
+            if isinstance(files, dict):
+                found |= {Path(name).name: was for name, was in files.items()}
+    return found
+
+
+def _lines(path: Path, beginning: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if not line.startswith(beginning):
+                continue
+            with contextlib.suppress(ValueError, AttributeError, RecursionError):
+                for kind, value in json.loads(line).items():
+                    if _fits(value, _FORMS.get(kind, dict)):
+                        yield kind, value
+
+
+def _fits(value: Any, form: Any) -> bool:
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(
+            _fits(value[key], inner) if (key := name.rstrip("?")) in value else key != name
+            for name, inner in form.items()
+        )
+    if isinstance(form, list):
+        return (
+            isinstance(value, list) and bool(value) and all(_fits(each, form[0]) for each in value)
+        )
+    if isinstance(form, tuple):
+        return isinstance(value, list) and len(value) == len(form) and all(map(_fits, value, form))
+    return isinstance(value, form)

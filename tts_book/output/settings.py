@@ -1,0 +1,75 @@
+"""What becomes of a spoken book: how loud it is, in which files it is put, what goes with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts_book.errors import UserError
+from tts_book.output import captions
+from tts_book.output.paths import CHAPTERS, WHOLE
+
+LOUDNESS_LUFS = -19.0
+SHELF = "audiobookshelf"
+LAYOUTS = ("plain", SHELF)
+LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How a book is finished. `loudness_lufs` None leaves the sound as it came. `cores` is how
+    many chapters are encoded at once; `shelved` books get their facts and cover beside them; `anew`
+    writes also files that stand as they should."""
+
+    loudness_lufs: float | None = LOUDNESS_LUFS
+    cores: int = 1
+    shelved: bool = False
+    captions: tuple[str, ...] = ()
+    anew: bool = False
+
+
+def loudness(text: str) -> float | None:
+    """What --loudness asks for: LUFS, or None for "off". Raises UserError."""
+    if text.strip().lower() == "off":
+        return None
+    number = text.strip().upper().removesuffix("LUFS").strip().replace("−", "-")
+    try:
+        lufs = float(number)
+    except ValueError:
+        lufs = 0.0
+    if not SOFTEST_LUFS <= lufs <= LOUDEST_LUFS:
+        raise UserError(
+            f'--loudness "{text}" is no loudness: LUFS from {SOFTEST_LUFS:.0f} to '
+            f"{LOUDEST_LUFS:.0f} (audiobooks have -23 to -18), or off."
+        )
+    return lufs
+
+
+def formats(text: str, out: Path | None) -> tuple[str, ...]:
+    """What --format asks for, in order, each once. Where nothing is said, the name of the file
+    that -o asks for decides, and else it is a file for each chapter. Raises UserError."""
+    if not text:
+        named = out.suffix.lower() if out is not None else ""
+        return (next((f for f in ("m4b", "opus") if named == WHOLE[f]), CHAPTERS),)
+    wanted = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    known = (CHAPTERS, *WHOLE)
+    for name in wanted:
+        if name not in known:
+            raise UserError(f'--format "{name}" is not known: {", ".join(known)}.')
+    return wanted or (CHAPTERS,)
+
+
+def captions_asked(text: str) -> tuple[str, ...]:
+    """What --captions asks for, each once. Raises UserError."""
+    wanted = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    for name in wanted:
+        if name not in captions.FORMATS:
+            raise UserError(f'--captions "{name}" is not known: {", ".join(captions.FORMATS)}.')
+    return wanted
+
+
+def shelved(layout: str) -> bool:
+    """What --layout asks for. Raises UserError."""
+    if layout not in LAYOUTS:
+        raise UserError(f'--layout "{layout}" is not known: {", ".join(LAYOUTS)}.')
+    return layout == SHELF

@@ -1,0 +1,211 @@
+"""A chapter's segments and pauses become one MP3 file: frames are copied, silence is set between
+them, and the file appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, groupby
+from operator import attrgetter
+from pathlib import Path
+
+from tts_book import audio
+from tts_book.audio import file_frames as own_files
+from tts_book.audio import tags_id3 as tagging
+from tts_book.audio import timeline as pacing
+from tts_book.audio.joined import Piece
+from tts_book.audio.tags_id3 import Level, Tags
+from tts_book.errors import AudioError
+from tts_book.model import Pauses, Segment, Sound
+from tts_book.output import atomic as parts
+from tts_book.synthesis import chunk_cache as cache
+
+_LEAST_REST = 2  # frames of silence after which a decoder has forgotten what came before
+
+
+@dataclass(frozen=True, slots=True)
+class Stitched:
+    """A written file: `frames` of sound, `bytes` with tags. `starts_ms` is where the speech of
+    each segment begins in it, in players that take off the decoder's delay, as the file tells
+    them to. `score` leads from any frame of a segment to its place in the file, `gain_steps` is
+    the gain that could be applied without clipping, and `meter` knows the level without it."""
+
+    path: Path
+    duration_ms: int
+    frames: int
+    bytes: int
+    starts_ms: tuple[int, ...]
+    score: pacing.Score
+    gain_steps: int = 0
+    meter: audio.Meter = field(default_factory=audio.Meter, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Take:
+    """Where a segment's frames are. Unlike a Segment it does not hold its text."""
+
+    path: Path
+    frames_bytes: int
+    take: str
+
+
+def stitch(
+    segments: Sequence[Segment],
+    target: Path,
+    *,
+    pauses: Pauses,
+    tags: Tags,
+    gain_steps: int | Callable[[audio.Meter], int] = 0,
+    replace: Callable[[Path, Path], None] = os.replace,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Stitched:
+    """Writes the segments, in order, as the file `target`. Holds one segment's sound at a time.
+
+    `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips; they
+    may be asked for when the level of all segments is known. Raises UserError where the file cannot
+    be written, AudioError where a segment is not what it was.
+    """
+    if not segments:
+        raise AudioError(f"{target.name} would have no sound: it has no segments.")
+    entry = segments[0].entry
+    first, form = entry.sound, _format_of(entry.path)
+    least_rest = max(_LEAST_REST, audio.most_carriers(form))
+    takes: list[_Take] = []
+    meter = audio.Meter()
+    score = pacing.score(_noted(segments, first, takes, meter), pauses, least_rest)
+    wanted = gain_steps if isinstance(gain_steps, int) else gain_steps(meter)
+    steps = min(wanted, meter.most_steps)
+    front = _front(score.frames, form, tags, _level(meter, steps))
+    expected = len(front) + score.frames * form.frame_bytes
+    parts.write(target, _body(front, score, takes, form, steps), expected, replace, sleep)
+    delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
+    return Stitched(
+        path=target,
+        duration_ms=_ms(score.frames, first),
+        frames=score.frames,
+        bytes=expected,
+        starts_ms=tuple(max(0, _ms(frame, first) - delay_ms) for frame in score.speech),
+        score=score,
+        gain_steps=steps,
+        meter=meter,
+    )
+
+
+def relabel(
+    path: Path, frames: int, target: Path, *, tags: Tags, meter: audio.Meter, gain_steps: int
+) -> None:
+    """Writes the sound of a finished file (see `Stitched` for what it is told by) as the file
+    `target`, with other tags: the same bytes as if it were stitched anew. Raises AudioError where
+    that file is another, UserError where `target` cannot be written."""
+    form = own_files.form_of(path, frames)
+    front = _front(frames, form, tags, _level(meter, gain_steps))
+    size = frames * form.frame_bytes
+    blocks = chain([front], own_files.last(path, size))
+    parts.write(target, blocks, len(front) + size, os.replace, time.sleep)
+
+
+def _noted(
+    segments: Sequence[Segment], first: Sound, takes: list[_Take], meter: audio.Meter
+) -> Iterator[Segment]:
+    """The segments as they go by, each once; what is needed of them later goes into `takes`."""
+    for segment in segments:
+        entry, sound = segment.entry, segment.entry.sound
+        if _kind(sound) != _kind(first):
+            raise AudioError(
+                f"Chunk {segment.chunk.number} of chapter {segment.chunk.chapter} has "
+                f"{sound.rate_hz} Hz sound in frames of {sound.frame_bytes} bytes, the chunks "
+                f"before it {first.rate_hz} Hz in {first.frame_bytes}: these cannot be joined."
+            )
+        if entry.frames_bytes != sound.frames * sound.frame_bytes:
+            raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
+        takes.append(_Take(entry.path, entry.frames_bytes, entry.take))
+        meter.add(sound)
+        yield segment
+
+
+def _kind(sound: Sound) -> tuple[int, int, int]:
+    return sound.rate_hz, sound.frame_bytes, sound.samples_per_frame
+
+
+def _level(meter: audio.Meter, steps: int) -> Level | None:
+    """How loud the file is, gain included."""
+    loudness_lufs, peak_dbfs = meter.loudness_lufs, meter.peak_dbfs
+    if loudness_lufs is None or peak_dbfs is None:
+        return None
+    gain_db = steps * audio.GAIN_STEP_DB
+    return Level(loudness_lufs + gain_db, peak_dbfs + gain_db)
+
+
+def _ms(frames: int, sound: Sound) -> int:
+    return round(frames * sound.samples_per_frame * 1_000 / sound.rate_hz)
+
+
+def _format_of(path: Path) -> audio.Format:
+    return audio.format_at(_read(path, 4))
+
+
+def _read(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a cache entry."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            data = file.read(size)
+    except OSError as error:
+        raise _unread(path, error) from error
+    if len(data) != size:
+        raise AudioError(f"The spoken chunk in {path} is cut: delete that file, run this again.")
+    return data
+
+
+def _unread(path: Path, error: OSError) -> AudioError:
+    return AudioError(
+        f"The spoken chunk in {path} cannot be read ({error.strerror}): run this again."
+    )
+
+
+def _frames(take: _Take) -> bytes:
+    """The frames that the score was made of, and no others: meanwhile another run may have spoken
+    the same again. An entry of no cache has no name to know its take by."""
+    if not take.take:
+        return _read(take.path, take.frames_bytes)
+    try:
+        frames = cache.frames_of(take.path, take.take)
+    except OSError as error:
+        raise _unread(take.path, error) from error
+    if frames is None:
+        raise AudioError(f"The spoken chunk in {take.path} has changed meanwhile: run this again.")
+    return frames
+
+
+def _front(frames: int, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
+    duration_ms = round(frames * form.samples * 1_000 / form.rate_hz)
+    return tagging.render(tags, duration_ms, level) + audio.info_frame(form, frames)
+
+
+def _body(
+    front: bytes, score: pacing.Score, takes: list[_Take], form: audio.Format, steps: int
+) -> Iterator[bytes | memoryview]:
+    """The whole file, in blocks."""
+    yield front
+    for number, pieces in groupby(score.pieces, key=attrgetter("segment")):
+        take = takes[number]
+        frames = _frames(take)
+        if not audio.is_uniform(frames, form):
+            raise AudioError(f"The spoken chunk in {take.path} is damaged: delete that file.")
+        yield from _segment(audio.amplify(frames, steps, form), pieces, form)
+    yield form.silence * score.end_rest
+
+
+def _segment(
+    frames: bytes, pieces: Iterator[Piece], form: audio.Format
+) -> Iterator[bytes | memoryview]:
+    size = form.frame_bytes
+    view = memoryview(frames)
+    for piece in pieces:
+        carried = audio.carriers(frames, piece.start, form)
+        silent = piece.rest - len(carried) // size
+        if silent < 0:
+            raise AudioError(f"There is no room to cut at frame {piece.start}.")
+        yield form.silence * silent + carried
+        yield view[piece.start * size : piece.stop * size]

@@ -1,0 +1,207 @@
+"""Files that hold a whole book: M4B, Opus, or one MP3 with chapter marks, made of its chapters.
+
+The chapters are finished MP3 files, so this needs no cache and no plan. An MP3 is joined of their
+frames, the others are encoded, several chapters at once. Each file is opened again and compared
+with what it should be before it gets its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from pathlib import Path
+from threading import Lock
+
+from tts_book import audio
+from tts_book.audio import containers
+from tts_book.audio import file_frames as own_files
+from tts_book.audio import tags_id3 as tags
+from tts_book.audio.containers import AAC, OPUS, Codec
+from tts_book.audio.tags_id3 import Level, Tags
+from tts_book.audio.tags_mp4_ogg import owner_of, tag_m4b, tag_opus
+from tts_book.errors import AudioError
+from tts_book.model import ChapterMark
+from tts_book.output import atomic as parts
+from tts_book.output.paths import WHOLE_MP3
+
+# Players keep times in 32 bits, and memory for the index of a file grows with its length.
+LONGEST_MS = 24 * 3_600_000
+_NEAR_MS = 60  # what a container may round
+
+Progress = Callable[[int, int], None]
+"""Told how many ms of how many are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A chapter to bind: its MP3 of `frames` frames that end the file, and what louder it should
+    be than it is there, where it is encoded anyway."""
+
+    title: str
+    path: Path
+    frames: int
+    duration_ms: int
+    gain_db: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A written file: whose chapters begin where."""
+
+    path: Path
+    duration_ms: int
+    chapters: tuple[ChapterMark, ...]
+
+
+def volumes(kind: str, chapters: Sequence[Bound], target: Path) -> list[tuple[Path, list[Bound]]]:
+    """Which chapters go into which file: all into one, unless that would be too long for it."""
+    groups: list[list[Bound]] = [[]]
+    length_ms = 0
+    for chapter in chapters:
+        length_ms += chapter.duration_ms
+        if length_ms > LONGEST_MS and groups[-1] and kind != WHOLE_MP3:
+            groups.append([])
+            length_ms = chapter.duration_ms
+        groups[-1].append(chapter)
+    if len(groups) == 1:
+        return [(target, groups[0])]
+    width = len(str(len(groups)))
+    return [
+        (target.with_name(f"{target.stem}, part {number:0{width}}{target.suffix}"), group)
+        for number, group in enumerate(groups, 1)
+    ]
+
+
+class _Meter:
+    """Tells how far the threads that encode a file are, once in a hundredth of it."""
+
+    def __init__(self, chapters: Sequence[Bound], progress: Progress) -> None:
+        self.all_ms = max(1, sum(chapter.duration_ms for chapter in chapters))
+        self._progress, self._lock = progress, Lock()
+        self._done_ms, self._told = 0, -1
+        self.passed(0)
+
+    def passed(self, ms: int) -> None:
+        """So much more is done. Any thread may tell."""
+        with self._lock:
+            self._done_ms = min(self._done_ms + ms, self.all_ms)
+            if (hundredths := 100 * self._done_ms // self.all_ms) > self._told:
+                self._told = hundredths
+                self._progress(self._done_ms, self.all_ms)
+
+
+def write(
+    kind: str,
+    chapters: Sequence[Bound],
+    target: Path,
+    about: Tags,
+    *,
+    level: Level | None = None,
+    cores: int = 1,
+    progress: Progress = lambda done_ms, all_ms: None,
+) -> Volume:
+    """Writes one file of these chapters. `progress` is told, by any thread, how much of its sound
+    is encoded. Raises AudioError, and UserError where the disk does not take it."""
+    with parts.made_elsewhere(target) as part:
+        if kind == WHOLE_MP3:
+            marks = _joined(chapters, part, about, level)
+        else:
+            meter = _Meter(chapters, progress)
+            marks = _encoded(_KINDS[kind], chapters, part, about, level, cores, meter)
+            meter.passed(meter.all_ms)
+        _check(part, marks, about)
+    return Volume(target, marks[-1].stop_ms, marks)
+
+
+# One MP3 ------------------------------------------------------------------------------------------
+
+
+def _joined(
+    chapters: Sequence[Bound], part: Path, about: Tags, level: Level | None
+) -> tuple[ChapterMark, ...]:
+    with part.open("wb") as file:
+        form = own_files.form_of(chapters[0].path, chapters[0].frames)
+        frame_ms = form.samples * 1_000 / form.rate_hz
+        marks = _marks(chapters, [chapter.frames * frame_ms for chapter in chapters])
+        frames = sum(chapter.frames for chapter in chapters)
+        file.write(tags.render(about, round(frames * frame_ms), level, marks))
+        file.write(audio.info_frame(form, frames))
+        for chapter in chapters:
+            own = own_files.form_of(chapter.path, chapter.frames)
+            if own.frame_bytes != form.frame_bytes:
+                raise AudioError(f"{chapter.path.name} has frames of another kind.")
+            for block in own_files.last(chapter.path, chapter.frames * form.frame_bytes):
+                file.write(block)
+    return marks
+
+
+# Encoded ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    codec: Codec
+    tag: Callable[[Path, Tags, Sequence[ChapterMark], Level | None], None]
+
+
+_KINDS = {
+    "m4b": _Kind(AAC, lambda path, about, marks, level: tag_m4b(path, about)),
+    "opus": _Kind(OPUS, tag_opus),
+}
+
+
+def _encoded(
+    kind: _Kind,
+    chapters: Sequence[Bound],
+    part: Path,
+    about: Tags,
+    level: Level | None,
+    cores: int,
+    meter: _Meter,
+) -> tuple[ChapterMark, ...]:
+    codec = kind.codec
+    raw = [part.with_name(f"{number}.part") for number in range(len(chapters))]
+    with ThreadPoolExecutor(cores) as pool:
+        lengths = list(
+            pool.map(
+                lambda chapter, path: containers.encode_file(
+                    chapter.path, path, codec, chapter.gain_db, meter.passed
+                ),
+                chapters,
+                raw,
+            )
+        )
+    marks = _marks(chapters, [samples * 1_000 / codec.rate_hz for samples in lengths])
+    # The last chapter ends with the file, from whose start a player takes off the delay.
+    end_ms = marks[-1].stop_ms - round(codec.delay * 1_000 / codec.rate_hz)
+    marks = (*marks[:-1], replace(marks[-1], stop_ms=end_ms))
+    told = marks if len(marks) > 1 else ()
+    containers.bind(raw, part, codec, told, tags.three_letters(about.language))
+    for path in raw:
+        path.unlink()
+    kind.tag(part, about, told, level)
+    return marks
+
+
+def _marks(chapters: Sequence[Bound], lengths_ms: Sequence[float]) -> tuple[ChapterMark, ...]:
+    edges = [round(ms) for ms in accumulate(lengths_ms, initial=0.0)]
+    return tuple(
+        ChapterMark(tags.cleaned(chapter.title), start, stop)
+        for chapter, (start, stop) in zip(chapters, pairwise(edges), strict=True)
+    )
+
+
+def _check(part: Path, marks: Sequence[ChapterMark], about: Tags) -> None:
+    """Compares a finished file with what it should be. Raises AudioError."""
+    found = containers.probe(part)
+    if abs(found.duration_ms - marks[-1].stop_ms) > _NEAR_MS:
+        raise AudioError(
+            f"{part.name} came out with {found.duration_ms} ms instead of {marks[-1].stop_ms}."
+        )
+    told = [chapter.title for chapter in found.chapters]
+    if len(marks) > 1 and told != [mark.title for mark in marks]:
+        raise AudioError(f"{part.name} came out with {len(told)} of {len(marks)} chapter marks.")
+    if (owner_of(part) or "") != tags.cleaned(about.owner):
+        raise AudioError(f"{part.name} came out without its tags.")

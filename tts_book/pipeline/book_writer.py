@@ -1,0 +1,267 @@
+"""Chapters become files, each as soon as it is spoken, all with the gain of the whole book; in the
+end whole-book files are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate, pairwise
+from pathlib import Path
+from types import TracebackType
+
+from tts_book import audio
+from tts_book.audio.tags_id3 import Level
+from tts_book.audio.tags_mp4_ogg import owner_of
+from tts_book.errors import AudioError
+from tts_book.model import ChapterMark, Pauses
+from tts_book.output import atomic as parts
+from tts_book.output import audiobookshelf as shelf
+from tts_book.output import stitcher
+from tts_book.output import whole_book as books
+from tts_book.output.captioned import Captioner
+from tts_book.output.loudness import Loudness
+from tts_book.output.settings import Finish
+from tts_book.output.stitcher import Stitched
+from tts_book.output.whole_book import Bound, Volume
+from tts_book.pipeline.chapter_job import Open, Segments, tags_of
+from tts_book.pipeline.planning import Prepared
+from tts_book.pipeline.up_to_date import Made, Standing, recipe
+from tts_book.synthesis.chunk_cache import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A chapter and its file; `aside`: it exists only as long as the run lasts."""
+
+    chapter: Open
+    made: Made
+    aside: bool = False
+
+
+class Bindery:
+    """Writes the files of a run. Its methods do work on disk: call them in a thread, one at a
+    time. A context: unfinished files are gone when it ends."""
+
+    def __init__(self, cache: Cache, pauses: Pauses, finish: Finish) -> None:
+        self._cache, self._pauses, self._finish = cache, pauses, finish
+        self._loudness = Loudness(finish.loudness_lufs)
+        self._written: dict[Path, _Written] = {}
+        self._folders: dict[Path, Path] = {}
+        self._captioner = Captioner(finish.captions)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Bindery:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def write(self, chapter: Open, *, aside: bool = False) -> Stitched:
+        """Writes a chapter whose chunks are all there; `aside`: for the whole book only. Raises
+        AudioError and UserError."""
+        target, segments = chapter.target, Segments(chapter, self._cache)
+        voice, number = _voice(chapter), chapter.chapter.number
+        kept = chapter.item.layout.keeps_chapters and not aside
+        stitched = stitcher.stitch(
+            segments,
+            target if kept else self._unfinished(chapter.item) / target.name,
+            pauses=self._pauses,
+            tags=tags_of(chapter.item, chapter.chapter),
+            gain_steps=lambda level: self._loudness.steps(voice, number, level),
+        )
+        self._caption(chapter, target, stitched)
+        made = Made(
+            stitched.path,
+            stitched.frames,
+            stitched.duration_ms,
+            stitched.gain_steps,
+            stitched.meter,
+            recipe(chapter, (taken.take for taken in segments.taken), self._pauses),
+            tuple(segments.taken),
+        )
+        self._written[target] = _Written(chapter, made, not kept)
+        return stitched
+
+    def stand(self, chapter: Open, made: Made) -> None:
+        """Leaves a chapter's file as it is, unless the book's gain changes."""
+        self._loudness.steps(_voice(chapter), chapter.chapter.number, made.meter)
+        self._written[chapter.target] = _Written(chapter, made)
+
+    def relabel(self, chapter: Open, stands: Standing) -> None:
+        """Writes a chapter's file with the sound of another, which stays. Raises as `write`."""
+        if not stands.is_unchanged():  # its name was given to another chapter meanwhile
+            self.write(chapter)
+            return
+        old, target = stands.made, chapter.target
+        tags = tags_of(chapter.item, chapter.chapter)
+        stitcher.relabel(
+            old.path, old.frames, target, tags=tags, meter=old.meter, gain_steps=old.steps
+        )
+        self.stand(chapter, replace(old, path=target))
+
+    def made(self, item: Prepared) -> Iterator[tuple[Made, tuple[Path, ...]]]:
+        """The files of a book's chapters as they are now, each with its captions."""
+        for target in item.layout.targets:
+            written = self._written.get(target)
+            if written and not written.aside:
+                yield written.made, (target, *self.captions(target))
+
+    def _caption(self, chapter: Open, target: Path, stitched: Stitched) -> None:
+        item = chapter.item
+        self._captioner.chapter(
+            Segments(chapter, self._cache),
+            stitched.score,
+            item.work.book.language,
+            chapter.chapter.title,
+            target if stitched.path == target else None,
+            self._kept(item, target) if item.layout.whole else None,
+        )
+
+    def _kept(self, item: Prepared, target: Path) -> Path:
+        """Where a chapter's captions wait for the whole book."""
+        return self._unfinished(item) / f"{target.name}.captions"
+
+    def captions(self, path: Path) -> tuple[Path, ...]:
+        """The captions written beside a file."""
+        return self._captioner.beside(path)
+
+    @property
+    def guessed(self) -> bool:
+        """Whether times of captions are guessed, because an engine gave no marks."""
+        return self._captioner.guessed
+
+    def _unfinished(self, item: Prepared) -> Path:
+        """A folder for files that exist only as long as the run lasts."""
+        beside = item.layout.whole[0][1].parent
+        first = item.layout.targets[0]
+        if first not in self._folders:
+            self._folders[first] = self._open.enter_context(parts.folder(beside))
+        return self._folders[first]
+
+    def unsettled(self) -> dict[Path, Open]:
+        """The chapters whose files have not the gain that fits all chapters of their voice."""
+        return {
+            target: written.chapter
+            for target, written in self._written.items()
+            if written.made.steps != self._loudness.settled(_voice(written.chapter))
+        }
+
+    def settle(self, target: Path) -> None:
+        """Writes a chapter again, with the gain of them all. Raises as `write` does."""
+        written = self._written.pop(target)
+        self.write(written.chapter, aside=written.aside)
+
+    def rest(self, chapter: Open, stands: Standing | None) -> None:
+        """Takes a chapter into account that is not asked for now, if it was spoken before: its
+        level is part of the book's, and a whole-book file holds it, too. Raises as `write`."""
+        keys = chapter.keys
+        if not keys or not all(map(self._cache.has, keys)):
+            return
+        if stands and stands.as_it_should:
+            self.stand(chapter, stands.made)
+        elif chapter.item.layout.whole:
+            self.write(chapter, aside=True)
+        else:
+            sounds = (segment.entry.sound for segment in Segments(chapter, self._cache))
+            level = audio.Meter(sounds)
+            self._loudness.steps(_voice(chapter), chapter.chapter.number, level)
+
+    def missing(self, item: Prepared) -> list[int]:
+        """The numbers of the chapters that a whole-book file still lacks."""
+        targets = item.layout.targets
+        return [n for n in self.numbers(item) if targets[n - 1] not in self._written]
+
+    def numbers(self, item: Prepared) -> list[int]:
+        """The chapters that a whole-book file holds: all, or those of the excerpt."""
+        if item.excerpt:
+            return sorted(item.only.touched)
+        return [chapter.number for chapter in item.work.book.chapters]
+
+    def bind(
+        self,
+        item: Prepared,
+        kind: str,
+        target: Path,
+        progress: Callable[[Path, int, int], None] = lambda path, done_ms, all_ms: None,
+    ) -> list[Volume]:
+        """Writes the whole book in one format, in several files where one would be too long.
+        `progress` as for `books.write`, by file. Raises AudioError and UserError."""
+        targets = [item.layout.targets[number - 1] for number in self.numbers(item)]
+        written = [self._written[path] for path in targets]
+        chapters = [self._bound(each) for each in written]
+        about = replace(
+            tags_of(written[0].chapter.item, item.work.book.chapters[0]),
+            title=item.work.book.title + (" (excerpt)" if item.excerpt else ""),
+            track=0,
+            tracks=0,
+        )
+        groups = books.volumes(kind, chapters, target)
+        made = []
+        for number, (path, group) in enumerate(groups, 1):
+            if len(groups) > 1:
+                if path.exists() and owner_of(path) != item.layout.owner:
+                    raise AudioError(f"{path} exists and is not of this book: move it away")
+                title = f"{about.title}, {number}/{len(groups)}"
+                about = replace(about, title=title, track=number, tracks=len(groups))
+            level = self._level(written)
+            cores, grows = self._finish.cores, partial(progress, path)
+            made.append(
+                books.write(kind, group, path, about, level=level, cores=cores, progress=grows)
+            )
+            kept = [self._kept(item, path) for path in targets]
+            first = chapters.index(group[0])
+            self._captioner.whole(made[-1], kept[first : first + len(group)], about.title)
+        return made
+
+    def shelve(self, item: Prepared, volumes: list[Volume]) -> None:
+        """Puts what is known of the book beside its files. Raises UserError."""
+        if not self._finish.shelved or item.excerpt:
+            return
+        written = [self._written[target] for target in item.layout.targets]
+        marks = [mark for volume in volumes for mark in volume.chapters]
+        if not marks:
+            ends = list(accumulate((each.made.duration_ms for each in written), initial=0))
+            titles = [each.chapter.chapter.title for each in written]
+            spans = zip(titles, pairwise(ends), strict=True)
+            marks = [ChapterMark(title, start, stop) for title, (start, stop) in spans]
+        narrators = list(dict.fromkeys(each.chapter.item.cast.voice.name for each in written))
+        shelf.put(item.work.book, item.layout.folder, item.layout.owner, narrators, marks)
+
+    def _bound(self, written: _Written) -> Bound:
+        return Bound(
+            written.chapter.chapter.title,
+            written.made.path,
+            written.made.frames,
+            written.made.duration_ms,
+            self._rest_db(written),
+        )
+
+    def _rest_db(self, written: _Written) -> float:
+        """What is missing to the target after whole steps, as far as nothing clips."""
+        level = self._loudness.level(_voice(written.chapter))
+        target_lufs, loudness_lufs = self._finish.loudness_lufs, level.loudness_lufs
+        if target_lufs is None or loudness_lufs is None or level.peak_dbfs is None:
+            return 0.0
+        done_db = written.made.steps * audio.GAIN_STEP_DB
+        return min(target_lufs - loudness_lufs, -level.peak_dbfs) - done_db
+
+    def _level(self, written: list[_Written]) -> Level | None:
+        """How loud a file of these chapters is."""
+        first = written[0]
+        meter = self._loudness.level(_voice(first.chapter))
+        if meter.loudness_lufs is None or meter.peak_dbfs is None:
+            return None
+        gain_db = first.made.steps * audio.GAIN_STEP_DB
+        return Level(meter.loudness_lufs + gain_db, meter.peak_dbfs + gain_db)
+
+
+def _voice(chapter: Open) -> tuple[Path, str]:
+    """A voice in a book of this run."""
+    return chapter.item.layout.targets[0], chapter.item.cast.voice.name

@@ -1,0 +1,141 @@
+"""Chapters on their way: what is still out, and their segments for the stitcher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import overload
+
+from tts_book.audio.tags_id3 import Tags
+from tts_book.errors import AudioError, BackendError, UserError
+from tts_book.model import Chapter, Chunk, Segment
+from tts_book.pipeline.planning import Prepared, keys_of
+from tts_book.pipeline.voice_selection import Cast
+from tts_book.synthesis.chunk_cache import Cache
+from tts_book.text.spoken_text import said
+
+
+@dataclass(slots=True)
+class Open:
+    """A chapter on its way: how many of its chunks are still out, how many were lost, and how many
+    of these because they were not asked for."""
+
+    item: Prepared
+    chapter: Chapter
+    first: int
+    chunks: tuple[Chunk, ...]
+    waiting: int
+    missing: int = 0
+    left_out: int = 0
+
+    @property
+    def target(self) -> Path:
+        """Where its file is written, or would be if chapters were kept."""
+        return self.item.layout.targets[self.chapter.number - 1]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The cache keys of its chunks."""
+        return self.item.keys[self.first : self.first + len(self.chunks)]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is kept of a segment when its sound is in the file: which `take` it was, how long its
+    sound was, and how it came about."""
+
+    take: str
+    duration_ms: int
+    attempts: int = 1
+    doubts: tuple[str, ...] = ()
+
+
+class Segments(Sequence[Segment]):
+    """The segments of a chapter, each read from the cache when it is asked for: a chapter of any
+    length needs the memory of one. `taken` is filled as they are read."""
+
+    def __init__(self, chapter: Open, cache: Cache) -> None:
+        self._chapter, self._cache = chapter, cache
+        self.taken = [Taken("", 0)] * len(chapter.chunks)
+
+    def __len__(self) -> int:
+        return len(self._chapter.chunks)
+
+    @overload
+    def __getitem__(self, index: int) -> Segment: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Segment]: ...
+    def __getitem__(self, index: int | slice) -> Segment | Sequence[Segment]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        at = index % len(self)
+        key = self._chapter.item.keys[self._chapter.first + at]
+        entry = self._cache.get(key)
+        if entry is None:
+            self._cache.drop(key)  # or a file that stands would hide it from the next run
+            number = self._chapter.chunks[at].number
+            raise AudioError(f"what was spoken of chunk {number} has vanished, or is damaged")
+        self.taken[at] = Taken(entry.take, entry.sound.duration_ms, entry.attempts, entry.doubts)
+        return Segment(self._chapter.chunks[at], entry, cached=True)
+
+
+def open_chapters(item: Prepared) -> Iterator[Open]:
+    """The chapters of a book that are asked for, with the chunks of each, in order."""
+    chunks, touched = item.plan.chunks, item.only.touched
+    first = 0
+    for chapter in item.work.book.chapters:
+        last = first
+        while last < len(chunks) and chunks[last].chapter == chapter.number:
+            last += 1
+        if item.excerpt:
+            begin, end = _asked(item, first, last)
+            if begin < end:
+                yield Open(item, chapter, begin, chunks[begin:end], end - begin)
+        elif chapter.number in touched or not item.only:
+            yield Open(item, chapter, first, chunks[first:last], last - first)
+        first = last
+
+
+def _asked(item: Prepared, first: int, last: int) -> tuple[int, int]:
+    """Which of these chunks, one after the other, are asked for by name."""
+    asked = [at for at in range(first, last) if item.asks_for(item.plan.chunks[at])]
+    return (asked[0], asked[-1] + 1) if asked else (first, first)
+
+
+async def taken_over(item: Prepared) -> list[Open]:
+    """The chapters that are asked for, for the next fallback voice that can speak now; none
+    without one."""
+    for at, (voice, backend_of) in enumerate(item.cast.fallback):
+        try:
+            backend = backend_of(voice.backend)
+            if not (await backend.health()).usable:
+                continue
+            plan = said(item.plan, voice, item.work.manner)
+            keys = keys_of(plan, voice, backend)
+        except (BackendError, UserError):  # its engine or its model is not there
+            continue
+        cast = Cast(voice, backend, "it takes over", item.cast.fallback[at + 1 :])
+        return list(open_chapters(replace(item, plan=plan, cast=cast, keys=keys)))
+    return []
+
+
+def tags_of(item: Prepared, chapter: Chapter) -> Tags:
+    """What players show of a chapter's file."""
+    book, count = item.work.book, len(item.work.book.chapters)
+    return Tags(
+        title=chapter.title if count > 1 else book.title,
+        album=book.title,
+        artist=book.author,
+        narrator=item.cast.voice.name,
+        track=chapter.number,
+        tracks=count,
+        language=book.language,
+        cover=book.cover,
+        owner=item.layout.owner,
+        year=book.year,
+        series=book.series,
+        series_part=book.series_part,
+    )

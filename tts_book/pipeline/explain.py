@@ -1,0 +1,103 @@
+"""Why a chunk will be spoken: what changed since the run that left the record beside the files."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tts_book.model import Chunk
+from tts_book.output.manifest import path_of, run_of, told
+from tts_book.pipeline.planning import Prepared
+from tts_book.synthesis.chunk_cache import Cache
+
+# What goes into a cache key besides the text, in the words of the user.
+_SETTINGS = {
+    "backend": "backend",
+    "id": "voice",
+    "language": "language",
+    "rate_pct": "rate",
+    "pitch_hz": "pitch",
+    "volume_pct": "volume",
+}
+_CHANGES_SHOWN = 3
+_WORDS_BETWEEN = 2  # fewer do not part two changes
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What the record tells: the keys of what is written, how each text was said, and what of the
+    voice is changed since."""
+
+    keys: frozenset[str]
+    said: dict[str, str]
+    changed: str
+
+
+def explain(item: Prepared, cache: Cache) -> Iterator[tuple[Chunk, str]]:
+    """Each chunk that is asked for and has to be spoken, with the reason."""
+    before, first = _before(item), dict[str, Chunk]()
+    for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
+        again = key in item.redo
+        if not (item.asks_for(chunk) and (again or cache.get(key) is None)):
+            continue
+        if (same := first.setdefault(key, chunk)) is not chunk:
+            yield chunk, f"the same words as {same.chapter}/{same.number}, spoken once for both"
+        else:
+            yield chunk, "--redo asks for another take" if again else _reason(chunk, key, before)
+
+
+def _before(item: Prepared) -> _Before:
+    path = path_of(item)
+    written = [chunk for chapter in told(path, "chapter") for chunk in chapter["chunks"]]
+    planned = [chunk for chapter in told(path, "unwritten") for chunk in chapter["chunks"]]
+    run = run_of(path)
+    return _Before(
+        frozenset(chunk["key"] for chunk in written),
+        {chunk["text"]: chunk["spoken"] or chunk["text"] for chunk in (*planned, *written)},
+        _changed(item, run) if run else "",
+    )
+
+
+def _reason(chunk: Chunk, key: str, before: _Before) -> str:
+    if not before.said:
+        return "never spoken before"
+    if key in before.keys:
+        return "its entry in the cache is gone or damaged"
+    said = before.said.get(chunk.text)
+    if said is None:
+        return "its text is new"
+    if said == chunk.spoken or before.changed:
+        return before.changed or "it was not finished"
+    return f"it is said otherwise: {_otherwise(said, chunk.spoken)}"
+
+
+def _otherwise(before: str, now: str) -> str:
+    """The words that differ."""
+    old, new = before.split(), now.split()
+    spans: list[tuple[int, int, int, int]] = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        if spans and a - spans[-1][1] <= _WORDS_BETWEEN:
+            a, _, c, _ = spans.pop()
+        spans.append((a, b, c, d))
+    told_of = (f"“{' '.join(old[a:b])}” → “{' '.join(new[c:d])}”" for a, b, c, d in spans)
+    changes = list(dict.fromkeys(told_of))
+    more = f" and {len(changes) - _CHANGES_SHOWN} more" if len(changes) > _CHANGES_SHOWN else ""
+    return ", ".join(changes[:_CHANGES_SHOWN]) + more
+
+
+def _changed(item: Prepared, run: dict[str, Any]) -> str:
+    """What is said differently now, for text that is the same."""
+    voice, before = asdict(item.cast.voice), run["voice"]
+    told_of = [
+        f"{name} {before.get(field)} → {voice[field]}"
+        for field, name in _SETTINGS.items()
+        if before.get(field) != voice[field]
+    ]
+    fingerprint = item.cast.backend.fingerprint(item.cast.voice)
+    if not told_of and run["fingerprint"] != fingerprint:
+        told_of.append(f"the engine: {run['fingerprint']} → {fingerprint}")
+    return ", ".join(told_of)

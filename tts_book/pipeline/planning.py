@@ -1,0 +1,154 @@
+"""Everything that is decided before the first word: chunks, voices, keys and places.
+
+`plan` shows it and `convert` carries it out, so that the two cannot drift.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tts_book.audio.tags_mp4_ogg import owner_of
+from tts_book.backends import Backend
+from tts_book.model import Book, Chunk, Plan, Voice
+from tts_book.output import audiobookshelf as shelf
+from tts_book.output import paths as layout
+from tts_book.output import sweeping
+from tts_book.output.paths import Layout
+from tts_book.pipeline.selection import EVERYTHING, Selection, check
+from tts_book.pipeline.voice_selection import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
+from tts_book.synthesis.chunk_cache import Cache, key_of
+from tts_book.text import chunker
+from tts_book.text.speech_rate import estimated_ms
+from tts_book.text.spoken_text import Manner, said
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A book to convert: what its files are called after, and where it was read (None: stdin).
+    `asked` is the fingerprint of source and wishes, by which a second run knows that nothing has
+    changed; "" where that cannot be told. `manner` is how it is said, `recorded` whether the run
+    leaves a record of it. `command`, given in the folder `cwd`, converts it again. `cache` is the
+    folder of its entries, None where they are not kept."""
+
+    book: Book
+    stem: str
+    source: Path | None
+    asked: str = ""
+    manner: Manner = field(default_factory=Manner)
+    recorded: bool = True
+    command: str = ""
+    cwd: Path | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A book with everything decided. `keys[i]` is the cache key of `plan.chunks[i]`.
+
+    Only the chapters and chunks of `only` are spoken and written, where it names any; the keys of
+    `redo` are spoken again although they are there. An `excerpt` has nothing but those chunks.
+    """
+
+    work: Work
+    plan: Plan
+    cast: Cast
+    keys: tuple[str, ...]
+    layout: Layout
+    only: Selection = EVERYTHING
+    redo: frozenset[str] = frozenset()
+    excerpt: bool = False
+
+    def asks_for(self, chunk: Chunk) -> bool:
+        """Whether the chunk is to be spoken; the others are only taken from the cache."""
+        return not self.only or self.only.names(chunk)
+
+    @property
+    def estimated_ms(self) -> int:
+        """Estimated length at the voice's rate, without pauses."""
+        rate_pct = self.cast.voice.rate_pct
+        language = self.work.book.language
+        return sum(estimated_ms(c.spoken, language, rate_pct) for c in self.plan.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where files go: `out` as given with -o (None: `cwd`), whether strangers give way, in which
+    formats, whether a shelf of Author/Series/Title is made of them, and whether they are to hold
+    an excerpt only."""
+
+    cwd: Path
+    out: Path | None = None
+    force: bool = False
+    formats: tuple[str, ...] = (layout.CHAPTERS,)
+    shelved: bool = False
+    excerpt: bool = False
+
+
+async def prepare(
+    works: Sequence[Work], casting: Casting, wish: Wish, cache: Cache, output: Output
+) -> tuple[Prepared, ...]:
+    """Plans and casts every book. Speaks and writes nothing. Raises UserError or EngineGone."""
+    prepared = []
+    for work in works:
+        # In a thread, so that Ctrl-C need not wait for a long book's plan.
+        plan = await asyncio.to_thread(chunker.plan, work.book)
+        cast = await casting.cast(wish, work.book.language, _counter(plan, cache, work.manner))
+        plan = await asyncio.to_thread(said, plan, cast.voice, work.manner)
+        keys = keys_of(plan, cast.voice, cast.backend)
+        prepared.append(Prepared(work, plan, cast, keys, _layout(work, output)))
+    return tuple(prepared)
+
+
+def _layout(work: Work, output: Output) -> Layout:
+    where = (work.book, work.stem, work.source, output.out, output.cwd, output.formats)
+    if output.excerpt:
+        return layout.excerpt(*where)
+    return layout.layout(*where, shelf.folder(work.book) if output.shelved else None)
+
+
+def keys_of(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
+    """The cache keys of a plan's chunks, spoken by this voice."""
+    fingerprint = backend.fingerprint(voice)
+    return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
+
+
+def _counter(plan: Plan, cache: Cache, manner: Manner) -> Callable[[Voice, Backend], Spoken]:
+    def count(voice: Voice, backend: Backend) -> Spoken:
+        its = said(plan, voice, manner)
+        there = [cache.has(key) for key in keys_of(its, voice, backend)]
+        long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in its.chunks)
+        telling = sum(has and telling for has, telling in zip(there, long, strict=True))
+        return Spoken(telling, all(there))
+
+    return count
+
+
+def ready_to_write(prepared: Sequence[Prepared], force: bool) -> None:
+    """Makes the folders and clears them of what a killed run left unfinished. Raises UserError
+    where a file or folder stands in the way."""
+    places = [item.layout for item in prepared]
+    layout.refuse_strangers(places, owner_of, force)
+    layout.make_folders(places)
+    sweeping.sweep({file.parent for place in places for file in place.files})
+
+
+def narrowed(item: Prepared, only: Selection, redo: Selection) -> Prepared:
+    """The book with a part of it chosen. Chunks that say the same as one that is spoken again
+    change, too, so their chapters are part of it. Raises UserError for numbers that are not there.
+    """
+    check(only, item.plan, "--only")
+    check(redo, item.plan, "--redo")
+    again = frozenset(
+        key for chunk, key in zip(item.plan.chunks, item.keys, strict=True) if redo.names(chunk)
+    )
+    touched = frozenset(
+        chunk.chapter
+        for chunk, key in zip(item.plan.chunks, item.keys, strict=True)
+        if key in again
+    )
+    if redo:
+        only = Selection(only.chapters | touched, only.chunks)
+    return replace(item, only=only, redo=again)

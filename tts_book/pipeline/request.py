@@ -1,0 +1,84 @@
+"""What was asked for, on the command line or from Python, and the surroundings of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from tts_book.backends.trace import Trace
+from tts_book.cli.log import SILENT, Log
+
+SPLITS = ("auto", "headings", "none")
+NOTES = ("skip", "inline", "end")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Options as they were given; "" or None where nothing was said."""
+
+    out: Path | None = None
+    voice: str = ""
+    voices: Path | None = None
+    backend: str = "auto"
+    rate: str = ""
+    pitch: str = ""
+    volume: str = ""
+    language: str = ""
+    encoding: str = ""
+    title: str = ""
+    author: str = ""
+    split: str = "auto"
+    chapters: str = ""
+    pronounce: Path | None = None
+    notes: str = "skip"
+    everything: bool = False
+    only: str = ""
+    redo: str = ""
+    start: str = ""
+    stop: str = ""
+    explain: bool = False
+    format: str = ""
+    loudness: str = ""
+    captions: str = ""
+    layout: str = "plain"
+    cover: Path | None = None
+    series: str = ""
+    year: str = ""
+    workers: int = 0
+    cache: Path | None = None
+    no_cache: bool = False
+    force: bool = False
+    proxy: str = ""
+    wait: bool = False
+    json: bool = False
+    quiet: bool = False
+    log_level: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where a book is converted: the folder that relative paths mean, the user's own folders for
+    voices.toml and pronounce.toml, for spoken chunks and for local voices, and the environment.
+    `trace` is told what happens inside."""
+
+    cwd: Path
+    config_dir: Path
+    cache_dir: Path
+    voices_dir: Path
+    environ: Mapping[str, str]
+    trace: Trace | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Here(Surroundings):
+    """Where and on what the program runs: besides, its streams, the command that the user gave,
+    for saying how to go on, and the log."""
+
+    stdin: IO[bytes]
+    stdin_is_terminal: bool
+    out: IO[str]
+    err: IO[str]
+    command: str = "tts-book"
+    log: Log = SILENT

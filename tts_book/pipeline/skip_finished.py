@@ -1,0 +1,60 @@
+"""A command given again: books that are finished just like this are left alone."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from tts_book.config.voices import Config
+from tts_book.output.manifest import beside_stem
+from tts_book.output.unchanged import asked, finished
+from tts_book.pipeline.request import Here, Request
+
+# Options that change nothing of the result.
+_INDIFFERENT = (
+    "workers", "cache", "no_cache", "force", "proxy", "wait", "json", "quiet", "explain",
+    "log_level",
+)  # fmt: skip
+PRONUNCIATIONS = "pronounce.toml"
+
+
+def asked_of(at: Here, request: Request, config: Config, source: Path) -> str:
+    """The fingerprint of a source and all wishes for it, "" where a part only is asked for, and
+    where a file cannot be read: who needs that file tells of it."""
+    if request.only or request.redo or request.start or request.stop:
+        return ""
+    with suppress(OSError):
+        return _fingerprint(at, request, config, source)
+    return ""
+
+
+def _fingerprint(at: Here, request: Request, config: Config, source: Path) -> str:
+    texts = sorted(source.iterdir()) if source.is_dir() else [source]
+    places = (source if source.is_dir() else source.parent, at.cwd, at.config_dir)
+    usual = Request()
+    wishes = replace(request, **{name: getattr(usual, name) for name in _INDIFFERENT})
+    lists = [request.pronounce] if request.pronounce else [p / PRONUNCIATIONS for p in places]
+    covers = [request.cover] if request.cover else []
+    return asked([*texts, *lists, *covers], (wishes, config))
+
+
+def is_finished(at: Here, request: Request, config: Config, source: Path, told: str) -> bool:
+    """Whether nothing has changed since a whole run; its files are told then."""
+    if request.force or request.json or request.explain or not _is_there(source):
+        return False
+    fingerprint = asked_of(at, request, config, source)
+    stem = source.resolve().name if source.is_dir() else source.stem
+    for record in beside_stem(request.out, at.cwd, stem) if fingerprint else ():
+        if files := finished(record, fingerprint):
+            at.out.writelines(f"{file}\n" for file in files)
+            if not request.quiet:
+                at.err.write(f"{told}: nothing has changed, {len(files)} files are there\n")
+            return True
+    return False
+
+
+def _is_there(source: Path) -> bool:
+    with suppress(OSError):
+        return source.exists()
+    return False

@@ -1,0 +1,187 @@
+"""Chapters whose files stand as they should, because nothing that they are made of has changed.
+
+A run leaves a line about each file in its record: the sounds it was joined of, what else decides
+its bytes, and the file's own size and time. If all that is still so, the file need not be made
+again; only the book's gain, which all chapters share, can still change it. If a chapter sounds as
+a file does and only its number or its tags are others, the sound is taken from that file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tts_book import __version__, audio
+from tts_book.audio.tags_id3 import Tags
+from tts_book.audio.tags_mp4_ogg import owner_of
+from tts_book.model import Pauses
+from tts_book.output.captioned import beside
+from tts_book.output.manifest import path_of, told
+from tts_book.output.settings import Finish
+from tts_book.output.unchanged import state
+from tts_book.pipeline.chapter_job import Open, Taken, open_chapters, tags_of
+from tts_book.pipeline.planning import Prepared
+from tts_book.pipeline.selection import EVERYTHING
+from tts_book.synthesis.chunk_cache import Cache
+
+# Goes up when the same sounds are joined otherwise.
+_FORM = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Fingerprints of what decides the sound of a chapter's file (besides its gain) and of what
+    decides its tags."""
+
+    sound: str
+    tags: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A chapter's file and what is known of it: `steps` is the gain in it, `meter` its level
+    without that, `recipe` what decides its bytes besides the gain."""
+
+    path: Path
+    frames: int
+    duration_ms: int
+    steps: int
+    meter: audio.Meter
+    recipe: Recipe
+    taken: tuple[Taken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A chapter's file as an earlier run left it: `as_it_should` it is, or its name or tags are to
+    be others. `files` are it and its captions with their sizes and times."""
+
+    made: Made
+    files: dict[str, list[int]]
+    as_it_should: bool
+
+    def is_unchanged(self) -> bool:
+        """Whether the file is still as that run left it."""
+        try:
+            return _by_name(self.made.path.with_name(name) for name in self.files) == self.files
+        except OSError:
+            return False
+
+    def remove(self, owner: str) -> None:
+        """Takes the file away, unless somebody changed it, or another book of the same folder
+        owns it."""
+        if self.is_unchanged() and owner_of(self.made.path) == owner:
+            with contextlib.suppress(OSError):  # it is told as left over then
+                self.made.path.unlink()
+
+
+def recipe(chapter: Open, takes: Iterable[str], pauses: Pauses) -> Recipe:
+    """What decides the bytes of a chapter's file and its captions."""
+    tags = tags_of(chapter.item, chapter.chapter)
+    whole = (_FORM, __version__, pauses, chapter.item.work.book.language)
+    parts = (
+        (take, chunk.after, chunk.text, chunk.alignment)
+        for chunk, take in zip(chapter.chunks, takes, strict=True)
+    )
+    return Recipe(_digest((whole, *parts)), _digest(_without_picture(tags)))
+
+
+def _digest(parts: Iterable[object]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part!r}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _without_picture(tags: Tags) -> tuple[Tags, str]:
+    """The tags, with a fingerprint of the cover instead of its bytes."""
+    data, mime = (tags.cover.data, tags.cover.mime) if tags.cover else (b"", "")
+    return replace(tags, cover=None), f"{mime} {hashlib.sha256(data).hexdigest()}"
+
+
+def line(made: Made, files: Iterable[Path]) -> dict[str, Any]:
+    """What the record tells of a file and its captions, `files`."""
+    return {
+        "file": made.path.name,
+        "files": _by_name(files),
+        "frames": made.frames,
+        "duration_ms": made.duration_ms,
+        "gain_steps": made.steps,
+        "level": made.meter.known,
+        "sound": made.recipe.sound,
+        "tags": made.recipe.tags,
+        "taken": [[t.take, t.duration_ms, t.attempts, t.doubts] for t in made.taken],
+    }
+
+
+def in_order(moves: Iterable[tuple[Open, Standing]]) -> list[tuple[Open, Standing]]:
+    """Chapters that get the sound of others' files, such that a file is read before another is
+    written in its place: those that move up from the last, then those that move down."""
+    by_target = sorted(moves, key=lambda move: move[0].target)
+    up = [move for move in by_target if move[1].made.path < move[0].target]
+    down = [move for move in by_target if move[1].made.path >= move[0].target]
+    return [*reversed(up), *down]
+
+
+def _by_name(files: Iterable[Path]) -> dict[str, list[int]]:
+    return {Path(path).name: found for path, found in state(files).items()}
+
+
+def standing(item: Prepared, pauses: Pauses, finish: Finish, cache: Cache) -> dict[Path, Standing]:
+    """The chapters that need not be joined again, by the paths where they should be."""
+    # Captions of a whole book are made of those of its chapters, which are not kept.
+    if finish.anew or not item.layout.keeps_chapters or (item.layout.whole and finish.captions):
+        return {}
+    record = path_of(item)
+    known = [line for line in told(record, "made") if isinstance(line.get("file"), str)]
+    by_name = {line["file"]: line for line in known}
+    by_sound = {line.get("sound"): line for line in known}
+    found = {}
+    for chapter in open_chapters(replace(item, only=EVERYTHING)):
+        takes = [cache.take(key) or "" for key in chapter.keys]
+        if not all(takes) or not item.redo.isdisjoint(chapter.keys):
+            continue
+        wanted = recipe(chapter, takes, pauses)
+        for line in (by_name.get(chapter.target.name), by_sound.get(wanted.sound)):
+            stands = _stands(line, record, wanted, chapter.target, finish.captions)
+            if stands:
+                found[chapter.target] = stands
+                break
+    return found
+
+
+def _stands(
+    line: Any, record: Path, wanted: Recipe, target: Path, captions: Sequence[str]
+) -> Standing | None:
+    """The file that a line tells of, if it sounds as wanted and is as it was left; None also
+    where the record is damaged or of another version."""
+    if line is None or line.get("sound") != wanted.sound:
+        return None
+    try:
+        path = record.with_name(line["file"])
+        as_it_should = path == target and line["tags"] == wanted.tags
+        if captions and not as_it_should:  # they hold the title, too
+            return None
+        made = Made(
+            path,
+            int(line["frames"]),
+            int(line["duration_ms"]),
+            int(line["gain_steps"]),
+            _meter(*line["level"]),
+            wanted,
+            tuple(Taken(take, ms, tries, tuple(odd)) for take, ms, tries, odd in line["taken"]),
+        )
+        names = [file.name for file in (path, *beside(path, captions))]
+        stands = Standing(made, {name: line["files"][name] for name in names}, as_it_should)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return stands if stands.is_unchanged() else None
+
+
+def _meter(power: float, frames: int, peak_dbfs: float | None) -> audio.Meter:
+    peak_dbfs = None if peak_dbfs is None else float(peak_dbfs)
+    return audio.Meter.of(float(power), int(frames), peak_dbfs)

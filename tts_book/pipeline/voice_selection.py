@@ -1,0 +1,303 @@
+"""Which voice speaks a book: decided once, before the first word.
+
+A named voice is taken at its word. Without one, the candidates of voices.toml for the book's
+language are asked in their order (online first), except that a book that is half spoken stays
+with the voice that spoke it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from tts_book.backends import Backend, Health, VoiceInfo, names
+from tts_book.config.voices import Config, speaks
+from tts_book.errors import BackendError, UserError
+from tts_book.model import Voice
+from tts_book.pipeline.ways_out import (
+    AUTO,
+    ONLINE,
+    cannot,
+    gone,
+    nobody,
+    waiting,
+    why,
+)
+from tts_book.text.language_tags import primary
+
+# Short chunks (a heading, "Yes.") may stand in the cache because another book has them too;
+# only longer ones show that this book was begun with a voice.
+TELLING_CHARACTERS = 200
+# Ids that are so much alike differ by a slip: ru-RU-DmitriNeural.
+LIKE_A_SLIP = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for: names or None where nothing was said. `wait`: begin also with an
+    online service that does not answer yet."""
+
+    voice: str = ""
+    backend: str = AUTO
+    rate_pct: int | None = None
+    pitch_hz: int | None = None
+    volume_pct: int | None = None
+    wait: bool = False
+
+    def applied(self, voice: Voice) -> Voice:
+        """`voice` with the changes that were asked for."""
+        return replace(
+            voice,
+            rate_pct=voice.rate_pct if self.rate_pct is None else self.rate_pct,
+            pitch_hz=voice.pitch_hz if self.pitch_hz is None else self.pitch_hz,
+            volume_pct=voice.volume_pct if self.volume_pct is None else self.volume_pct,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The voice of a book, its backend, and the one line that says why. `fallback` are voices
+    that may take over whole chapters, each with the way to its backend."""
+
+    voice: Voice
+    backend: Backend
+    why: str
+    fallback: tuple[tuple[Voice, Callable[[str], Backend]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How much of a book a voice has spoken already: telling chunks, and whether it is all."""
+
+    telling: int
+    whole: bool
+
+
+Ask = Callable[[str], Awaitable[Health]]
+Count = Callable[[Voice, Backend], Spoken]
+
+
+class Casting:
+    """Chooses voices; asks each backend for its health once a run.
+
+    `backend_of` makes (or finds) a backend by name, `config` are the voices.
+    """
+
+    def __init__(self, config: Config, backend_of: Callable[[str], Backend]) -> None:
+        self._config = config
+        self._backend_of = backend_of
+        self._healths: dict[str, Health] = {}
+
+    async def cast(self, wish: Wish, language: str, spoken: Count) -> Cast:
+        """The cast for a book in `language`. Raises UserError, or EngineGone."""
+        chosen = await self._chosen(wish, language, spoken)
+        taking_over = [self._config.voice(name) for name in chosen.voice.fallback]
+        for voice in taking_over:
+            refuse_other_language(voice, language)
+        return replace(
+            chosen, fallback=tuple((wish.applied(v), self._backend_of) for v in taking_over)
+        )
+
+    async def _chosen(self, wish: Wish, language: str, spoken: Count) -> Cast:
+        if wish.voice:
+            return await self._named(wish, language, spoken)
+        voices = [wish.applied(voice) for voice in self._candidates(wish, language)]
+        begun = self._begun(_choosable(voices), spoken)
+        if begun is not None:
+            return await self._go_on(begun, spoken, wish)
+        return await self._first_usable(voices, language, wish)
+
+    async def health(self, name: str) -> Health:
+        """The health of the backend called `name`, asked once."""
+        if name not in self._healths:
+            try:
+                self._healths[name] = await self._backend_of(name).health()
+            except (BackendError, UserError) as error:
+                self._healths[name] = Health(False, str(error))
+        return self._healths[name]
+
+    async def offered(
+        self, chosen: Sequence[str]
+    ) -> tuple[tuple[VoiceInfo, ...], dict[str, Health]]:
+        """All voices of the backends that can speak now, and the health of those that cannot."""
+        found: list[VoiceInfo] = []
+        problems: dict[str, Health] = {}
+        for name in chosen:
+            health = await self.health(name)
+            if not health.usable:
+                problems[name] = health
+                continue
+            try:
+                found += await self._backend_of(name).voices()
+            except BackendError as error:
+                problems[name] = Health(False, str(error))
+        return tuple(found), problems
+
+    def _candidates(self, wish: Wish, language: str) -> Sequence[Voice]:
+        if wish.backend in (AUTO, ""):
+            return self._config.candidates(language)
+        self._backend_of(wish.backend)  # an unknown name is told before all else
+        return [v for v in self._config.candidates(language) if v.backend == wish.backend]
+
+    async def _named(self, wish: Wish, language: str, spoken: Count) -> Cast:
+        voice = wish.applied(self._config.resolve(wish.voice))
+        if wish.backend not in (AUTO, "", voice.backend):
+            raise UserError(
+                f'The voice "{wish.voice}" belongs to the backend {voice.backend}, '
+                f"not to {wish.backend}: leave one of the two options out."
+            )
+        refuse_other_language(voice, language)
+        backend = self._backend_of(voice.backend)
+        health = await self._unless_spoken(voice, backend, spoken)
+        if health is None:
+            return Cast(voice, backend, "everything is spoken already")
+        if not health.usable:
+            if _waits(wish, voice):
+                return Cast(voice, backend, waiting(health))
+            if self._begun([voice], spoken):
+                raise gone(voice, health)
+            raise UserError(cannot(voice, health))
+        if voice.id not in {known.id for known in self._config.voices.values()}:
+            await _refuse_unknown(backend, voice)
+        return Cast(voice, backend, health.detail)
+
+    async def _unless_spoken(self, voice: Voice, backend: Backend, spoken: Count) -> Health | None:
+        """The health of the backend, None where it is not needed any more. Raises UserError for a
+        voice that it does not have."""
+        try:
+            whole = spoken(voice, backend).whole
+        except BackendError as error:
+            health = await self.health(voice.backend)
+            if not health.usable:
+                return health
+            raise UserError(
+                f"{error} All voices: tts-book voices --backend {voice.backend}"
+            ) from error
+        return None if whole else await self.health(voice.backend)
+
+    def _begun(self, voices: Sequence[Voice], spoken: Count) -> tuple[Voice, Backend] | None:
+        best: tuple[int, Voice, Backend] | None = None
+        for voice in voices:
+            try:
+                backend = self._backend_of(voice.backend)
+                telling = spoken(voice, backend).telling
+            except (BackendError, UserError):
+                continue  # cannot have spoken anything that this machine could go on with
+            if telling and (best is None or telling > best[0]):
+                best = (telling, voice, backend)
+        return best[1:] if best else None
+
+    async def _go_on(self, begun: tuple[Voice, Backend], spoken: Count, wish: Wish) -> Cast:
+        voice, backend = begun
+        if spoken(voice, backend).whole:
+            return Cast(voice, backend, "everything is spoken already")
+        health = await self.health(voice.backend)
+        if not health.usable:
+            if _waits(wish, voice):
+                return Cast(voice, backend, waiting(health))
+            raise gone(voice, health)
+        return Cast(voice, backend, "this voice has begun the book")
+
+    async def _first_usable(self, voices: Sequence[Voice], language: str, wish: Wish) -> Cast:
+        reasons: dict[str, str] = {}
+        unlisted: Cast | None = None
+        for voice in voices:
+            health = await self.health(voice.backend)
+            if not health.usable:
+                reasons.setdefault(voice.backend, health.detail)
+                continue
+            backend = self._backend_of(voice.backend)
+            if not await _offers(backend, voice):
+                online = voice.backend == ONLINE
+                missing = "is not listed" if online else "is not installed"
+                reasons.setdefault(f"{voice.backend} voice {voice.id}", missing)
+                if online and unlisted is None:
+                    unlisted = Cast(voice, backend, health.detail)
+                continue
+            return Cast(voice, backend, why(health, reasons))
+        installed = await self._installed(wish, language, reasons)
+        if installed is not None:
+            return installed
+        if unlisted is not None:
+            return unlisted  # the service answers, and its list may not be all it has
+        for voice in voices:
+            if _waits(wish, voice):
+                health = await self.health(voice.backend)
+                return Cast(voice, self._backend_of(voice.backend), waiting(health))
+        raise UserError(nobody(language, reasons, voices, wish.backend, self._healths))
+
+    async def _installed(self, wish: Wish, language: str, reasons: dict[str, str]) -> Cast | None:
+        """A voice on this machine that voices.toml does not name. A robot and silence speak only
+        when their backend is named."""
+        unasked = wish.backend in (AUTO, "")
+        for name in names() if unasked else (wish.backend,):
+            if unasked and name == ONLINE:
+                continue
+            health = await self.health(name)
+            if not health.usable:
+                reasons.setdefault(name, health.detail)
+                continue
+            backend = self._backend_of(name)
+            offered = [i for i in await backend.voices() if not (unasked and i.only_named)]
+            found = _best(offered, language)
+            if found is not None:
+                return Cast(wish.applied(found), backend, health.detail)
+        return None
+
+
+def _best(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
+    """The plainest voice of the language, or one of any language."""
+    fits = [i for i in offered if primary(i.language) in (primary(language), "und")]
+    if not fits:
+        return None
+    best = min(fits, key=lambda info: (info.language == "und", len(info.id), info.id))
+    tongue = language if best.language == "und" else best.language
+    return Voice(best.id, best.backend, best.id, tongue)
+
+
+def _waits(wish: Wish, voice: Voice) -> bool:
+    return wish.wait and voice.backend == ONLINE
+
+
+def _choosable(voices: Sequence[Voice]) -> list[Voice]:
+    """Those that could have begun a book unasked: the online service has all its voices at any
+    time, so only the first; of local ones any may have been the only one that was installed."""
+    online = [voice for voice in voices if voice.backend == ONLINE]
+    return online[:1] + [voice for voice in voices if voice.backend != ONLINE]
+
+
+def refuse_other_language(voice: Voice, language: str) -> None:
+    """Raises UserError if the voice would read a foreign language as gibberish."""
+    if voice.language and not speaks(voice, language):
+        raise UserError(
+            f'The voice "{voice.name}" speaks {voice.language} and the book is in {language}: '
+            f"choose another (tts-book voices --language {primary(language)}), or say what the "
+            f"book is in with --language {primary(voice.language)}."
+        )
+
+
+async def _offers(backend: Backend, voice: Voice) -> bool:
+    """Whether the backend has this voice; an online service whose list cannot be had is taken at
+    its word later."""
+    try:
+        offered = await backend.voices()
+    except BackendError:
+        return backend.name == ONLINE
+    if backend.name == ONLINE and not offered:
+        return True
+    return any(info.id == voice.id for info in offered)
+
+
+async def _refuse_unknown(backend: Backend, voice: Voice) -> None:
+    """Raises UserError for a slip in the id of a voice of the online service. An id that is like
+    none in its list is taken at its word: the list changes, and not all that it has is in it."""
+    if backend.name != ONLINE or await _offers(backend, voice):
+        return
+    listed = [info.id for info in await backend.voices()]
+    close = get_close_matches(voice.id, listed, n=3, cutoff=LIKE_A_SLIP)
+    if close:
+        raise UserError(
+            f'The online service has no voice "{voice.id}". Did you mean {" or ".join(close)}? '
+            "All: tts-book voices"
+        )

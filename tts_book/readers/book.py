@@ -1,0 +1,189 @@
+"""What every format's reader hands over, and how it becomes a Book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tts_book.errors import UserError
+from tts_book.model import Book, Chapter, Cover, Source
+from tts_book.readers.lines_chosen import Chosen
+from tts_book.text import language
+from tts_book.text.chapters import divide
+from tts_book.text.coverage import account, by_reason
+from tts_book.text.normalize import Paragraph
+
+Split = Literal["auto", "headings", "none"]
+NotesAt = Literal["skip", "inline", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """The user's own word on a source; empty means that it is to be found out.
+
+    `split`: "auto" and "headings" make chapters of a file's headings, "none" one chapter; in a
+    folder "auto" makes one chapter of each file. `everything` keeps contents lists, notes and
+    licences. `notes` are left out, read after the paragraph of their mark, or where they stand.
+    `chapters` is a regular expression for the lines that begin chapters.
+    """
+
+    encoding: str = ""
+    language: str = ""
+    title: str = ""
+    author: str = ""
+    split: Split = "auto"
+    everything: bool = False
+    notes: NotesAt = "skip"
+    chapters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A file read: its text as the source, and its paragraphs, ready to be divided."""
+
+    source: Source
+    text: str
+    paragraphs: tuple[Paragraph, ...]
+    title: str = ""
+    author: str = ""
+    language: str = ""
+    cover: Cover | None = None
+    encoding: str = ""
+    notices: tuple[str, ...] = ()
+    series: str = ""
+    series_part: str = ""
+
+
+OPENING = {
+    "ru": "Вступление",
+    "uk": "Вступ",
+    "be": "Уступ",
+    "de": "Anfang",
+    "fr": "Ouverture",
+    "es": "Apertura",
+    "it": "Apertura",
+    "pl": "Wstęp",
+    "pt": "Abertura",
+    "cs": "Úvod",
+}
+# What is said before a note that is read at its mark.
+LEADS = {
+    "ru": "Примечание: ", "en": "Note: ", "de": "Anmerkung: ", "fr": "Note : ", "es": "Nota: ",
+    "it": "Nota: ", "pl": "Przypis: ", "uk": "Примітка: ", "pt": "Nota: ", "cs": "Poznámka: ",
+}  # fmt: skip
+_CLEAR = 0.5  # a margin at which the text is believed rather than its metadata
+_TOLD = ("contents list", "notes", "Project Gutenberg", "code", "table", "picture", "page number",
+         "index", "copyright")  # fmt: skip
+
+
+def build_book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
+    """The Book of one file. Raises UserError if it says nothing or in no language that can be
+    told."""
+    spoken = "\n\n".join(p.text for p in parsed.paragraphs if p.text)
+    if not any(map(str.isalnum, spoken)):
+        raise UserError(f"{parsed.source.name} has no words to read aloud")
+    tag, told = spoken_language(spoken, parsed.language, parsed.source.name, options.language)
+    title = options.title or parsed.title or stem
+    chapters = chapters_of(parsed, title, tag, options, split=options.split != "none")
+    notices = (*parsed.notices, told, *_left_out(chapters))
+    return Book(
+        title=title,
+        language=tag,
+        chapters=chapters,
+        author=options.author or parsed.author,
+        cover=parsed.cover,
+        notices=tuple(notice for notice in notices if notice),
+        series=parsed.series,
+        series_part=parsed.series_part,
+        ledger=account(parsed.text, chapters),
+    )
+
+
+def chapters_of(
+    parsed: Parsed, title: str, tag: str, options: ReadOptions, *, split: bool
+) -> tuple[Chapter, ...]:
+    """The chapters of one file, numbered from 1. Raises UserError where --chapters fits none."""
+    is_chapter = Chosen(options.chapters) if options.chapters and split else None
+    found = _divided(parsed, title, tag, options, is_chapter, split=split)
+    if is_chapter is not None and not is_chapter.matched:
+        raise UserError(
+            f'--chapters "{options.chapters}" fits no line of {parsed.source.name}: it must fit '
+            "the beginning of a line, capitals included"
+        )
+    return found
+
+
+def _divided(
+    parsed: Parsed,
+    title: str,
+    tag: str,
+    options: ReadOptions,
+    is_chapter: Chosen | None,
+    *,
+    split: bool,
+) -> tuple[Chapter, ...]:
+    return divide(
+        parsed.source,
+        parsed.text,
+        parsed.paragraphs,
+        title=title,
+        opening=OPENING.get(tag.partition("-")[0], "Opening"),
+        split=split,
+        everything=options.everything,
+        notes=options.notes == "end",
+        is_chapter=is_chapter,
+    )
+
+
+def spoken_language(text: str, known: str, name: str, wanted: str) -> tuple[str, str]:
+    """The BCP 47 code to speak in, and a remark on where it comes from.
+
+    Raises UserError where neither the user, the book nor its text says it clearly.
+    """
+    if wanted:
+        return language.normalised(wanted), ""
+    guess = language.detect(text)
+    if known and (guess.margin < _CLEAR or known.partition("-")[0] == guess.language):
+        return known, f"language: {language.named(known)}, as the book says"
+    if guess.margin >= language.MARGIN:
+        return guess.language, f"language: {language.named(guess.language)}, from the text"
+    if guess.language:
+        choice = " or ".join(language.named(tag) for tag in (guess.language, guess.second) if tag)
+        hint = f"it may be {choice}; name it with --language {guess.language}"
+    else:
+        hint = f"{guess.why}; name it with --language CODE (ru, en, …)"
+    raise UserError(f"{name}: its language is not clear: {hint}")
+
+
+PICTURES = ("image/jpeg", "image/png", "image/jpg")
+_LARGEST_COVER_BYTES = 16 * 1024 * 1024
+
+
+def cover_of(data: bytes) -> Cover | None:
+    """The cover that these bytes are, by their own word; None for other pictures, huge ones and
+    what is none."""
+    if len(data) > _LARGEST_COVER_BYTES:
+        return None
+    if data.startswith(b"\xff\xd8\xff"):
+        return Cover(data, "image/jpeg")
+    return Cover(data, "image/png") if data.startswith(b"\x89PNG\r\n\x1a\n") else None
+
+
+def known_language(tag: str) -> str:
+    """`tag` as metadata writes it, in BCP 47; empty if it names no language."""
+    by_name = {name.lower(): code for code, name in language.NAMES.items()}
+    try:
+        return language.normalised(by_name.get(tag.strip().lower(), tag))
+    except UserError:
+        return ""
+
+
+def _left_out(chapters: Iterable[Chapter]) -> Sequence[str]:
+    """One line on what was left out in great pieces, so that nobody misses it unawares."""
+    skips = (skip for chapter in chapters for skip in chapter.skips)
+    told = {r: size for r, size in by_reason(skips).items() if r.startswith(_TOLD)}
+    if not told:
+        return ()
+    parts = ", ".join(f"{reason} ({size:,} characters)" for reason, size in told.items())
+    return (f"left out: {parts}",)

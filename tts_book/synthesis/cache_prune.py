@@ -1,0 +1,116 @@
+"""What is in the cache, by book, and throwing away what nobody needs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts_book.synthesis.cache_leases import lists, remove, throwing_away
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry on disk: `used_s` is when it was last read or written (seconds since 1970)."""
+
+    key: str
+    path: Path
+    size_bytes: int
+    used_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a book has in the cache. `running`: a job is working on it now."""
+
+    title: str
+    source: str
+    entries: int
+    size_bytes: int
+    used_s: float
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was thrown away, and how many entries stay only because a running job `needs` them."""
+
+    entries: int
+    size_bytes: int
+    needed: int
+
+
+def items(cache: Path) -> Iterator[Item]:
+    """All entries on disk, in no order."""
+    for path in cache.glob("??/*.mp3"):
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            yield Item(path.stem, path, found.st_size, found.st_mtime)
+
+
+def shares(cache: Path) -> tuple[Share, ...]:
+    """What each book has in the cache, the last used first; entries of no known book last."""
+    on_disk = {item.key: item for item in items(cache)}
+    found: dict[tuple[str, str], tuple[set[str], bool]] = {}
+    for _, book, at_work in lists(cache):
+        keys, running = found.get((book.title, book.source), (set(), False))
+        found[book.title, book.source] = (
+            keys | (on_disk.keys() & set(book.keys)),
+            running or at_work,
+        )
+    told = [
+        _share(title, source, [on_disk[key] for key in keys], running)
+        for (title, source), (keys, running) in found.items()
+        if keys
+    ]
+    known = {key for keys, _ in found.values() for key in keys}
+    others = [item for key, item in on_disk.items() if key not in known]
+    told.sort(key=lambda share: -share.used_s)
+    return (*told, *([_share("", "", others, False)] if others else []))
+
+
+def _share(title: str, source: str, entries: Sequence[Item], running: bool) -> Share:
+    return Share(
+        title,
+        source,
+        len(entries),
+        sum(item.size_bytes for item in entries),
+        max(item.used_s for item in entries),
+        running,
+    )
+
+
+def prune(cache: Path, *, used_before_s: float, most_bytes: int | None = None) -> Removed:
+    """Removes entries last used before that time, then the longest unused ones until at most
+    `most_bytes` are left; never one that a running job needs. Raises UserError where nothing may be
+    removed."""
+    with throwing_away(cache):
+        return _pruned(cache, used_before_s, most_bytes)
+
+
+def _pruned(cache: Path, used_before_s: float, most_bytes: int | None) -> Removed:
+    needed = {key for _, book, running in lists(cache) if running for key in book.keys}
+    left = sorted(items(cache), key=lambda item: item.used_s)
+    total = sum(item.size_bytes for item in left)
+    removed = freed = kept = 0
+    for item in left:
+        too_much = most_bytes is not None and total - freed > most_bytes
+        if not (item.used_s < used_before_s or too_much):
+            continue
+        if item.key in needed:
+            kept += 1
+            continue
+        with contextlib.suppress(OSError):
+            item.path.unlink()
+            removed, freed = removed + 1, freed + item.size_bytes
+    _forget(cache)
+    return Removed(removed, freed, kept)
+
+
+def _forget(cache: Path) -> None:
+    """Drops the lists of books that have nothing left."""
+    there = {item.key for item in items(cache)}
+    for path, book, running in lists(cache):
+        if not running and there.isdisjoint(book.keys):
+            remove(path)

@@ -1,0 +1,215 @@
+"""Speaks chunks, several at once, in reading order, each once.
+
+What is in the cache is taken from there; chunks that say the same share one request; all of a
+backend's requests of the whole run pass one gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from tts_book import events
+from tts_book.backends import Backend
+from tts_book.backends.trace import CHUNK, tell
+from tts_book.errors import BackendError, BackendRefused
+from tts_book.events import Listener
+from tts_book.model import Chunk, Entry, Voice
+from tts_book.synthesis.chunk_cache import Cache
+from tts_book.synthesis.chunk_speaker import Call, Speaker, Take
+from tts_book.synthesis.rate_limiter import Tools
+
+__all__ = ["Pool", "Task", "Tools"]
+
+# Chunks taken up beyond those in flight: enough to keep every slot busy while others wait out a
+# retry, few enough that a book of any length costs the same memory.
+AHEAD = 32
+WORDS_SHOWN_CHARACTERS = 60
+LEFT_OUT = "left out"  # not a failure of any service: nobody asked for the chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A chunk to be spoken: `order` is its place in the whole run, `group` whatever the caller
+    knows its chapter by, `key` its cache key. It is spoken `again` although it is there, and only
+    taken from the cache if it is not `wanted`."""
+
+    order: int
+    group: int
+    book: str
+    chunk: Chunk
+    key: str
+    voice: Voice
+    backend: Backend
+    place: Callable[[], str]
+    again: bool = False
+    wanted: bool = True
+
+
+Outcome = tuple[Task, str | None]
+
+
+class Pool:
+    """One for a run."""
+
+    def __init__(self, cache: Cache, listener: Listener, tools: Tools) -> None:
+        self._cache, self._tell, self._tools = cache, listener, tools
+        self._speakers: dict[str, Speaker] = {}
+        self._coming: dict[str, asyncio.Future[Entry | BackendError]] = {}
+        self._renewed: set[str] = set()
+
+    @property
+    def stopped(self) -> str:
+        """Why it gave up on everything, or ""."""
+        return "; ".join(filter(None, (speaker.stopped for speaker in self._speakers.values())))
+
+    async def speak(self, tasks: Iterable[Task]) -> AsyncGenerator[Outcome, None]:
+        """Yields each task with its cache key, or with None where it stays unspoken.
+
+        Closing the generator cancels what is in flight; finished chunks are in the cache.
+        """
+        outcomes: asyncio.Queue[asyncio.Task[Outcome]] = asyncio.Queue()
+        running: set[asyncio.Task[Outcome]] = set()
+        waiting = iter(tasks)
+        try:
+            self._take_up(waiting, running, outcomes)
+            while running:
+                done = await outcomes.get()
+                running.discard(done)
+                self._take_up(waiting, running, outcomes)
+                yield done.result()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            for speaker in self._speakers.values():
+                await speaker.close()
+
+    def _take_up(
+        self,
+        waiting: Iterator[Task],
+        running: set[asyncio.Task[Outcome]],
+        outcomes: asyncio.Queue[asyncio.Task[Outcome]],
+    ) -> None:
+        while len(running) < AHEAD:
+            task = next(waiting, None)
+            if task is None:
+                return
+            work = asyncio.create_task(self._one(task))
+            work.add_done_callback(outcomes.put_nowait)
+            running.add(work)
+
+    async def _one(self, task: Task) -> Outcome:
+        again = task.again and task.key not in self._renewed
+        entry = None if again else await self._kept(task.key)
+        self._note(task, entry, again)
+        if entry is not None:
+            self._done(task, entry, cached=True)
+            return task, task.key
+        if not task.wanted:
+            self._failed(task, BackendRefused("--only leaves it out."))
+            return task, None
+        first = task.key not in self._coming
+        if first:
+            self._coming[task.key] = asyncio.get_running_loop().create_future()
+        coming = self._coming[task.key]
+        if first:
+            await self._answer(task, coming)
+        answer = await asyncio.shield(coming)
+        if isinstance(answer, BackendError):
+            self._failed(task, answer)
+            return task, None
+        self._done(task, answer, cached=not first)
+        return task, task.key
+
+    def _note(self, task: Task, entry: Entry | None, again: bool) -> None:
+        if self._tools.trace is None:
+            return
+        damaged = self._cache.has(task.key) and not again
+        missing = "spoken anew" if again else "damaged" if damaged else "not in the cache"
+        CHUNK.set(f"{task.chunk.chapter}/{task.chunk.number}")
+        found = "in the cache" if entry else missing
+        tell(self._tools.trace, "pool", f"{found}: {self._cache.path(task.key)}")
+
+    async def _kept(self, key: str) -> Entry | None:
+        # What is not there needs no thread, and so keeps its place in the reading order.
+        return await asyncio.to_thread(self._cache.get, key) if self._cache.has(key) else None
+
+    async def _answer(self, task: Task, coming: asyncio.Future[Entry | BackendError]) -> None:
+        """Speaks the chunk and lets all who wait for its key know."""
+        try:
+            entry = await self._spoken(task)
+        except BackendError as error:
+            coming.set_result(error)
+        except BaseException:
+            coming.cancel()
+            raise
+        else:
+            self._renewed.add(task.key)
+            coming.set_result(entry)
+        finally:
+            del self._coming[task.key]
+
+    async def _spoken(self, task: Task) -> Entry:
+        speaker = self._speaker(task.backend)
+        take = await speaker.speak(Call(task.order, task.book, task.chunk, task.voice))
+        return await asyncio.to_thread(self._put, task, take)
+
+    def _put(self, task: Task, take: Take) -> Entry:
+        about = {
+            "backend": task.voice.backend,
+            "voice": task.voice.id,
+            "language": task.voice.language,
+            "rate_pct": str(task.voice.rate_pct),
+            "pitch_hz": str(task.voice.pitch_hz),
+            "volume_pct": str(task.voice.volume_pct),
+            "spoken": task.chunk.spoken,
+        }
+        return self._cache.put(
+            task.key,
+            take.frames,
+            take.sound,
+            take.marks,
+            about,
+            doubts=take.doubts,
+            attempts=take.attempts,
+            again=task.again,
+        )
+
+    def _speaker(self, backend: Backend) -> Speaker:
+        if backend.name not in self._speakers:
+            self._speakers[backend.name] = Speaker(backend, self._tell, self._tools)
+        return self._speakers[backend.name]
+
+    def _done(self, task: Task, entry: Entry, *, cached: bool) -> None:
+        chunk = task.chunk
+        self._tell(
+            events.ChunkDone(
+                task.book,
+                chunk.chapter,
+                chunk.number,
+                len(chunk.spoken),
+                entry.sound.duration_ms,
+                cached,
+                entry.attempts,
+                task.place(),
+                entry.doubts,
+            )
+        )
+
+    def _failed(self, task: Task, error: BackendError) -> None:
+        chunk = task.chunk
+        self._tell(
+            events.ChunkFailed(
+                task.book,
+                chunk.chapter,
+                chunk.number,
+                len(chunk.spoken),
+                str(error.failure) if task.wanted else LEFT_OUT,
+                str(error),
+                task.place(),
+                " ".join(chunk.text.split())[:WORDS_SHOWN_CHARACTERS],
+                error.stops_run or not task.wanted,
+            )
+        )

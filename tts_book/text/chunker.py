@@ -1,0 +1,124 @@
+"""A chapter becomes chunks: pieces that one request speaks. Pure: no sound, no network.
+
+A chunk ends where a sentence ends, rather where a paragraph does, and never crosses a heading or
+a scene break. Which ends are taken is decided by the text around them (`boundaries`), so that an
+edit leaves the chunks further away as they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from itertools import accumulate
+
+from tts_book.model import Book, Break, Chapter, Chunk, Plan
+from tts_book.text.boundaries import choose
+from tts_book.text.sentences import Splitter
+from tts_book.text.units import (
+    LIMIT,
+    MAX_CHARACTERS,
+    MAX_ESCAPED_BYTES,
+    MAX_ESTIMATED_MS,
+    Grade,
+    Piece,
+    escaped_bytes,
+    estimated_ms,
+    hashed,
+    ms_per_character,
+    pieces,
+    steps,
+    voiced,
+)
+
+__all__ = [
+    "MAX_CHARACTERS",
+    "MAX_ESCAPED_BYTES",
+    "MAX_ESTIMATED_MS",
+    "chunks",
+    "escaped_bytes",
+    "estimated_ms",
+    "plan",
+]
+
+_INK = re.compile(r"\S")
+_HASHED = 24  # characters before an end that decide its key
+
+# The lowest key of each grade and how far its keys are spread: paragraphs mostly go before
+# sentences, and everything inside a sentence comes after both.
+_KEYS = ((0.0, 0.1), (0.0, 1.0), (1.0, 0.3), (1.0, 1.0), (2.0, 1.0), (3.0, 1.0))
+
+
+def plan(book: Book) -> Plan:
+    """All chunks of a book in reading order. The same book gives the same plan."""
+    sample = "\n\n".join(chapter.text for chapter in book.chapters)
+    splitter = Splitter(book.language, sample)
+    found = tuple(
+        chunk for chapter in book.chapters for chunk in chunks(chapter, splitter, book.language)
+    )
+    return Plan(book, found, sum(estimated_ms(chunk.spoken, book.language) for chunk in found))
+
+
+def chunks(chapter: Chapter, splitter: Splitter, language: str) -> tuple[Chunk, ...]:
+    """The chunks of one chapter, numbered from 1; together they cover every non-blank character."""
+    spans = [
+        span
+        for section, after in _sections(chapter, splitter, language)
+        for span in _spans(voiced(section, chapter.text), after, chapter.text)
+    ]
+    if spans:
+        spans[-1] = (*spans[-1][:2], Break.CHAPTER)
+    return tuple(
+        Chunk(chapter.number, number, start, stop, chapter.text[start:stop], spoken, after)
+        for number, (start, stop, after) in enumerate(spans, 1)
+        for spoken in (chapter.text[start:stop],)
+    )
+
+
+def _sections(
+    chapter: Chapter, splitter: Splitter, language: str
+) -> Iterator[tuple[list[Piece], Break]]:
+    """The pieces between two breaks that no chunk may cross, and the break behind them."""
+    ms = ms_per_character(language)
+    breaks = deque(chapter.breaks)
+    section: list[Piece] = []
+    for start, stop in _paragraphs(chapter.text):
+        section += pieces(chapter.text, start, stop, splitter, ms)
+        kinds = []
+        while breaks and breaks[0].offset <= stop:
+            kinds.append(breaks.popleft().kind)
+        if kinds and section:
+            yield section, max(kinds, key=list(Break).index)
+            section = []
+    if section:
+        yield section, Break.CHAPTER
+
+
+def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of the paragraphs, without white space around them."""
+    start = 0
+    while start < len(text):
+        parting = text.find("\n\n", start)
+        end = len(text) if parting < 0 else parting
+        first = _INK.search(text, start, end)
+        if first:
+            yield first.start(), start + len(text[start:end].rstrip())
+        start = end + 2
+
+
+def _spans(section: list[Piece], after: Break, text: str) -> Iterator[tuple[int, int, Break]]:
+    """The chunks of one section: start, stop and what follows."""
+    places = list(accumulate(steps(section)))
+    keys = [_key(piece, text) for piece in section]
+    first = 0
+    for last in choose(places, keys, LIMIT):
+        kind = Break.PARAGRAPH if section[last].grade is Grade.PARAGRAPH else Break.SENTENCE
+        end = last == len(section) - 1
+        yield section[first].start, section[last].stop, after if end else kind
+        first = last + 1
+
+
+def _key(piece: Piece, text: str) -> float:
+    low, spread = _KEYS[piece.grade]
+    tail = text[max(piece.start, piece.stop - _HASHED) : piece.stop]
+    return low + spread * hashed(tail) / 2**32

@@ -1,0 +1,300 @@
+"""Is this line a heading, and of what kind? One line at a time, whatever its neighbours are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tts_book.text.numerals import arabic, is_number, roman
+
+
+class Sort(StrEnum):
+    """What a heading calls itself."""
+
+    VOLUME = "volume"
+    BOOK = "book"
+    PART = "part"
+    CHAPTER = "chapter"
+    FRONT = "front"  # a prologue, a preface
+    BACK = "back"  # an epilogue, an afterword
+    ROMAN = "roman"  # a bare Roman numeral: a heading only in sequence
+    ARABIC = "arabic"  # a bare number: the same
+    CONTENTS = "contents"
+    NOTES = "notes"
+    INDEX = "index"
+    IMPRINT = "copyright"
+    PLAIN = "plain"  # only its markup says that it is a heading
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading as it stands. `label` is what two headings share that mean the same chapter;
+    `numbers` are the values that a bare numeral may have; `is_alone` if no title follows."""
+
+    sort: Sort
+    label: str
+    title: str
+    numbers: tuple[int, ...] = ()
+    is_alone: bool = True
+    level: int = 0
+
+
+LONGEST = 200  # characters of a heading
+_LONGEST_BARE = 70  # of a title that follows its number without a stop
+_LONGEST_SOLO = 100
+_DECORATION = " *=~_•·-–—#"
+_LEADERS = re.compile(r"(?: ?[.…·_] ?){3,}\s*\d{0,4}\Z| {2,}\d{1,4}\Z|\s*\.{2,}\s*\d{1,4}\Z")
+_STOPS = ".:—–-)\n"
+_SOLO_STOP = re.compile(r"[.:—\n]")
+_WHICH = re.compile(r"(?:в которо[йм]|где|in which|wherein|where|où|worin|w którym|nel quale)\b")
+_SURVEY = re.compile(r"(?:обзор|краткое|полное) содержани[ея]\b.{0,60}\Z")
+_ARTICLES = frozenset(("the", "das", "der", "die", "la", "le", "el", "il", "o", "a", "l'"))
+_TRAILING = re.compile(
+    r"[.,)]\s+(?=(?:том|книга|часть|volume|book|part|band|teil|tome|tomo|tom)\s)", re.I
+)
+
+
+def _words(sort: Sort, words: str) -> dict[str, Sort]:
+    return dict.fromkeys(words.split(), sort)
+
+
+_NUMBERED = {
+    **_words(Sort.VOLUME, "том volume vol tome tomo tom band"),
+    **_words(Sort.BOOK, "книга book buch livre libro księga livro boek kniha"),
+    **_words(Sort.PART, "часть part teil partie parte część частина частка раздел deel del část"),
+    **_words(Sort.PART, "действие дія act akt aufzug acte acto atto"),
+    **_words(Sort.CHAPTER, "глава chapter chap kapitel chapitre capítulo capitulo capitolo"),
+    **_words(Sort.CHAPTER, "rozdział rozdzial розділ раздзел hoofdstuk kapitola kapittel"),
+    **_words(Sort.CHAPTER, "письмо letter stave canto песнь сцена scene явление картина szene"),
+}
+_SOLO = {
+    **dict.fromkeys(
+        (
+            "пролог", "предисловие", "введение", "вступление", "от автора", "от издателя",
+            "вместо предисловия", "вместо введения", "интерлюдия", "интермедия",
+            "prologue", "preface", "introduction", "foreword", "interlude", "author's note",
+            "prolog", "vorwort", "vorrede", "einleitung", "zwischenspiel",
+            "préface", "avant-propos", "prólogo", "prefacio", "introducción",
+            "prologo", "prefazione", "introduzione", "premessa",
+            "przedmowa", "wstęp", "wprowadzenie", "передмова", "вступ", "прадмова",
+        ),
+        Sort.FRONT,
+    ),
+    **dict.fromkeys(
+        (
+            "эпилог", "заключение", "послесловие", "вместо эпилога", "вместо послесловия",
+            "вместо заключения", "epilogue", "afterword", "conclusion", "postscript",
+            "epilog", "nachwort", "schluss", "épilogue", "postface",
+            "epílogo", "conclusión", "epilogo", "conclusione", "postfazione",
+            "posłowie", "zakończenie", "епілог", "післямова", "висновки", "закінчення",
+        ),
+        Sort.BACK,
+    ),
+    **dict.fromkeys(
+        (
+            "содержание", "оглавление", "contents", "table of contents", "inhalt",
+            "inhaltsverzeichnis", "table des matières", "sommaire", "índice", "indice",
+            "sommario", "spis treści", "зміст", "змест", "obsah", "illustrations",
+            "list of illustrations", "список иллюстраций",
+        ),
+        Sort.CONTENTS,
+    ),
+    **dict.fromkeys(
+        (
+            "примечания", "сноски", "комментарии", "notes", "footnotes", "endnotes",
+            "anmerkungen", "fußnoten", "notas", "przypisy", "примітки", "заўвагі",
+        ),
+        Sort.NOTES,
+    ),
+    **dict.fromkeys(
+        (
+            "указатель", "предметный указатель", "именной указатель", "алфавитный указатель",
+            "указатель имен", "указатель имён", "index", "index of names", "general index",
+            "sachregister", "personenregister", "namenregister", "stichwortverzeichnis",
+            "indeks", "indeks nazwisk", "предметний покажчик", "іменний покажчик",
+        ),
+        Sort.INDEX,
+    ),
+    **dict.fromkeys(
+        (
+            "copyright", "copyright page", "imprint", "colophon", "uncopyright", "impressum",
+            "выходные данные", "вихідні дані", "mentions légales", "aviso legal",
+            "créditos", "note legali", "colofon", "colophón", "stopka redakcyjna",
+        ),
+        Sort.IMPRINT,
+    ),
+}  # fmt: skip
+_MATTER = (Sort.CONTENTS, Sort.NOTES, Sort.INDEX, Sort.IMPRINT)
+
+
+def parse(text: str) -> Heading | None:
+    """The heading that `text` is, or None. Numerals without a word come back as ROMAN or ARABIC
+    and are headings only if their neighbours count along."""
+    if not 0 < len(text) <= LONGEST:
+        return None
+    bare = _without_leaders(text).strip(_DECORATION)
+    if not bare or (len(bare) == 1 and not bare.isalnum()):
+        return None
+    lower = bare.lower().replace("’", "'")
+    return (
+        _numeral(bare)
+        or _solo(bare, lower)
+        or _worded(bare, lower)
+        or _trailing(bare)
+        or _titled_numeral(bare)
+    )
+
+
+def _without_leaders(text: str) -> str:
+    """An entry of a contents list without its dots and its page."""
+    return _LEADERS.sub("", text) if text[-1].isdigit() or text[-1] in ".…·_ " else text
+
+
+def plain(text: str, level: int) -> Heading:
+    """A heading that its markup marks: what it calls itself, else PLAIN."""
+    found = parse(text)
+    title = tidy(text)
+    if found is None or found.sort in (Sort.ROMAN, Sort.ARABIC):
+        return Heading(Sort.PLAIN, title.casefold(), title, level=level)
+    return Heading(found.sort, found.label, title, found.numbers, found.is_alone, level)
+
+
+def is_heading(line: str) -> bool:
+    """Whether a line is a heading by itself, whatever stands around it."""
+    found = parse(line)
+    return found is not None and found.is_alone and found.sort not in (Sort.ROMAN, Sort.ARABIC)
+
+
+def tidy(text: str) -> str:
+    """A title fit for a list of chapters: one line, no ornaments, no full stop at its end."""
+    title = " ".join(_without_leaders(text or " ").split()).strip(_DECORATION + " ")
+    while title.endswith((".", ":", ",")) and not title.endswith(("...", "..")):
+        title = title[:-1].rstrip()
+    if len(title) > 120:
+        title = title[:119].rsplit(" ", 1)[0] + "…"
+    return title
+
+
+def _numeral(bare: str) -> Heading | None:
+    word = bare.rstrip(".)]").lstrip("[(§№ ")
+    if len(word) > 10:
+        return None
+    number, letters = arabic(word), roman(word) if word == word.upper() else 0
+    if letters and not word.isdecimal():
+        return Heading(Sort.ROMAN, f"numeral {letters}", tidy(bare), (letters,))
+    if number:
+        values = (number, letters) if letters else (number,)
+        return Heading(Sort.ARABIC, f"numeral {number}", tidy(bare), values)
+    return None
+
+
+def _titled_numeral(bare: str) -> Heading | None:
+    """`IV. The Title` and `4. The Title`."""
+    head, stop, title = bare.partition(".")
+    title = title.strip()
+    if not stop or len(head) > 8 or not title or len(title) > _LONGEST_SOLO:
+        return None
+    found = _numeral(head)
+    if found is None or not _opens_title(title) or title[-1] in ",;":
+        return None
+    return Heading(found.sort, found.label, tidy(bare), found.numbers, is_alone=False)
+
+
+def _solo(bare: str, lower: str) -> Heading | None:
+    if _SURVEY.match(lower):
+        return Heading(Sort.CONTENTS, "contents", tidy(bare))
+    found = _SOLO_STOP.search(lower)
+    stop = found.start() if found else len(lower)
+    sort = _SOLO.get(lower[:stop].strip(" –-")) or _SOLO.get(lower.rstrip(" .:"))
+    if sort is None or len(lower) > _LONGEST_SOLO:
+        return None
+    rest = lower[stop:].strip(_STOPS + " ")
+    if rest and (sort in _MATTER or rest[-1] in ".,;"):
+        return None
+    return Heading(sort, lower[:stop].strip(), tidy(bare), is_alone=not rest)
+
+
+def _worded(bare: str, lower: str) -> Heading | None:
+    words = lower.split(None, 6)
+    if words[0] in _ARTICLES and len(words) > 1:
+        words = words[1:]
+    sort = _NUMBERED.get(words[0].rstrip("."))
+    if sort and len(words) > 1:
+        return _word_first(bare, sort, words)
+    return _number_first(bare, words)
+
+
+def _word_first(bare: str, sort: Sort, words: list[str]) -> Heading | None:
+    """`Chapter IV`, `Глава двадцать первая. Название`."""
+    first = 2 if words[1] in _ARTICLES and len(words) > 2 else 1
+    last = first
+    while last < min(len(words), first + 3) and is_number(words[last]):
+        last += 1
+        if words[last - 1][-1] in ".:,)":
+            break
+    if last == first:
+        return None
+    number = " ".join(words[first:last]).rstrip(".:,)")
+    stopped = words[last - 1][-1] in ".:,)"
+    rest = _rest(bare, last + (bare.split(None, 1)[0].lower() in _ARTICLES))
+    if rest and not _is_title(rest, stopped, words[last - 1][-1] == ","):
+        return None
+    label = f"{sort} {_value(number)}"
+    return Heading(sort, label, tidy(bare), is_alone=not rest.strip(_STOPS + " "))
+
+
+def _number_first(bare: str, words: list[str]) -> Heading | None:
+    """`1. Kapitel`, `Erstes Kapitel`, `Première partie`."""
+    last = 0
+    while last < min(len(words), 3) and is_number(words[last]):
+        last += 1
+    if not last or last == len(words):
+        return None
+    word = words[last].rstrip(".:")
+    sort = _NUMBERED.get(word)
+    stopped = words[last] != word
+    rest = _rest(bare, last + 1 + (bare.split(None, 1)[0].lower() in _ARTICLES))
+    if sort is None or (rest and not stopped and rest[0] not in _STOPS):
+        return None
+    if rest and not _is_title(rest, True, False):
+        return None
+    label = f"{sort} {_value(' '.join(words[:last]))}"
+    return Heading(sort, label, tidy(bare), is_alone=not rest.strip(_STOPS + " "))
+
+
+def _trailing(bare: str) -> Heading | None:
+    """`War and Peace. Volume 2`."""
+    if len(bare) > _LONGEST_BARE:
+        return None
+    parts = _TRAILING.split(bare, maxsplit=1)
+    if len(parts) < 2:
+        return None
+    found = _worded(parts[1], parts[1].lower())
+    if found is None or not found.is_alone:
+        return None
+    return Heading(found.sort, found.label, tidy(bare))
+
+
+def _rest(bare: str, words: int) -> str:
+    parts = bare.split(None, words)
+    return parts[words] if len(parts) > words else ""
+
+
+def _is_title(rest: str, stopped: bool, comma: bool) -> bool:
+    if comma:
+        return bool(_WHICH.match(rest.lower()))
+    if not stopped and rest[0] not in _STOPS:
+        return len(rest) <= _LONGEST_BARE and rest[-1] not in ".,;" and _opens_title(rest)
+    rest = rest.lstrip(_STOPS + " ")
+    return not rest or (_opens_title(rest) and rest[-1] not in ",;")
+
+
+def _opens_title(text: str) -> bool:
+    letter = next((c for c in text if c.isalnum()), "")
+    return not letter.islower() or bool(_WHICH.match(text.lower()))
+
+
+def _value(number: str) -> str:
+    word = number.rstrip(".").upper()
+    return str(arabic(word) or roman(word) or number.casefold())

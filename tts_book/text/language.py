@@ -1,0 +1,244 @@
+"""Which language a book is in: by its script, by letters that tell, by its everyday words.
+
+The whole book is asked, in even samples, so neither a quotation nor a long passage in another
+language decides; in a short text its paragraphs have a say, too, long or short. A guess comes with
+its margin; below `MARGIN` it is better to ask.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from tts_book.errors import UserError
+from tts_book.text import language_words as lists
+
+MARGIN = 0.15
+"""How far the best guess must lead over the second, as a share of the best: 0.15 keeps Danish
+and Norwegian apart on a page, and rejects a few words of anything."""
+
+NAMES = {
+    "af": "Afrikaans", "am": "Amharic", "ar": "Arabic", "az": "Azerbaijani", "be": "Belarusian",
+    "bg": "Bulgarian", "bn": "Bengali", "bs": "Bosnian", "ca": "Catalan", "cs": "Czech",
+    "cy": "Welsh", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
+    "eo": "Esperanto", "es": "Spanish", "et": "Estonian", "eu": "Basque", "fa": "Persian",
+    "fi": "Finnish", "fil": "Filipino", "fr": "French", "ga": "Irish", "gl": "Galician",
+    "gu": "Gujarati", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian",
+    "hy": "Armenian", "id": "Indonesian", "is": "Icelandic", "it": "Italian", "ja": "Japanese",
+    "jv": "Javanese", "ka": "Georgian", "kk": "Kazakh", "km": "Khmer", "kn": "Kannada",
+    "ko": "Korean", "la": "Latin", "lo": "Lao", "lt": "Lithuanian", "lv": "Latvian",
+    "mk": "Macedonian", "ml": "Malayalam", "mn": "Mongolian", "mr": "Marathi", "ms": "Malay",
+    "mt": "Maltese", "my": "Burmese", "nb": "Norwegian Bokmål", "ne": "Nepali", "nl": "Dutch",
+    "nn": "Norwegian Nynorsk", "no": "Norwegian", "pa": "Punjabi", "pl": "Polish", "ps": "Pashto",
+    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "si": "Sinhala", "sk": "Slovak",
+    "sl": "Slovenian", "so": "Somali", "sq": "Albanian", "sr": "Serbian", "su": "Sundanese",
+    "sv": "Swedish", "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "th": "Thai",
+    "tr": "Turkish", "tt": "Tatar", "uk": "Ukrainian", "ur": "Urdu", "uz": "Uzbek",
+    "vi": "Vietnamese", "yi": "Yiddish", "yue": "Cantonese", "zh": "Chinese", "zu": "Zulu",
+}  # fmt: skip
+
+_OTHER_NAMES = {
+    "русский": "ru", "английский": "en", "немецкий": "de", "французский": "fr",
+    "украинский": "uk", "українська": "uk", "deutsch": "de", "français": "fr", "español": "es",
+    "italiano": "it", "polski": "pl", "rus": "ru", "eng": "en", "ger": "de", "deu": "de",
+    "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "pol": "pl", "ukr": "uk", "jp": "ja",
+    "cn": "zh", "ua": "uk", "cz": "cs", "gr": "el", "kr": "ko",
+}  # fmt: skip
+
+_SCRIPTS: tuple[tuple[int, int, str], ...] = (
+    (0x41, 0x24F, "Latin"), (0x370, 0x3FF, "el"), (0x400, 0x52F, "Cyrillic"),
+    (0x530, 0x58F, "hy"), (0x590, 0x5FF, "he"), (0x600, 0x6FF, "Arabic"),
+    (0x900, 0x97F, "hi"), (0x980, 0x9FF, "bn"), (0xA00, 0xA7F, "pa"), (0xA80, 0xAFF, "gu"),
+    (0xB80, 0xBFF, "ta"), (0xC00, 0xC7F, "te"), (0xC80, 0xCFF, "kn"), (0xD00, 0xD7F, "ml"),
+    (0xD80, 0xDFF, "si"), (0xE00, 0xE7F, "th"), (0xE80, 0xEFF, "lo"), (0x1000, 0x109F, "my"),
+    (0x10A0, 0x10FF, "ka"), (0x1100, 0x11FF, "ko"), (0x1200, 0x139F, "am"),
+    (0x1780, 0x17FF, "km"), (0x1C90, 0x1CBF, "ka"), (0x1E00, 0x1EFF, "Latin"),
+    (0x1F00, 0x1FFF, "el"), (0x3040, 0x30FF, "kana"), (0x3400, 0x4DBF, "Han"),
+    (0x4E00, 0x9FFF, "Han"), (0xAC00, 0xD7AF, "ko"), (0x20000, 0x3FFFF, "Han"),
+)  # fmt: skip
+_SAMPLE, _PIECES = 240_000, 60  # characters asked at most, in as many pieces
+_LEAST_LETTERS = 8
+_WORD = re.compile(r"[^\W\d_]+")
+_TAG = re.compile(r"([A-Za-z]{2,3})((?:-[A-Za-z0-9]{2,8})*)\Z")
+_TELLING = 0.4  # what letters of its own are worth against everyday words
+_ONCE = 0.7  # one such letter in all may be a name or a slip
+_OFTEN = 0.02  # share of the letters at which they count in full
+_QUOTED = re.compile(r'«[^«»]*»|“[^“”]*”|„[^„“”]*[“”]|"[^"]*"')
+_SHORT = 20_000  # letters of a text in which a quotation may be longer than the rest
+_VOICE = 150  # letters of a paragraph that count where paragraphs are asked
+_FRAMED = 0.3  # the lead of what a text begins and ends with over a long quotation in it
+_URDU, _PASHTO = "ٹڈڑںے", "ټډړښږېۍځڅڼ"
+_PERSIAN, _NOT_PERSIAN = "پچژگکی", "ةأإى"
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """`language` is a BCP 47 code, empty where there is nothing to go by. `margin` is its lead
+    over the second best, 0 to 1; `why` names what it was seen by."""
+
+    language: str
+    margin: float
+    why: str
+    second: str = ""
+
+
+def detect(text: str) -> Guess:
+    """The language of `text`, whose paragraphs are parted by blank lines, asked in at most 240,000
+    characters spread evenly over it."""
+    sample = _spread(text).lower()
+    letters = Counter(sample)
+    scripts = _scripts(letters)
+    total = sum(scripts.values())
+    if total < _LEAST_LETTERS:
+        return Guess("", 0.0, "too few letters")
+    script, second, lead = _main_script(sample)
+    if script == "Han":
+        return Guess(_east_asian(scripts), max(lead, 0.5), "its script")
+    if script == "Arabic":
+        return Guess(_arabic(letters), lead, "its script")
+    if script not in ("Latin", "Cyrillic"):
+        return Guess(script, lead, "its script")
+    by_words = _by_words(sample, letters, script)
+    if lead < min(MARGIN, by_words.margin) and second in ("Latin", "Cyrillic"):
+        other = _by_words(sample, letters, second)
+        return Guess(by_words.language, lead, by_words.why, other.language)
+    return Guess(by_words.language, min(lead, by_words.margin), by_words.why, by_words.second)
+
+
+def normalised(tag: str) -> str:
+    """`tag` as BCP 47 writes it: `ru`, `pt-BR`, `zh-Hant-TW`.
+
+    Raises UserError for what is no language code, with the one that may be meant.
+    """
+    wanted = tag.strip().replace("_", "-")
+    found = _TAG.match(wanted)
+    if found and found[1].lower() in NAMES:
+        return "-".join([found[1].lower(), *(_part(p) for p in found[2].split("-") if p)])
+    if found and len(found[1]) == 3 and found[1].lower() not in _OTHER_NAMES:
+        return wanted
+    meant = _meant(wanted.lower())
+    hint = f"did you mean {meant}?" if meant else "give a code such as ru, en or pt-BR"
+    raise UserError(f'unknown language "{tag}": {hint}')
+
+
+def named(tag: str) -> str:
+    """`Russian (ru)`."""
+    name = NAMES.get(tag.partition("-")[0])
+    return f"{name} ({tag})" if name else tag
+
+
+def _part(part: str) -> str:
+    if len(part) == 4 and part.isalpha():
+        return part.title()
+    return part.upper() if len(part) == 2 else part.lower()
+
+
+def _meant(word: str) -> str:
+    codes = {name.lower(): code for code, name in NAMES.items()} | _OTHER_NAMES
+    if word in codes:
+        return codes[word]
+    near = difflib.get_close_matches(word, [*codes, *NAMES], 1, 0.6)
+    return codes.get(near[0], near[0]) if near else ""
+
+
+def _spread(text: str) -> str:
+    if len(text) <= _SAMPLE:
+        return text
+    size, step = _SAMPLE // _PIECES, len(text) // _PIECES
+    return "\n".join(text[at * step : at * step + size] for at in range(_PIECES))
+
+
+def _main_script(sample: str) -> tuple[str, str, float]:
+    """The script of a text, the second one, and the lead of the first. What is quoted counts for a
+    third. Where in a short text many small paragraphs stand against few great ones, that is its
+    own which stands at both ends; the other is a quotation."""
+    sizes, voices, order = Counter[str](), Counter[str](), list[str]()
+    for paragraph in sample.split("\n\n"):
+        found = _scripts(Counter(paragraph))
+        for script, count in _scripts(Counter(_QUOTED.sub(" ", paragraph))).items():
+            found[script] += 2 * count
+        if found:
+            found["Han"] += found.pop("kana", 0)
+            whole = max(found.total(), 3 * _VOICE)
+            sizes.update(found)
+            voices.update({script: 3_000 * count // whole for script, count in found.items()})
+            order.append(found.most_common(1)[0][0])
+    (first, _), *others = sizes.most_common(2)
+    (loudest, _), *_ = voices.most_common(1)
+    second = others[0][0] if others else ""
+    if first == loudest or sizes.total() > 3 * _SHORT:
+        return first, second, _lead(sizes)
+    if order[0] == order[-1] in (first, loudest):
+        return order[0], second if order[0] == first else first, _FRAMED
+    return first, loudest, 0.0
+
+
+def _lead(counts: Counter[str]) -> float:
+    (_, most), *others = counts.most_common(2)
+    return (most - (others[0][1] if others else 0)) / most
+
+
+def _scripts(letters: Mapping[str, int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for letter, count in letters.items():
+        if letter.isalpha():
+            found[_script(ord(letter))] += count
+    del found[""]
+    return found
+
+
+@cache
+def _script(code: int) -> str:
+    return next((name for low, high, name in _SCRIPTS if low <= code <= high), "")
+
+
+def _east_asian(scripts: Mapping[str, int]) -> str:
+    return "ja" if scripts.get("kana", 0) > 0.05 * scripts.get("Han", 0) else "zh"
+
+
+def _arabic(letters: Mapping[str, int]) -> str:
+    def share(own: str) -> float:
+        return sum(letters.get(c, 0) for c in own) / total
+
+    total = sum(count for letter, count in letters.items() if letter.isalpha())
+    if max(share(_URDU), share(_PASHTO)) > _OFTEN / 2:
+        return "ur" if share(_URDU) > share(_PASHTO) else "ps"
+    return "fa" if share(_PERSIAN) > 2 * share(_NOT_PERSIAN) else "ar"
+
+
+def _by_words(sample: str, letters: Mapping[str, int], script: str) -> Guess:
+    is_latin = script == "Latin"
+    words = Counter(
+        word for word in _WORD.findall(sample) if (_script(ord(word[0])) == "Latin") is is_latin
+    )
+    total = sum(words.values())
+    scores = {
+        language: sum(words[word] for word in known) / total
+        for language, known in (lists.LATIN if is_latin else lists.CYRILLIC).items()
+    }
+    tell = _telling(letters, lists.LATIN_LETTERS if is_latin else lists.CYRILLIC_LETTERS)
+    odd = {} if is_latin else _telling(letters, lists.CYRILLIC_FOREIGN)
+    certain = min(1.0, total / (12 if is_latin else 6))  # a few words prove little
+    for language, score in scores.items():
+        scores[language] = score + tell.get(language, 0.0) - 2 * odd.get(language, 0.0)
+    if not is_latin:
+        scores["ru"] += 0.08  # by far the most of what is written in this script
+    (best, high), (second, low) = sorted(scores.items(), key=lambda s: -s[1])[:2]
+    if high <= 0.03:
+        return Guess("", 0.0, "no word of a language that is known here")
+    margin = min(1.0, (high - max(low, 0.0)) / max(high, 0.2)) * certain
+    return Guess(best, margin, "the text", second)
+
+
+def _telling(letters: Mapping[str, int], known: Mapping[str, str]) -> dict[str, float]:
+    """How much each language's own letters say, from 0 to `_TELLING`."""
+    total = sum(count for letter, count in letters.items() if letter.isalpha())
+    counts = {name: sum(letters.get(c, 0) for c in own) for name, own in known.items()}
+    return {
+        name: _TELLING * min(1.0, max(0.0, count - _ONCE) / total / _OFTEN)
+        for name, count in counts.items()
+    }

@@ -1,0 +1,262 @@
+"""Raw text made speakable, every character remembering where it came from.
+
+A reader lays its source out in `Block`s (ranges of the source, in order) and hands them to
+`paragraphs`, which cleans each one. Whatever of the source is not spoken becomes a `Skip` with
+its reason; whatever lies outside all blocks and is not blank becomes one too. So the ledger of
+a book adds up by construction: each character is spoken, skipped or blank.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from unicodedata import is_normalized
+
+from tts_book.model import Run, Skip
+from tts_book.text.inline_rules import Edit, inline_edits
+from tts_book.text.source_map import Traced, collapsed, mended
+
+
+class Kind(StrEnum):
+    """What a block of the source is."""
+
+    PROSE = "prose"  # white space of any kind is one space
+    VERSE = "verse"  # its line ends are kept
+    HEADING = "heading"
+    SCENE = "scene"  # a mark between scenes, never spoken
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Characters `start` to `stop` of the source, of one kind.
+
+    `level` is that of a heading whose markup tells it (1 is the highest), else 0. `reason` says
+    why a block is left out. `gap` counts the blank lines before it.
+    """
+
+    start: int
+    stop: int
+    kind: Kind = Kind.PROSE
+    level: int = 0
+    reason: str = ""
+    gap: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A block made speakable. `text` is empty for what is not spoken; `skips` are in order."""
+
+    text: str
+    runs: tuple[Run, ...]
+    skips: tuple[Skip, ...]
+    block: Block
+
+    @property
+    def is_spoken(self) -> bool:
+        return bool(self.text)
+
+
+_LINE_ENDS = "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_SPACES = "\t\x1f\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+
+
+def level(source: str) -> str:
+    """`source`, as long as before, with one kind of space and one kind of line end."""
+    text = source.replace("\r\n", " \n")
+    for end in _LINE_ENDS:
+        text = text.replace(end, "\n")
+    for space in _SPACES:
+        text = text.replace(space, " ")
+    return text
+
+
+def paragraphs(
+    source: str,
+    blocks: Iterable[Block],
+    edits: Sequence[Edit] = (),
+    *,
+    between: str = "invisible character",
+) -> list[Paragraph]:
+    """The blocks of `source` made speakable, in order.
+
+    `edits` are a reader's own, in source characters; they go before what is found in the text.
+    `between` is the reason given for characters outside all blocks.
+    """
+    flat = level(source)
+    found = _without_overlaps([*edits, *inline_edits(flat)], len(edits))
+    starts = [edit.start for edit in found]
+    made: list[Paragraph] = []
+    reached = 0
+    for block in blocks:
+        made.extend(_gap(source, reached, block.start, between))
+        first, last = bisect_right(starts, block.start - 1), bisect_right(starts, block.stop - 1)
+        made.append(_paragraph(source, flat, block, found[first:last]))
+        reached = block.stop
+    made.extend(_gap(source, reached, len(source), between))
+    return made
+
+
+def ledger_gaps(
+    source: str, runs: Iterable[Run], skips: Iterable[Skip]
+) -> tuple[tuple[int, int], ...]:
+    """Ranges of `source` that are neither spoken nor skipped, or both, or skipped twice.
+
+    Blank characters may be anything. Empty means that the ledger adds up.
+    """
+    change = [0] * (len(source) + 1)
+    for start, stop in _ranges(runs, skips):
+        change[start] += 1
+        change[stop] -= 1
+    depth, wrong = 0, []
+    for at, character in enumerate(source):
+        depth += change[at]
+        if depth != 1 and not character.isspace():
+            wrong.append(at)
+    return tuple(_joined(wrong))
+
+
+def _ranges(runs: Iterable[Run], skips: Iterable[Skip]) -> Iterator[tuple[int, int]]:
+    for run in runs:
+        yield run.source, run.source + (run.covers or run.length)
+    for skip in skips:
+        yield skip.start, skip.stop
+
+
+def _joined(positions: list[int]) -> Iterator[tuple[int, int]]:
+    start = stop = -1
+    for at in positions:
+        if at != stop:
+            if start >= 0:
+                yield start, stop
+            start = at
+        stop = at + 1
+    if start >= 0:
+        yield start, stop
+
+
+def left_out(source: str, paragraph: Paragraph, reason: str) -> Paragraph:
+    """`paragraph` not spoken after all: one skip for the whole of its block."""
+    block = replace(paragraph.block, kind=Kind.LEFT_OUT, reason=reason)
+    return Paragraph("", (), (_skip(source, block.start, block.stop, reason),), block)
+
+
+def trimmed(source: str, paragraph: Paragraph, ornaments: str) -> Paragraph:
+    """`paragraph` without `ornaments` at either end, which are skipped."""
+    text = paragraph.text
+    start = len(text) - len(text.lstrip(ornaments))
+    stop = len(text.rstrip(ornaments))
+    if not start < stop or stop - start == len(text):
+        return paragraph
+    ends = Traced(text, paragraph.runs)
+    kept = ends.edit([Edit(0, start), Edit(stop, len(text))])
+    skips = list(paragraph.skips)
+    for run in paragraph.runs:
+        for a, b in ((0, start), (stop, len(text))):
+            first, last = max(run.start, a), min(run.start + run.length, b)
+            if first < last and text[first:last].strip():
+                begin = run.source + first - run.start
+                end = begin + (run.covers or last - first)
+                skips.append(_skip(source, begin, end, "ornament"))
+    return replace(paragraph, text=kept.text, runs=kept.runs, skips=tuple(sorted(skips, key=_at)))
+
+
+def joined_skips(source: str, skips: Iterable[Skip]) -> tuple[Skip, ...]:
+    """The same skips, neighbours of one reason made one."""
+    made: list[Skip] = []
+    for skip in skips:
+        last = made[-1] if made else None
+        if last and last.reason == skip.reason and not source[last.stop : skip.start].strip():
+            made[-1] = _skip(source, last.start, skip.stop, skip.reason)
+        else:
+            made.append(skip)
+    return tuple(made)
+
+
+def _at(skip: Skip) -> int:
+    return skip.start
+
+
+def _skip(source: str, start: int, stop: int, reason: str) -> Skip:
+    return Skip(start, stop, reason, source[start:stop])
+
+
+def _gap(source: str, start: int, stop: int, reason: str) -> Iterator[Paragraph]:
+    rest = source[start:stop]
+    if rest and not rest.isspace():
+        start += len(rest) - len(rest.lstrip())
+        stop -= len(rest) - len(rest.rstrip())
+        block = Block(start, stop, Kind.LEFT_OUT, reason=reason)
+        yield Paragraph("", (), (_skip(source, start, stop, reason),), block)
+
+
+def _paragraph(source: str, flat: str, block: Block, edits: list[Edit]) -> Paragraph:
+    if block.start == block.stop:
+        return Paragraph("", (), (), block)
+    if block.kind in (Kind.SCENE, Kind.LEFT_OUT):
+        reason = block.reason or "scene mark"
+        return Paragraph("", (), (_skip(source, block.start, block.stop, reason),), block)
+    edits = [_within(edit, block) for edit in edits]
+    traced = _cleaned(flat, block, edits)
+    dropped = (edit for edit in edits if edit.reason and edit.start < edit.stop)
+    skips = [_skip(source, edit.start, edit.stop, edit.reason) for edit in dropped]
+    return Paragraph(traced.text, traced.runs, _apart(skips, traced.runs), block)
+
+
+def _apart(skips: Sequence[Skip], runs: Iterable[Run]) -> tuple[Skip, ...]:
+    """`skips` without those inside a letter that was composed across them: it covers them."""
+    if not skips:
+        return ()
+    wide = [(run.source, run.source + run.covers) for run in runs if run.covers]
+    starts = [start for start, _ in wide]
+    return tuple(
+        skip
+        for skip in skips
+        if not (at := bisect_right(starts, skip.start)) or skip.start >= wide[at - 1][1]
+    )
+
+
+def _within(edit: Edit, block: Block) -> Edit:
+    return edit if edit.stop <= block.stop else replace(edit, stop=block.stop)
+
+
+def _cleaned(flat: str, block: Block, edits: list[Edit]) -> Traced:
+    text = flat[block.start : block.stop]
+    line_end = "\n" if block.kind is Kind.VERSE else " "
+    if not edits and is_normalized("NFC", text):
+        return collapsed(text, block.start, line_end)
+    traced = Traced(text, (Run(0, block.start, len(text)),))
+    shift = -block.start
+    traced = traced.edit(Edit(e.start + shift, e.stop + shift, e.new, e.reason) for e in edits)
+    return mended(traced, line_end)
+
+
+def _without_overlaps(edits: list[Edit], first_class: int) -> list[Edit]:
+    """In order of start; of two that overlap, the reader's own or else the earlier one stays."""
+    own = _in_turn(sorted(edits[:first_class], key=_start))
+    found = sorted(edits[first_class:], key=_start)
+    kept: list[Edit] = []
+    reached = at = 0
+    for edit in found:
+        while at < len(own) and own[at].start < edit.stop:
+            reached = max(reached, own[at].stop)
+            at += 1
+        if edit.start >= reached:
+            kept.append(edit)
+            reached = edit.stop
+    return sorted([*own, *kept], key=_start)
+
+
+def _in_turn(edits: list[Edit]) -> list[Edit]:
+    """Without those that begin before the one before them ends."""
+    kept: list[Edit] = []
+    for edit in edits:
+        if not kept or edit.start >= kept[-1].stop:
+            kept.append(edit)
+    return kept
+
+
+def _start(edit: Edit) -> int:
+    return edit.start

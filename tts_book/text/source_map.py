@@ -1,0 +1,169 @@
+"""A text that knows where each of its characters came from, through every change."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from unicodedata import combining, decomposition, is_normalized, normalize
+
+from tts_book.model import Run
+from tts_book.text.inline_rules import Edit
+
+_BLANKS = re.compile(r" *\n[ \n]*| {2,}|\A +| +\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A text whose `runs` lead its characters back to the source."""
+
+    text: str
+    runs: tuple[Run, ...]
+
+    def edit(self, edits: Iterable[Edit]) -> Traced:
+        """The text after `edits`, which are in order, apart, and count this text's characters."""
+        writer = _Writer(self)
+        for edit in edits:
+            writer.replace(edit)
+        return writer.finish()
+
+
+def mended(traced: Traced, line_end: str) -> Traced:
+    """`traced` in NFC, its white space single, its line ends written as `line_end`."""
+    traced = _composed(traced)
+    if not _has_blanks(traced.text):
+        return traced
+    return traced.edit(_blank_edits(traced.text, line_end))
+
+
+def _has_blanks(text: str) -> bool:
+    """Whether there is white space to mend."""
+    return "  " in text or "\n" in text or text[:1] == " " or text[-1:] == " "
+
+
+def collapsed(text: str, source: int, line_end: str) -> Traced:
+    """What `edit` would do with the white space of an unchanged piece of the source, faster."""
+    if not _has_blanks(text):
+        return Traced(text, (Run(0, source, len(text)),) if text else ())
+    pieces: list[str] = []
+    runs: list[Run] = []
+    at = length = 0
+    for edit in [*_blank_edits(text, line_end), Edit(len(text), len(text))]:
+        if edit.start > at:
+            runs.append(Run(length, source + at, edit.start - at))
+        pieces += (text[at : edit.start], edit.new)
+        length += edit.start - at + len(edit.new)
+        at = edit.stop
+    return Traced("".join(pieces), tuple(runs))
+
+
+def _blank_edits(text: str, line_end: str) -> Iterator[Edit]:
+    for match in _BLANKS.finditer(text):
+        start, stop = match.span()
+        inside = start > 0 and stop < len(text)
+        new = (line_end if "\n" in match[0] else " ") if inside else ""
+        yield Edit(start, stop, new)
+
+
+def _composed(traced: Traced) -> Traced:
+    """NFC, cluster by cluster, so that each knows the characters that it was made of."""
+    if is_normalized("NFC", traced.text):
+        return traced
+    return traced.edit(_composing_edits(traced.text))
+
+
+def _composing_edits(text: str) -> Iterator[Edit]:
+    for word in re.finditer(r"\S+", text):
+        if is_normalized("NFC", word[0]):
+            continue
+        start = word.start()
+        for at in range(word.start() + 1, word.end() + 1):
+            if at == word.end() or not _joins_previous(text[at]):
+                cluster = text[start:at]
+                new = normalize("NFC", cluster)
+                if new != cluster:
+                    yield Edit(start, at, new)
+                start = at
+
+
+def _joins_previous(character: str) -> bool:
+    return bool(combining(character)) or character in _second_halves()
+
+
+@cache
+def _second_halves() -> frozenset[str]:
+    """Letters that melt into the one before: Hangul vowels and finals, some Indian vowel signs."""
+    pairs = (decomposition(chr(code)).split() for code in range(0xC0, 0x1F000))
+    found = {chr(int(pair[1], 16)) for pair in pairs if len(pair) == 2 and pair[0][0] != "<"}
+    return frozenset(found) | frozenset(map(chr, range(0x1160, 0x1200)))
+
+
+class _Writer:
+    """Copies a traced text piece by piece, leading the runs along."""
+
+    def __init__(self, old: Traced) -> None:
+        self._old = old
+        self._at = 0  # characters of the old text already copied or replaced
+        self._run = 0  # the first old run that may still matter
+        self._pieces: list[str] = []
+        self._runs: list[Run] = []
+        self._length = 0
+
+    def replace(self, edit: Edit) -> None:
+        start, stop, new = edit.start, edit.stop, edit.new
+        self._keep(start)
+        first, last = self._source(start), self._source(stop - 1)
+        if new and not new.isspace() and not edit.reason and first and last:
+            begin, end = first[0], last[1]
+            in_step = end - begin == len(new) == stop - start  # and nothing left out in between
+            covers = 0 if in_step else end - begin
+            self._add(Run(self._length, begin, len(new), covers))
+        self._put(new)
+        self._at = stop
+
+    def finish(self) -> Traced:
+        self._keep(len(self._old.text))
+        return Traced("".join(self._pieces), tuple(self._runs))
+
+    def _keep(self, stop: int) -> None:
+        runs, start = self._old.runs, self._at
+        shift = self._length - start
+        while self._run < len(runs) and runs[self._run].start < stop:
+            run = runs[self._run]
+            a, b = max(run.start, start), min(run.start + run.length, stop)
+            if a < b:
+                covers = run.covers if run.covers and b - a == run.length else 0
+                self._add(Run(a + shift, run.source + a - run.start, b - a, covers))
+            if run.start + run.length > stop:
+                break
+            self._run += 1
+        self._put(self._old.text[start:stop])
+        self._at = stop
+
+    def _source(self, position: int) -> tuple[int, int] | None:
+        """Where the source characters of the old text's character begin and end."""
+        runs = self._old.runs
+        at = bisect_right(runs, position, key=lambda run: run.start) - 1
+        if at < 0 or position >= runs[at].start + runs[at].length:
+            return None
+        run = runs[at]
+        if run.covers:
+            return run.source, run.source + run.covers
+        begin = run.source + position - run.start
+        return begin, begin + 1
+
+    def _add(self, run: Run) -> None:
+        last = self._runs[-1] if self._runs else None
+        if last and not last.covers and not run.covers:
+            step = last.length
+            if last.start + step == run.start and last.source + step == run.source:
+                self._runs[-1] = Run(last.start, last.source, step + run.length)
+                return
+        self._runs.append(run)
+
+    def _put(self, piece: str) -> None:
+        if piece:
+            self._pieces.append(piece)
+            self._length += len(piece)

@@ -1,0 +1,125 @@
+"""What is sent of each chunk: its text with pronunciations, and numbers in words where a voice
+needs them. The chunks' ends were decided before, on the text; one that grows too long is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from tts_book.model import Break, Chunk, Plan, Voice
+from tts_book.text import readings
+from tts_book.text.inline_rules import Edit
+from tts_book.text.language_tags import primary
+from tts_book.text.pronunciation import Pronunciations, Words
+from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes, estimated_ms, inseparable
+
+# The services' own front ends read numbers and drop or ignore stress marks.
+_NO_STRESS = frozenset(("edge", "piper", "espeak"))
+_NEEDS_WORDS = frozenset(("piper", "espeak"))
+_ENDS = '.!?…»”"。！？」'
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a book is said. `in_words` looks for what puts Russian numbers into words."""
+
+    pronunciations: Pronunciations = field(default_factory=Pronunciations)
+    in_words: Callable[[], Callable[[str], str] | None] = readings.russian
+
+
+def said(plan: Plan, voice: Voice, manner: Manner) -> Plan:
+    """The same plan in what this voice is sent; `plan` itself where nothing differs."""
+    language = plan.book.language
+    words = manner.pronunciations.of(language)
+    needs = voice.backend in _NEEDS_WORDS and primary(language) == "ru"
+    in_words = manner.in_words() if needs else None
+    written = all(chunk.spoken == chunk.text for chunk in plan.chunks)
+    if not words and in_words is None and written:
+        return plan
+    stress = voice.backend not in _NO_STRESS
+    made: list[Chunk] = []
+    for chunk in plan.chunks:
+        for piece in _said(chunk, words, in_words, stress):
+            again = made and made[-1].chapter == piece.chapter
+            made.append(replace(piece, number=made[-1].number + 1 if again else 1))
+    chunks = tuple(made)
+    return replace(
+        plan, chunks=chunks, estimated_ms=sum(estimated_ms(c.spoken, language) for c in chunks)
+    )
+
+
+def differing(plan: Plan) -> int:
+    """How many chunks are not said as they are written."""
+    return sum(chunk.spoken != chunk.text for chunk in plan.chunks)
+
+
+def _said(
+    chunk: Chunk, words: Words, in_words: Callable[[str], str] | None, stress: bool
+) -> Iterator[Chunk]:
+    edits = list(words.edits(chunk.text, stress=stress)) if words else []
+    if in_words is not None:
+        edits = _apart(edits, readings.edits(chunk.text, in_words))
+    if not edits:
+        yield replace(chunk, spoken=chunk.text, alignment=())
+        return
+    yield from _cut(chunk, edits)
+
+
+def _apart(own: list[Edit], others: Iterable[Edit]) -> list[Edit]:
+    """The user's edits, and those of `others` that touch none of them."""
+    taken = {at for edit in own for at in range(edit.start, edit.stop)}
+    kept = [e for e in others if not any(at in taken for at in range(e.start, e.stop))]
+    return sorted([*own, *kept], key=lambda edit: edit.start)
+
+
+def _cut(chunk: Chunk, edits: list[Edit]) -> Iterator[Chunk]:
+    """The chunk as it is said, in two or more where it has become too long."""
+    spoken, alignment = _applied(chunk.text, edits)
+    at = _middle(chunk.text, edits) if escaped_bytes(spoken) > MAX_ESCAPED_BYTES else 0
+    if not at:
+        yield replace(chunk, spoken=spoken, alignment=alignment)
+        return
+    head, tail = chunk.text[:at], chunk.text[at:]
+    first = head.rstrip()
+    skipped = at + len(tail) - len(tail.lstrip())
+    left = replace(chunk, stop=chunk.start + len(first), text=first, after=Break.SENTENCE)
+    right = replace(chunk, start=chunk.start + skipped, text=chunk.text[skipped:])
+    yield from _cut(left, [edit for edit in edits if edit.stop <= at])
+    shifted = (e for e in edits if e.start >= at)
+    yield from _cut(right, [Edit(e.start - skipped, e.stop - skipped, e.new) for e in shifted])
+
+
+def _middle(text: str, edits: list[Edit]) -> int:
+    """The place nearest to the middle that no edit holds: a blank, else between two characters,
+    rather behind a sentence; 0 if none."""
+    held = {at for edit in edits for at in range(edit.start, edit.stop)}
+    blanks = [at for at, c in enumerate(text) if c.isspace() and at not in held]
+    half = len(text) / 2
+    for places in (blanks, _borders(text, edits)):
+        ends = [at for at in places if text[at - 1] in _ENDS and half / 2 < at < half * 3 / 2]
+        if places:
+            return min(ends or places, key=lambda at: abs(at - half))
+    return 0
+
+
+def _borders(text: str, edits: list[Edit]) -> list[int]:
+    """Where a text in a script without blanks may be cut."""
+    within = {at for edit in edits for at in range(edit.start + 1, edit.stop)}
+    borders = (at for at in range(1, len(text)) if at not in within)
+    return [at for at in borders if not inseparable(text[at - 1], text[at])]
+
+
+def _applied(text: str, edits: list[Edit]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The text after `edits`, and the pairs of offsets from which both run in step again."""
+    pieces: list[str] = []
+    pairs: list[tuple[int, int]] = []
+    length = at = 0
+    for edit in edits:
+        pieces += (text[at : edit.start], edit.new)
+        length += edit.start - at
+        pairs.append((length, edit.start))
+        length += len(edit.new)
+        at = edit.stop
+        pairs.append((length, at))
+    pieces.append(text[at:])
+    return "".join(pieces), tuple(pairs)
