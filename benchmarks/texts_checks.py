@@ -15,7 +15,7 @@ from tts_book import readers
 from tts_book.audio import tags_id3 as tags
 from tts_book.backends.edge import protocol as edge_wire
 from tts_book.backends.piper import sentence_splitter as piper_pieces
-from tts_book.cli import skipped, words
+from tts_book.cli import plan_report, words
 from tts_book.model import Book, Break, Chapter, Chunk, Plan, Voice
 from tts_book.output import paths as layout
 from tts_book.readers import ReadOptions
@@ -82,7 +82,7 @@ def wrong(case: Case, book: Book, text: str, plan: Plan, *, thorough: bool) -> I
         yield from _wrong_pieces(chunk.spoken)
     yield from _wrong_names(book)
     if thorough:
-        "\n".join([*skipped.lines(book), *skipped.json_lines(book)])
+        "\n".join([*plan_report.skipped_lines(book), *plan_report.skipped_json_lines(book)])
         tomllib.loads("\n".join(words.lines(book)))
 
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from tts_book.pipeline.plan_view import BookPlan, ChapterPlan, ChunkPlan
     from tts_book.pipeline.request import Surroundings
     from tts_book.pipeline.run import Result
-    from tts_book.pipeline.ways_out import EngineGone
+    from tts_book.pipeline.voice_selection import EngineGone
     from tts_book.synthesis.rate_limiter import Tools
 else:
     # Where each name comes from: imported when it is first asked for, so that neither the command
@@ -68,7 +68,7 @@ else:
         "pipeline.options": ("Options", "ReadingOptions"),
         "pipeline.plan_view": ("BookPlan", "ChapterPlan", "ChunkPlan"),
         "pipeline.request": ("Surroundings",),
-        "pipeline.ways_out": ("EngineGone",),
+        "pipeline.voice_selection": ("EngineGone",),
     }
     _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
     _MODULES = ("backends", "errors", "events", "model")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.test_commands import SILENT, TWO, Desk
 from tests.readers.test_books import BODY, FILES, fb2, packed
-from tts_book.cli.commands import batch_desk
+from tts_book.cli.commands import batch as batch_desk
 from tts_book.errors import UserError
 from tts_book.output.settings import shelved
 

@@ -19,8 +19,8 @@ from tts_book import events
 from tts_book.backends.trace import CHUNK, Note
 from tts_book.cli import log as logs
 from tts_book.cli.commands import convert as desk
-from tts_book.cli.live import Display
 from tts_book.cli.log import escaped
+from tts_book.cli.progress import Display
 from tts_book.errors import UserError
 from tts_book.pipeline import environment as surroundings
 from tts_book.pipeline.request import Request

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tests.fakes import Time
 from tts_book import events
-from tts_book.cli.live import Tally, state
-from tts_book.cli.progress import Teller
+from tts_book.cli.progress import Tally, Teller, state
 
 
 def failed(number: int, *, given_up: bool, chapter: int = 1) -> events.ChunkFailed:

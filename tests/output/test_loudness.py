@@ -17,7 +17,7 @@ from tests.fakes import ScriptedBackend, Time, in_time
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book import audio
 from tts_book.audio import tags_id3 as tags
-from tts_book.audio.levels import loudness_of
+from tts_book.audio.loudness_meter import loudness_of
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Sound, Speech
 from tts_book.output import settings as finish

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tts_book.output.sweeping import OLD_S, sweep
+from tts_book.output.atomic import OLD_S, sweep
 
 GONE, ALIVE = 41, 42
 PARTS = [

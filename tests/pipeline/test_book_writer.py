@@ -15,11 +15,9 @@ from tts_book import events
 from tts_book.model import Pauses
 from tts_book.output.settings import Finish
 from tts_book.output.whole_book import Volume
-from tts_book.pipeline.binding import Binding
-from tts_book.pipeline.book_writer import Bindery
+from tts_book.pipeline.book_writer import Bindery, Binding, to_the_end
+from tts_book.pipeline.manifest_writer import Records
 from tts_book.pipeline.planning import Prepared
-from tts_book.pipeline.recording import Records
-from tts_book.pipeline.threads import to_the_end
 from tts_book.synthesis.chunk_cache import Cache
 
 

@@ -14,7 +14,7 @@ from tts_book.audio import tags_id3 as tags
 from tts_book.errors import UserError
 from tts_book.output.inspection.lookup import at_time, in_text
 from tts_book.output.manifest import told
-from tts_book.pipeline.excerpt import excerpted
+from tts_book.pipeline.planning import excerpted
 from tts_book.synthesis.chunk_cache import Cache
 
 # Long enough that each chapter has several chunks.

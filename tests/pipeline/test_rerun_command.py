@@ -11,8 +11,7 @@ import typer
 
 from tests.cli.test_commands import SILENT, Desk
 from tts_book.cli import app as cli
-from tts_book.pipeline.again import command
-from tts_book.pipeline.request import Request
+from tts_book.pipeline.request import Request, command
 
 CWD = Path.cwd()
 

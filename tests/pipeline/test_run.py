@@ -12,13 +12,12 @@ from tests.fakes import ScriptedBackend, Time, book, in_time, spoken
 from tts_book import events
 from tts_book.audio import tags_id3 as tags
 from tts_book.backends import Health
-from tts_book.cli.live import Tally
+from tts_book.cli.progress import Tally
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure, UserError
 from tts_book.model import Book, Break, Chunk, Pauses, Plan, Speech, Voice
 from tts_book.output.paths import layout
 from tts_book.pipeline import run as job
-from tts_book.pipeline.excerpt import excerpted
-from tts_book.pipeline.planning import Prepared, Work, keys_of
+from tts_book.pipeline.planning import Prepared, Work, excerpted, keys_of
 from tts_book.pipeline.voice_selection import Cast
 from tts_book.synthesis.chunk_cache import Cache
 

@@ -13,8 +13,7 @@ from tts_book.backends import Backend, Health, VoiceInfo
 from tts_book.config.voices import Config
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Voice
-from tts_book.pipeline.voice_selection import Cast, Casting, Spoken, Wish
-from tts_book.pipeline.ways_out import EngineGone
+from tts_book.pipeline.voice_selection import Cast, Casting, EngineGone, Spoken, Wish
 
 DMITRY = Voice("dmitry", "edge", "ru-RU-DmitryNeural", "ru-RU", rate_pct=-5)
 RUSLAN = Voice("ruslan", "piper", "ru_RU-ruslan-medium", "ru-RU")

@@ -12,8 +12,7 @@ from tts_book import readers
 from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.readers import ReadOptions
-from tts_book.readers.book import NotesAt
-from tts_book.readers.lines_chosen import Chosen
+from tts_book.readers.book import Chosen, NotesAt
 
 SAID = "In the dialect."
 NOTES = page(

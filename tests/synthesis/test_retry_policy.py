@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tts_book.errors import Failure
 from tts_book.synthesis import retry_policy as retry
-from tts_book.synthesis.limiter import CLEAN_TO_GROW, CUT_EVERY_S, Limit, Spacing
+from tts_book.synthesis.rate_limiter import CLEAN_TO_GROW, CUT_EVERY_S, Limit, Spacing
 from tts_book.synthesis.retry_policy import Again, Circuit, Decision, GiveUp, Split, decide
 
 

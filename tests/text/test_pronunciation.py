@@ -14,7 +14,8 @@ from tts_book.cli import words
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Plan, Voice
 from tts_book.readers import ReadOptions
-from tts_book.text import chunker, readings
+from tts_book.text import chunker
+from tts_book.text import spoken_text as readings
 from tts_book.text import spoken_text as saying
 from tts_book.text.pronunciation import Pronunciations, Words, load
 from tts_book.text.spoken_text import Manner, said
@@ -108,7 +109,7 @@ def test_what_needs_no_words_stays_as_it_is_written() -> None:
     text = "«За\u0301мок» — “да”… нет — 5.\n\nИ — «всё»."
     in_words = readings.russian()
     assert in_words is not None
-    edits = list(readings.edits(text, in_words))
+    edits = list(readings.find_readings(text, in_words))
     assert [(text[e.start : e.stop], e.new) for e in edits] == [("5", "пять")]
 
 

@@ -1,8 +1,7 @@
 """Sound: MP3 frames, silence, edges, loudness, encoding, decoding. Alone knows the codecs."""
 
 from tts_book.audio.analysis import analyse
-from tts_book.audio.levels import round_off
-from tts_book.audio.loudness_meter import Meter
+from tts_book.audio.loudness_meter import Meter, round_off
 from tts_book.audio.mp3_edit import (
     DELAY,
     DELAY_MS,

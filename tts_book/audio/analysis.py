@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tts_book.audio.levels import loudness_of
+from tts_book.audio.loudness_meter import loudness_of
 from tts_book.audio.mp3_edit import is_digital_silence
 from tts_book.audio.mp3_frames import Format, format_at
 from tts_book.audio.pcm import decode

@@ -14,9 +14,52 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from typing import overload
 
-from tts_book.audio.joined import Piece, Pieces
 from tts_book.model import Break, Chunk, Mark, Pauses, Segment, Sound
+
+_FIELDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Frames `start` to `stop` of segment number `segment`, after `rest` frames of silence."""
+
+    segment: int
+    rest: int
+    start: int
+    stop: int
+
+
+class Pieces(Sequence[Piece]):
+    """Pieces in order; they can be added, and the last one's end can be moved."""
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self) -> None:
+        self._numbers = array("q")
+
+    def append(self, piece: Piece) -> None:
+        """One more piece at the end."""
+        self._numbers.extend((piece.segment, piece.rest, piece.start, piece.stop))
+
+    def shorten(self, frames: int) -> None:
+        """Takes so many frames from the end of the last piece."""
+        self._numbers[-1] -= frames
+
+    def __len__(self) -> int:
+        return len(self._numbers) // _FIELDS
+
+    @overload
+    def __getitem__(self, index: int) -> Piece: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Piece]: ...
+    def __getitem__(self, index: int | slice) -> Piece | Sequence[Piece]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        at = range(len(self))[index] * _FIELDS
+        return Piece(*self._numbers[at : at + _FIELDS])
+
 
 # Frames kept before and after speech: the quiet onset of a consonant, the last of a vowel.
 KEPT_BEFORE, KEPT_AFTER = 3, 3

@@ -17,7 +17,7 @@ import typer
 
 from tts_book import __version__
 from tts_book.cli import process as ending
-from tts_book.cli.commands import batch_desk
+from tts_book.cli.commands import batch as batch_desk
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
 from tts_book.pipeline import environment as surroundings

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tts_book.backends import VoiceInfo
-from tts_book.cli import skipped
 from tts_book.cli.progress import counted, hours, part, thousands
-from tts_book.model import Book, Chapter, Origin, Source, Voice
+from tts_book.model import Book, Chapter, Origin, Skip, Source, Voice
+from tts_book.text.coverage import by_reason, ink
 from tts_book.text.language_tags import primary
 
 if TYPE_CHECKING:
@@ -17,6 +18,59 @@ if TYPE_CHECKING:
     from tts_book.config.voices import Config
     from tts_book.pipeline.run import Prepared
     from tts_book.synthesis.chunk_cache import Cache
+
+
+_SHOWN = 60  # characters of what was left out
+
+
+def skipped_lines(book: Book) -> Iterator[str]:
+    """Every piece left out with its place, size and reason, then the sums."""
+    yield book.title
+    for chapter in book.chapters:
+        for skip in chapter.skips:
+            if size := ink(skip.text):
+                place = chapter.origin.source.place(skip.start)
+                yield f"{place}\t{thousands(size)}\t{skip.reason}\t{_shown(skip)}"
+    for reason, size in by_reason(_all(book)).items():
+        yield f"  {thousands(size):>9}  {reason}"
+    yield f"  {_sum(book)}"
+
+
+def skipped_json_lines(book: Book) -> Iterator[str]:
+    """The same as JSON: a line for each piece with its whole text, then one with the sums."""
+    for chapter in book.chapters:
+        for skip in chapter.skips:
+            place = str(chapter.origin.source.place(skip.start))
+            size = ink(skip.text)
+            entry = {"place": place, "characters": size, "reason": skip.reason, "text": skip.text}
+            yield json.dumps(entry, ensure_ascii=False)
+    yield json.dumps({"book": book.title, **asdict(book.ledger)}, ensure_ascii=False)
+
+
+def skipped_summary(book: Book) -> str:
+    """One line: what was left out, the most first; empty if it is nothing."""
+    found = by_reason(_all(book))
+    return ", ".join(f"{reason} {thousands(size)}" for reason, size in found.items())
+
+
+def _all(book: Book) -> Iterator[Skip]:
+    return (skip for chapter in book.chapters for skip in chapter.skips)
+
+
+def _sum(book: Book) -> str:
+    ledger = book.ledger
+    spoken, skipped = thousands(ledger.spoken), thousands(ledger.skipped)
+    sides = f"{spoken} spoken + {skipped} left out"
+    if ledger.adds_up:
+        return f"{sides} = all {thousands(ledger.source)} non-blank characters of the source"
+    missing = thousands(abs(ledger.source - ledger.spoken - ledger.skipped))
+    return f"{sides}, but the source has {thousands(ledger.source)}: {missing} are unaccounted for"
+
+
+def _shown(skip: Skip) -> str:
+    text = " ".join(skip.text[: 4 * _SHOWN].split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
 
 PREVIEWS = {
     "ru": "Этим голосом можно прочитать целую книгу, от первой страницы до последней.",
@@ -103,7 +157,7 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
             by = f"pronunciations from {listed}; " if listed else ""
             said = "chunk is" if changed == 1 else "chunks are"
             yield f"  {by}{thousands(changed)} {said} said otherwise than written"
-        if left := skipped.summary(book):
+        if left := skipped_summary(book):
             yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
         if item.excerpt:
             yield f"  an excerpt: {_excerpt(item)}"

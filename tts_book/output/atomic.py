@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count, repeat
 from pathlib import Path
 from typing import IO
@@ -143,3 +144,51 @@ def refusal(error: OSError, target: Path) -> UserError:
     inside = target.parent.name.startswith(PART_PREFIX)
     place = target.parent.parent if inside else target.parent
     return UserError(f"Cannot write {target.name} in {place}: {mend}.")
+
+
+# A part without its writer's number in its name is given up after so long.
+OLD_S = 3_600.0
+_NUMBERED = re.compile(re.escape(PART_PREFIX) + r"(\d+)(?:-\d+)?" + re.escape(PART_SUFFIX))
+
+
+def sweep(
+    folders: Iterable[Path],
+    *,
+    lives: Callable[[int], bool] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> None:
+    """Removes the parts in these folders whose writers are gone. `lives` answers for the number
+    of a process. What cannot be removed is left: it is in nobody's way."""
+    lives = lives or _lives
+    for part in (part for folder in folders for part in leftovers(folder)):
+        with contextlib.suppress(OSError):
+            if _abandoned(part, lives, clock()):
+                _remove(part)
+
+
+def _abandoned(part: Path, lives: Callable[[int], bool], now_s: float) -> bool:
+    numbered = _NUMBERED.fullmatch(part.name)
+    if numbered:
+        return not lives(int(numbered[1]))
+    return now_s - part.lstat().st_mtime > OLD_S
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part)
+    else:
+        part.unlink()
+
+
+def _lives(process: int) -> bool:
+    if process == os.getpid():
+        return True
+    if os.name == "nt":
+        return False  # asking would end it; but there an open file cannot be removed
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

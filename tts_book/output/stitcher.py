@@ -15,8 +15,8 @@ from tts_book import audio
 from tts_book.audio import file_frames as own_files
 from tts_book.audio import tags_id3 as tagging
 from tts_book.audio import timeline as pacing
-from tts_book.audio.joined import Piece
 from tts_book.audio.tags_id3 import Level, Tags
+from tts_book.audio.timeline import Piece
 from tts_book.errors import AudioError
 from tts_book.model import Pauses, Segment, Sound
 from tts_book.output import atomic as parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import overload
 
@@ -13,6 +14,7 @@ from tts_book.model import Chapter, Chunk, Segment
 from tts_book.pipeline.planning import Prepared, keys_of
 from tts_book.pipeline.voice_selection import Cast
 from tts_book.synthesis.chunk_cache import Cache
+from tts_book.synthesis.pool import Task
 from tts_book.text.spoken_text import said
 
 
@@ -139,3 +141,29 @@ def tags_of(item: Prepared, chapter: Chapter) -> Tags:
         series=book.series,
         series_part=book.series_part,
     )
+
+
+def tasks(chapters: Sequence[Open]) -> Iterator[Task]:
+    """A task for every chunk; its group is the chapter's place among these."""
+    order = 0
+    for group, chapter in enumerate(chapters):
+        item = chapter.item
+        for chunk, key in zip(chapter.chunks, chapter.keys, strict=True):
+            yield Task(
+                order,
+                group,
+                item.work.book.title,
+                chunk,
+                key,
+                item.cast.voice,
+                item.cast.backend,
+                partial(place, chapter.chapter, chunk),
+                again=key in item.redo,
+                wanted=item.asks_for(chunk),
+            )
+            order += 1
+
+
+def place(chapter: Chapter, chunk: Chunk) -> str:
+    """Where a chunk begins in the source."""
+    return str(chapter.origin.place(chunk.start))

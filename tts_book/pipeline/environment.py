@@ -16,8 +16,7 @@ from tts_book.cli import log as logs
 from tts_book.config import voices as voices_file
 from tts_book.errors import UserError
 from tts_book.pipeline.request import Here, Request, Surroundings
-from tts_book.pipeline.voice_selection import Wish
-from tts_book.pipeline.ways_out import AUTO
+from tts_book.pipeline.voice_selection import AUTO, Wish
 
 
 def around() -> Surroundings:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from tts_book import events
 from tts_book.output.whole_book import Volume
-from tts_book.pipeline.chapter_job import Open
+from tts_book.pipeline.chapter_job import Open, place, tasks
 from tts_book.pipeline.planning import Prepared
-from tts_book.pipeline.tasks import place, tasks
 from tts_book.pipeline.up_to_date import Standing
 from tts_book.synthesis.chunk_cache import Cache
 from tts_book.text.speech_rate import estimated_ms

@@ -14,7 +14,7 @@ from pathlib import Path
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.output import captions
 from tts_book.output import paths as layout
-from tts_book.output.captioned import beside
+from tts_book.output.captions import beside
 from tts_book.output.manifest import left_as, path_of
 from tts_book.output.unchanged import state
 from tts_book.pipeline.planning import Prepared

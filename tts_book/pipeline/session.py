@@ -21,9 +21,8 @@ from tts_book.errors import UserError
 from tts_book.output import audiobookshelf as shelf
 from tts_book.output import settings as finish
 from tts_book.output.settings import LOUDNESS_LUFS, Finish
-from tts_book.pipeline.again import command
 from tts_book.pipeline.environment import config, engines, wish
-from tts_book.pipeline.request import NOTES, SPLITS, Request, Surroundings
+from tts_book.pipeline.request import NOTES, SPLITS, Request, Surroundings, command
 from tts_book.pipeline.selection import parse
 from tts_book.pipeline.voice_selection import Casting
 
@@ -107,8 +106,7 @@ class Conversion:
         """Plans and casts the books; speaks and writes nothing. `patient`: also while an engine
         is away. Raises UserError, or EngineGone."""
         from tts_book.pipeline import run as job
-        from tts_book.pipeline.excerpt import excerpted
-        from tts_book.pipeline.planning import narrowed
+        from tts_book.pipeline.planning import excerpted, narrowed
 
         request = replace(self.request, wait=self.request.wait or patient)
         only, redo = parse(request.only, "--only"), parse(request.redo, "--redo")

@@ -9,8 +9,7 @@ from contextlib import aclosing
 
 from tts_book.events import Listener
 from tts_book.pipeline import event_builders as telling
-from tts_book.pipeline.chapter_job import Open, taken_over
-from tts_book.pipeline.tasks import tasks
+from tts_book.pipeline.chapter_job import Open, taken_over, tasks
 from tts_book.synthesis.chunk_cache import Cache
 from tts_book.synthesis.pool import Pool, Tools
 

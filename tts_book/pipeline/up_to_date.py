@@ -19,7 +19,7 @@ from tts_book import __version__, audio
 from tts_book.audio.tags_id3 import Tags
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.model import Pauses
-from tts_book.output.captioned import beside
+from tts_book.output.captions import beside
 from tts_book.output.manifest import path_of, told
 from tts_book.output.settings import Finish
 from tts_book.output.unchanged import state

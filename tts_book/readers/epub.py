@@ -6,13 +6,13 @@ import base64
 import binascii
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from tts_book.errors import UserError
 from tts_book.model import Cover
-from tts_book.readers import decoding, epub_about, html, xml
+from tts_book.readers import decoding, html, xml
 from tts_book.readers.archives import Archive
 from tts_book.readers.book import LEADS, PICTURES, Parsed, ReadOptions, cover_of, known_language
 from tts_book.readers.footnotes import Notes
@@ -56,7 +56,7 @@ def read(archive: Archive, name: str, options: ReadOptions) -> Parsed:
     """An EPUB in blocks. Raises UserError for DRM, and for what has no readable page."""
     _refuse_locked(archive, name)
     package = _package(archive, name)
-    metadata = epub_about.metadata(package.root)
+    metadata = metadata_of(package.root)
     builder = Builder(name)
     _pages_of(archive, package, builder, known_language(metadata.get("language", "")), options)
     source, text, found = builder.finish()
@@ -83,7 +83,7 @@ def _pages_of(
     for entry in entries:
         by_page.setdefault(entry.path, []).append(entry)
     deepest = max((entry.level for entry in entries), default=0)
-    reasons = epub_about.guide(package.root, lambda href: _join(package.folder, href))
+    reasons = guide(package.root, lambda href: _join(package.folder, href))
     pages = _trees(archive, package)
     notes = None
     if options.notes == "inline":
@@ -246,3 +246,57 @@ def _inside(drawing: bytes) -> Cover | None:
         return cover_of(base64.b64decode(found[1]))
     except (binascii.Error, ValueError):
         return None
+
+
+# Pages that the guide of an EPUB 2 names and that are not read aloud.
+_GUIDE = {
+    "toc": "contents list",
+    "loi": "contents list",
+    "lot": "contents list",
+    "index": "index",
+    "copyright-page": "copyright",
+    "colophon": "copyright",
+    "title-page": "title page",
+    "cover": "cover",
+    "notes": "notes",
+}
+
+
+def metadata_of(root: Element) -> dict[str, str]:
+    """`title`, `creator`, `language`, `series` and `series_part`, as far as they are told."""
+    found: dict[str, list[str]] = {}
+    for element in root.iter():
+        if name_of(element) in ("title", "creator", "language") and words(element):
+            found.setdefault(name_of(element), []).append(words(element))
+    made = {key: values[0] for key, values in found.items()}
+    if "creator" in found:
+        made["creator"] = ", ".join(dict.fromkeys(found["creator"][:3]))
+    return made | _series([e for e in root.iter() if name_of(e) == "meta"])
+
+
+def _series(metas: list[Element]) -> dict[str, str]:
+    """As EPUB 3 or Calibre writes it."""
+    refined = {(attribute(m, "refines"), attribute(m, "property")): m for m in reversed(metas)}
+    for meta in metas:
+        if attribute(meta, "property") == "belongs-to-collection" and words(meta):
+            id_ = f"#{attribute(meta, 'id')}"
+            if words(refined.get((id_, "collection-type"))) != "set":
+                part = words(refined.get((id_, "group-position")))
+                return {"series": words(meta), "series_part": part}
+    told = {attribute(m, "name"): attribute(m, "content") for m in metas}
+    if name := told.get("calibre:series"):
+        part = told.get("calibre:series_index", "").removesuffix(".0")
+        return {"series": name, "series_part": part}
+    return {}
+
+
+def guide(root: Element, path_of: Callable[[str], str]) -> dict[str, str]:
+    """Why pages are left out, by path."""
+    found: dict[str, str] = {}
+    for element in root.iter():
+        if name_of(element) == "reference":
+            reason = _GUIDE.get(attribute(element, "type").lower().removeprefix("other."))
+            href = attribute(element, "href")
+            if reason and href and "#" not in href:
+                found.setdefault(path_of(href), reason)
+    return found

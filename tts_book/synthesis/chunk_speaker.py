@@ -24,7 +24,7 @@ from tts_book.errors import (
 )
 from tts_book.events import Listener
 from tts_book.model import Chunk, Mark, Sound, Speech, Voice
-from tts_book.synthesis import limiter
+from tts_book.synthesis import rate_limiter as limiter
 from tts_book.synthesis import retry_policy as retry
 from tts_book.synthesis.rate_limiter import Gate, Tools
 from tts_book.text.halving import halves

@@ -14,9 +14,15 @@ from aiohttp import client_exceptions, http_websocket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_book.backends.edge.answers import http_date, of_close, of_status, retry_after
 from tts_book.backends.edge.error_table import TABLE, Where, known, translate
-from tts_book.backends.edge.failures import Trouble, plain
+from tts_book.backends.edge.failures import (
+    Trouble,
+    http_date,
+    of_close,
+    of_status,
+    plain,
+    retry_after,
+)
 from tts_book.errors import BackendError, Failure
 
 MODULES = [client_exceptions, edge_tts.exceptions, http_websocket]

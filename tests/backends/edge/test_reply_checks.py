@@ -12,11 +12,11 @@ from tests.backends.edge import sound as edge_sound
 from tests.backends.edge.sound import FRAME_BYTES, Said
 from tts_book.backends.edge.alignment import folded, place
 from tts_book.backends.edge.exchange import Reply, Timeouts
-from tts_book.backends.edge.habits import Habits
 from tts_book.backends.edge.protocol import Boundary
 from tts_book.backends.edge.reply_checks import (
     TAIL_SAMPLES,
     Finding,
+    Habits,
     Spoken,
     check,
     check_frames,

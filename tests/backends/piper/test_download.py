@@ -16,9 +16,8 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from tts_book.backends.piper.catalog import StoreVoice, find, read_index
-from tts_book.backends.piper.download import PiperStore, open_store
+from tts_book.backends.piper.download import PiperStore, Wire, open_store, wire
 from tts_book.backends.piper.voices import installed
-from tts_book.backends.piper.wire import Wire, wire
 from tts_book.errors import BackendUnavailable, UserError
 
 MODEL = bytes(range(256)) * 1_600  # 409,600 bytes

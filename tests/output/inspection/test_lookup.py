@@ -19,8 +19,7 @@ from tts_book.cli.commands.convert import batch
 from tts_book.cli.commands.where import where
 from tts_book.errors import BackendError, BackendRefused, UserError
 from tts_book.model import Mark, Speech
-from tts_book.output.inspection.heard import Found
-from tts_book.output.inspection.lookup import at_time, in_text, time_ms
+from tts_book.output.inspection.lookup import Found, at_time, in_text, time_ms
 from tts_book.output.inspection.timing import Timing, nearest, word_at
 from tts_book.output.manifest import NAME, read, told
 from tts_book.synthesis.chunk_cache import Cache

@@ -20,7 +20,6 @@ from tts_book.backends.edge.alignment import folded, marks_of, place, unwrapped
 from tts_book.backends.edge.endpoint import Clock, Door, shown_proxy
 from tts_book.backends.edge.exchange import Reply, Request, Timeouts, converse
 from tts_book.backends.edge.failures import NO_SOUND, Trouble, Troubled
-from tts_book.backends.edge.habits import Habits
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
     OUTPUT_FORMAT,
@@ -37,6 +36,7 @@ from tts_book.backends.edge.protocol import (
 from tts_book.backends.edge.reply_checks import (
     TICKS_PER_S,
     Finding,
+    Habits,
     Spoken,
     check,
     estimate_s,

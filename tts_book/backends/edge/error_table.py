@@ -10,8 +10,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tts_book.backends.edge.answers import of_status
-from tts_book.backends.edge.failures import NETWORK, PROXY, UPDATE, Trouble, plain
+from tts_book.backends.edge.failures import NETWORK, PROXY, UPDATE, Trouble, of_status, plain
 from tts_book.errors import Failure
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from tts_book.backends.edge.answers import of_close
 from tts_book.backends.edge.error_table import Where, translate
-from tts_book.backends.edge.failures import Trouble, Troubled
+from tts_book.backends.edge.failures import Trouble, Troubled, of_close
 from tts_book.backends.edge.protocol import Boundary, read_binary, read_metadata, read_text
 from tts_book.backends.edge.wire_log import Talk
 from tts_book.errors import Failure

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 from tts_book.errors import (
     BackendError,
@@ -78,3 +81,95 @@ def plain(text: object, most: int = 160) -> str:
     line = re.sub(r"[0-9A-Fa-f]{24,}", "(key)", line)
     line = "".join(c for c in line if c.isprintable())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def retry_after(value: str | None, now_s: float) -> float | None:
+    """Seconds that a Retry-After header asks for: a number, or a date against `now_s`."""
+    if not value:
+        return None
+    if re.fullmatch(r" *[0-9]{1,9} *", value):
+        return float(value)
+    at = http_date(value)
+    return None if at is None else max(0.0, at - now_s)
+
+
+def http_date(value: str | None) -> float | None:
+    """Unix time of an HTTP date; None where there is none to be read."""
+    try:
+        at = parsedate_to_datetime(value or "")
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def of_status(status: int, headers: Mapping[str, str] | None, now_s: float) -> Trouble:
+    """An HTTP answer other than the one hoped for."""
+    wait = retry_after((headers or {}).get("Retry-After"), now_s)
+    told = f"The online service answered {status}"
+    if status in (429, 503):
+        what = f"{told} ({'too many requests' if status == 429 else 'overloaded'})"
+        return Trouble(what, "Fewer requests at once may help.", Failure.OVERLOAD, wait)
+    if status in (401, 403):
+        what = f"{told}: it turns this program, this address or this region away"
+        return Trouble(what, UPDATE, Failure.REFUSED, stops_run=True)
+    if status == 407:
+        what = "The proxy asks for a name and a password (407)"
+        return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+    if status == 400:
+        return Trouble(f"{told} (bad request)", UPDATE, Failure.BAD_REQUEST)
+    if status in (408, 425) or status >= 500:
+        return Trouble(told, retry_after_s=wait)
+    if 400 < status < 500:
+        what = f"{told}: the service has moved or changed"
+        return Trouble(what, UPDATE, Failure.REFUSED, stops_run=True)
+    what = f"A web page came instead of the online service (status {status})"
+    return Trouble(what, "Check whether this network asks for a login first.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    pattern: re.Pattern[str]
+    trouble: Trouble
+
+
+# Reasons seen in the wild stand in edge.md, section 2; the first that fits decides.
+_REASONS = (
+    _Reason(
+        re.compile(r"throttl|too many|quota|rate limit|exceeded the limit", re.I),
+        Trouble("throttled", "Fewer requests at once may help.", Failure.OVERLOAD),
+    ),
+    _Reason(
+        re.compile(r"maximum media duration", re.I),
+        Trouble("too much sound for one request", "Send it in parts.", Failure.TOO_LONG),
+    ),
+    _Reason(
+        re.compile(r"(unsupported|unknown|invalid) voice|voice .*not (found|supported)", re.I),
+        Trouble(
+            "unknown voice",
+            "See tts-book voices for those that exist.",
+            Failure.MISCONFIGURED,
+            stops_run=True,
+        ),
+    ),
+)
+
+_ABOUT_TEXT = re.compile(r"ssml|entity|pars(e|ing)", re.I)
+
+
+def of_close(code: int | None, reason: str, heard: str) -> Trouble:
+    """A connection closed before the answer was complete. `heard` says how far it had come."""
+    said = f' ("{plain(reason)}")' if reason else ""
+    what = f"The online service closed the connection {heard}, code {code or 'none'}{said}"
+    for known in _REASONS:
+        if known.pattern.search(reason):
+            known_as = known.trouble
+            return Trouble(what, known_as.mend, known_as.failure, stops_run=known_as.stops_run)
+    if code == 1013:
+        return Trouble(what, failure=Failure.OVERLOAD)
+    if code == 1009:
+        return Trouble(what, "Send it in parts.", Failure.TOO_LONG)
+    if code in (1003, 1007):
+        of_config = not _ABOUT_TEXT.search(reason)
+        mend = "The service cannot read this text."
+        return Trouble(what, mend, Failure.BAD_REQUEST, of_config=of_config)
+    return Trouble(what)

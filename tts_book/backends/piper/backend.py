@@ -15,17 +15,18 @@ from tts_book.backends.piper.assembly import Assembly
 from tts_book.backends.piper.model import MEND, Delivery, Model, PiperModel
 from tts_book.backends.piper.sentence_splitter import pieces
 from tts_book.backends.piper.text_rules import RULES_VERSION, has_ordinal_points, paragraphs
-from tts_book.backends.piper.voice_list import (
+from tts_book.backends.piper.voices import (
     SPEAKER_SIGN,
+    LocalVoice,
     bundled,
     folders,
     infos,
+    installed,
     misconfigured,
     some,
     speaker_number,
     unknown,
 )
-from tts_book.backends.piper.voices import LocalVoice, installed
 from tts_book.backends.trace import tell
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Speech, Voice

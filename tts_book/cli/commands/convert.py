@@ -141,10 +141,10 @@ async def words(at: Here, request: Request, sources: Sequence[str]) -> int:
 
 async def skipped(at: Here, request: Request, sources: Sequence[str]) -> int:
     """Shows what of the sources is not read aloud, and why."""
-    from tts_book.cli import skipped as left_out
+    from tts_book.cli import plan_report as left_out
 
     for work in await asyncio.to_thread(read_works, at, request, sources):
-        rows = left_out.json_lines if request.json else left_out.lines
+        rows = left_out.skipped_json_lines if request.json else left_out.skipped_lines
         for line in rows(work.book):
             at.out.write(f"{line}\n")
     return 0
@@ -191,7 +191,7 @@ def listening(at: Here, request: Request) -> Iterator[Listener]:
         return
     console = at.log.console or progress.console(at.err)
     if console.is_terminal:
-        from tts_book.cli.live import Display
+        from tts_book.cli.progress import Display
 
         with Display(console) as live:
             yield progress.both(live, *listeners)

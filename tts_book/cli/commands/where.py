@@ -11,8 +11,7 @@ from pathlib import Path
 from tts_book.cli.progress import hours
 from tts_book.errors import UserError
 from tts_book.model import Place
-from tts_book.output.inspection.heard import Found
-from tts_book.output.inspection.lookup import MOST_PLACES, at_time, in_text, time_ms
+from tts_book.output.inspection.lookup import MOST_PLACES, Found, at_time, in_text, time_ms
 from tts_book.pipeline.request import Here
 from tts_book.synthesis.cache_leases import lists
 from tts_book.synthesis.chunk_cache import Cache

@@ -6,20 +6,189 @@ Everything comes from the record beside the output and from the marks in the cac
 from __future__ import annotations
 
 import re
+import shlex
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from heapq import nsmallest
 from pathlib import Path
+from typing import Any
 
 from tts_book.cli.progress import hours
 from tts_book.errors import UserError
-from tts_book.output.inspection.heard import Found, heard, when
-from tts_book.output.inspection.manifests import of_file, of_source
-from tts_book.output.inspection.sought import Hit, hits
+from tts_book.model import Entry, Place
+from tts_book.output.inspection.manifests import Known, of_file, of_source
+from tts_book.output.inspection.timing import nearest, timing, word_at
 from tts_book.output.manifest import NAME
 from tts_book.output.paths import SUFFIXES
 from tts_book.synthesis.chunk_cache import Cache
+from tts_book.text.sentences import Splitter
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Words in a chunk of a record, from `offset` of its text."""
+
+    known: Known
+    chapter: dict[str, Any]
+    chunk: dict[str, Any]
+    offset: int
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Where that is in the order of the book."""
+        return self.chapter["number"], self.chunk["number"], self.offset
+
+    @property
+    def place(self) -> Place:
+        """Where that is in the source."""
+        return place_of(self.chunk, self.offset)
+
+
+def hits(
+    known: Known, source: Path, line: int, text: str, *, within: bool, kind: str = "chapter"
+) -> Iterator[Hit]:
+    """Where a line begins or the words stand; or, `within`, a piece that holds the line."""
+    for chapter in known.chapters(kind):
+        for chunk in chapter["chunks"]:
+            offsets = _words(chunk, source, text) if text else _line(chunk, source, line, within)
+            for offset in offsets:
+                yield Hit(known, chapter, chunk, offset)
+
+
+def _line(chunk: dict[str, Any], source: Path, line: int, within: bool) -> Iterator[int]:
+    places = [place for place in chunk["places"] if place[3] in (source.name, "")]
+    for at, (offset, first, _, _) in enumerate(places):
+        after = places[at + 1][1] if at + 1 < len(places) else first
+        if first == line or (within and first < line < after):
+            yield int(offset)
+
+
+def _words(chunk: dict[str, Any], source: Path, words: str) -> Iterator[int]:
+    """Where these words stand, whatever the marks between them."""
+    bare = re.findall(r"[^\W_]+", words)
+    pattern = r"[\W_]+".join(map(re.escape, bare)) or re.escape(words.strip())
+    for found in re.finditer(pattern, chunk["text"], re.IGNORECASE) if pattern else ():
+        if place_of(chunk, found.start()).source in (source.name, "") or not source.is_file():
+            yield found.start()
+
+
+def place_of(chunk: dict[str, Any], offset: int) -> Place:
+    """Where a character of a chunk stands in the source."""
+    places = chunk["places"]
+    start, line, column, name = places[
+        max(0, bisect_right(places, offset, key=lambda place: place[0]) - 1)
+    ]
+    return Place(name, line, column + offset - start if line else 0, "" if line else name)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A moment of a file and the words that are heard there. `exact`: a mark of the word says so,
+    else it is reckoned from lengths. `entry` is None where the sound of the file is not in the
+    cache any more. `again`, given in the folder `cwd` (None: nobody knows), speaks it again.
+    `elsewhere` are more places of the words that were sought."""
+
+    file: Path
+    at_ms: int
+    book: str
+    chapter: int
+    title: str
+    chunk: int
+    place: Place
+    sentence: str
+    word: str
+    voice: str
+    key: str
+    entry: Entry | None
+    story: tuple[dict[str, Any], ...]
+    again: str
+    cwd: Path | None
+    pause: bool = False
+    exact: bool = True
+    elsewhere: tuple[Place, ...] = ()
+
+
+def when(hit: Hit) -> Found:
+    """When the words of a hit are heard."""
+    known, chapter, chunk = hit.known, hit.chapter, hit.chunk
+    entry = known.entry(chapter, chunk)
+    pieces = _pieces(chapter, chunk)
+    sound_ms, exact = timing(entry, chunk, pieces).moment(hit.offset)
+    file, start_ms = known.file_of(chapter)
+    at_ms = start_ms + nearest(pieces, sound_ms)
+    return _found(hit, file, at_ms, entry, exact=exact)
+
+
+def _pieces(chapter: dict[str, Any], chunk: dict[str, Any]) -> list[list[int]]:
+    return [piece for piece in chapter["pieces"] if piece[0] == chunk["number"]]
+
+
+def heard(
+    known: Known, chapter: dict[str, Any], file: Path, time_in_file_ms: int, start_ms: int = 0
+) -> Found:
+    """What is heard at a time of a file in which the chapter begins at `start_ms`."""
+    at_ms = time_in_file_ms - start_ms
+    pieces = chapter["pieces"]
+    at = max(0, bisect_right(pieces, at_ms, key=lambda piece: piece[1]) - 1)
+    number, file_ms, piece_ms, length_ms = pieces[at]
+    chunk = next(chunk for chunk in chapter["chunks"] if chunk["number"] == number)
+    entry = known.entry(chapter, chunk)
+    sound_ms = piece_ms + max(0, min(at_ms - file_ms, length_ms))
+    offset, exact = timing(entry, chunk, _pieces(chapter, chunk)).offset(sound_ms)
+    hit = Hit(known, chapter, chunk, offset)
+    pause = at_ms - file_ms > length_ms
+    return _found(hit, file, time_in_file_ms, entry, exact=exact, pause=pause)
+
+
+def _found(
+    hit: Hit, file: Path, at_ms: int, entry: Entry | None, *, exact: bool, pause: bool = False
+) -> Found:
+    known, chapter, chunk = hit.known, hit.chapter, hit.chunk
+    run, text = known.run, chunk["text"]
+    start, word = word_at(text, hit.offset)
+    return Found(
+        file,
+        at_ms,
+        run["title"],
+        chapter["number"],
+        chapter["title"],
+        chunk["number"],
+        place_of(chunk, start),
+        _sentence(text, start, run["language"]),
+        word,
+        f"{chapter['voice']} ({chapter['backend']})",
+        chunk["key"],
+        entry,
+        tuple(known.story(chapter["number"], chunk["number"])),
+        _again(run, chapter, chunk["number"]),
+        known.home,
+        pause,
+        exact,
+    )
+
+
+def _sentence(text: str, offset: int, language: str) -> str:
+    """The sentence around a character, found as the chunker finds it."""
+    start = text.rfind("\n\n", 0, offset + 1) + 2 if "\n\n" in text[: offset + 1] else 0
+    stop = text.find("\n\n", offset)
+    paragraph = text[start : stop if stop >= 0 else len(text)]
+    for first, last in Splitter(language).spans(paragraph):
+        if start + last > offset:
+            return " ".join(paragraph[first:last].split())
+    return " ".join(paragraph.split())
+
+
+def _again(run: dict[str, Any], chapter: dict[str, Any], chunk: int) -> str:
+    """The command that speaks a chunk again, "" where that cannot be told. A chapter that another
+    voice has taken over is its own matter: the command names that voice."""
+    if not run.get("command"):
+        return ""
+    command = run["command"]
+    if chapter["voice"] != run["voice"].get("name"):
+        command += f" --voice {shlex.quote(chapter['voice'])} --backend {chapter['backend']}"
+    return f"{command} --redo {chapter['number']}/{chunk}"
+
 
 MOST_PLACES = 20
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d+)?)")

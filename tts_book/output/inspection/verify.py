@@ -12,8 +12,8 @@ from typing import Any
 from tts_book.audio import containers
 from tts_book.audio import tags_id3 as tags
 from tts_book.audio.measure import Measured, listen
+from tts_book.audio.mp3_frames import fault
 from tts_book.audio.tags_mp4_ogg import owner_of, read_inside
-from tts_book.audio.whole import fault
 from tts_book.errors import AudioError, UserError
 from tts_book.model import ChapterMark
 from tts_book.output.manifest import Lines, beside, read
