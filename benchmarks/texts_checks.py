@@ -200,12 +200,12 @@ def _wrong_pieces(text: str) -> Iterator[str]:
         end = piece.stop
     if any(map(str.isalnum, text[end:])):
         yield f"{text[end:]!r:.80} is in no piece for Piper"
-    name = edge_wire.voice_name(EDGE.id)
+    name = edge_wire.parse_voice_name(EDGE.id)
     assert name is not None
-    speakable = edge_wire.speakable(text)
+    speakable = edge_wire.clean_text(text)
     if ElementTree.fromstring(edge_wire.ssml(speakable, name, EDGE))[0][0].text != speakable:
         yield f"{text!r:.80} comes out of its SSML as another text"
-    if edge_wire.text_bytes(speakable) > edge_wire.MOST_TEXT_BYTES:
+    if edge_wire.count_bytes(speakable) > edge_wire.MOST_TEXT_BYTES:
         yield f"{text!r:.80} is too long for the online service"
 
 

@@ -20,7 +20,14 @@ from tests.backends.edge.simulator import EdgeSimulator, ListTrouble
 from tests.backends.edge.test_backend import ENGLISH, TEXT, against, backend_of, heard
 from tts_book.backends import Health, Settings
 from tts_book.backends.edge.backend import EdgeBackend, make
-from tts_book.backends.edge.endpoint import Clock, Door, checked_proxy, shown_proxy, token, trusting
+from tts_book.backends.edge.endpoint import (
+    Endpoint,
+    ServerClock,
+    describe_proxy,
+    make_tls_context,
+    make_token,
+    parse_proxy,
+)
 from tts_book.backends.edge.failures import Troubled
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
 from tts_book.model import Speech
@@ -28,12 +35,12 @@ from tts_book.model import Speech
 SPEECH = "wss://relay.example:8443/consumer/speech/synthesize/readaloud/edge/v1"
 
 
-def door(environ: dict[str, str] | None = None, proxy: str = "") -> Door:
-    return Door.of(Settings(environ=environ or {}, proxy=proxy), None, None)
+def endpoint(environ: dict[str, str] | None = None, proxy: str = "") -> Endpoint:
+    return Endpoint.of(Settings(environ=environ or {}, proxy=proxy), None, None)
 
 
 def test_the_service_itself_is_reached_as_edge_tts_says() -> None:
-    speech, voices = door().speech_url(1e9, "ab" * 16), door().voices_url(1e9)
+    speech, voices = endpoint().speech_url(1e9, "ab" * 16), endpoint().voices_url(1e9)
     assert speech.startswith(constants.WSS_URL)
     assert voices.startswith(constants.VOICE_LIST)
     query = parse_qs(urlsplit(speech).query)
@@ -55,18 +62,18 @@ RELAYS = [
 
 @pytest.mark.parametrize(("environ", "voices"), RELAYS)
 def test_a_relay_of_ones_own(environ: dict[str, str], voices: str) -> None:
-    url = door(environ).voices_url(0)
+    url = endpoint(environ).voices_url(0)
     assert url.startswith(voices)
     assert url.lower().count("trustedclienttoken") == 1
-    speech = door(environ).speech_url(0, "0")
+    speech = endpoint(environ).speech_url(0, "0")
     assert speech.startswith(environ.get("TTS_BOOK_EDGE_URL", constants.WSS_URL))
     assert speech.count("?") == 1
 
 
 def test_the_token_is_made_for_the_servers_time() -> None:
     kept = drm.DRM.clock_skew_seconds
-    assert token(1_000_000) == drm.generate_sec_ms_gec_v2(1_000_000)
-    assert token(1_000_000) != token(2_000_000)
+    assert make_token(1_000_000) == drm.generate_sec_ms_gec_v2(1_000_000)
+    assert make_token(1_000_000) != make_token(2_000_000)
     assert drm.DRM.clock_skew_seconds == kept
 
 
@@ -88,7 +95,7 @@ PROXIES = [
 
 @pytest.mark.parametrize(("environ", "given", "used"), PROXIES)
 def test_proxies(environ: dict[str, str], given: str, used: str | None) -> None:
-    way = door(environ, given)
+    way = endpoint(environ, given)
     assert way.proxy_for(way.speech_url(0, "0")) == used
     assert way.proxy_for(way.voices_url(0)) == used
 
@@ -98,22 +105,24 @@ def test_proxies(environ: dict[str, str], given: str, used: str | None) -> None:
 )
 def test_what_is_no_http_proxy(proxy: str) -> None:
     with pytest.raises(Troubled) as caught:
-        checked_proxy(proxy)
+        parse_proxy(proxy)
     assert caught.value.trouble.failure is Failure.MISCONFIGURED
     assert caught.value.trouble.stops_run
 
 
 def test_a_proxys_password_is_not_shown() -> None:
-    assert shown_proxy("http://user:secret@proxy.example:3128") == "proxy.example:3128"
+    assert describe_proxy("http://user:secret@proxy.example:3128") == "proxy.example:3128"
 
 
 def test_certificates_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "own.pem"
     file.write_bytes(EdgeSimulator().authority_pem)
-    before = trusting({}).cert_store_stats()["x509_ca"]
-    assert trusting({"SSL_CERT_FILE": str(file)}).cert_store_stats()["x509_ca"] == before + 1
+    before = make_tls_context({}).cert_store_stats()["x509_ca"]
+    assert (
+        make_tls_context({"SSL_CERT_FILE": str(file)}).cert_store_stats()["x509_ca"] == before + 1
+    )
     with pytest.raises(Troubled, match="SSL_CERT_FILE"):
-        trusting({"SSL_CERT_FILE": str(tmp_path / "none.pem")})
+        make_tls_context({"SSL_CERT_FILE": str(tmp_path / "none.pem")})
 
 
 def test_the_environment_is_all_that_is_needed(tmp_path: Path) -> None:
@@ -360,7 +369,7 @@ def test_a_failing_list_does_not_hide_why_there_was_no_sound() -> None:
 
 
 def test_a_clock_is_corrected_only_where_it_explains_the_refusal() -> None:
-    clock = Clock(wall=lambda: 1_000.0)
+    clock = ServerClock(wall=lambda: 1_000.0)
     assert not clock.corrected(0.0, None)
     assert not clock.corrected(0.0, 1_059.0)
     assert clock.corrected(0.0, 2_000.0)

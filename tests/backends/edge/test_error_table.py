@@ -14,7 +14,7 @@ from aiohttp import client_exceptions, http_websocket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_book.backends.edge.error_table import TABLE, Where, known, translate
+from tts_book.backends.edge.error_table import TABLE, ErrorContext, known, translate_error
 from tts_book.backends.edge.failures import (
     Trouble,
     http_date,
@@ -46,13 +46,13 @@ def test_an_error_of_an_unknown_kind_is_told_by_its_name() -> None:
     class Novel(Exception):
         pass
 
-    assert "Novel" in translate(Novel(), Where("dreaming")).what
+    assert "Novel" in translate_error(Novel(), ErrorContext("dreaming")).what
 
 
 @pytest.mark.parametrize("rule", TABLE.values(), ids=TABLE)
 def test_every_rule_bears_a_bare_exception(rule: object) -> None:
     assert callable(rule)
-    assert isinstance(rule(Exception("x"), Where()), Trouble)
+    assert isinstance(rule(Exception("x"), ErrorContext()), Trouble)
 
 
 RAISED: list[tuple[BaseException, bool, Failure]] = [
@@ -69,7 +69,7 @@ RAISED: list[tuple[BaseException, bool, Failure]] = [
 
 @pytest.mark.parametrize(("error", "proven", "failure"), RAISED, ids=lambda value: str(value)[:30])
 def test_classes(error: BaseException, proven: bool, failure: Failure) -> None:
-    trouble = translate(error, Where(proven=proven))
+    trouble = translate_error(error, ErrorContext(proven=proven))
     assert trouble.failure is failure
     assert trouble.stops_run == (failure is Failure.MISCONFIGURED)
     assert isinstance(trouble.error(), BackendError)

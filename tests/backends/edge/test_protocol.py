@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
     Boundary,
-    config_message,
-    read_binary,
-    read_metadata,
-    read_text,
-    speakable,
+    clean_text,
+    count_bytes,
+    format_config,
+    format_ssml_message,
+    parse_binary_frame,
+    parse_metadata,
+    parse_text_frame,
+    parse_voice_name,
     ssml,
-    ssml_message,
-    text_bytes,
     timestamp,
-    voice_name,
 )
 from tts_book.model import Voice
 
@@ -43,13 +43,13 @@ NAMES = [
 
 @pytest.mark.parametrize(("voice_id", "inside"), NAMES)
 def test_voice_names(voice_id: str, inside: str | None) -> None:
-    name = voice_name(voice_id)
+    name = parse_voice_name(voice_id)
     if inside is None:
         assert name is None
     else:
         assert name is not None
         assert name.full == f"Microsoft Server Speech Text to Speech Voice ({inside})"
-        assert voice_name(name.full) == name == voice_name(name.short)
+        assert parse_voice_name(name.full) == name == parse_voice_name(name.short)
 
 
 SENT = [
@@ -64,14 +64,14 @@ SENT = [
 
 @pytest.mark.parametrize(("text", "sent"), SENT)
 def test_what_is_sent(text: str, sent: str) -> None:
-    assert speakable(text) == sent
+    assert clean_text(text) == sent
 
 
 @given(st.text(st.characters(codec=None)))
 def test_any_text_makes_ssml_that_parses(text: str) -> None:
-    name = voice_name(VOICE.id)
+    name = parse_voice_name(VOICE.id)
     assert name is not None
-    sent = speakable(text)
+    sent = clean_text(text)
     assert unicodedata.is_normalized("NFC", sent) or "\u0301" not in sent
     body = ssml(sent, name, VOICE)
     prosody = ElementTree.fromstring(body)[0][0]
@@ -80,20 +80,20 @@ def test_any_text_makes_ssml_that_parses(text: str) -> None:
 
 
 def test_size_is_counted_after_escaping() -> None:
-    assert text_bytes("R&D") == 7
-    assert text_bytes("ё" * 1_750) == MOST_TEXT_BYTES
+    assert count_bytes("R&D") == 7
+    assert count_bytes("ё" * 1_750) == MOST_TEXT_BYTES
 
 
 def test_requests_look_like_the_browsers() -> None:
     stamp = timestamp(1_795_350_389)
     assert stamp == "Sun Nov 22 2026 12:26:29 GMT+0000 (Coordinated Universal Time)"
-    config = read_text(config_message(stamp, sentences=True))
+    config = parse_text_frame(format_config(stamp, sentences=True))
     assert config.path == "speech.config"
     assert json.loads(config.body)["context"]["synthesis"]["audio"]["metadataoptions"] == {
         "sentenceBoundaryEnabled": "true",
         "wordBoundaryEnabled": "true",
     }
-    message = ssml_message("ab" * 16, stamp, "<speak/>")
+    message = format_ssml_message("ab" * 16, stamp, "<speak/>")
     assert "(Coordinated Universal Time)Z\r\n" in message
     assert message.startswith("X-RequestId:abab")
 
@@ -111,17 +111,17 @@ BINARY = [
 
 @pytest.mark.parametrize(("message", "body"), BINARY)
 def test_binary_frames(message: bytes, body: bytes | None) -> None:
-    frame = read_binary(message)
+    frame = parse_binary_frame(message)
     assert (frame.body if frame else None) == body
     assert frame is None or frame.path in ("audio", "")
 
 
 @given(st.binary(max_size=300), st.text(max_size=300))
 def test_any_frame_is_borne(binary: bytes, text: str) -> None:
-    read_binary(binary)
-    read_text(text)
-    read_metadata(binary)
-    read_metadata(text.encode())
+    parse_binary_frame(binary)
+    parse_text_frame(text)
+    parse_metadata(binary)
+    parse_metadata(text.encode())
 
 
 def item(kind: str, **data: object) -> dict[str, object]:
@@ -144,13 +144,13 @@ METADATA: list[tuple[object, list[str] | None]] = [
 
 @pytest.mark.parametrize(("told", "texts"), METADATA)
 def test_metadata(told: object, texts: list[str] | None) -> None:
-    read = read_metadata(json.dumps(told).encode())
+    read = parse_metadata(json.dumps(told).encode())
     assert (None if read is None else [b.text for b in read.boundaries]) == texts
 
 
 def test_times_and_the_end_of_a_session() -> None:
     told = {"Metadata": [word("one"), item("SessionEnd", Offset=480_000)]}
-    read = read_metadata(json.dumps(told).encode())
+    read = parse_metadata(json.dumps(told).encode())
     assert read is not None
     assert read.boundaries == (Boundary("word", 10, 15, "one"),)
     assert read.total == 480_000

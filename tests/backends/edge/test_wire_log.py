@@ -22,8 +22,8 @@ from tests.backends.edge.test_endpoint import Proxy
 from tests.cli.test_commands import Desk
 from tts_book.backends import Settings
 from tts_book.backends.edge.backend import EdgeBackend
-from tts_book.backends.edge.redaction import HIDDEN, Secrets, of_url
-from tts_book.backends.edge.wire_log import MOST_BODY_CHARACTERS, Talk, short
+from tts_book.backends.edge.redaction import HIDDEN, Secrets, find_url_secrets
+from tts_book.backends.edge.wire_log import MOST_BODY_CHARACTERS, WireLog, short
 from tts_book.backends.trace import Note
 from tts_book.cli.commands import convert as desk
 from tts_book.errors import BackendError
@@ -145,12 +145,12 @@ def heard_by_hand(*moments: tuple[float, aiohttp.WSMessage]) -> list[str]:
     """What is told of messages that come at these seconds."""
     notes: list[Note] = []
     now_s = [0.0]
-    talk = Talk(notes.append, clock=lambda: now_s[0])
-    talk.begin("7" * 32)
+    log = WireLog(notes.append, clock=lambda: now_s[0])
+    log.begin("7" * 32)
     for at_s, message in moments:
         now_s[0] = at_s
-        talk.received(message)
-    talk.tell("over")
+        log.received(message)
+    log.note("over")
     return [note.text for note in notes]
 
 
@@ -202,11 +202,11 @@ def test_a_body_is_one_line_of_bounded_length(body: str, shown: str) -> None:
 
 
 def test_a_talk_that_nobody_hears_makes_nothing_up() -> None:
-    talk = Talk()
-    talk.sent("Path:ssml\r\n\r\n<speak/>")
-    talk.received(sound(720))
-    talk.tell("over")
-    assert not vars(talk)["_sound"]
+    log = WireLog()
+    log.sent("Path:ssml\r\n\r\n<speak/>")
+    log.received(sound(720))
+    log.note("over")
+    assert not vars(log)["_sound"]
 
 
 # Never a secret
@@ -275,9 +275,9 @@ HIDING: list[tuple[Callable[[], Secrets], str, str]] = [
     (lambda: Secrets(["ABCDEF"]), "abcdef, ABCDEF", f"{HIDDEN}, {HIDDEN}"),
     (lambda: Secrets(["a/b c"]), "a%2Fb%20c a/b%20c a%2Fb+c", " ".join([HIDDEN] * 3)),
     (lambda: Secrets(["a%2Fbcd"]), "a/bcd", HIDDEN),
-    (lambda: Secrets(of_url("http://h:1?key=mykey&k=2")), "mykey", HIDDEN),
-    (lambda: Secrets(of_url("user:secret@h:1")), "user secret h", f"{HIDDEN} {HIDDEN} h"),
-    (lambda: Secrets(of_url("http://host.example:3128")), "host.example", "host.example"),
+    (lambda: Secrets(find_url_secrets("http://h:1?key=mykey&k=2")), "mykey", HIDDEN),
+    (lambda: Secrets(find_url_secrets("user:secret@h:1")), "user secret h", f"{HIDDEN} {HIDDEN} h"),
+    (lambda: Secrets(find_url_secrets("http://host.example:3128")), "host.example", "host.example"),
 ]  # fmt: skip
 
 
@@ -285,4 +285,4 @@ HIDING: list[tuple[Callable[[], Secrets], str, str]] = [
 def test_secrets_are_hidden_in_every_spelling(
     secrets: Callable[[], Secrets], text: str, shown: str
 ) -> None:
-    assert secrets().hidden(text) == shown
+    assert secrets().redact(text) == shown

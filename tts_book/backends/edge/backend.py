@@ -17,21 +17,21 @@ from functools import partial
 from tts_book.audio import DELAY_MS
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.edge.alignment import folded, marks_of, place, unwrapped
-from tts_book.backends.edge.endpoint import Clock, Door, shown_proxy
-from tts_book.backends.edge.exchange import Reply, Request, Timeouts, converse
+from tts_book.backends.edge.endpoint import Endpoint, ServerClock, describe_proxy
+from tts_book.backends.edge.exchange import Reply, Request, Timeouts, run_turn
 from tts_book.backends.edge.failures import NO_SOUND, Trouble, Troubled
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
     OUTPUT_FORMAT,
     TICKS_PER_MS,
     VoiceName,
-    config_message,
-    speakable,
+    clean_text,
+    count_bytes,
+    format_config,
+    format_ssml_message,
+    parse_voice_name,
     ssml,
-    ssml_message,
-    text_bytes,
     timestamp,
-    voice_name,
 )
 from tts_book.backends.edge.reply_checks import (
     TICKS_PER_S,
@@ -43,8 +43,8 @@ from tts_book.backends.edge.reply_checks import (
     last_tick,
     sound_s,
 )
-from tts_book.backends.edge.session import Client, fresh_id
-from tts_book.backends.edge.wire_log import Talk
+from tts_book.backends.edge.session import EdgeSession, make_request_id
+from tts_book.backends.edge.wire_log import WireLog
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Mark, Speech, Voice
 
@@ -63,7 +63,7 @@ class _Prompt:
     voice: Voice
     spoken: Spoken
     habits: Habits
-    talk: Talk
+    log: WireLog
 
 
 class EdgeBackend:
@@ -90,11 +90,11 @@ class EdgeBackend:
     ) -> None:
         self._times = timeouts or Timeouts()
         self._monotonic = monotonic
-        self._clock = Clock(wall)
+        self._clock = ServerClock(wall)
         self._chance = chance or random.SystemRandom()
-        self._door = Door.of(settings, speech_url, voices_url)
-        self._client = Client(
-            self._door,
+        self._endpoint = Endpoint.of(settings, speech_url, voices_url)
+        self._session = EdgeSession(
+            self._endpoint,
             self._clock,
             self._times,
             self._chance,
@@ -114,7 +114,7 @@ class EdgeBackend:
 
     async def aclose(self) -> None:
         """Closes what is open. The backend may be used again."""
-        await self._client.aclose()
+        await self._session.aclose()
 
     async def voices(self) -> tuple[VoiceInfo, ...]:
         """All voices that the service lists, asked for once: it is a long list. Raises
@@ -134,11 +134,11 @@ class EdgeBackend:
             found = await self._list(limit_s)
             detail = f"{len(found)} voices, answered in {self._monotonic() - began_s:.1f} s"
         except Troubled as troubled:
-            trouble = await self._client.kept_out(troubled.trouble, limit_s)
+            trouble = await self._session.find_obstacle(troubled.trouble, limit_s)
             if trouble is not None:
                 return Health(False, trouble.what, trouble.mend)
             detail = f"it answers, but not with its voices ({troubled.trouble.what})"
-        proxy = shown_proxy(self._door.any_proxy())
+        proxy = describe_proxy(self._endpoint.any_proxy())
         detail += f" through the proxy {proxy}" if proxy else ""
         skew_min = self._clock.skew_s / 60
         if not skew_min:
@@ -157,7 +157,7 @@ class EdgeBackend:
     async def hear(self, text: str, voice: Voice) -> Callable[[], Speech]:
         """The answer to `text`, not checked yet: the call that is given back checks it."""
         try:
-            name = voice_name(voice.id)
+            name = parse_voice_name(voice.id)
             if name is None:
                 raise Troubled(_unknown(voice.id, await self._list_once()))
             prompt = self._prompt(text, name, voice)
@@ -169,15 +169,15 @@ class EdgeBackend:
         return partial(self._checked, prompt, reply)
 
     async def _list(self, limit_s: float) -> tuple[VoiceInfo, ...]:
-        self._listed = await self._client.voices(limit_s)
+        self._listed = await self._session.voices(limit_s)
         return self._listed
 
     def _prompt(self, text: str, name: VoiceName, voice: Voice) -> _Prompt:
-        sent, letters = speakable(text), folded(text)
+        sent, letters = clean_text(text), folded(text)
         if not letters.letters:
             what = "The text holds no letter and no digit"
             raise Troubled(Trouble(what, "There is nothing to speak.", Failure.BAD_REQUEST))
-        size = text_bytes(sent)
+        size = count_bytes(sent)
         if size > MOST_TEXT_BYTES:
             what = f"The text has {size} bytes, more than the {MOST_TEXT_BYTES} of one request"
             raise Troubled(Trouble(what, "Send it in parts.", Failure.TOO_LONG))
@@ -185,7 +185,7 @@ class EdgeBackend:
         habits = self._habits.setdefault(f"{name.short} {voice.rate_pct:+d}", Habits())
         tail_s, spread_s = habits.tail_s, habits.tail_spread_s
         spoken = Spoken(letters, name.locale, speed, tail_s, habits.unmarked, spread_s)
-        return _Prompt(sent, name, voice, spoken, habits, self._client.talk())
+        return _Prompt(sent, name, voice, spoken, habits, self._session.open_log())
 
     async def _reply(self, prompt: _Prompt) -> Reply:
         """The answer, asked for without sentence marks if the service refuses to give both."""
@@ -209,17 +209,17 @@ class EdgeBackend:
         spoken = prompt.spoken
         length_s = estimate_s(len(spoken.text.letters), spoken.language, spoken.speed)
         limit_s = self._times.whole_s(length_s)
-        request_id, talk = fresh_id(self._chance), prompt.talk
-        talk.begin(request_id)
-        async with self._client.connected(talk) as socket:
+        request_id, log = make_request_id(self._chance), prompt.log
+        log.begin(request_id)
+        async with self._session.connect(log) as socket:
             request = self._request(prompt, request_id, sentences=sentences)
-            return await converse(socket, request, self._times, limit_s, talk)
+            return await run_turn(socket, request, self._times, limit_s, log)
 
     def _request(self, prompt: _Prompt, request_id: str, *, sentences: bool) -> Request:
         stamp = timestamp(self._clock.server_s())
         body = ssml(prompt.sent, prompt.name, prompt.voice)
-        config = config_message(stamp, sentences=sentences)
-        return Request(request_id, config, ssml_message(request_id, stamp, body))
+        config = format_config(stamp, sentences=sentences)
+        return Request(request_id, config, format_ssml_message(request_id, stamp, body))
 
     async def _no_audio(self, prompt: _Prompt) -> Trouble:
         """A complete answer without sound: the voice may be gone, or the service has a bad day.
@@ -257,7 +257,7 @@ class EdgeBackend:
         if end_tick and not certain:
             # Doubtful tails count, too: if this voice is restless, that is how it shows.
             prompt.habits.learn_tail(sound_s(reply) - end_tick / TICKS_PER_S)
-        prompt.talk.tell(f"checked: {'; '.join(map(str, findings)) or 'all is well'}")
+        prompt.log.note(f"checked: {'; '.join(map(str, findings)) or 'all is well'}")
         if findings:
             lengths_ms = (round(sound_s(reply) * 1_000), end_tick // TICKS_PER_MS)
             raise _incomplete(findings, speech, lengths_ms)

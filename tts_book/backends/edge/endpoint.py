@@ -19,7 +19,7 @@ from edge_tts import constants, drm
 
 from tts_book.backends import Settings
 from tts_book.backends.edge.failures import PROXY, UPDATE, Trouble, Troubled
-from tts_book.backends.edge.redaction import Secrets, of_url
+from tts_book.backends.edge.redaction import Secrets, find_url_secrets
 from tts_book.errors import Failure
 
 SPEECH_VARIABLE = "TTS_BOOK_EDGE_URL"
@@ -47,7 +47,7 @@ def _constant(name: str) -> str:
 
 
 @dataclass(slots=True)
-class Clock:
+class ServerClock:
     """Our wall clock, and how far the server's is from it once that is known."""
 
     wall: Callable[[], float] = time.time
@@ -73,7 +73,7 @@ class Clock:
             self.skew_s = was_s
 
 
-def token(server_s: float) -> str:
+def make_token(server_s: float) -> str:
     """The token that is valid at `server_s`.
 
     edge-tts reads the time itself and keeps a skew in its class, to which it only ever adds; here
@@ -89,7 +89,7 @@ def token(server_s: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Endpoint:
     """Addresses ("" for the service's own), proxy ("" for none), and the environment's say.
 
     A relay of one's own is named by TTS_BOOK_EDGE_URL (speech, wss://) and
@@ -103,7 +103,7 @@ class Door:
     environ: Mapping[str, str] | None = None
 
     @classmethod
-    def of(cls, settings: Settings, speech: str | None, voices: str | None) -> Door:
+    def of(cls, settings: Settings, speech: str | None, voices: str | None) -> Endpoint:
         """From arguments, else from the environment, else the service's own."""
         environ = settings.environ
         speech = environ.get(SPEECH_VARIABLE, "") if speech is None else speech
@@ -126,7 +126,7 @@ class Door:
     @staticmethod
     def _token(server_s: float) -> dict[str, str]:
         version = _constant("SEC_MS_GEC_VERSION")
-        return {"Sec-MS-GEC": token(server_s), "Sec-MS-GEC-Version": version}
+        return {"Sec-MS-GEC": make_token(server_s), "Sec-MS-GEC-Version": version}
 
     @staticmethod
     def speech_headers() -> dict[str, str]:
@@ -144,7 +144,7 @@ class Door:
         proxies = [environ.get(name, "") for each in _PROXIES for name in (each, each.lower())]
         ways = (self.speech, self.voices, self.proxy, *proxies)
         constant = str(getattr(constants, "TRUSTED_CLIENT_TOKEN", ""))
-        return Secrets([constant, *(value for way in ways for value in of_url(way))])
+        return Secrets([constant, *(value for way in ways for value in find_url_secrets(way))])
 
     def any_proxy(self) -> str | None:
         """The proxy on the way to the service, for a message."""
@@ -153,7 +153,7 @@ class Door:
     def proxy_for(self, url: str) -> str | None:
         """The proxy for `url`, None for a direct way. Raises Troubled for a SOCKS proxy."""
         host = urlsplit(url).hostname or ""
-        return checked_proxy(self.proxy or _environment_proxy(self.environ or {}, host))
+        return parse_proxy(self.proxy or _environment_proxy(self.environ or {}, host))
 
 
 def _headers(name: str) -> dict[str, str]:
@@ -199,7 +199,7 @@ def _goes_direct(host: str, no_proxy: str) -> bool:
     )
 
 
-def checked_proxy(proxy: str) -> str | None:
+def parse_proxy(proxy: str) -> str | None:
     """`proxy` with a scheme, None for "". Raises Troubled for what is no HTTP proxy."""
     if not proxy:
         return None
@@ -217,13 +217,13 @@ def checked_proxy(proxy: str) -> str | None:
     return url
 
 
-def shown_proxy(proxy: str | None) -> str:
+def describe_proxy(proxy: str | None) -> str:
     """Host and port of a proxy, without its password."""
     parts = urlsplit(proxy or "")
     return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
 
 
-def trusting(environ: Mapping[str, str]) -> ssl.SSLContext:
+def make_tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
     """TLS that trusts the system, certifi's bundle, and SSL_CERT_FILE or SSL_CERT_DIR."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())

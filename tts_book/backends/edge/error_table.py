@@ -15,7 +15,7 @@ from tts_book.errors import Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ErrorContext:
     """What was being done when a foreign exception came: for the message, and its weight.
 
     `proxy` is host and port of the proxy in use, or "". `proven` is true once a connection
@@ -28,32 +28,32 @@ class Where:
     now_s: float = 0.0
 
 
-Rule = Callable[[BaseException, Where], Trouble]
+Rule = Callable[[BaseException, ErrorContext], Trouble]
 
 
-def _dropped(_error: BaseException, where: Where) -> Trouble:
+def _dropped(_error: BaseException, where: ErrorContext) -> Trouble:
     return Trouble(f"The connection dropped while {where.stage}")
 
 
-def _unreachable(error: BaseException, where: Where) -> Trouble:
+def _unreachable(error: BaseException, where: ErrorContext) -> Trouble:
     why = plain(getattr(error, "strerror", "") or type(error).__name__)
     return Trouble(f"The online service cannot be reached ({why})", NETWORK)
 
 
-def _no_such_host(_error: BaseException, where: Where) -> Trouble:
+def _no_such_host(_error: BaseException, where: ErrorContext) -> Trouble:
     return Trouble("The name of the online service cannot be looked up (DNS)", NETWORK)
 
 
-def _too_slow(_error: BaseException, where: Where) -> Trouble:
+def _too_slow(_error: BaseException, where: ErrorContext) -> Trouble:
     return Trouble(f"No answer in time while {where.stage}", NETWORK)
 
 
-def _by_status(error: BaseException, where: Where) -> Trouble:
+def _by_status(error: BaseException, where: ErrorContext) -> Trouble:
     headers: Mapping[str, str] | None = getattr(error, "headers", None)
     return of_status(int(getattr(error, "status", 0)), headers, where.now_s)
 
 
-def _by_proxy(error: BaseException, where: Where) -> Trouble:
+def _by_proxy(error: BaseException, where: ErrorContext) -> Trouble:
     status = int(getattr(error, "status", 0))
     if status == 407 or status in (400, 401, 403, 404, 405):
         what = (
@@ -65,14 +65,14 @@ def _by_proxy(error: BaseException, where: Where) -> Trouble:
     return Trouble(f"The proxy could not connect to the online service (status {status})", PROXY)
 
 
-def _no_proxy(_error: BaseException, where: Where) -> Trouble:
+def _no_proxy(_error: BaseException, where: ErrorContext) -> Trouble:
     what = f"The proxy {where.proxy or 'in use'} cannot be reached"
     if where.proven:
         return Trouble(what, PROXY)
     return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
 
 
-def _bad_certificate(error: BaseException, where: Where) -> Trouble:
+def _bad_certificate(error: BaseException, where: ErrorContext) -> Trouble:
     cause = getattr(error, "certificate_error", error)
     why = plain(getattr(cause, "verify_message", "") or "not trusted")
     mend = "Check the clock; where a proxy or firewall signs, set SSL_CERT_FILE to its bundle."
@@ -80,7 +80,7 @@ def _bad_certificate(error: BaseException, where: Where) -> Trouble:
     return Trouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
 
 
-def _bad_tls(error: BaseException, where: Where) -> Trouble:
+def _bad_tls(error: BaseException, where: ErrorContext) -> Trouble:
     inner = getattr(error, "os_error", error)
     if isinstance(inner, ssl.SSLCertVerificationError):
         return _bad_certificate(inner, where)
@@ -91,28 +91,28 @@ def _bad_tls(error: BaseException, where: Where) -> Trouble:
     return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
 
 
-def _os_error(error: BaseException, where: Where) -> Trouble:
+def _os_error(error: BaseException, where: ErrorContext) -> Trouble:
     inner = getattr(error, "os_error", error)
     if inner is not error and isinstance(inner, BaseException):
-        return translate(inner, where)
+        return translate_error(inner, where)
     return _unreachable(error, where)
 
 
-def _bad_address(_error: BaseException, where: Where) -> Trouble:
+def _bad_address(_error: BaseException, where: ErrorContext) -> Trouble:
     what = "An address of the online service or the proxy is not a proper URL"
     mend = "Check TTS_BOOK_EDGE_URL, TTS_BOOK_EDGE_VOICES_URL and the proxy."
     return Trouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
 
 
-def _garbled(error: BaseException, where: Where) -> Trouble:
+def _garbled(error: BaseException, where: ErrorContext) -> Trouble:
     return Trouble(f"The online service sent what cannot be read while {where.stage}")
 
 
-def _too_new(_error: BaseException, where: Where) -> Trouble:
+def _too_new(_error: BaseException, where: ErrorContext) -> Trouble:
     return Trouble("edge-tts does not understand the service", UPDATE, Failure.REFUSED)
 
 
-def _silent(_error: BaseException, where: Where) -> Trouble:
+def _silent(_error: BaseException, where: ErrorContext) -> Trouble:
     return Trouble("The answer held no sound", failure=Failure.NO_AUDIO)
 
 
@@ -171,7 +171,7 @@ def known(kind: type[BaseException]) -> Rule | None:
     return TABLE.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
 
 
-def translate(error: BaseException, where: Where) -> Trouble:
+def translate_error(error: BaseException, where: ErrorContext) -> Trouble:
     """A foreign exception as ours: the rule of its class, else of its nearest base."""
     for kind in type(error).__mro__:
         rule = known(kind)

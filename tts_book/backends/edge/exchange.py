@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from tts_book.backends.edge.error_table import Where, translate
+from tts_book.backends.edge.error_table import ErrorContext, translate_error
 from tts_book.backends.edge.failures import Trouble, Troubled, of_close
-from tts_book.backends.edge.protocol import Boundary, read_binary, read_metadata, read_text
-from tts_book.backends.edge.wire_log import Talk
+from tts_book.backends.edge.protocol import (
+    Boundary,
+    parse_binary_frame,
+    parse_metadata,
+    parse_text_frame,
+)
+from tts_book.backends.edge.wire_log import WireLog
 from tts_book.errors import Failure
 
 # 16 minutes of sound; the service stops at ten (edge.md, 1.5). A bound for memory only.
@@ -86,7 +91,7 @@ class Turn:
 
     def take_text(self, message: str) -> None:
         """Takes a text frame; unknown paths only show that the service is alive."""
-        frame = read_text(message)
+        frame = parse_text_frame(message)
         if not frame.belongs_to(self.request_id):
             return
         self.started = True
@@ -96,7 +101,7 @@ class Turn:
             self._take_metadata(frame.body)
 
     def _take_metadata(self, body: bytes) -> None:
-        metadata = read_metadata(body)
+        metadata = parse_metadata(body)
         if metadata is None:
             self.unreadable += 1
             return
@@ -106,7 +111,7 @@ class Turn:
 
     def take_binary(self, message: bytes) -> None:
         """Takes a binary frame; its sound is appended as it is."""
-        frame = read_binary(message)
+        frame = parse_binary_frame(message)
         if frame is None:
             self.broken += len(message) > 2
             self.unreadable += len(message) <= 2
@@ -157,23 +162,25 @@ class _Limits:
         return f"Nothing came for {times.silence_s:g} s {turn.heard}"
 
 
-async def converse(
+async def run_turn(
     socket: aiohttp.ClientWebSocketResponse,
     request: Request,
     times: Timeouts,
     whole_s: float,
-    talk: Talk,
+    log: WireLog,
 ) -> Reply:
     """Sends `request` and gathers the answer. Raises Troubled where it breaks off."""
     turn = Turn(request.id)
     try:
         async with asyncio.timeout(times.turn_start_s):
             for frame in (request.config, request.ssml):
-                talk.sent(frame)
+                log.sent(frame)
                 await socket.send_str(frame)
     except OSError as error:
         # The service may have closed with a reason before it read all: that tells more.
-        trouble = await _why_closed(socket, turn, times) or translate(error, Where("sending"))
+        trouble = await _why_closed(socket, turn, times) or translate_error(
+            error, ErrorContext("sending")
+        )
         raise Troubled(trouble) from error
     clock = asyncio.get_running_loop().time
     limits = _Limits(clock(), whole_s, times)
@@ -183,13 +190,13 @@ async def converse(
             while not turn.ended:
                 _set(timer, limits.at(turn, clock()), times.silence_s * SLACK_SHARE)
                 message = await socket.receive()
-                talk.received(message)
+                log.received(message)
                 _take(turn, message, socket)
     except TimeoutError as error:
         trouble = Trouble(limits.broken(turn, clock()))
         raise Troubled(trouble, started=turn.started) from error
     reply = turn.reply()
-    talk.tell(f"the answer has ended: {reply}")
+    log.note(f"the answer has ended: {reply}")
     return reply
 
 
@@ -219,7 +226,7 @@ def _ended_by(
     if message.type is aiohttp.WSMsgType.CLOSE:
         return of_close(message.data, str(message.extra or ""), turn.heard)
     if isinstance(message.data, BaseException):
-        return translate(message.data, Where("receiving the answer"))
+        return translate_error(message.data, ErrorContext("receiving the answer"))
     return of_close(socket.close_code, "", turn.heard)
 
 

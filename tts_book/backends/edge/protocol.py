@@ -54,13 +54,13 @@ class VoiceName:
         return f"Microsoft Server Speech Text to Speech Voice ({self.locale}, {self.name})"
 
 
-def voice_name(voice_id: str) -> VoiceName | None:
+def parse_voice_name(voice_id: str) -> VoiceName | None:
     """The voice that `voice_id`, short or full, names; None if it has neither shape."""
     match = _SHORT_NAME.fullmatch(voice_id) or _LONG_NAME.fullmatch(voice_id)
     return VoiceName(match["locale"], match["name"]) if match else None
 
 
-def speakable(text: str) -> str:
+def clean_text(text: str) -> str:
     """`text` in NFC, without printed stress; what XML or the service cannot bear is a space."""
     composed = unicodedata.normalize("NFC", _UNSPEAKABLE.sub(" ", text))
     for mark in _STRESS_MARKS:
@@ -68,7 +68,7 @@ def speakable(text: str) -> str:
     return composed
 
 
-def text_bytes(text: str) -> int:
+def count_bytes(text: str) -> int:
     """Size of `text` as the service counts it: UTF-8 after XML escaping."""
     return len(escape(text).encode())
 
@@ -88,7 +88,7 @@ def timestamp(unix_s: float) -> str:
     return f"{day} {clock} GMT+0000 (Coordinated Universal Time)"
 
 
-def config_message(stamp: str, *, sentences: bool) -> str:
+def format_config(stamp: str, *, sentences: bool) -> str:
     """The first frame: output format, word marks, and sentence marks where wanted."""
     marks = {
         "sentenceBoundaryEnabled": "true" if sentences else "false",
@@ -113,7 +113,7 @@ def ssml(text: str, name: VoiceName, voice: Voice) -> str:
     )
 
 
-def ssml_message(request_id: str, stamp: str, body: str) -> str:
+def format_ssml_message(request_id: str, stamp: str, body: str) -> str:
     """The second frame. The Z after the timestamp is the browser's own slip, kept on purpose."""
     return (
         f"X-RequestId:{request_id}\r\nContent-Type:application/ssml+xml\r\n"
@@ -147,13 +147,13 @@ def _headers(block: str) -> Mapping[str, str]:
     return found
 
 
-def read_text(message: str) -> Frame:
+def parse_text_frame(message: str) -> Frame:
     """A text frame. One without a blank line has headers only."""
     head, _, body = message.partition("\r\n\r\n")
     return Frame(_headers(head), body.encode())
 
 
-def read_binary(message: bytes) -> Frame | None:
+def parse_binary_frame(message: bytes) -> Frame | None:
     """A binary frame, or None where its header length cannot be true."""
     length = int.from_bytes(message[:2], "big")
     if len(message) < 2 or length + 2 > len(message):
@@ -196,7 +196,7 @@ def _boundary(kind: Literal["word", "sentence"], data: dict[str, object]) -> Bou
     return Boundary(kind, start, start + _whole(data.get("Duration")), html.unescape(str(text)))
 
 
-def read_metadata(body: bytes) -> Metadata | None:
+def parse_metadata(body: bytes) -> Metadata | None:
     """Everything in a metadata message; unknown types are passed over, None is no JSON."""
     try:
         told = json.loads(body)

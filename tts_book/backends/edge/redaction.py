@@ -39,7 +39,7 @@ class Secrets:
             self._spellings |= {v for v in every if len(v) >= _LEAST_CHARACTERS}
         self._pattern = None
 
-    def hidden(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """`text` without any of them, in either case."""
         if not self._spellings:
             return text
@@ -49,7 +49,7 @@ class Secrets:
         return self._pattern.sub(HIDDEN, text)
 
 
-def of_url(url: str) -> list[str]:
+def find_url_secrets(url: str) -> list[str]:
     """Name and password in an address, also as a proxy is told them, and all of its query."""
     before_query, _, query = url.partition("?")
     userinfo = before_query.rpartition("@")[0].rpartition("://")[2]
@@ -59,14 +59,14 @@ def of_url(url: str) -> list[str]:
     return [name, password, *basic, *(value for _, value in parse_qsl(query))]
 
 
-def parameters(query: Mapping[str, str], secrets: Secrets) -> str:
+def redact_query(query: Mapping[str, str], secrets: Secrets) -> str:
     """A query as it may be told; what is hidden joins the `secrets`."""
     secrets.add(v for k, v in query.items() if k.lower() not in _SHOWN_PARAMETERS)
     shown = (f"{k}={v if k.lower() in _SHOWN_PARAMETERS else HIDDEN}" for k, v in query.items())
     return "&".join(shown)
 
 
-def headers(given: Mapping[str, str], secrets: Secrets) -> str:
+def redact_headers(given: Mapping[str, str], secrets: Secrets) -> str:
     """Headers as they may be told; cookies and passwords among them join the `secrets`."""
     for name, value in given.items():
         secrets.add(_secret_in(name.lower(), value))

@@ -17,8 +17,8 @@ import aiohttp
 from edge_tts.exceptions import EdgeTTSException
 
 from tts_book.backends import VoiceInfo
-from tts_book.backends.edge.endpoint import Clock, Door, shown_proxy, trusting
-from tts_book.backends.edge.error_table import Where, translate
+from tts_book.backends.edge.endpoint import Endpoint, ServerClock, describe_proxy, make_tls_context
+from tts_book.backends.edge.error_table import ErrorContext, translate_error
 from tts_book.backends.edge.exchange import Timeouts
 from tts_book.backends.edge.failures import (
     Foreign,
@@ -29,17 +29,17 @@ from tts_book.backends.edge.failures import (
     of_status,
     plain,
 )
-from tts_book.backends.edge.redaction import headers, parameters
-from tts_book.backends.edge.wire_log import Talk, short
+from tts_book.backends.edge.redaction import redact_headers, redact_query
+from tts_book.backends.edge.wire_log import WireLog, short
 from tts_book.backends.trace import Trace
 from tts_book.errors import Failure
 
 # aiohttp tells its watchers nothing of who asked for a WebSocket; they run in the asker's context.
-ASKING: ContextVar[Talk | None] = ContextVar("ASKING", default=None)
+ASKING: ContextVar[WireLog | None] = ContextVar("ASKING", default=None)
 
 
 def watching() -> aiohttp.TraceConfig:
-    """For a session: tells what happens to the talk that is ASKING."""
+    """For a session: tells what happens to the log that is ASKING."""
     config = aiohttp.TraceConfig()
     config.on_request_start.append(_asks)
     config.on_dns_resolvehost_end.append(_found)
@@ -51,34 +51,34 @@ def watching() -> aiohttp.TraceConfig:
 async def _asks(
     _session: aiohttp.ClientSession, _context: object, asked: aiohttp.TraceRequestStartParams
 ) -> None:
-    if (talk := ASKING.get()) is not None:
+    if (log := ASKING.get()) is not None:
         url = asked.url
-        query = parameters(url.query, talk.secrets)
-        head = headers(asked.headers, talk.secrets)
-        talk.tell(f"> GET {url.scheme}://{url.host}:{url.port}{url.path}?{query} [{head}]")
+        query = redact_query(url.query, log.secrets)
+        head = redact_headers(asked.headers, log.secrets)
+        log.note(f"> GET {url.scheme}://{url.host}:{url.port}{url.path}?{query} [{head}]")
 
 
 async def _found(
     _session: aiohttp.ClientSession, _context: object, found: aiohttp.TraceDnsResolveHostEndParams
 ) -> None:
-    if (talk := ASKING.get()) is not None:
-        talk.tell(f"the address of {found.host} is found")
+    if (log := ASKING.get()) is not None:
+        log.note(f"the address of {found.host} is found")
 
 
 async def _connected(
     _session: aiohttp.ClientSession, _context: object, _: aiohttp.TraceConnectionCreateEndParams
 ) -> None:
-    if (talk := ASKING.get()) is not None:
-        talk.tell("connected")
+    if (log := ASKING.get()) is not None:
+        log.note("connected")
 
 
 async def _answered(
     _session: aiohttp.ClientSession, _context: object, answered: aiohttp.TraceRequestEndParams
 ) -> None:
-    if (talk := ASKING.get()) is not None:
+    if (log := ASKING.get()) is not None:
         answer = answered.response
-        head = short(headers(answer.headers, talk.secrets))
-        talk.tell(f"< {answer.status} {short(answer.reason or '')} [{head}]")
+        head = short(redact_headers(answer.headers, log.secrets))
+        log.note(f"< {answer.status} {short(answer.reason or '')} [{head}]")
 
 
 FOREIGN = (aiohttp.ClientError, EdgeTTSException, OSError)
@@ -89,18 +89,18 @@ _GENDERS = ("male", "female")
 _Answer = TypeVar("_Answer")
 
 
-def fresh_id(chance: random.Random) -> str:
+def make_request_id(chance: random.Random) -> str:
     """32 hexadecimal digits."""
     return f"{chance.getrandbits(128):032x}"
 
 
 @dataclass(slots=True)
-class Client:
+class EdgeSession:
     """The way to the service. `proven` once a connection has worked; `trace` is told what is said.
     Raises Troubled only."""
 
-    door: Door
-    clock: Clock
+    endpoint: Endpoint
+    clock: ServerClock
     times: Timeouts
     chance: random.Random
     environ: Mapping[str, str]
@@ -116,27 +116,27 @@ class Client:
         if session is not None:
             await session.close()
 
-    def talk(self, request_id: str = "") -> Talk:
+    def open_log(self, request_id: str = "") -> WireLog:
         """For telling what is said about a request."""
-        talk = Talk(self.trace, self.door.secrets()) if self.trace else Talk()
-        talk.begin(request_id)
-        return talk
+        log = WireLog(self.trace, self.endpoint.secrets()) if self.trace else WireLog()
+        log.begin(request_id)
+        return log
 
     @asynccontextmanager
-    async def connected(self, talk: Talk) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async def connect(self, log: WireLog) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """A new connection, ready for a request."""
-        with _telling(talk):
-            socket = await self._with_right_clock(self._connect, "connecting", talk)
+        with _telling(log):
+            socket = await self._with_right_clock(self._connect, "connecting", log)
             self.proven = True
             try:
                 async with socket:
                     yield socket
             except FOREIGN as error:
-                cause = self._foreign(error, talk)
+                cause = self._foreign(error, log)
                 raise self._troubled(error, "receiving the answer") from cause
-            talk.tell(f"closed, code {socket.close_code}")
+            log.note(f"closed, code {socket.close_code}")
 
-    async def kept_out(self, trouble: Trouble, limit_s: float) -> Trouble | None:
+    async def find_obstacle(self, trouble: Trouble, limit_s: float) -> Trouble | None:
         """After `trouble` with the list of voices: what keeps speech away, too, or None. The list
         may be broken alone, and one dropped connection is no reason to give a book up; what is
         overloaded does answer, and is treated gently by whoever speaks."""
@@ -157,7 +157,7 @@ class Client:
     async def _reach(self, limit_s: float) -> None:
         """Connects for speech, and leaves again."""
         try:
-            async with asyncio.timeout(limit_s), self.connected(self.talk("health")):
+            async with asyncio.timeout(limit_s), self.connect(self.open_log("health")):
                 pass
         except TimeoutError as error:
             raise self._troubled(error, "connecting") from error
@@ -169,26 +169,26 @@ class Client:
             async with asyncio.timeout(limit_s):
                 return await self._get_voices()
 
-        talk = self.talk("voices")
-        with _telling(talk):
-            found = await self._with_right_clock(ask, "asking for the list of voices", talk)
-        talk.tell(f"{len(found)} voices")
+        log = self.open_log("voices")
+        with _telling(log):
+            found = await self._with_right_clock(ask, "asking for the list of voices", log)
+        log.note(f"{len(found)} voices")
         return found
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
-        url = self.door.speech_url(self.clock.server_s(), fresh_id(self.chance))
+        url = self.endpoint.speech_url(self.clock.server_s(), make_request_id(self.chance))
         async with asyncio.timeout(self.times.connect_s):
             return await self._open().ws_connect(
                 url,
-                headers=self.door.speech_headers(),
-                proxy=self.door.proxy_for(url),
+                headers=self.endpoint.speech_headers(),
+                proxy=self.endpoint.proxy_for(url),
                 compress=15,
                 timeout=aiohttp.ClientWSTimeout(ws_close=self.times.close_s),
             )
 
     async def _get_voices(self) -> tuple[VoiceInfo, ...]:
-        url = self.door.voices_url(self.clock.server_s())
-        headers, proxy = self.door.voices_headers(), self.door.proxy_for(url)
+        url = self.endpoint.voices_url(self.clock.server_s())
+        headers, proxy = self.endpoint.voices_headers(), self.endpoint.proxy_for(url)
         async with self._open().get(url, headers=headers, proxy=proxy) as answer:
             if answer.status != 200:
                 answer.raise_for_status()
@@ -199,7 +199,7 @@ class Client:
                 if len(body) > _MOST_LIST_BYTES:
                     raise Troubled(Trouble("The list of voices does not end"))
         self.proven = True
-        return read_voices(body)
+        return parse_voice_list(body)
 
     def _open(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -207,7 +207,7 @@ class Client:
             self._session.detach()  # its loop is gone, and with it every connection
             self._session = None
         if self._session is None or self._session.closed:
-            self.tls = self.tls or trusting(self.environ)
+            self.tls = self.tls or make_tls_context(self.environ)
             connector = aiohttp.TCPConnector(ssl=self.tls, limit=0, force_close=True)
             timeout = aiohttp.ClientTimeout(total=None)  # limits stand around each wait
             self._session = aiohttp.ClientSession(
@@ -219,49 +219,49 @@ class Client:
         return self._session
 
     async def _with_right_clock(
-        self, ask: Callable[[], Awaitable[_Answer]], stage: str, talk: Talk
+        self, ask: Callable[[], Awaitable[_Answer]], stage: str, log: WireLog
     ) -> _Answer:
         """Asks; where the service refuses because our clock is wrong, once more with its own."""
-        ASKING.set(talk)
-        if proxy := shown_proxy(self.door.any_proxy()):
-            talk.tell(f"through the proxy {proxy}")
+        ASKING.set(log)
+        if proxy := describe_proxy(self.endpoint.any_proxy()):
+            log.note(f"through the proxy {proxy}")
         used_s = self.clock.skew_s
         try:
             return await ask()
         except FOREIGN as error:
-            cause = self._foreign(error, talk)
+            cause = self._foreign(error, log)
             if not self.clock.corrected(used_s, _refused_at(error)):
                 raise self._troubled(error, stage) from cause
         tried_s = self.clock.skew_s
-        talk.tell(f"the server's clock is {tried_s:+.0f} s from ours: asking again with its time")
+        log.note(f"the server's clock is {tried_s:+.0f} s from ours: asking again with its time")
         try:
             return await ask()
         except FOREIGN as error:
-            cause = self._foreign(error, talk)
+            cause = self._foreign(error, log)
             if _refused_at(error) is not None:
                 self.clock.restore(used_s, tried_s)
-                talk.tell("that did not help: back to the time before")
+                log.note("that did not help: back to the time before")
             raise self._troubled(error, stage) from cause
 
-    def _foreign(self, error: BaseException, talk: Talk) -> Foreign:
+    def _foreign(self, error: BaseException, log: WireLog) -> Foreign:
         """`error` as it may be seen, told."""
-        cause = foreign(error, self.door.secrets().hidden(plain(error)))
-        talk.tell(str(cause))
+        cause = foreign(error, self.endpoint.secrets().redact(plain(error)))
+        log.note(str(cause))
         return cause
 
     def _troubled(self, error: BaseException, stage: str) -> Troubled:
-        proxy = shown_proxy(self.door.any_proxy())
-        where = Where(stage, proxy, self.proven, self.clock.server_s())
-        return Troubled(translate(error, where))
+        proxy = describe_proxy(self.endpoint.any_proxy())
+        where = ErrorContext(stage, proxy, self.proven, self.clock.server_s())
+        return Troubled(translate_error(error, where))
 
 
 @contextmanager
-def _telling(talk: Talk) -> Iterator[None]:
+def _telling(log: WireLog) -> Iterator[None]:
     """Tells also what went wrong in the end."""
     try:
         yield
     except Troubled as troubled:
-        talk.tell(f"failed ({troubled.trouble.failure}): {troubled.trouble.what}")
+        log.note(f"failed ({troubled.trouble.failure}): {troubled.trouble.what}")
         raise
 
 
@@ -274,7 +274,7 @@ def _refused_at(error: BaseException) -> float | None:
     return http_date(error.headers.get("Date"))
 
 
-def read_voices(body: bytes) -> tuple[VoiceInfo, ...]:
+def parse_voice_list(body: bytes) -> tuple[VoiceInfo, ...]:
     """The voices in the service's JSON; entries without a name are passed over."""
     try:
         told = json.loads(body)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from tts_book.backends.edge.protocol import read_binary
+from tts_book.backends.edge.protocol import parse_binary_frame
 from tts_book.backends.edge.redaction import Secrets
 from tts_book.backends.trace import Note, Trace
 
@@ -45,7 +45,7 @@ class _Sound:
         return f"audio {each} bytes{many if len(self.sizes) > 1 else ''}"
 
 
-class Talk:
+class WireLog:
     """What is said about one request; `trace` None: nobody listens. `secrets` are never told."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Talk:
         """From now on it is about this request."""
         self._id, self._began_s, self._sound = request_id, self._clock(), None
 
-    def tell(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """Tells one thing, after all sound that came before."""
         if self._trace is not None:
             self._tell_sound()
@@ -73,7 +73,7 @@ class Talk:
     def sent(self, frame: str) -> None:
         """Tells a frame that goes out."""
         if self._trace is not None:
-            self.tell(f"> {_text_frame(frame, '')}")
+            self.note(f"> {_text_frame(frame, '')}")
 
     def received(self, message: aiohttp.WSMessage) -> None:
         """Tells what came."""
@@ -84,21 +84,21 @@ class Talk:
         elif message.type is aiohttp.WSMsgType.TEXT:
             told = f"< {_text_frame(message.data, self._id)}"
             # Marks come between the frames of sound and do not part them.
-            (self._note if told.startswith("< audio.metadata ") else self.tell)(told)
+            (self._note if told.startswith("< audio.metadata ") else self.note)(told)
         elif message.type is aiohttp.WSMsgType.CLOSE:
-            self.tell(f"< close {message.data} {short(str(message.extra or 'without a reason'))}")
+            self.note(f"< close {message.data} {short(str(message.extra or 'without a reason'))}")
         else:
             what = f": {message.data}" if isinstance(message.data, BaseException) else ""
-            self.tell(f"the connection is {message.type.name.lower()}{what}")
+            self.note(f"the connection is {message.type.name.lower()}{what}")
 
     def _take_binary(self, message: bytes) -> None:
-        frame, now_s = read_binary(message), self._clock()
+        frame, now_s = parse_binary_frame(message), self._clock()
         if frame is None:
-            self.tell(f"< {len(message):,} bytes that are no frame: {message[:16].hex(' ')} …")
+            self.note(f"< {len(message):,} bytes that are no frame: {message[:16].hex(' ')} …")
             return
         headers = _bracketed(frame.headers.items(), self._id)
         if frame.path != "audio":
-            self.tell(f"< {frame.path} {len(frame.body):,} bytes {headers}")
+            self.note(f"< {frame.path} {len(frame.body):,} bytes {headers}")
             return
         if self._sound is None or not self._sound.goes_on(headers, now_s):
             self._tell_sound()
@@ -115,7 +115,7 @@ class Talk:
     def _note(self, text: str) -> None:
         if self._trace is not None:
             since_ms = self._since_ms(self._clock())
-            hidden = self.secrets.hidden(text)
+            hidden = self.secrets.redact(text)
             self._trace(Note("edge", hidden, self._id[:_ID_CHARACTERS], since_ms))
 
     def _since_ms(self, at_s: float) -> int:
