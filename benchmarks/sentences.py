@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from tts_book.model import Book, Chapter, Origin, Source
-from tts_book.text.chunker import chunks, plan
+from tts_book.text.chunker import chunk_chapter, plan_book
 from tts_book.text.sentences import Splitter
 
 Paragraphs = list[list[str]]
@@ -47,7 +47,7 @@ def speed(args: argparse.Namespace) -> str:
     split_s = time.process_time() - started
     book = Book("", args.language, (chapter("\n\n".join(lines)),))
     started = time.process_time()
-    made = plan(book)
+    made = plan_book(book)
     plan_s = time.process_time() - started
     sizes = sorted(len(chunk.text) for chunk in made.chunks)
     parts = [
@@ -107,7 +107,7 @@ def _edited(chance: random.Random, excerpt: Paragraphs, others: list[str]) -> Pa
 
 def _spoken(excerpt: Paragraphs, splitter: Splitter, language: str) -> Counter[str]:
     text = "\n\n".join(" ".join(paragraph) for paragraph in excerpt if paragraph)
-    return Counter(chunk.spoken for chunk in chunks(chapter(text), splitter, language))
+    return Counter(chunk.spoken for chunk in chunk_chapter(chapter(text), splitter, language))
 
 
 def read(args: argparse.Namespace) -> str:

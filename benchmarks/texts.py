@@ -128,12 +128,12 @@ def tried(seed: int, number: int) -> Outcome:
     refused, failures, characters, chunks, known = "", [], 0, 0, ""
     try:
         book, text = read(case)
-        plan = chunker.plan(book)
+        plan = chunker.plan_book(book)
         took_s = time.process_time() - began_s
         characters, chunks, known = len(text), len(plan.chunks), digest(plan)
         thorough = number % _AGAIN_EACH == 0
         failures = list(wrong(case, book, text, plan, thorough=thorough))
-        if thorough and digest(chunker.plan(read(case)[0])) != known:
+        if thorough and digest(chunker.plan_book(read(case)[0])) != known:
             failures.append("the same text has another plan")
     except UserError as error:
         took_s = time.process_time() - began_s
@@ -196,7 +196,7 @@ def main() -> int:
     numbers = list(map(int, options.only.split(","))) if options.only else range(options.texts)
     if options.digests:
         for number in numbers:
-            print(number, digest(chunker.plan(read(made(options.seed, number))[0])))
+            print(number, digest(chunker.plan_book(read(made(options.seed, number))[0])))
         return 0
     print(f"--seed {options.seed}")
     return _try_all(options.seed, numbers)

@@ -21,10 +21,11 @@ from tts_book.output import paths as layout
 from tts_book.readers import ReadOptions
 from tts_book.readers.book import build_book
 from tts_book.text import chunker
-from tts_book.text.halving import halves
+from tts_book.text.halving import split_in_half
 from tts_book.text.normalize import ledger_gaps
 from tts_book.text.pronunciation import Pronunciations
-from tts_book.text.spoken_text import Manner, said
+from tts_book.text.speech_rate import estimate_ms
+from tts_book.text.spoken_text import Readings, apply_readings
 from tts_book.text.units import MAX_CHARACTERS, MAX_ESCAPED_BYTES, MAX_ESTIMATED_MS
 
 EDGE = Voice("aria", "edge", "en-US-AriaNeural", "en-US")
@@ -160,7 +161,7 @@ def _wrong_limits(chunk: Chunk, language: str) -> Iterator[str]:
     size = chunker.escaped_bytes(chunk.text)
     if size > MAX_ESCAPED_BYTES:
         yield f"{where} has {size} bytes"
-    ms = chunker.estimated_ms(chunk.text, language)
+    ms = estimate_ms(chunk.text, language)
     if ms > MAX_ESTIMATED_MS:
         yield f"{where} takes {ms} ms"
 
@@ -169,8 +170,8 @@ def _wrong_saying(case: Case, plan: Plan, voice: Voice) -> Iterator[str]:
     """Whether what is said instead covers the text, too, and fits into a request."""
     if not case.spellings:
         return
-    manner = Manner(Pronunciations(None, {"": case.spellings}), lambda: None)
-    made = said(plan, voice, manner)
+    manner = Readings(Pronunciations(None, {"": case.spellings}), lambda: None)
+    made = apply_readings(plan, voice, manner)
     for chapter in plan.book.chapters:
         yield from _wrong_chunks(chapter, tuple(made.of_chapter(chapter.number)))
     for chunk in made.chunks:
@@ -187,7 +188,7 @@ def _wrong_saying(case: Case, plan: Plan, voice: Voice) -> Iterator[str]:
 
 def _wrong_pieces(text: str) -> Iterator[str]:
     """Whether the parts that backends make of a chunk are all of it, and can be sent."""
-    parts = halves(text)
+    parts = split_in_half(text)
     if parts:
         left, at, right = parts
         if text[:at].rstrip() != left or text[at:] != right:

@@ -17,7 +17,7 @@ from tts_book.config.toml_lines import line_of, lines
 from tts_book.config.voices import BACKENDS, Config, change, load, packaged_path, speaks
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Voice
-from tts_book.text.language_tags import language_of, normal
+from tts_book.text.language_tags import language_of, normalize_tag
 
 
 def of(tmp_path: Path, text: str | bytes) -> Config:
@@ -533,7 +533,7 @@ def test_a_change_that_is_none_is_the_user_s_mistake(value: int | str) -> None:
     [("RU", "ru"), ("pt_br", "pt-BR"), ("zh-hant-tw", "zh-Hant-TW"), ("no-NO", "nb-NO"), ("", "")],
 )
 def test_language_tags_are_written_in_one_way(written: str, tag: str) -> None:
-    assert normal(written) == tag
+    assert normalize_tag(written) == tag
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tts_book import readers
 from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.readers import ReadOptions
-from tts_book.readers.book import Chosen, NotesAt
+from tts_book.readers.book import ChapterPattern, NotesAt
 
 SAID = "In the dialect."
 NOTES = page(
@@ -188,4 +188,4 @@ def test_an_expression_that_is_no_use_is_told(expression: str, message: str) -> 
 
 def test_an_expression_that_would_take_for_ever_is_told() -> None:
     with pytest.raises(UserError, match="takes too long"):
-        Chosen("(a|aa)+c", budget_s=0.05)("a" * 190)
+        ChapterPattern("(a|aa)+c", budget_s=0.05)("a" * 190)

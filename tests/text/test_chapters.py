@@ -13,8 +13,8 @@ from tts_book.model import Break, Chapter
 from tts_book.readers import plain, read_bytes
 from tts_book.readers.book import ReadOptions
 from tts_book.readers.decoding import Decoded
-from tts_book.text.chapters import divide, unique
-from tts_book.text.headings import parse
+from tts_book.text.chapters import divide_chapters, make_titles_unique
+from tts_book.text.headings import parse_heading
 from tts_book.text.normalize import ledger_gaps
 
 EN = "The rain had stopped, and somebody was walking along the wet road below the house. "
@@ -32,7 +32,7 @@ def chapters(source: str, *, split: bool = True, everything: bool = False) -> tu
 
 def divided(source: str, *, split: bool = True, everything: bool = False) -> tuple[Chapter, ...]:
     read = plain.read(Decoded(source, "utf-8"), "book.txt", ReadOptions())
-    return divide(
+    return divide_chapters(
         read.source, source, read.paragraphs, title="Book", split=split, everything=everything
     )
 
@@ -81,7 +81,7 @@ HEADINGS = (
 
 @pytest.mark.parametrize(("line", "label"), HEADINGS, ids=[row[0] for row in HEADINGS])
 def test_a_heading_is_known(line: str, label: str) -> None:
-    found = parse(line)
+    found = parse_heading(line)
     assert found is not None
     assert found.label == label
 
@@ -103,7 +103,7 @@ def test_a_heading_is_known(line: str, label: str) -> None:
     ],
 )
 def test_prose_is_no_heading(line: str) -> None:
-    assert parse(line) is None
+    assert parse_heading(line) is None
 
 
 BOOKS = {
@@ -262,7 +262,7 @@ def _roman(number: int) -> str:
 
 
 def test_titles_are_made_unique() -> None:
-    assert unique(["a", "A", "b", "a"]) == ["a", "A (2)", "b", "a (3)"]
+    assert make_titles_unique(["a", "A", "b", "a"]) == ["a", "A (2)", "b", "a (3)"]
 
 
 WORDLESS = [

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book.model import Book, Break, BreakAt, Chapter, Chunk, Origin, Source
-from tts_book.text.boundaries import choose
+from tts_book.text.boundaries import choose_boundaries
 from tts_book.text.chunker import (
     MAX_CHARACTERS,
     MAX_ESCAPED_BYTES,
     MAX_ESTIMATED_MS,
-    chunks,
+    chunk_chapter,
     escaped_bytes,
-    estimated_ms,
-    plan,
+    plan_book,
 )
 from tts_book.text.sentences import Splitter
+from tts_book.text.speech_rate import estimate_ms
 
 ENGLISH = Splitter("en")
 
@@ -32,7 +32,7 @@ def chapter(text: str, breaks: tuple[BreakAt, ...] = (), number: int = 1) -> Cha
 
 def cut(text: str, breaks: tuple[BreakAt, ...] = (), language: str = "en") -> tuple[Chunk, ...]:
     splitter = ENGLISH if language == "en" else Splitter(language)
-    return chunks(chapter(text, breaks), splitter, language)
+    return chunk_chapter(chapter(text, breaks), splitter, language)
 
 
 # --- prose of several shapes, from a seed ---------------------------------------------------
@@ -116,7 +116,7 @@ def test_nothing_is_lost_and_no_limit_is_passed(text: str, language: str) -> Non
         assert chunk.text == chunk.text.strip() != ""
         assert len(chunk.spoken) <= MAX_CHARACTERS
         assert escaped_bytes(chunk.spoken) <= MAX_ESCAPED_BYTES
-        assert estimated_ms(chunk.spoken, language) <= MAX_ESTIMATED_MS
+        assert estimate_ms(chunk.spoken, language) <= MAX_ESTIMATED_MS
         end = chunk.stop
     assert not text[end:].strip()
     assert [chunk.after for chunk in found[-1:]] == [Break.CHAPTER] * bool(found)
@@ -172,7 +172,7 @@ def test_no_stretch_between_chosen_ends_is_longer_than_the_limit(
     for width, _ in steps:
         total += width
         places.append(total)
-    chosen = choose(places, [float(key) for _, key in steps], limit)
+    chosen = choose_boundaries(places, [float(key) for _, key in steps], limit)
     assert chosen == sorted(set(chosen)) and chosen[-1] == len(places) - 1
     for before, after in zip([-1, *chosen], chosen, strict=False):
         width = places[after] - (places[before] if before >= 0 else 0)
@@ -220,11 +220,11 @@ def test_chapters_are_numbered_and_the_plan_is_the_same_twice() -> None:
     chance = random.Random(1)
     texts = [joined(prose(chance, "novel", 4_000)) for _ in range(3)]
     book = Book("T", "en-GB", tuple(chapter(t, number=n) for n, t in enumerate(texts, 1)))
-    first, second = plan(book), plan(book)
+    first, second = plan_book(book), plan_book(book)
     assert first == second
     assert {chunk.chapter for chunk in first.chunks} == {1, 2, 3}
     assert [chunk.number for chunk in first.of_chapter(2)][:2] == [1, 2]
-    assert first.estimated_ms == sum(estimated_ms(c.spoken, "en-GB") for c in first.chunks)
+    assert first.estimated_ms == sum(estimate_ms(c.spoken, "en-GB") for c in first.chunks)
 
 
 # --- where a sentence that is too long is cut -----------------------------------------------
@@ -301,4 +301,4 @@ def test_bytes_are_counted_as_they_are_sent(text: str, size: int) -> None:
 def test_a_thousand_characters_take_a_minute_or_so(
     language: str, rate_pct: int, least: int, most: int
 ) -> None:
-    assert least <= estimated_ms("x" * 1_000, language, rate_pct) <= most
+    assert least <= estimate_ms("x" * 1_000, language, rate_pct) <= most

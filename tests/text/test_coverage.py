@@ -41,9 +41,9 @@ def test_the_same_as_json() -> None:
 
 def test_what_is_missing_would_be_told() -> None:
     assert not Ledger(10, 5, 4).adds_up
-    assert ledger.total([Ledger(10, 5, 5), Ledger(3, 2, 1)]) == Ledger(13, 7, 6)
+    assert ledger.add_ledgers([Ledger(10, 5, 5), Ledger(3, 2, 1)]) == Ledger(13, 7, 6)
 
 
 def test_the_most_comes_first_and_blanks_do_not_count() -> None:
     skips = [Skip(0, 2, "a", " x"), Skip(2, 5, "b", "xyz"), Skip(5, 6, "c", " ")]
-    assert ledger.by_reason(skips) == {"b": 3, "a": 1}
+    assert ledger.count_by_reason(skips) == {"b": 3, "a": 1}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_book.text.halving import halves
+from tts_book.text.halving import split_in_half
 
 CASES = [
     "One paragraph here.\n\n|And another one there.",
@@ -21,17 +21,17 @@ CASES = [
 @pytest.mark.parametrize("drawn", CASES)
 def test_the_cut_is_where_it_is_drawn(drawn: str) -> None:
     left, right = drawn.split("|")
-    assert halves(left + right) == (left.rstrip(), len(left), right)
+    assert split_in_half(left + right) == (left.rstrip(), len(left), right)
 
 
 @pytest.mark.parametrize("text", ["", "word", "…", "— word —", "Donaudampfschifffahrt"])
 def test_what_has_no_halves(text: str) -> None:
-    assert halves(text) is None
+    assert split_in_half(text) is None
 
 
 @given(st.text(max_size=300))
 def test_nothing_is_lost_and_both_halves_can_be_spoken(text: str) -> None:
-    parts = halves(text)
+    parts = split_in_half(text)
     if parts is not None:
         left, at, right = parts
         assert text[at:] == right

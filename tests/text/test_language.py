@@ -8,7 +8,8 @@ from time import perf_counter
 import pytest
 
 from tts_book.errors import UserError
-from tts_book.text.language import MARGIN, detect, normalised
+from tts_book.text.language import MARGIN, detect_language
+from tts_book.text.language_tags import parse_language_tag
 
 SENTENCES = {
     "en": "The old man walked slowly down to the river, and his dog went with him as it had done.",
@@ -50,19 +51,19 @@ SENTENCES = {
 
 @pytest.mark.parametrize("language", SENTENCES)
 def test_a_sentence_is_told(language: str) -> None:
-    guess = detect(SENTENCES[language] * 3)
+    guess = detect_language(SENTENCES[language] * 3)
     assert (guess.language, guess.margin >= MARGIN) == (language, True), guess
 
 
 @pytest.mark.parametrize("text", ["", "123 456", "Zxq", "Hello world", "…", "Ok"])
 def test_too_little_is_not_guessed(text: str) -> None:
-    assert detect(text).margin < MARGIN
+    assert detect_language(text).margin < MARGIN
 
 
 @pytest.mark.parametrize(("book", "quoted"), [("ru", "fr"), ("en", "ru"), ("uk", "ru")])
 def test_a_foreign_passage_does_not_switch(book: str, quoted: str) -> None:
     text = SENTENCES[book] * 30 + SENTENCES[quoted] * 9 + SENTENCES[book] * 20
-    guess = detect(text)
+    guess = detect_language(text)
     assert (guess.language, guess.margin >= MARGIN) == (book, True)
 
 
@@ -87,7 +88,7 @@ def test_a_long_quotation_does_not_switch_a_short_text(drawn: list[str], languag
         return " ".join([SENTENCES[found[1]]] * int(found[2]))
 
     text = "\n\n".join(re.sub(r"(\w\w) (\d+)", written, paragraph) for paragraph in drawn)
-    guess = detect(text)
+    guess = detect_language(text)
     assert (guess.language if guess.margin >= MARGIN else "") == language, guess
 
 
@@ -107,17 +108,17 @@ ARABIC = [
 
 @pytest.mark.parametrize(("language", "text"), ARABIC)
 def test_languages_in_arabic_letters_are_told_apart(language: str, text: str) -> None:
-    assert detect(text).language == language
+    assert detect_language(text).language == language
 
 
 def test_a_few_words_of_urdu_make_no_urdu_of_a_book() -> None:
-    assert detect(SENTENCES["fa"] * 60 + "بوڑھے آدمی نے کہا").language == "fa"
+    assert detect_language(SENTENCES["fa"] * 60 + "بوڑھے آدمی نے کہا").language == "fa"
 
 
 def test_a_huge_text_is_sampled() -> None:
     text = SENTENCES["ru"] * 60_000
     start = perf_counter()
-    assert detect(text).language == "ru"
+    assert detect_language(text).language == "ru"
     assert perf_counter() - start < 2
 
 
@@ -126,7 +127,7 @@ def test_a_huge_text_is_sampled() -> None:
     [("ru", "ru"), ("RU", "ru"), ("pt_br", "pt-BR"), ("zh-hant-tw", "zh-Hant-TW"), ("yue", "yue")],
 )
 def test_codes_are_written_one_way(given: str, written: str) -> None:
-    assert normalised(given) == written
+    assert parse_language_tag(given) == written
 
 
 @pytest.mark.parametrize(
@@ -143,5 +144,5 @@ def test_codes_are_written_one_way(given: str, written: str) -> None:
 )
 def test_what_is_no_code_is_refused_with_a_hint(given: str, hint: str) -> None:
     with pytest.raises(UserError, match="unknown language") as error:
-        normalised(given)
+        parse_language_tag(given)
     assert hint in str(error.value)

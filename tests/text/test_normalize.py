@@ -9,11 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book.model import Origin, Skip, Source
-from tts_book.text.normalize import Block, Kind, Paragraph, ledger_gaps, level, paragraphs, trimmed
+from tts_book.text.normalize import (
+    Block,
+    Kind,
+    Paragraph,
+    ledger_gaps,
+    make_paragraphs,
+    trim_paragraph,
+    unify_whitespace,
+)
 
 
 def one(source: str, kind: Kind = Kind.PROSE) -> Paragraph:
-    (made,) = paragraphs(source, [Block(0, len(source), kind)])
+    (made,) = make_paragraphs(source, [Block(0, len(source), kind)])
     return made
 
 
@@ -80,20 +88,20 @@ def test_a_character_knows_its_place() -> None:
 
 def test_what_lies_between_blocks_is_skipped() -> None:
     source = "<b>word</b>"
-    made = paragraphs(source, [Block(3, 7)], between="markup")
+    made = make_paragraphs(source, [Block(3, 7)], between="markup")
     skips = [skip for paragraph in made for skip in paragraph.skips]
     assert skips == [Skip(0, 3, "markup", "<b>"), Skip(7, 11, "markup", "</b>")]
     assert "".join(paragraph.text for paragraph in made) == "word"
 
 
 def test_scene_marks_and_blocks_left_out_are_not_spoken() -> None:
-    made = paragraphs("* * *", [Block(0, 5, Kind.SCENE)])
+    made = make_paragraphs("* * *", [Block(0, 5, Kind.SCENE)])
     assert [(p.text, p.skips[0].reason) for p in made] == [("", "scene mark")]
 
 
 def test_ornaments_of_a_heading_are_trimmed() -> None:
     source = "* Part One *"
-    made = trimmed(source, one(source), " *")
+    made = trim_paragraph(source, one(source), " *")
     assert made.text == "Part One"
     assert not ledger_gaps(source, made.runs, made.skips)
 
@@ -121,7 +129,7 @@ def test_every_character_is_spoken_or_skipped(source: str, kind: Kind) -> None:
     assert is_normalized("NFC", made.text)
     assert made.text == made.text.strip(" \n")
     assert not [c for c in made.text if ord(c) < 32 and c != "\n"]
-    assert len(level(source)) == len(source)
+    assert len(unify_whitespace(source)) == len(source)
 
 
 HUGE = (

@@ -17,8 +17,8 @@ from tts_book.readers import ReadOptions
 from tts_book.text import chunker
 from tts_book.text import spoken_text as readings
 from tts_book.text import spoken_text as saying
-from tts_book.text.pronunciation import Pronunciations, Words, load
-from tts_book.text.spoken_text import Manner, said
+from tts_book.text.pronunciation import Pronunciations, Words, load_pronunciations
+from tts_book.text.spoken_text import Readings, apply_readings
 from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes
 
 EDGE, PIPER = Voice("dmitry", "edge", "x"), Voice("ruslan", "piper", "y")
@@ -58,12 +58,12 @@ TEXT = "Глава 1\n\nВ 1998 году GitHub ещё не было. Смотр
 
 
 def plan_of(text: str = TEXT) -> Plan:
-    return chunker.plan(readers.read_bytes(text.encode(), "a.txt", ReadOptions(language="ru")))
+    return chunker.plan_book(readers.read_bytes(text.encode(), "a.txt", ReadOptions(language="ru")))
 
 
-def manner(spellings: dict[str, str], *, in_words: bool = False) -> Manner:
+def manner(spellings: dict[str, str], *, in_words: bool = False) -> Readings:
     known = Pronunciations(None, {"": spellings})
-    return Manner(known, readings.russian if in_words else lambda: None)
+    return Readings(known, readings.load_russian_rules if in_words else lambda: None)
 
 
 def in_text(chunk: Chunk, offset: int) -> int:
@@ -74,40 +74,44 @@ def in_text(chunk: Chunk, offset: int) -> int:
 
 def test_what_is_said_leads_back_to_the_text() -> None:
     plan = plan_of()
-    made = said(plan, EDGE, manner({"GitHub": "Гитхаб", "Смотритель": "Сторож"}))
+    made = apply_readings(plan, EDGE, manner({"GitHub": "Гитхаб", "Смотритель": "Сторож"}))
     chunk = made.chunks[-1]
     assert "Гитхаб ещё не было. Сторож жил" in chunk.spoken
     assert chunk.text == plan.chunks[-1].text
     for word in ("ещё", "жил", "Лесной"):
         place = in_text(chunk, chunk.spoken.index(word))
         assert chunk.text[place:].startswith(word)
-    assert saying.differing(made) == 1
+    assert saying.find_differences(made) == 1
 
 
 def test_without_need_the_plan_stays_itself() -> None:
     plan = plan_of()
-    assert said(plan, EDGE, Manner()) is plan
-    assert said(plan, EDGE, manner({"нет": "да"})).chunks == plan.chunks
+    assert apply_readings(plan, EDGE, Readings()) is plan
+    assert apply_readings(plan, EDGE, manner({"нет": "да"})).chunks == plan.chunks
 
 
 def test_another_voice_begins_from_the_text() -> None:
     plan = plan_of()
-    once = said(plan, PIPER, manner({"GitHub": "Гитхаб"}, in_words=True))
+    once = apply_readings(plan, PIPER, manner({"GitHub": "Гитхаб"}, in_words=True))
     assert once.chunks != plan.chunks
-    assert said(once, EDGE, manner({})).chunks == plan.chunks
+    assert apply_readings(once, EDGE, manner({})).chunks == plan.chunks
 
 
 def test_numbers_are_words_for_voices_on_this_machine() -> None:
-    spoken = said(plan_of(), PIPER, manner({"1998": "далёком"}, in_words=True)).chunks[-1].spoken
+    spoken = (
+        apply_readings(plan_of(), PIPER, manner({"1998": "далёком"}, in_words=True))
+        .chunks[-1]
+        .spoken
+    )
     assert spoken == (
         "В далёком году GitHub ещё не было. Смотритель жил на улице Лесной, дом пять."
     )
-    assert said(plan_of(), EDGE, manner({}, in_words=True)).chunks == plan_of().chunks
+    assert apply_readings(plan_of(), EDGE, manner({}, in_words=True)).chunks == plan_of().chunks
 
 
 def test_what_needs_no_words_stays_as_it_is_written() -> None:
     text = "«За\u0301мок» — “да”… нет — 5.\n\nИ — «всё»."
-    in_words = readings.russian()
+    in_words = readings.load_russian_rules()
     assert in_words is not None
     edits = list(readings.find_readings(text, in_words))
     assert [(text[e.start : e.stop], e.new) for e in edits] == [("5", "пять")]
@@ -116,7 +120,7 @@ def test_what_needs_no_words_stays_as_it_is_written() -> None:
 def test_a_chunk_that_grows_too_long_is_cut() -> None:
     text = "Глава 1\n\n" + "Вот и ы. " * 120
     plan = plan_of(text)
-    made = said(plan, EDGE, manner({"ы": "очень длинное слово " * 3}))
+    made = apply_readings(plan, EDGE, manner({"ы": "очень длинное слово " * 3}))
     assert len(made.chunks) > len(plan.chunks)
     assert all(escaped_bytes(chunk.spoken) <= MAX_ESCAPED_BYTES for chunk in made.chunks)
     assert [chunk.number for chunk in made.chunks] == list(range(1, len(made.chunks) + 1))
@@ -132,7 +136,7 @@ def test_a_chunk_that_grows_too_long_is_cut() -> None:
 @pytest.mark.parametrize("unit", ["他在河边走。", "река,", "е\u0301,"])
 def test_a_chunk_without_a_blank_is_cut_between_characters(unit: str) -> None:
     plan = plan_of("Слово " + unit * 200)
-    made = said(plan, EDGE, manner(dict.fromkeys("。,", "очень длинное слово " * 3)))
+    made = apply_readings(plan, EDGE, manner(dict.fromkeys("。,", "очень длинное слово " * 3)))
     assert len(made.chunks) > len(plan.chunks)
     assert all(escaped_bytes(chunk.spoken) <= MAX_ESCAPED_BYTES for chunk in made.chunks)
     assert "".join(c.text for c in made.chunks).replace(" ", "") == "Слово" + unit * 200
@@ -169,22 +173,22 @@ MISTAKES = (
 def test_mistakes_are_told_with_their_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "pronounce.toml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=message):
-        load(None, [tmp_path])
+        load_pronunciations(None, [tmp_path])
 
 
 def test_the_list_lies_beside_the_book_or_where_it_is_named(tmp_path: Path) -> None:
     beside, config = tmp_path / "book", tmp_path / "config"
     beside.mkdir()
     config.mkdir()
-    assert not load(None, [beside, config]).of("ru")
+    assert not load_pronunciations(None, [beside, config]).of("ru")
     (config / "pronounce.toml").write_text('a = "b"', encoding="utf-8")
-    assert load(None, [beside, config]).path == config / "pronounce.toml"
+    assert load_pronunciations(None, [beside, config]).path == config / "pronounce.toml"
     (beside / "pronounce.toml").write_text('[en]\na = "c"', encoding="utf-8")
-    found = load(None, [beside, config])
+    found = load_pronunciations(None, [beside, config])
     assert found.of("en-GB")
     assert not found.of("ru")
     with pytest.raises(UserError, match="There is no pronunciation list"):
-        load(tmp_path / "other.toml", [beside])
+        load_pronunciations(tmp_path / "other.toml", [beside])
 
 
 # plan --words

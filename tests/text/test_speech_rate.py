@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tts_book.text.speech_rate import characters_per_s, estimated_ms
+from tts_book.text.speech_rate import characters_per_s, estimate_ms
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ def test_pace_of_a_language(language: str, expected: float) -> None:
     ],
 )
 def test_time_of_a_text(text: str, language: str, rate_pct: int, seconds: float) -> None:
-    assert estimated_ms(text, language, rate_pct) == round(seconds * 1_000)
+    assert estimate_ms(text, language, rate_pct) == round(seconds * 1_000)

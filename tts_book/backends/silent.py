@@ -6,7 +6,7 @@ import re
 
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.model import Mark, Speech, Voice
-from tts_book.text.speech_rate import estimated_ms
+from tts_book.text.speech_rate import estimate_ms
 
 # MPEG-2 Layer III, 48 kbit/s, 24 kHz, mono: the header the online service uses, then nothing.
 _FRAME = bytes.fromhex("fff364c4") + bytes(140)
@@ -35,7 +35,7 @@ class SilentBackend:
 
     async def speak(self, text: str, voice: Voice) -> Speech:
         """MP3 frames of silence, with a mark for every word; long words last longer."""
-        frames = max(1, round(estimated_ms(text, voice.language, voice.rate_pct) / _FRAME_MS))
+        frames = max(1, round(estimate_ms(text, voice.language, voice.rate_pct) / _FRAME_MS))
         audio = _FRAME * frames
         return Speech(audio, "mp3", marks=_spread(text, frames * _FRAME_MS))
 

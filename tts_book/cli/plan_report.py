@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from tts_book.backends import VoiceInfo
 from tts_book.cli.progress import counted, hours, part, thousands
 from tts_book.model import Book, Chapter, Origin, Skip, Source, Voice
-from tts_book.text.coverage import by_reason, ink
-from tts_book.text.language_tags import primary
+from tts_book.text.coverage import count_by_reason, count_ink
+from tts_book.text.language_tags import primary_language
 
 if TYPE_CHECKING:
     from tts_book.backends.piper.catalog import Index
@@ -28,10 +28,10 @@ def skipped_lines(book: Book) -> Iterator[str]:
     yield book.title
     for chapter in book.chapters:
         for skip in chapter.skips:
-            if size := ink(skip.text):
+            if size := count_ink(skip.text):
                 place = chapter.origin.source.place(skip.start)
                 yield f"{place}\t{thousands(size)}\t{skip.reason}\t{_shown(skip)}"
-    for reason, size in by_reason(_all(book)).items():
+    for reason, size in count_by_reason(_all(book)).items():
         yield f"  {thousands(size):>9}  {reason}"
     yield f"  {_sum(book)}"
 
@@ -41,7 +41,7 @@ def skipped_json_lines(book: Book) -> Iterator[str]:
     for chapter in book.chapters:
         for skip in chapter.skips:
             place = str(chapter.origin.source.place(skip.start))
-            size = ink(skip.text)
+            size = count_ink(skip.text)
             entry = {"place": place, "characters": size, "reason": skip.reason, "text": skip.text}
             yield json.dumps(entry, ensure_ascii=False)
     yield json.dumps({"book": book.title, **asdict(book.ledger)}, ensure_ascii=False)
@@ -49,7 +49,7 @@ def skipped_json_lines(book: Book) -> Iterator[str]:
 
 def skipped_summary(book: Book) -> str:
     """One line: what was left out, the most first; empty if it is nothing."""
-    found = by_reason(_all(book))
+    found = count_by_reason(_all(book))
     return ", ".join(f"{reason} {thousands(size)}" for reason, size in found.items())
 
 
@@ -133,7 +133,7 @@ def _voice(voice: Voice) -> str:
 def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
     """Chapters with chunks, characters and estimated length; a total for each book."""
     from tts_book.pipeline.plan_view import planned
-    from tts_book.text.spoken_text import differing
+    from tts_book.text.spoken_text import find_differences
 
     for item in prepared:
         book, its = item.work.book, planned(item, cache)
@@ -152,7 +152,7 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
             f"({thousands(sum(chunk.cached for chunk in its.chunks))} spoken already), "
             f"{thousands(its.characters)} characters, about {hours(its.estimated_ms)} of sound"
         )
-        if changed := differing(item.plan):
+        if changed := find_differences(item.plan):
             listed = item.work.manner.pronunciations.path
             by = f"pronunciations from {listed}; " if listed else ""
             said = "chunk is" if changed == 1 else "chunks are"
@@ -245,7 +245,7 @@ def voices(
 
 
 def _fits(language: str, wanted: str) -> bool:
-    return not wanted or primary(language) in (primary(wanted), ANY_LANGUAGE, "")
+    return not wanted or primary_language(language) in (primary_language(wanted), ANY_LANGUAGE, "")
 
 
 def voices_json(
@@ -271,7 +271,7 @@ def voices_json(
 def store(index: Index, language: str) -> Iterator[str]:
     """The Piper voices that can be fetched."""
     for voice in index.values():
-        if not language or primary(voice.language) == primary(language):
+        if not language or primary_language(voice.language) == primary_language(language):
             many = f"  {voice.speakers} speakers" if voice.speakers > 1 else ""
             size = f"{voice.model_bytes // 1_000_000:>4} MB"
             yield f"{voice.key:<40} {voice.language:<8} {size}{many}"
@@ -279,6 +279,6 @@ def store(index: Index, language: str) -> Iterator[str]:
 
 def preview_book(voice: Voice, language: str) -> Book:
     """A book of one sentence in the language of the voice."""
-    text = PREVIEWS.get(primary(language), PREVIEW_ANYWHERE)
+    text = PREVIEWS.get(primary_language(language), PREVIEW_ANYWHERE)
     chapter = Chapter(1, voice.name, text, Origin(Source("preview"), ()))
     return Book(voice.name, language, (chapter,))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from tts_book.cli.progress import thousands
 from tts_book.model import Book
-from tts_book.text.language_tags import primary
-from tts_book.text.numerals import roman
+from tts_book.text.language_tags import primary_language
+from tts_book.text.numerals import roman_value
 
 _AROUND = 30  # characters of context on either side
 _CYRILLIC = frozenset(("ru", "uk", "be", "bg", "sr", "mk", "kk"))
@@ -65,7 +65,7 @@ def _found(book: Book) -> dict[str, _Found]:
 
 
 def _pattern(language: str) -> re.Pattern[str]:
-    foreign = _LATIN_WORD if primary(language) in _CYRILLIC else _OTHER_WORD
+    foreign = _LATIN_WORD if primary_language(language) in _CYRILLIC else _OTHER_WORD
     capitals = r"[A-ZА-ЯЁ]{2,6}\d?"
     return re.compile(
         rf"(?<!\w)(?:(?P<capitals>{capitals})(?!\w|[-'’./]\w)|(?P<foreign>{foreign})"
@@ -78,7 +78,9 @@ def _kind(match: re.Match[str]) -> str:
     if word in ("I", "V", "X"):
         return "Roman numerals"
     if group == "capitals":
-        is_roman = len(word) >= _SHORTEST_ROMAN and not set(word) - set("IVXLCDM") and roman(word)
+        is_roman = (
+            len(word) >= _SHORTEST_ROMAN and not set(word) - set("IVXLCDM") and roman_value(word)
+        )
         return "Roman numerals" if is_roman else "" if _shouts(match) else "acronyms"
     return {"foreign": "foreign words", "number": "numbers", "symbol": "symbols"}[group or ""]
 

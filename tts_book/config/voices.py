@@ -20,7 +20,13 @@ from tts_book.config.toml_lines import Where, line_of, lines
 from tts_book.config.voices_schema import Draft, Note, close, draft
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Voice
-from tts_book.text.language_tags import backend_of, language_of, multilingual, normal, primary
+from tts_book.text.language_tags import (
+    backend_of,
+    is_multilingual,
+    language_of,
+    normalize_tag,
+    primary_language,
+)
 
 FILE_NAME = "voices.toml"
 BACKENDS = ("edge", "piper", "espeak", "silent")
@@ -73,7 +79,7 @@ class Config:
         """The voices for a language, the preferred one first: those that [languages] names, the
         default if it reads this language, all others of this language in the order of the file.
         """
-        wanted = normal(language)
+        wanted = normalize_tag(language)
         names = [name for tag in self._tags(wanted) for name in self.languages[tag]]
         if speaks(self.voices[self.default], language):
             names.append(self.default)
@@ -82,16 +88,16 @@ class Config:
             for voice in self.voices.values()
             if voice.language
             and voice.backend not in NEVER_UNASKED
-            and primary(voice.language) == primary(wanted)
+            and primary_language(voice.language) == primary_language(wanted)
         ]
-        native.sort(key=lambda voice: normal(voice.language) != wanted)
+        native.sort(key=lambda voice: normalize_tag(voice.language) != wanted)
         names.extend(voice.name for voice in native)
         return tuple(self.voices[name] for name in dict.fromkeys(names))
 
     def _tags(self, wanted: str) -> list[str]:
         """The keys of [languages] for a tag: itself and the same with less said, else those of
         other countries."""
-        own = [tag for tag in self.languages if primary(tag) == primary(wanted)]
+        own = [tag for tag in self.languages if primary_language(tag) == primary_language(wanted)]
         return sorted((tag for tag in own if _covers(tag, wanted)), key=len, reverse=True) or own
 
     def _named(self, name: str) -> Voice | None:
@@ -135,7 +141,7 @@ def change(kind: Literal["rate", "pitch", "volume"], value: int | str) -> int:
 
 def speaks(voice: Voice, language: str) -> bool:
     """Whether a voice reads this language: its own, or any."""
-    return multilingual(voice) or primary(voice.language) == primary(language)
+    return is_multilingual(voice) or primary_language(voice.language) == primary_language(language)
 
 
 def packaged_path() -> Path:
@@ -231,7 +237,7 @@ def _merged(packaged: Config, own: Draft, file: Path) -> Config:
 
 
 def _at_home(voice: Voice, language: str) -> bool:
-    return not voice.language or primary(voice.language) == primary(language)
+    return not voice.language or primary_language(voice.language) == primary_language(language)
 
 
 def _covers(tag: str, wanted: str) -> bool:
@@ -273,7 +279,11 @@ def _check(
         note(where, f'{told} names "{name}", which is no voice.{close(name, voices)}')
         return
     voice = voices[name]
-    if language and not multilingual(voice) and primary(voice.language) != primary(language):
+    if (
+        language
+        and not is_multilingual(voice)
+        and primary_language(voice.language) != primary_language(language)
+    ):
         note(where, f'{told} names "{name}", which speaks {voice.language}, not {language}.')
 
 

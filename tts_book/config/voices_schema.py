@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from tts_book.config.toml_lines import Where
 from tts_book.model import Voice
-from tts_book.text.language_tags import EDGE_ID, LANGUAGE, backend_of, language_of, normal
+from tts_book.text.language_tags import EDGE_ID, LANGUAGE, backend_of, language_of, normalize_tag
 
 # What the services take: beyond these they refuse, or speech is no speech any more.
 RANGES = {"rate": (-90, 200, "%"), "pitch": (-200, 200, "Hz"), "volume": (-90, 100, "%")}
@@ -65,7 +65,7 @@ def draft(
         _text(table, (), "default", note) or None,
         {name: _voice(name, voices[name], packaged, backends, note) for name in voices},
         _languages(languages, note),
-        {normal(key): key for key in reversed(list(languages))},
+        {normalize_tag(key): key for key in reversed(list(languages))},
         _pauses(_table(table, "pauses", note), note),
     )
 
@@ -212,7 +212,7 @@ def _language(value: Mapping[str, object], where: Where, note: Note) -> str:
         wrong = f'{_dotted(where)}.language = "{tag}" is no language tag'
         note((*where, "language"), f'{wrong}, like "ru" or "pt-BR".')
         return ""
-    return normal(tag) if tag else ""
+    return normalize_tag(tag) if tag else ""
 
 
 def _gender(value: Mapping[str, object], where: Where, note: Note) -> str:
@@ -248,10 +248,10 @@ def _languages(table: Mapping[str, object], note: Note) -> dict[str, tuple[str, 
         where: Where = ("languages", key)
         if not LANGUAGE.fullmatch(key):
             note(where, f'"{key}" in [languages] is no language tag, like "ru" or "pt-BR".')
-        elif normal(key) in found:
-            note(where, f'"{key}" in [languages] is there already, as {normal(key)}.')
+        elif normalize_tag(key) in found:
+            note(where, f'"{key}" in [languages] is there already, as {normalize_tag(key)}.')
         else:
-            found[normal(key)] = _names(value, where, note)
+            found[normalize_tag(key)] = _names(value, where, note)
     return found
 
 

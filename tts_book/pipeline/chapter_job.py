@@ -15,7 +15,7 @@ from tts_book.pipeline.planning import Prepared, keys_of
 from tts_book.pipeline.voice_selection import Cast
 from tts_book.synthesis.chunk_cache import Cache
 from tts_book.synthesis.pool import Task
-from tts_book.text.spoken_text import said
+from tts_book.text.spoken_text import apply_readings
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ async def taken_over(item: Prepared) -> list[Open]:
             backend = backend_of(voice.backend)
             if not (await backend.health()).usable:
                 continue
-            plan = said(item.plan, voice, item.work.manner)
+            plan = apply_readings(item.plan, voice, item.work.manner)
             keys = keys_of(plan, voice, backend)
         except (BackendError, UserError):  # its engine or its model is not there
             continue

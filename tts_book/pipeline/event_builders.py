@@ -12,7 +12,7 @@ from tts_book.pipeline.chapter_job import Open, place, tasks
 from tts_book.pipeline.planning import Prepared
 from tts_book.pipeline.up_to_date import Standing
 from tts_book.synthesis.chunk_cache import Cache
-from tts_book.text.speech_rate import estimated_ms
+from tts_book.text.speech_rate import estimate_ms
 
 # How a chapter begins its reason that lacks chunks which nobody asked for.
 ONLY = "--only leaves out"
@@ -38,7 +38,7 @@ def job_started(
         sums["cached"] += not is_new
         sums["characters"] += len(spoken)
         sums["new_characters"] += len(spoken) if is_new else 0
-        sums["estimated_ms"] += estimated_ms(spoken, book.language, task.voice.rate_pct)
+        sums["estimated_ms"] += estimate_ms(spoken, book.language, task.voice.rate_pct)
     stands = [standing[chapter.target] for chapter in opened if chapter.target in standing]
     return events.JobStarted(
         books=books,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tts_book.model import Book, Break, Chunk, Place, Voice
 from tts_book.pipeline.chapter_job import open_chapters
-from tts_book.text.speech_rate import estimated_ms
+from tts_book.text.speech_rate import estimate_ms
 
 if TYPE_CHECKING:
     from tts_book.pipeline.planning import Prepared
@@ -121,5 +121,5 @@ def _chunk(item: Prepared, cache: Cache, chunk: Chunk, key: str) -> ChunkPlan:
         path=cache.path(key),
         cached=cached,
         new=item.asks_for(chunk) and (not cached or key in item.redo),
-        estimated_ms=estimated_ms(chunk.spoken, book.language, item.cast.voice.rate_pct),
+        estimated_ms=estimate_ms(chunk.spoken, book.language, item.cast.voice.rate_pct),
     )

@@ -25,8 +25,8 @@ from tts_book.pipeline.selection import EVERYTHING, Selection, check, parse
 from tts_book.pipeline.voice_selection import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
 from tts_book.synthesis.chunk_cache import Cache, key_of
 from tts_book.text import chunker
-from tts_book.text.speech_rate import estimated_ms
-from tts_book.text.spoken_text import Manner, said
+from tts_book.text.speech_rate import estimate_ms
+from tts_book.text.spoken_text import Readings, apply_readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Work:
     stem: str
     source: Path | None
     asked: str = ""
-    manner: Manner = field(default_factory=Manner)
+    manner: Readings = field(default_factory=Readings)
     recorded: bool = True
     command: str = ""
     cwd: Path | None = None
@@ -74,7 +74,7 @@ class Prepared:
         """Estimated length at the voice's rate, without pauses."""
         rate_pct = self.cast.voice.rate_pct
         language = self.work.book.language
-        return sum(estimated_ms(c.spoken, language, rate_pct) for c in self.plan.chunks)
+        return sum(estimate_ms(c.spoken, language, rate_pct) for c in self.plan.chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,9 @@ async def prepare(
     prepared = []
     for work in works:
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
-        plan = await asyncio.to_thread(chunker.plan, work.book)
+        plan = await asyncio.to_thread(chunker.plan_book, work.book)
         cast = await casting.cast(wish, work.book.language, _counter(plan, cache, work.manner))
-        plan = await asyncio.to_thread(said, plan, cast.voice, work.manner)
+        plan = await asyncio.to_thread(apply_readings, plan, cast.voice, work.manner)
         keys = keys_of(plan, cast.voice, cast.backend)
         prepared.append(Prepared(work, plan, cast, keys, _layout(work, output)))
     return tuple(prepared)
@@ -119,9 +119,9 @@ def keys_of(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
     return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
 
 
-def _counter(plan: Plan, cache: Cache, manner: Manner) -> Callable[[Voice, Backend], Spoken]:
+def _counter(plan: Plan, cache: Cache, manner: Readings) -> Callable[[Voice, Backend], Spoken]:
     def count(voice: Voice, backend: Backend) -> Spoken:
-        its = said(plan, voice, manner)
+        its = apply_readings(plan, voice, manner)
         there = [cache.has(key) for key in keys_of(its, voice, backend)]
         long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in its.chunks)
         telling = sum(has and telling for has, telling in zip(there, long, strict=True))
@@ -213,7 +213,7 @@ def _line(plan: Plan, line: int, option: str) -> tuple[int, int]:
 
 def _time(item: Prepared, at_ms: int, place: str, option: str) -> tuple[int, int]:
     language, rate_pct = item.work.book.language, item.cast.voice.rate_pct
-    lengths_ms = (estimated_ms(chunk.spoken, language, rate_pct) for chunk in item.plan.chunks)
+    lengths_ms = (estimate_ms(chunk.spoken, language, rate_pct) for chunk in item.plan.chunks)
     until_ms = list(accumulate(lengths_ms))
     at = bisect_right(until_ms, at_ms)
     if at == len(until_ms) and option == "--from":

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tts_book.synthesis.cache_leases import Kept
     from tts_book.synthesis.chunk_cache import Cache
     from tts_book.synthesis.pool import Tools
-    from tts_book.text.spoken_text import Manner
+    from tts_book.text.spoken_text import Readings
 
 OLD_PART_S = 24 * 3_600.0
 
@@ -80,13 +80,13 @@ def work(
     return Work(book, stem, source, asked, manner, command=again, cwd=at.cwd, cache=cache)
 
 
-def _manner(at: Surroundings, request: Request, beside: Sequence[Path]) -> Manner:
+def _manner(at: Surroundings, request: Request, beside: Sequence[Path]) -> Readings:
     from tts_book.text import pronunciation as pronounce
-    from tts_book.text.spoken_text import Manner
+    from tts_book.text.spoken_text import Readings
 
-    known = pronounce.load(request.pronounce, (*beside, at.cwd, at.config_dir))
+    known = pronounce.load_pronunciations(request.pronounce, (*beside, at.cwd, at.config_dir))
     tell(at.trace, "job", f"pronunciations: {known.path or 'none'}")
-    return Manner(known)
+    return Readings(known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from tts_book.backends import Backend, Health, VoiceInfo, names
 from tts_book.config.voices import Config, speaks
 from tts_book.errors import BackendError, TtsBookError, UserError
 from tts_book.model import Voice
-from tts_book.text.language_tags import primary
+from tts_book.text.language_tags import primary_language
 
 # Short chunks (a heading, "Yes.") may stand in the cache because another book has them too;
 # only longer ones show that this book was begun with a voice.
@@ -242,7 +242,9 @@ class Casting:
 
 def _best(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
     """The plainest voice of the language, or one of any language."""
-    fits = [i for i in offered if primary(i.language) in (primary(language), "und")]
+    fits = [
+        i for i in offered if primary_language(i.language) in (primary_language(language), "und")
+    ]
     if not fits:
         return None
     best = min(fits, key=lambda info: (info.language == "und", len(info.id), info.id))
@@ -266,8 +268,8 @@ def refuse_other_language(voice: Voice, language: str) -> None:
     if voice.language and not speaks(voice, language):
         raise UserError(
             f'The voice "{voice.name}" speaks {voice.language} and the book is in {language}: '
-            f"choose another (tts-book voices --language {primary(language)}), or say what the "
-            f"book is in with --language {primary(voice.language)}."
+            f"choose another (tts-book voices --language {primary_language(language)}), or say "
+            f"what the book is in with --language {primary_language(voice.language)}."
         )
 
 

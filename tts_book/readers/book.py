@@ -9,16 +9,22 @@ from typing import Literal
 
 from tts_book.errors import UserError
 from tts_book.model import Book, Chapter, Cover, Source
-from tts_book.text import language
-from tts_book.text.chapters import divide
-from tts_book.text.coverage import account, by_reason
+from tts_book.text.chapters import divide_chapters
+from tts_book.text.coverage import count_by_reason, make_ledger
+from tts_book.text.language import MARGIN, detect_language
+from tts_book.text.language_tags import (
+    LANGUAGE_NAMES,
+    describe_language,
+    parse_language_tag,
+    primary_language,
+)
 from tts_book.text.normalize import Paragraph
 
 BUDGET_S = 5.0
 """For all lines of a book; any reasonable expression takes a few milliseconds."""
 
 
-class Chosen:
+class ChapterPattern:
     """Whether a line begins as the expression says. `matched` counts the lines that did.
 
     Raises UserError for an expression that is none, or that takes too long.
@@ -125,7 +131,7 @@ def build_book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
     spoken = "\n\n".join(p.text for p in parsed.paragraphs if p.text)
     if not any(map(str.isalnum, spoken)):
         raise UserError(f"{parsed.source.name} has no words to read aloud")
-    tag, told = spoken_language(spoken, parsed.language, parsed.source.name, options.language)
+    tag, told = choose_language(spoken, parsed.language, parsed.source.name, options.language)
     title = options.title or parsed.title or stem
     chapters = chapters_of(parsed, title, tag, options, split=options.split != "none")
     notices = (*parsed.notices, told, *_left_out(chapters))
@@ -138,7 +144,7 @@ def build_book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
         notices=tuple(notice for notice in notices if notice),
         series=parsed.series,
         series_part=parsed.series_part,
-        ledger=account(parsed.text, chapters),
+        ledger=make_ledger(parsed.text, chapters),
     )
 
 
@@ -146,7 +152,7 @@ def chapters_of(
     parsed: Parsed, title: str, tag: str, options: ReadOptions, *, split: bool
 ) -> tuple[Chapter, ...]:
     """The chapters of one file, numbered from 1. Raises UserError where --chapters fits none."""
-    is_chapter = Chosen(options.chapters) if options.chapters and split else None
+    is_chapter = ChapterPattern(options.chapters) if options.chapters and split else None
     found = _divided(parsed, title, tag, options, is_chapter, split=split)
     if is_chapter is not None and not is_chapter.matched:
         raise UserError(
@@ -161,16 +167,16 @@ def _divided(
     title: str,
     tag: str,
     options: ReadOptions,
-    is_chapter: Chosen | None,
+    is_chapter: ChapterPattern | None,
     *,
     split: bool,
 ) -> tuple[Chapter, ...]:
-    return divide(
+    return divide_chapters(
         parsed.source,
         parsed.text,
         parsed.paragraphs,
         title=title,
-        opening=OPENING.get(tag.partition("-")[0], "Opening"),
+        opening=OPENING.get(primary_language(tag), "Opening"),
         split=split,
         everything=options.everything,
         notes=options.notes == "end",
@@ -178,20 +184,22 @@ def _divided(
     )
 
 
-def spoken_language(text: str, known: str, name: str, wanted: str) -> tuple[str, str]:
+def choose_language(text: str, known: str, name: str, wanted: str) -> tuple[str, str]:
     """The BCP 47 code to speak in, and a remark on where it comes from.
 
     Raises UserError where neither the user, the book nor its text says it clearly.
     """
     if wanted:
-        return language.normalised(wanted), ""
-    guess = language.detect(text)
-    if known and (guess.margin < _CLEAR or known.partition("-")[0] == guess.language):
-        return known, f"language: {language.named(known)}, as the book says"
-    if guess.margin >= language.MARGIN:
-        return guess.language, f"language: {language.named(guess.language)}, from the text"
+        return parse_language_tag(wanted), ""
+    guess = detect_language(text)
+    if known and (guess.margin < _CLEAR or primary_language(known) == guess.language):
+        return known, f"language: {describe_language(known)}, as the book says"
+    if guess.margin >= MARGIN:
+        return guess.language, f"language: {describe_language(guess.language)}, from the text"
     if guess.language:
-        choice = " or ".join(language.named(tag) for tag in (guess.language, guess.second) if tag)
+        choice = " or ".join(
+            describe_language(tag) for tag in (guess.language, guess.second) if tag
+        )
         hint = f"it may be {choice}; name it with --language {guess.language}"
     else:
         hint = f"{guess.why}; name it with --language CODE (ru, en, …)"
@@ -202,7 +210,7 @@ PICTURES = ("image/jpeg", "image/png", "image/jpg")
 _LARGEST_COVER_BYTES = 16 * 1024 * 1024
 
 
-def cover_of(data: bytes) -> Cover | None:
+def find_cover(data: bytes) -> Cover | None:
     """The cover that these bytes are, by their own word; None for other pictures, huge ones and
     what is none."""
     if len(data) > _LARGEST_COVER_BYTES:
@@ -212,11 +220,11 @@ def cover_of(data: bytes) -> Cover | None:
     return Cover(data, "image/png") if data.startswith(b"\x89PNG\r\n\x1a\n") else None
 
 
-def known_language(tag: str) -> str:
+def find_language(tag: str) -> str:
     """`tag` as metadata writes it, in BCP 47; empty if it names no language."""
-    by_name = {name.lower(): code for code, name in language.NAMES.items()}
+    by_name = {name.lower(): code for code, name in LANGUAGE_NAMES.items()}
     try:
-        return language.normalised(by_name.get(tag.strip().lower(), tag))
+        return parse_language_tag(by_name.get(tag.strip().lower(), tag))
     except UserError:
         return ""
 
@@ -224,7 +232,7 @@ def known_language(tag: str) -> str:
 def _left_out(chapters: Iterable[Chapter]) -> Sequence[str]:
     """One line on what was left out in great pieces, so that nobody misses it unawares."""
     skips = (skip for chapter in chapters for skip in chapter.skips)
-    told = {r: size for r, size in by_reason(skips).items() if r.startswith(_TOLD)}
+    told = {r: size for r, size in count_by_reason(skips).items() if r.startswith(_TOLD)}
     if not told:
         return ()
     parts = ", ".join(f"{reason} ({size:,} characters)" for reason, size in told.items())

@@ -14,7 +14,7 @@ from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.readers import decoding, html, xml
 from tts_book.readers.archives import Archive
-from tts_book.readers.book import LEADS, PICTURES, Parsed, ReadOptions, cover_of, known_language
+from tts_book.readers.book import LEADS, PICTURES, Parsed, ReadOptions, find_cover, find_language
 from tts_book.readers.footnotes import Notes
 from tts_book.readers.tree_text import Builder, Element, attribute, name_of, words
 
@@ -58,7 +58,7 @@ def read(archive: Archive, name: str, options: ReadOptions) -> Parsed:
     package = _package(archive, name)
     metadata = metadata_of(package.root)
     builder = Builder(name)
-    _pages_of(archive, package, builder, known_language(metadata.get("language", "")), options)
+    _pages_of(archive, package, builder, find_language(metadata.get("language", "")), options)
     source, text, found = builder.finish()
     return Parsed(
         source=source,
@@ -66,7 +66,7 @@ def read(archive: Archive, name: str, options: ReadOptions) -> Parsed:
         paragraphs=found,
         title=metadata.get("title", ""),
         author=metadata.get("creator", ""),
-        language=known_language(metadata.get("language", "")),
+        language=find_language(metadata.get("language", "")),
         cover=_cover(archive, package),
         encoding="utf-8",
         series=metadata.get("series", ""),
@@ -232,7 +232,7 @@ def _cover(archive: Archive, package: _Package) -> Cover | None:
     called = [i for id_, i in pictures.items() if "cover" in id_.lower()]
     for item in (*told, *called):
         data = archive.read(item.path)
-        if found := cover_of(data) or (_inside(data) if item.media == _SVG else None):
+        if found := find_cover(data) or (_inside(data) if item.media == _SVG else None):
             return found
     return None
 
@@ -243,7 +243,7 @@ def _inside(drawing: bytes) -> Cover | None:
     if found is None:
         return None
     try:
-        return cover_of(base64.b64decode(found[1]))
+        return find_cover(base64.b64decode(found[1]))
     except (binascii.Error, ValueError):
         return None
 

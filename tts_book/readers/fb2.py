@@ -8,7 +8,7 @@ import binascii
 from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.readers import xml
-from tts_book.readers.book import LEADS, Parsed, ReadOptions, cover_of, known_language
+from tts_book.readers.book import LEADS, Parsed, ReadOptions, find_cover, find_language
 from tts_book.readers.footnotes import queue
 from tts_book.readers.tree_text import Builder, Element, attribute, children, events, name_of, words
 from tts_book.text.normalize import Kind
@@ -26,7 +26,7 @@ def read(data: bytes, name: str, options: ReadOptions) -> Parsed:
         raise UserError(f"{name} is not an FB2 book: save it again, or as .txt")
     builder = Builder(name)
     about = _about(root)
-    language = known_language(words(_below(about, "lang")))
+    language = find_language(words(_below(about, "lang")))
     bodies = [(body, attribute(body, "name") in _NOTES) for body in children(root, "body")]
     notes = None
     if options.notes == "inline":
@@ -189,7 +189,7 @@ def _cover(root: Element, about: Element | None) -> Cover | None:
     for binary in children(root, "binary"):
         if wanted and attribute(binary, "id") == wanted:
             try:
-                return cover_of(base64.b64decode("".join(binary.itertext())))
+                return find_cover(base64.b64decode("".join(binary.itertext())))
             except (binascii.Error, ValueError):
                 return None
     return None

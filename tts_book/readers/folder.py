@@ -10,10 +10,11 @@ from pathlib import Path
 
 from tts_book.errors import UserError
 from tts_book.model import Book, Chapter
-from tts_book.readers.book import Parsed, ReadOptions, chapters_of, spoken_language
-from tts_book.text import language
-from tts_book.text.chapters import unique
-from tts_book.text.coverage import account, total
+from tts_book.readers.book import Parsed, ReadOptions, chapters_of, choose_language
+from tts_book.text.chapters import make_titles_unique
+from tts_book.text.coverage import add_ledgers, make_ledger
+from tts_book.text.language import detect_language
+from tts_book.text.language_tags import describe_language, primary_language
 
 SUFFIXES = frozenset((".txt", ".text", ".md", ".markdown", ".mdown", ".mkd"))
 BOOKS = (
@@ -107,12 +108,12 @@ def _book(folder: Path, read: Sequence[tuple[Path, Parsed]], options: ReadOption
     name = folder.resolve().name or str(folder)
     spoken = {path: _spoken(parsed) for path, parsed in read}
     known = Counter(parsed.language for _, parsed in read if parsed.language).most_common(1)
-    tag, told = spoken_language(
+    tag, told = choose_language(
         "\n\n".join(spoken.values()), known[0][0] if known else "", name, options.language
     )
     each = [(parsed, _chapters(path, parsed, tag, options)) for path, parsed in read]
     chapters = [chapter for _, found in each for chapter in found]
-    titles = unique(chapter.title for chapter in chapters)
+    titles = make_titles_unique(chapter.title for chapter in chapters)
     numbered = tuple(
         replace(chapter, number=number, title=title)
         for number, (chapter, title) in enumerate(zip(chapters, titles, strict=True), 1)
@@ -125,7 +126,7 @@ def _book(folder: Path, read: Sequence[tuple[Path, Parsed]], options: ReadOption
         chapters=numbered,
         author=options.author or _author(read),
         notices=tuple(notice for notice in notices if notice),
-        ledger=total(account(parsed.text, found) for parsed, found in each),
+        ledger=add_ledgers(make_ledger(parsed.text, found) for parsed, found in each),
     )
 
 
@@ -156,7 +157,7 @@ def _odd_encodings(read: Sequence[tuple[Path, Parsed]]) -> Iterator[str]:
 
 def _odd_languages(spoken: dict[Path, str], tag: str) -> Iterator[str]:
     for path, text in spoken.items():
-        guess = language.detect(text)
-        if guess.margin >= _CLEAR and guess.language != tag.partition("-")[0]:
-            looks, book = language.named(guess.language), language.named(tag)
+        guess = detect_language(text)
+        if guess.margin >= _CLEAR and guess.language != primary_language(tag):
+            looks, book = describe_language(guess.language), describe_language(tag)
             yield f"{path.name}: looks {looks}, but is read as {book} like its neighbours"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from tts_book.errors import UserError
-from tts_book.readers.book import LEADS, Parsed, ReadOptions, known_language
+from tts_book.readers.book import LEADS, Parsed, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.footnotes import Notes
 from tts_book.readers.tree_text import Builder, Element, attribute, events, name_of, words
@@ -66,7 +66,7 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     root = parse_page(decoded.text, name)
     builder = Builder(name)
     notes = None
-    language = known_language(attribute(root, "lang"))
+    language = find_language(attribute(root, "lang"))
     if options.notes == "inline":
         notes = Notes(LEADS.get((options.language or language).partition("-")[0], ""))
         notes.collect("", root)

@@ -14,13 +14,13 @@ from markdown_it.token import Token
 
 from tts_book.model import Source
 from tts_book.readers import markdown_notes as notes
-from tts_book.readers.book import LEADS, Parsed, ReadOptions, known_language
+from tts_book.readers.book import LEADS, Parsed, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.markdown_notes import Note
-from tts_book.readers.plain import line_starts
-from tts_book.text import language as languages
+from tts_book.readers.plain import find_line_starts
 from tts_book.text.inline_rules import Edit
-from tts_book.text.normalize import Block, Kind, level, paragraphs
+from tts_book.text.language import detect_language
+from tts_book.text.normalize import Block, Kind, make_paragraphs, unify_whitespace
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^(title|author|lang|language): *(.*?) *$", re.M | re.I)
@@ -51,9 +51,9 @@ class _Walk:
 def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     """A Markdown file in blocks."""
     text = decoded.text
-    flat = level(text)
+    flat = unify_whitespace(text)
     front = _FRONT.match(flat[:_FRONT_LONGEST])
-    walk = _Walk(text, flat, line_starts(text))
+    walk = _Walk(text, flat, find_line_starts(text))
     if front:
         walk.blocks.append(Block(0, len(front[0].rstrip()), Kind.LEFT_OUT, reason="front matter"))
     begin = front.end() if front else 0
@@ -62,9 +62,9 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     found = list(notes.find(text, body))
     _blocks(walk, notes.without(body, found))
     fields = _fields(front[1]) if front else {}
-    language = known_language(fields.get("lang", fields.get("language", "")))
+    language = find_language(fields.get("lang", fields.get("language", "")))
     marks = _notes(walk, found, options, language)
-    told = paragraphs(text, walk.blocks, walk.edits, between="markup")
+    told = make_paragraphs(text, walk.blocks, walk.edits, between="markup")
     return Parsed(
         source=Source(name, walk.starts),
         text=text,
@@ -127,7 +127,7 @@ def _notes(
         read = set(found)
     lead = ""
     if read and inline:
-        language = options.language or language or languages.detect(walk.text).language
+        language = options.language or language or detect_language(walk.text).language
         lead = LEADS.get(language.partition("-")[0], "")
     parser = _parser()
     for note in found:

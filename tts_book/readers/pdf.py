@@ -9,7 +9,7 @@ from typing import Any
 
 from tts_book.errors import UserError
 from tts_book.readers import pdf_lines
-from tts_book.readers.book import Parsed, ReadOptions, known_language
+from tts_book.readers.book import Parsed, ReadOptions, find_language
 from tts_book.readers.pdf_lines import Line, Margins, Measure, Role
 from tts_book.readers.tree_text import Builder
 from tts_book.text.normalize import Kind
@@ -48,7 +48,7 @@ def read(data: bytes, name: str, options: ReadOptions) -> Parsed:
         paragraphs=found,
         title=document.about.get("Title", ""),
         author=document.about.get("Author", ""),
-        language=known_language(document.about.get("Language", "")),
+        language=find_language(document.about.get("Language", "")),
         encoding="pdf",
         notices=(f"{name}: a PDF is read as well as it can be; an EPUB or FB2 is better",),
     )

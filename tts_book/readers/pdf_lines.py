@@ -13,7 +13,7 @@ from statistics import median
 
 from tts_book.readers.plain_lines import is_scene_mark
 from tts_book.text.headings import is_heading
-from tts_book.text.numerals import roman
+from tts_book.text.numerals import roman_value
 
 Page = Sequence["Line"]
 
@@ -108,7 +108,7 @@ def _edges(page: Page) -> set[int]:
 
 
 def _value(number: str) -> int:
-    return int(number) if number.isdecimal() and len(number) < 6 else roman(number)
+    return int(number) if number.isdecimal() and len(number) < 6 else roman_value(number)
 
 
 def _notes(page: Page, known: Sequence[Role], usual: float) -> list[int]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from tts_book.model import Source
-from tts_book.readers.book import Parsed, ReadOptions, known_language
+from tts_book.readers.book import Parsed, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
-from tts_book.readers.plain_lines import lay_out
+from tts_book.readers.plain_lines import lay_out_lines
 from tts_book.text.headings import is_heading
-from tts_book.text.normalize import Block, Kind, level, paragraphs
+from tts_book.text.normalize import Block, Kind, make_paragraphs, unify_whitespace
 
 _START = re.compile(r"^ *\*{3} ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK.*$", re.M)
 _STOP = re.compile(
@@ -38,15 +38,15 @@ class _Frame:
 def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     """A text file in blocks."""
     text = decoded.text
-    layout = lay_out(text, is_heading)
+    layout = lay_out_lines(text, is_heading)
     frame = _frame(text)
     blocks = list(_with_marks(text, layout.blocks))
     if not options.everything:
         blocks = _unframed(text, blocks, frame)
     return Parsed(
-        source=Source(name, line_starts(text)),
+        source=Source(name, find_line_starts(text)),
         text=text,
-        paragraphs=tuple(paragraphs(text, blocks, layout.edits)),
+        paragraphs=tuple(make_paragraphs(text, blocks, layout.edits)),
         title=frame.title,
         author=frame.author,
         language=frame.language,
@@ -61,25 +61,25 @@ def _no_marks(options: ReadOptions) -> str:
     return "notes: plain text does not tell which mark is whose; they are read with --notes end"
 
 
-def line_starts(text: str) -> tuple[int, ...]:
+def find_line_starts(text: str) -> tuple[int, ...]:
     """Where the lines of `text` begin, as `Source` wants them."""
-    lengths = (len(line) + 1 for line in level(text).split("\n"))
+    lengths = (len(line) + 1 for line in unify_whitespace(text).split("\n"))
     return (0, *list(accumulate(lengths))[:-1])
 
 
 def _frame(text: str) -> _Frame:
-    start = _START.search(level(text[:_FRAME]))
+    start = _START.search(unify_whitespace(text[:_FRAME]))
     if start is None:
         return _Frame(0, len(text))
     tail = max(start.end(), len(text) - _FRAME)
-    stop = _STOP.search(level(text[tail:]))
-    fields = dict(_FIELD.findall(level(text[: start.start()])))
+    stop = _STOP.search(unify_whitespace(text[tail:]))
+    fields = dict(_FIELD.findall(unify_whitespace(text[: start.start()])))
     return _Frame(
         start.end(),
         tail + stop.start() if stop else len(text),
         fields.get("Title", "").strip(),
         fields.get("Author", "").strip(),
-        known_language(fields.get("Language", "")),
+        find_language(fields.get("Language", "")),
     )
 
 

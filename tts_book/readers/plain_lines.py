@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tts_book.text.inline_rules import Edit
-from tts_book.text.normalize import Block, Kind, level
+from tts_book.text.normalize import Block, Kind, unify_whitespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ _OPEN_ENDS = 0.6  # of the lines of a wrapped text break off inside a sentence
 _LEAST_PAGES = 5
 
 
-def lay_out(source: str, is_heading: Callable[[str], bool]) -> Layout:
+def lay_out_lines(source: str, is_heading: Callable[[str], bool]) -> Layout:
     """The blocks of a plain text. `is_heading` tells a line that is a heading by itself."""
     lines = _lines(source)
     pages = _page_numbers(lines)
@@ -98,7 +98,7 @@ def is_scene_mark(text: str) -> bool:
 def _lines(source: str) -> list[Line]:
     lines: list[Line] = []
     start = gap = 0
-    for raw in level(source).split("\n"):
+    for raw in unify_whitespace(source).split("\n"):
         text = raw.strip(" ")
         if text:
             indent = len(raw) - len(raw.lstrip(" "))

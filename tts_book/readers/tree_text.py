@@ -13,7 +13,7 @@ from typing import Any
 from tts_book.model import Source
 from tts_book.readers.plain_lines import is_scene_mark
 from tts_book.text.inline_rules import Edit
-from tts_book.text.normalize import Block, Kind, Paragraph, paragraphs
+from tts_book.text.normalize import Block, Kind, Paragraph, make_paragraphs
 
 _STOPS = ",.;:!?…—"
 
@@ -130,7 +130,7 @@ class Builder:
         self.close()
         text = "".join(self.parts)
         source = Source(self.name, tuple(self.starts), tuple(self.labels))
-        return source, text, tuple(paragraphs(text, self.blocks, self.edits))
+        return source, text, tuple(make_paragraphs(text, self.blocks, self.edits))
 
     _first: int = 0
 

@@ -27,7 +27,7 @@ from tts_book.model import Chunk, Mark, Sound, Speech, Voice
 from tts_book.synthesis import rate_limiter as limiter
 from tts_book.synthesis import retry_policy as retry
 from tts_book.synthesis.rate_limiter import Gate, Tools
-from tts_book.text.halving import halves
+from tts_book.text.halving import split_in_half
 
 # Between the halves of a chunk: two frames, so that neither decodes into the other.
 JOINT_MS = 48
@@ -101,12 +101,12 @@ class Speaker:
                 tries[error.failure] += 1
                 # A whole chunk is halved before it is believed: what the text does, a half of it
                 # does again; what chance did to two replies alike, it hardly does to four.
-                small = depth > 0 or halves(text) is None
+                small = depth > 0 or split_in_half(text) is None
                 if (kept := _twice_the_same(error, earlier)) is not None and small:
                     self._note(f"came twice the same and is kept: {error}")
                     return await self._measured(_take, kept, tries.total())
                 decision = self._decide(error, tries[error.failure], depth)
-                if isinstance(decision, retry.Split) and (parts := halves(text)) is not None:
+                if isinstance(decision, retry.Split) and (parts := split_in_half(text)) is not None:
                     self._note(f"spoken in halves from now on: {error}")
                     return await self._in_halves(call, parts, depth + 1, tries.total())
                 if not isinstance(decision, retry.Again):

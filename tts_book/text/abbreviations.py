@@ -371,7 +371,7 @@ WORDS: dict[str, Words] = {
 _ORDINAL_LANGUAGES = _set("da no nb nn fi hu sk sl hr sr bs et lv tr is")
 
 
-def words(language: str) -> Words:
+def words_of(language: str) -> Words:
     """The lists of the language with this primary subtag; titles only, where there is no list."""
     if language in WORDS:
         return WORDS[language]

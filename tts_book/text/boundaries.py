@@ -24,7 +24,7 @@ _MARGIN = 1 / 5  # an end without reach keeps this far from its neighbours, if i
 _STRETCH = 4  # more chunks than this without an end of some reach are cut from the left
 
 
-def choose(places: Sequence[int], keys: Sequence[float], limit: int) -> list[int]:
+def choose_boundaries(places: Sequence[int], keys: Sequence[float], limit: int) -> list[int]:
     """Indices of the ends that become ends of chunks, ascending; the last index is always one.
 
     `places[i]` is the load up to end i, ascending; a chunk holds at most `limit`, unless a single

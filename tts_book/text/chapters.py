@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from tts_book.model import Break, BreakAt, Chapter, Origin, Run, Skip, Source
-from tts_book.text.front_back_matter import PARTS, Item
-from tts_book.text.headings import Sort, tidy
-from tts_book.text.normalize import Kind, Paragraph, joined_skips, left_out, trimmed
-from tts_book.text.outline import outline
+from tts_book.text.front_back_matter import PARTS, OutlineItem
+from tts_book.text.headings import HeadingKind, tidy_title
+from tts_book.text.normalize import Kind, Paragraph, drop_paragraph, join_skips, trim_paragraph
+from tts_book.text.outline import find_headings
 
 _SUBSTANTIAL = 500  # characters: what stands before the first heading is then its own chapter
 _PREFACED = 400  # characters: a part that says as much is its own chapter
@@ -25,13 +25,13 @@ _HOURS = 30_000  # characters below a heading that make it a part rather than a 
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class HeadedSection:
     """A heading (or none, at the very beginning) and what follows it up to the next heading."""
 
     title: str
     depth: int
-    sort: Sort | None
-    items: tuple[Item, ...]
+    sort: HeadingKind | None
+    items: tuple[OutlineItem, ...]
 
     @property
     def prose(self) -> int:
@@ -42,10 +42,10 @@ class Section:
 @dataclass(slots=True)
 class _Draft:
     title: str
-    items: list[Item] = field(default_factory=list)
+    items: list[OutlineItem] = field(default_factory=list)
 
 
-def divide(
+def divide_chapters(
     source: Source,
     text: str,
     paragraphs: Iterable[Paragraph],
@@ -64,21 +64,21 @@ def divide(
     `is_chapter` knows the lines that begin chapters; `everything` and `notes` as in `outline`.
     """
     found = list(paragraphs)
-    told = outline(found, everything=everything, notes=notes, is_chapter=is_chapter)
+    told = find_headings(found, everything=everything, notes=notes, is_chapter=is_chapter)
     items = [_dropped(text, item) for item in told]
     if not everything and not any(item.text for item in items):
-        items = outline(found, everything=True, is_chapter=is_chapter)
+        items = find_headings(found, everything=True, is_chapter=is_chapter)
     sections = list(_sections(items))
     drafts = list(_drafts(sections, title, opening)) if split else _whole(items, title)
     drafts = list(_with_words(drafts))
-    titles = unique(draft.title for draft in drafts)
+    titles = make_titles_unique(draft.title for draft in drafts)
     return tuple(
         _chapter(source, text, number, name, draft.items)
         for number, (name, draft) in enumerate(zip(titles, drafts, strict=True), 1)
     )
 
 
-def unique(titles: Iterable[str]) -> list[str]:
+def make_titles_unique(titles: Iterable[str]) -> list[str]:
     """The same titles, the second and later of equal ones numbered; one without words (a poem
     headed by three stars) is its own number."""
     seen: Counter[str] = Counter()
@@ -94,15 +94,15 @@ def unique(titles: Iterable[str]) -> list[str]:
     return made
 
 
-def _dropped(text: str, item: Item) -> Item:
+def _dropped(text: str, item: OutlineItem) -> OutlineItem:
     if item.heading and not item.drop:
-        return replace(item, paragraph=trimmed(text, item.paragraph, _ORNAMENTS))
+        return replace(item, paragraph=trim_paragraph(text, item.paragraph, _ORNAMENTS))
     if not item.drop:
         return item
-    return Item(left_out(text, item.paragraph, item.drop))
+    return OutlineItem(drop_paragraph(text, item.paragraph, item.drop))
 
 
-def _sections(items: Sequence[Item]) -> Iterator[Section]:
+def _sections(items: Sequence[OutlineItem]) -> Iterator[HeadedSection]:
     start = 0
     bounds = [at for at, item in enumerate(items) if item.heading]
     for stop in [*bounds, len(items)]:
@@ -111,25 +111,27 @@ def _sections(items: Sequence[Item]) -> Iterator[Section]:
         start = stop
 
 
-def _section(items: Sequence[Item]) -> Section:
+def _section(items: Sequence[OutlineItem]) -> HeadedSection:
     first = items[0]
     if first.heading is None:
-        return Section("", 0, None, tuple(items))
-    lines = [first.heading.title, *(tidy(item.text) for item in items if item.is_title)]
-    return Section(". ".join(filter(None, lines)), first.depth, first.heading.sort, tuple(items))
+        return HeadedSection("", 0, None, tuple(items))
+    lines = [first.heading.title, *(tidy_title(item.text) for item in items if item.is_title)]
+    return HeadedSection(
+        ". ".join(filter(None, lines)), first.depth, first.heading.sort, tuple(items)
+    )
 
 
-def _whole(items: list[Item], title: str) -> list[_Draft]:
+def _whole(items: list[OutlineItem], title: str) -> list[_Draft]:
     first = next((item for item in items if item.text), None)
     name = first.heading.title if first is not None and first.heading else ""
     return [_Draft(name or title, items)]
 
 
-def _drafts(sections: Sequence[Section], title: str, opening: str) -> Iterator[_Draft]:
+def _drafts(sections: Sequence[HeadedSection], title: str, opening: str) -> Iterator[_Draft]:
     containers = _containers(sections)
     tops = _alone_on_top(sections)
     chain: list[tuple[int, str]] = []
-    pending: list[Item] = []
+    pending: list[OutlineItem] = []
     draft: _Draft | None = None
     depth = 0
     for at, section in enumerate(sections):
@@ -165,11 +167,11 @@ def _drafts(sections: Sequence[Section], title: str, opening: str) -> Iterator[_
         yield _Draft(title, pending)
 
 
-def _has_inner(sections: Sequence[Section], at: int) -> bool:
+def _has_inner(sections: Sequence[HeadedSection], at: int) -> bool:
     return at + 1 < len(sections) and sections[at + 1].depth > sections[at].depth
 
 
-def _containers(sections: Sequence[Section]) -> list[bool]:
+def _containers(sections: Sequence[HeadedSection]) -> list[bool]:
     """Which sections are parts: they hold chapters rather than being one."""
     below = _below(sections)
     tops = _alone_on_top(sections)
@@ -180,25 +182,25 @@ def _containers(sections: Sequence[Section]) -> list[bool]:
     ]
 
 
-def _alone_on_top(sections: Sequence[Section]) -> set[int]:
+def _alone_on_top(sections: Sequence[HeadedSection]) -> set[int]:
     """The book's own title, where that is a heading too: no other stands as high."""
-    headed = [at for at, section in enumerate(sections) if section.sort is Sort.PLAIN]
+    headed = [at for at, section in enumerate(sections) if section.sort is HeadingKind.PLAIN]
     highest = min((sections[at].depth for at in headed), default=0)
     tops = [at for at in headed if sections[at].depth == highest]
     return set(tops) if len(tops) == 1 and sections[tops[0]].prose < _PREFACED else set()
 
 
-def _is_container(section: Section, below: int, inner: Sort | None) -> bool:
+def _is_container(section: HeadedSection, below: int, inner: HeadingKind | None) -> bool:
     if section.sort in PARTS:
         return True
-    if section.sort in (Sort.FRONT, Sort.BACK):
+    if section.sort in (HeadingKind.FRONT, HeadingKind.BACK):
         return section.prose == 0
-    if section.sort is not Sort.PLAIN or section.prose >= _PREFACED:
+    if section.sort is not HeadingKind.PLAIN or section.prose >= _PREFACED:
         return False
-    return below > _HOURS or inner in (*PARTS, Sort.CHAPTER)
+    return below > _HOURS or inner in (*PARTS, HeadingKind.CHAPTER)
 
 
-def _below(sections: Sequence[Section]) -> list[int]:
+def _below(sections: Sequence[HeadedSection]) -> list[int]:
     """Characters of all that stands below each section."""
     totals = [0] * len(sections)
     open_: list[int] = []
@@ -217,7 +219,7 @@ def _below(sections: Sequence[Section]) -> list[int]:
 
 def _with_words(drafts: Iterable[_Draft]) -> Iterator[_Draft]:
     """Drafts that have something to say; what the others skipped goes with a neighbour."""
-    waiting: list[Item] = []
+    waiting: list[OutlineItem] = []
     last: _Draft | None = None
     for draft in drafts:
         if not any(item.text for item in draft.items):
@@ -233,7 +235,9 @@ def _with_words(drafts: Iterable[_Draft]) -> Iterator[_Draft]:
         yield last
 
 
-def _chapter(source: Source, whole: str, number: int, title: str, items: Sequence[Item]) -> Chapter:
+def _chapter(
+    source: Source, whole: str, number: int, title: str, items: Sequence[OutlineItem]
+) -> Chapter:
     pieces: list[str] = []
     runs: list[Run] = []
     skips: list[Skip] = []
@@ -258,7 +262,7 @@ def _chapter(source: Source, whole: str, number: int, title: str, items: Sequenc
         breaks.pop()
     origin = Origin(source, tuple(runs))
     # Notes that are read at their marks have come from elsewhere.
-    left = joined_skips(whole, sorted(skips, key=attrgetter("start")))
+    left = join_skips(whole, sorted(skips, key=attrgetter("start")))
     return Chapter(number, title, "\n\n".join(pieces), origin, left, tuple(breaks))
 
 

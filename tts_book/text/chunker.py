@@ -1,4 +1,4 @@
-"""A chapter becomes chunks: pieces that one request speaks. Pure: no sound, no network.
+"""A chapter becomes chunks: units that one request speaks. Pure: no sound, no network.
 
 A chunk ends where a sentence ends, rather where a paragraph does, and never crosses a heading or
 a scene break. Which ends are taken is decided by the text around them (`boundaries`), so that an
@@ -13,32 +13,30 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from tts_book.model import Book, Break, Chapter, Chunk, Plan
-from tts_book.text.boundaries import choose
+from tts_book.text.boundaries import choose_boundaries
 from tts_book.text.sentences import Splitter
+from tts_book.text.speech_rate import estimate_ms, ms_per_character
 from tts_book.text.units import (
     LIMIT,
     MAX_CHARACTERS,
     MAX_ESCAPED_BYTES,
     MAX_ESTIMATED_MS,
     Grade,
-    Piece,
+    Unit,
     escaped_bytes,
-    estimated_ms,
-    hashed,
-    ms_per_character,
-    pieces,
-    steps,
-    voiced,
+    find_units,
+    hash_text,
+    join_silent_units,
+    unit_loads,
 )
 
 __all__ = [
     "MAX_CHARACTERS",
     "MAX_ESCAPED_BYTES",
     "MAX_ESTIMATED_MS",
-    "chunks",
+    "chunk_chapter",
     "escaped_bytes",
-    "estimated_ms",
-    "plan",
+    "plan_book",
 ]
 
 _INK = re.compile(r"\S")
@@ -49,22 +47,24 @@ _HASHED = 24  # characters before an end that decide its key
 _KEYS = ((0.0, 0.1), (0.0, 1.0), (1.0, 0.3), (1.0, 1.0), (2.0, 1.0), (3.0, 1.0))
 
 
-def plan(book: Book) -> Plan:
+def plan_book(book: Book) -> Plan:
     """All chunks of a book in reading order. The same book gives the same plan."""
     sample = "\n\n".join(chapter.text for chapter in book.chapters)
     splitter = Splitter(book.language, sample)
     found = tuple(
-        chunk for chapter in book.chapters for chunk in chunks(chapter, splitter, book.language)
+        chunk
+        for chapter in book.chapters
+        for chunk in chunk_chapter(chapter, splitter, book.language)
     )
-    return Plan(book, found, sum(estimated_ms(chunk.spoken, book.language) for chunk in found))
+    return Plan(book, found, sum(estimate_ms(chunk.spoken, book.language) for chunk in found))
 
 
-def chunks(chapter: Chapter, splitter: Splitter, language: str) -> tuple[Chunk, ...]:
+def chunk_chapter(chapter: Chapter, splitter: Splitter, language: str) -> tuple[Chunk, ...]:
     """The chunks of one chapter, numbered from 1; together they cover every non-blank character."""
     spans = [
         span
         for section, after in _sections(chapter, splitter, language)
-        for span in _spans(voiced(section, chapter.text), after, chapter.text)
+        for span in _spans(join_silent_units(section, chapter.text), after, chapter.text)
     ]
     if spans:
         spans[-1] = (*spans[-1][:2], Break.CHAPTER)
@@ -77,13 +77,13 @@ def chunks(chapter: Chapter, splitter: Splitter, language: str) -> tuple[Chunk, 
 
 def _sections(
     chapter: Chapter, splitter: Splitter, language: str
-) -> Iterator[tuple[list[Piece], Break]]:
-    """The pieces between two breaks that no chunk may cross, and the break behind them."""
+) -> Iterator[tuple[list[Unit], Break]]:
+    """The units between two breaks that no chunk may cross, and the break behind them."""
     ms = ms_per_character(language)
     breaks = deque(chapter.breaks)
-    section: list[Piece] = []
+    section: list[Unit] = []
     for start, stop in _paragraphs(chapter.text):
-        section += pieces(chapter.text, start, stop, splitter, ms)
+        section += find_units(chapter.text, start, stop, splitter, ms)
         kinds = []
         while breaks and breaks[0].offset <= stop:
             kinds.append(breaks.popleft().kind)
@@ -106,19 +106,19 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
         start = end + 2
 
 
-def _spans(section: list[Piece], after: Break, text: str) -> Iterator[tuple[int, int, Break]]:
+def _spans(section: list[Unit], after: Break, text: str) -> Iterator[tuple[int, int, Break]]:
     """The chunks of one section: start, stop and what follows."""
-    places = list(accumulate(steps(section)))
-    keys = [_key(piece, text) for piece in section]
+    places = list(accumulate(unit_loads(section)))
+    keys = [_key(unit, text) for unit in section]
     first = 0
-    for last in choose(places, keys, LIMIT):
+    for last in choose_boundaries(places, keys, LIMIT):
         kind = Break.PARAGRAPH if section[last].grade is Grade.PARAGRAPH else Break.SENTENCE
         end = last == len(section) - 1
         yield section[first].start, section[last].stop, after if end else kind
         first = last + 1
 
 
-def _key(piece: Piece, text: str) -> float:
-    low, spread = _KEYS[piece.grade]
-    tail = text[max(piece.start, piece.stop - _HASHED) : piece.stop]
-    return low + spread * hashed(tail) / 2**32
+def _key(unit: Unit, text: str) -> float:
+    low, spread = _KEYS[unit.grade]
+    tail = text[max(unit.start, unit.stop - _HASHED) : unit.stop]
+    return low + spread * hash_text(tail) / 2**32

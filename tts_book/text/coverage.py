@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from tts_book.model import Chapter, Ledger, Skip
 
 
-def account(source: str, chapters: Iterable[Chapter]) -> Ledger:
+def make_ledger(source: str, chapters: Iterable[Chapter]) -> Ledger:
     """What became of the non-blank characters of `source`."""
     spoken = skipped = 0
     for chapter in chapters:
         runs = chapter.origin.runs
-        spoken += sum(ink(source[r.source : r.source + (r.covers or r.length)]) for r in runs)
-        skipped += sum(ink(skip.text) for skip in chapter.skips)
-    return Ledger(ink(source), spoken, skipped)
+        spoken += sum(count_ink(source[r.source : r.source + (r.covers or r.length)]) for r in runs)
+        skipped += sum(count_ink(skip.text) for skip in chapter.skips)
+    return Ledger(count_ink(source), spoken, skipped)
 
 
-def total(ledgers: Iterable[Ledger]) -> Ledger:
+def add_ledgers(ledgers: Iterable[Ledger]) -> Ledger:
     """The ledger of several sources together."""
     found = list(ledgers)
     return Ledger(
@@ -28,14 +28,14 @@ def total(ledgers: Iterable[Ledger]) -> Ledger:
     )
 
 
-def by_reason(skips: Iterable[Skip]) -> dict[str, int]:
+def count_by_reason(skips: Iterable[Skip]) -> dict[str, int]:
     """Non-blank characters left out for each reason, the most first."""
     sizes: Counter[str] = Counter()
     for skip in skips:
-        sizes[skip.reason] += ink(skip.text)
+        sizes[skip.reason] += count_ink(skip.text)
     return {reason: size for reason, size in sizes.most_common() if size}
 
 
-def ink(text: str) -> int:
+def count_ink(text: str) -> int:
     """Characters of `text` that are not blank."""
     return sum(map(len, text.split()))

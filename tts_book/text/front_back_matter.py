@@ -1,4 +1,4 @@
-"""Contents lists and notes: matter around a book that is not read aloud with it."""
+"""Matter around a book that is not read aloud with it: contents lists, notes, index, imprint."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tts_book.text import headings
-from tts_book.text.headings import Heading, Sort
+from tts_book.text.headings import Heading, HeadingKind
 from tts_book.text.normalize import Paragraph
 
-PARTS = (Sort.VOLUME, Sort.BOOK, Sort.PART)
-WORDED = (*PARTS, Sort.CHAPTER, Sort.FRONT, Sort.BACK, Sort.PLAIN)
-_LEAVES = (Sort.CHAPTER, Sort.FRONT, Sort.BACK)
+PARTS = (HeadingKind.VOLUME, HeadingKind.BOOK, HeadingKind.PART)
+WORDED = (*PARTS, HeadingKind.CHAPTER, HeadingKind.FRONT, HeadingKind.BACK, HeadingKind.PLAIN)
+_LEAVES = (HeadingKind.CHAPTER, HeadingKind.FRONT, HeadingKind.BACK)
 _ENTRY = 250  # the longest entry of a contents list, in characters
 _ENTRIES = 5_000  # and as many of them at most
 _LEADERS = re.compile(r"[.…·_ ]{2,}\d{1,4}\Z")
 _PAGE_END = re.compile(r" \d{1,4}\Z")
-_ENDS_NOTES = (Sort.CONTENTS, Sort.NOTES)
+_ENDS_NOTES = (HeadingKind.CONTENTS, HeadingKind.NOTES)
 _MOST_BETWEEN = 40  # paragraphs from one note's label to the next
 _LEAST_LABELS = 0.2  # of the paragraphs of a list of notes
 _NOTE_LABEL = re.compile(r"\W?\d{1,4}(?:\W|\Z)|\*")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class OutlineItem:
     """A paragraph and, if it is a heading, what it says and how deep it stands (0: the top).
 
     `drop` is the reason for leaving it out. `is_title` marks the second line of a heading.
@@ -45,11 +45,11 @@ class Item:
 # Contents lists
 
 
-def without_contents(items: list[Item]) -> list[Item]:
+def drop_contents_lists(items: list[OutlineItem]) -> list[OutlineItem]:
     drops: set[int] = set()
     entries: set[str] = set()
     for at, item in enumerate(items):
-        if item.heading and item.heading.sort is Sort.CONTENTS and at not in drops:
+        if item.heading and item.heading.sort is HeadingKind.CONTENTS and at not in drops:
             span = _listed(items, at)
             if span:
                 drops.update(span)
@@ -62,7 +62,7 @@ def without_contents(items: list[Item]) -> list[Item]:
     return _named_by(found, entries)
 
 
-def _listed(items: Sequence[Item], title: int) -> range:
+def _listed(items: Sequence[OutlineItem], title: int) -> range:
     """The contents list under the heading at `title`, or an empty range if there is none."""
     first = ""
     stop = title + 1
@@ -85,11 +85,11 @@ def _listed(items: Sequence[Item], title: int) -> range:
 
 def _summarises(text: str) -> bool:
     """A long entry that tells what happens: `Chapter I. The guests arrive. A quarrel. …`"""
-    found = headings.parse(text[:_ENTRY].split(". ", 1)[0])
+    found = headings.parse_heading(text[:_ENTRY].split(". ", 1)[0])
     return found is not None and found.sort in WORDED and len(text) < 4 * _ENTRY
 
 
-def _starts_body(items: Sequence[Item], stop: int, first: str) -> bool:
+def _starts_body(items: Sequence[OutlineItem], stop: int, first: str) -> bool:
     """Whether the last entry is rather the heading of the prose that follows the list."""
     if stop < len(items) and _key(items[stop].text) == first:
         return False
@@ -103,12 +103,12 @@ def _key(text: str) -> str:
     """What an entry and its chapter have in common: the words without the page."""
     bare = _LEADERS.sub("", text)
     shorter = _PAGE_END.sub("", bare)
-    if shorter != bare and headings.parse(bare) and not headings.parse(shorter):
+    if shorter != bare and headings.parse_heading(bare) and not headings.parse_heading(shorter):
         shorter = bare
     return shorter.strip(" .…·_").casefold()
 
 
-def _unnamed_lists(items: Sequence[Item], known: set[int]) -> set[int]:
+def _unnamed_lists(items: Sequence[OutlineItem], known: set[int]) -> set[int]:
     """Headings in a row, nothing between them, that all come again with something to say."""
     drops: set[int] = set()
     row: list[int] = []
@@ -130,7 +130,7 @@ def _unnamed_lists(items: Sequence[Item], known: set[int]) -> set[int]:
     return drops
 
 
-def _list_in(items: Sequence[Item], row: list[int], count: dict[str, int]) -> Iterator[int]:
+def _list_in(items: Sequence[OutlineItem], row: list[int], count: dict[str, int]) -> Iterator[int]:
     """The members of `row` that are a contents list: at least three leaves, before the first
     heading that stands there for the last time."""
     leaves = 0
@@ -150,7 +150,7 @@ def _list_in(items: Sequence[Item], row: list[int], count: dict[str, int]) -> It
     yield from row[: last_again + 1]
 
 
-def _again(items: Sequence[Item], row: list[int], label: str) -> int:
+def _again(items: Sequence[OutlineItem], row: list[int], label: str) -> int:
     places = [i for i, at in enumerate(row) if (h := items[at].heading) and h.label == label]
     return places[1]
 
@@ -161,7 +161,7 @@ def _comes_again(labels: Sequence[str], count: dict[str, int]) -> bool:
     return sum(count[label] > here[label] for label in labels) >= 0.6 * len(labels)
 
 
-def _named_by(items: list[Item], entries: set[str]) -> list[Item]:
+def _named_by(items: list[OutlineItem], entries: set[str]) -> list[OutlineItem]:
     """Chapters without a word or a number, known only from the contents list."""
     if len(entries) < 3:
         return items
@@ -169,7 +169,7 @@ def _named_by(items: list[Item], entries: set[str]) -> list[Item]:
     for at, item in enumerate(items):
         if item.text and not item.drop and len(item.text) < _ENTRY and _key(item.text) in entries:
             places.setdefault(_key(item.text), []).append(at)
-    worded = any(i.heading and i.heading.sort is Sort.CHAPTER and not i.drop for i in items)
+    worded = any(i.heading and i.heading.sort is HeadingKind.CHAPTER and not i.drop for i in items)
     named = {at[0] for at in places.values() if len(at) == 1 and not items[at[0]].heading}
     if worded or len(named) < 3:
         return items
@@ -180,18 +180,23 @@ def _named_by(items: list[Item], entries: set[str]) -> list[Item]:
 
 
 def _chapter(text: str) -> Heading:
-    title = headings.tidy(text)
-    return Heading(Sort.CHAPTER, title.casefold(), title)
+    title = headings.tidy_title(text)
+    return Heading(HeadingKind.CHAPTER, title.casefold(), title)
 
 
 # Notes
 
 
-def without_notes(items: list[Item]) -> list[Item]:
+def drop_notes(items: list[OutlineItem]) -> list[OutlineItem]:
     """Notes under a heading of their own are left out: their marks are not read either."""
     drops: set[int] = set()
     for at, item in enumerate(items):
-        if at not in drops and item.heading and not item.drop and item.heading.sort is Sort.NOTES:
+        if (
+            at not in drops
+            and item.heading
+            and not item.drop
+            and item.heading.sort is HeadingKind.NOTES
+        ):
             drops.update(_notes(items, at))
     return [
         replace(item, drop="notes") if at in drops and item.text else item
@@ -199,7 +204,7 @@ def without_notes(items: list[Item]) -> list[Item]:
     ]
 
 
-def _notes(items: Sequence[Item], title: int) -> range:
+def _notes(items: Sequence[OutlineItem], title: int) -> range:
     """The notes under the heading at `title`: they go on as long as labels keep coming, up to
     the next part or chapter. An empty range if there are none."""
     labelled = last = total = 0
@@ -231,10 +236,66 @@ def _is_label(text: str) -> bool:
     return _NOTE_LABEL.match(text[:6]) is not None
 
 
-def _end_of_note(items: Sequence[Item], label: int) -> int:
+def _end_of_note(items: Sequence[OutlineItem], label: int) -> int:
     """Behind a note that is its label's own line, or the paragraph below the bare label."""
     bare = items[label].heading is not None
     at = label + 1
     while bare and at < len(items) and not items[at].text:
         at += 1
     return at + bare
+
+
+# Whole sections: index, imprint, final notes
+
+_REASONS = {
+    HeadingKind.INDEX: "index",
+    HeadingKind.IMPRINT: "copyright",
+    HeadingKind.CONTENTS: "contents list",
+    HeadingKind.NOTES: "notes",
+}
+_MOST_SECTION = 0.4  # of the book: more than that is the book itself
+
+
+def drop_sections(items: list[OutlineItem], *, notes: bool = False) -> list[OutlineItem]:
+    """Sections whose headings call themselves so are left out. Contents lists and notes only
+    where markup says how far they go, or where nothing but such matter follows. `notes` are kept
+    where they are wanted."""
+    total = sum(len(item.text) for item in items if not item.drop)
+    last = max((at for at, i in enumerate(items) if i.heading and _is_worded(i)), default=-1)
+    made = list(items)
+    at = 0
+    while at < len(items):
+        found = items[at].heading
+        reason = "" if found is None or items[at].drop else _REASONS.get(found.sort, "")
+        if found is None or not reason or (notes and found.sort is HeadingKind.NOTES):
+            at += 1
+            continue
+        stop = _section_end(items, at, found)
+        size = sum(len(item.text) for item in items[at:stop] if not item.drop)
+        is_told = found.level or found.sort in (HeadingKind.INDEX, HeadingKind.IMPRINT) or at > last
+        if is_told and 0 < size <= _MOST_SECTION * total:
+            made[at:stop] = [_dropped(item, reason) for item in items[at:stop]]
+        at = stop
+    return made
+
+
+def _is_worded(item: OutlineItem) -> bool:
+    return item.heading is not None and not item.drop and item.heading.sort in WORDED
+
+
+def _section_end(items: Sequence[OutlineItem], title: int, found: Heading) -> int:
+    """Where the section under the heading at `title` ends."""
+    for at in range(title + 1, len(items)):
+        after = items[at].heading
+        if after is None or items[at].drop:
+            continue
+        if found.level:
+            if 0 < after.level <= found.level:
+                return at
+        elif after.sort in WORDED or after.sort in _REASONS:
+            return at
+    return len(items)
+
+
+def _dropped(item: OutlineItem, reason: str) -> OutlineItem:
+    return replace(item, drop=reason) if item.text and not item.drop else item

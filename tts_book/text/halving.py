@@ -17,7 +17,7 @@ _MIDDLE_SHARE = 0.3
 _NO_WORD_CHARACTERS = 60
 
 
-def halves(text: str) -> tuple[str, int, str] | None:
+def split_in_half(text: str) -> tuple[str, int, str] | None:
     """The left half, where the right one begins in `text`, and the right half; None where either
     would have nothing to say."""
     middle, reach = len(text) / 2, len(text) * _MIDDLE_SHARE

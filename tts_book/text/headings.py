@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tts_book.text.numerals import arabic, is_number, roman
+from tts_book.text.numerals import arabic_value, is_number, roman_value
 
 
-class Sort(StrEnum):
+class HeadingKind(StrEnum):
     """What a heading calls itself."""
 
     VOLUME = "volume"
@@ -27,12 +27,15 @@ class Sort(StrEnum):
     PLAIN = "plain"  # only its markup says that it is a heading
 
 
+NUMERALS = (HeadingKind.ROMAN, HeadingKind.ARABIC)
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """A heading as it stands. `label` is what two headings share that mean the same chapter;
     `numbers` are the values that a bare numeral may have; `is_alone` if no title follows."""
 
-    sort: Sort
+    sort: HeadingKind
     label: str
     title: str
     numbers: tuple[int, ...] = ()
@@ -55,18 +58,22 @@ _TRAILING = re.compile(
 )
 
 
-def _words(sort: Sort, words: str) -> dict[str, Sort]:
+def _words(sort: HeadingKind, words: str) -> dict[str, HeadingKind]:
     return dict.fromkeys(words.split(), sort)
 
 
 _NUMBERED = {
-    **_words(Sort.VOLUME, "том volume vol tome tomo tom band"),
-    **_words(Sort.BOOK, "книга book buch livre libro księga livro boek kniha"),
-    **_words(Sort.PART, "часть part teil partie parte część частина частка раздел deel del část"),
-    **_words(Sort.PART, "действие дія act akt aufzug acte acto atto"),
-    **_words(Sort.CHAPTER, "глава chapter chap kapitel chapitre capítulo capitulo capitolo"),
-    **_words(Sort.CHAPTER, "rozdział rozdzial розділ раздзел hoofdstuk kapitola kapittel"),
-    **_words(Sort.CHAPTER, "письмо letter stave canto песнь сцена scene явление картина szene"),
+    **_words(HeadingKind.VOLUME, "том volume vol tome tomo tom band"),
+    **_words(HeadingKind.BOOK, "книга book buch livre libro księga livro boek kniha"),
+    **_words(
+        HeadingKind.PART, "часть part teil partie parte część частина частка раздел deel del část"
+    ),
+    **_words(HeadingKind.PART, "действие дія act akt aufzug acte acto atto"),
+    **_words(HeadingKind.CHAPTER, "глава chapter chap kapitel chapitre capítulo capitulo capitolo"),
+    **_words(HeadingKind.CHAPTER, "rozdział rozdzial розділ раздзел hoofdstuk kapitola kapittel"),
+    **_words(
+        HeadingKind.CHAPTER, "письмо letter stave canto песнь сцена scene явление картина szene"
+    ),
 }
 _SOLO = {
     **dict.fromkeys(
@@ -79,7 +86,7 @@ _SOLO = {
             "prologo", "prefazione", "introduzione", "premessa",
             "przedmowa", "wstęp", "wprowadzenie", "передмова", "вступ", "прадмова",
         ),
-        Sort.FRONT,
+        HeadingKind.FRONT,
     ),
     **dict.fromkeys(
         (
@@ -89,7 +96,7 @@ _SOLO = {
             "epílogo", "conclusión", "epilogo", "conclusione", "postfazione",
             "posłowie", "zakończenie", "епілог", "післямова", "висновки", "закінчення",
         ),
-        Sort.BACK,
+        HeadingKind.BACK,
     ),
     **dict.fromkeys(
         (
@@ -98,14 +105,14 @@ _SOLO = {
             "sommario", "spis treści", "зміст", "змест", "obsah", "illustrations",
             "list of illustrations", "список иллюстраций",
         ),
-        Sort.CONTENTS,
+        HeadingKind.CONTENTS,
     ),
     **dict.fromkeys(
         (
             "примечания", "сноски", "комментарии", "notes", "footnotes", "endnotes",
             "anmerkungen", "fußnoten", "notas", "przypisy", "примітки", "заўвагі",
         ),
-        Sort.NOTES,
+        HeadingKind.NOTES,
     ),
     **dict.fromkeys(
         (
@@ -114,7 +121,7 @@ _SOLO = {
             "sachregister", "personenregister", "namenregister", "stichwortverzeichnis",
             "indeks", "indeks nazwisk", "предметний покажчик", "іменний покажчик",
         ),
-        Sort.INDEX,
+        HeadingKind.INDEX,
     ),
     **dict.fromkeys(
         (
@@ -122,13 +129,13 @@ _SOLO = {
             "выходные данные", "вихідні дані", "mentions légales", "aviso legal",
             "créditos", "note legali", "colofon", "colophón", "stopka redakcyjna",
         ),
-        Sort.IMPRINT,
+        HeadingKind.IMPRINT,
     ),
 }  # fmt: skip
-_MATTER = (Sort.CONTENTS, Sort.NOTES, Sort.INDEX, Sort.IMPRINT)
+_MATTER = (HeadingKind.CONTENTS, HeadingKind.NOTES, HeadingKind.INDEX, HeadingKind.IMPRINT)
 
 
-def parse(text: str) -> Heading | None:
+def parse_heading(text: str) -> Heading | None:
     """The heading that `text` is, or None. Numerals without a word come back as ROMAN or ARABIC
     and are headings only if their neighbours count along."""
     if not 0 < len(text) <= LONGEST:
@@ -151,22 +158,26 @@ def _without_leaders(text: str) -> str:
     return _LEADERS.sub("", text) if text[-1].isdigit() or text[-1] in ".…·_ " else text
 
 
-def plain(text: str, level: int) -> Heading:
+def parse_marked_heading(text: str, level: int) -> Heading:
     """A heading that its markup marks: what it calls itself, else PLAIN."""
-    found = parse(text)
-    title = tidy(text)
-    if found is None or found.sort in (Sort.ROMAN, Sort.ARABIC):
-        return Heading(Sort.PLAIN, title.casefold(), title, level=level)
+    found = parse_heading(text)
+    title = tidy_title(text)
+    if found is None or found.sort in NUMERALS:
+        return Heading(HeadingKind.PLAIN, title.casefold(), title, level=level)
     return Heading(found.sort, found.label, title, found.numbers, found.is_alone, level)
 
 
 def is_heading(line: str) -> bool:
     """Whether a line is a heading by itself, whatever stands around it."""
-    found = parse(line)
-    return found is not None and found.is_alone and found.sort not in (Sort.ROMAN, Sort.ARABIC)
+    found = parse_heading(line)
+    return (
+        found is not None
+        and found.is_alone
+        and found.sort not in (HeadingKind.ROMAN, HeadingKind.ARABIC)
+    )
 
 
-def tidy(text: str) -> str:
+def tidy_title(text: str) -> str:
     """A title fit for a list of chapters: one line, no ornaments, no full stop at its end."""
     title = " ".join(_without_leaders(text or " ").split()).strip(_DECORATION + " ")
     while title.endswith((".", ":", ",")) and not title.endswith(("...", "..")):
@@ -180,12 +191,12 @@ def _numeral(bare: str) -> Heading | None:
     word = bare.rstrip(".)]").lstrip("[(§№ ")
     if len(word) > 10:
         return None
-    number, letters = arabic(word), roman(word) if word == word.upper() else 0
+    number, letters = arabic_value(word), roman_value(word) if word == word.upper() else 0
     if letters and not word.isdecimal():
-        return Heading(Sort.ROMAN, f"numeral {letters}", tidy(bare), (letters,))
+        return Heading(HeadingKind.ROMAN, f"numeral {letters}", tidy_title(bare), (letters,))
     if number:
         values = (number, letters) if letters else (number,)
-        return Heading(Sort.ARABIC, f"numeral {number}", tidy(bare), values)
+        return Heading(HeadingKind.ARABIC, f"numeral {number}", tidy_title(bare), values)
     return None
 
 
@@ -198,12 +209,12 @@ def _titled_numeral(bare: str) -> Heading | None:
     found = _numeral(head)
     if found is None or not _opens_title(title) or title[-1] in ",;":
         return None
-    return Heading(found.sort, found.label, tidy(bare), found.numbers, is_alone=False)
+    return Heading(found.sort, found.label, tidy_title(bare), found.numbers, is_alone=False)
 
 
 def _solo(bare: str, lower: str) -> Heading | None:
     if _SURVEY.match(lower):
-        return Heading(Sort.CONTENTS, "contents", tidy(bare))
+        return Heading(HeadingKind.CONTENTS, "contents", tidy_title(bare))
     found = _SOLO_STOP.search(lower)
     stop = found.start() if found else len(lower)
     sort = _SOLO.get(lower[:stop].strip(" –-")) or _SOLO.get(lower.rstrip(" .:"))
@@ -212,7 +223,7 @@ def _solo(bare: str, lower: str) -> Heading | None:
     rest = lower[stop:].strip(_STOPS + " ")
     if rest and (sort in _MATTER or rest[-1] in ".,;"):
         return None
-    return Heading(sort, lower[:stop].strip(), tidy(bare), is_alone=not rest)
+    return Heading(sort, lower[:stop].strip(), tidy_title(bare), is_alone=not rest)
 
 
 def _worded(bare: str, lower: str) -> Heading | None:
@@ -225,7 +236,7 @@ def _worded(bare: str, lower: str) -> Heading | None:
     return _number_first(bare, words)
 
 
-def _word_first(bare: str, sort: Sort, words: list[str]) -> Heading | None:
+def _word_first(bare: str, sort: HeadingKind, words: list[str]) -> Heading | None:
     """`Chapter IV`, `Глава двадцать первая. Название`."""
     first = 2 if words[1] in _ARTICLES and len(words) > 2 else 1
     last = first
@@ -241,7 +252,7 @@ def _word_first(bare: str, sort: Sort, words: list[str]) -> Heading | None:
     if rest and not _is_title(rest, stopped, words[last - 1][-1] == ","):
         return None
     label = f"{sort} {_value(number)}"
-    return Heading(sort, label, tidy(bare), is_alone=not rest.strip(_STOPS + " "))
+    return Heading(sort, label, tidy_title(bare), is_alone=not rest.strip(_STOPS + " "))
 
 
 def _number_first(bare: str, words: list[str]) -> Heading | None:
@@ -260,7 +271,7 @@ def _number_first(bare: str, words: list[str]) -> Heading | None:
     if rest and not _is_title(rest, True, False):
         return None
     label = f"{sort} {_value(' '.join(words[:last]))}"
-    return Heading(sort, label, tidy(bare), is_alone=not rest.strip(_STOPS + " "))
+    return Heading(sort, label, tidy_title(bare), is_alone=not rest.strip(_STOPS + " "))
 
 
 def _trailing(bare: str) -> Heading | None:
@@ -273,7 +284,7 @@ def _trailing(bare: str) -> Heading | None:
     found = _worded(parts[1], parts[1].lower())
     if found is None or not found.is_alone:
         return None
-    return Heading(found.sort, found.label, tidy(bare))
+    return Heading(found.sort, found.label, tidy_title(bare))
 
 
 def _rest(bare: str, words: int) -> str:
@@ -297,4 +308,4 @@ def _opens_title(text: str) -> bool:
 
 def _value(number: str) -> str:
     word = number.rstrip(".").upper()
-    return str(arabic(word) or roman(word) or number.casefold())
+    return str(arabic_value(word) or roman_value(word) or number.casefold())

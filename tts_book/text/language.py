@@ -7,47 +7,17 @@ its margin; below `MARGIN` it is better to ask.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from tts_book.errors import UserError
 from tts_book.text import language_words as lists
 
 MARGIN = 0.15
 """How far the best guess must lead over the second, as a share of the best: 0.15 keeps Danish
 and Norwegian apart on a page, and rejects a few words of anything."""
-
-NAMES = {
-    "af": "Afrikaans", "am": "Amharic", "ar": "Arabic", "az": "Azerbaijani", "be": "Belarusian",
-    "bg": "Bulgarian", "bn": "Bengali", "bs": "Bosnian", "ca": "Catalan", "cs": "Czech",
-    "cy": "Welsh", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
-    "eo": "Esperanto", "es": "Spanish", "et": "Estonian", "eu": "Basque", "fa": "Persian",
-    "fi": "Finnish", "fil": "Filipino", "fr": "French", "ga": "Irish", "gl": "Galician",
-    "gu": "Gujarati", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian",
-    "hy": "Armenian", "id": "Indonesian", "is": "Icelandic", "it": "Italian", "ja": "Japanese",
-    "jv": "Javanese", "ka": "Georgian", "kk": "Kazakh", "km": "Khmer", "kn": "Kannada",
-    "ko": "Korean", "la": "Latin", "lo": "Lao", "lt": "Lithuanian", "lv": "Latvian",
-    "mk": "Macedonian", "ml": "Malayalam", "mn": "Mongolian", "mr": "Marathi", "ms": "Malay",
-    "mt": "Maltese", "my": "Burmese", "nb": "Norwegian Bokmål", "ne": "Nepali", "nl": "Dutch",
-    "nn": "Norwegian Nynorsk", "no": "Norwegian", "pa": "Punjabi", "pl": "Polish", "ps": "Pashto",
-    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "si": "Sinhala", "sk": "Slovak",
-    "sl": "Slovenian", "so": "Somali", "sq": "Albanian", "sr": "Serbian", "su": "Sundanese",
-    "sv": "Swedish", "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "th": "Thai",
-    "tr": "Turkish", "tt": "Tatar", "uk": "Ukrainian", "ur": "Urdu", "uz": "Uzbek",
-    "vi": "Vietnamese", "yi": "Yiddish", "yue": "Cantonese", "zh": "Chinese", "zu": "Zulu",
-}  # fmt: skip
-
-_OTHER_NAMES = {
-    "русский": "ru", "английский": "en", "немецкий": "de", "французский": "fr",
-    "украинский": "uk", "українська": "uk", "deutsch": "de", "français": "fr", "español": "es",
-    "italiano": "it", "polski": "pl", "rus": "ru", "eng": "en", "ger": "de", "deu": "de",
-    "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "pol": "pl", "ukr": "uk", "jp": "ja",
-    "cn": "zh", "ua": "uk", "cz": "cs", "gr": "el", "kr": "ko",
-}  # fmt: skip
 
 _SCRIPTS: tuple[tuple[int, int, str], ...] = (
     (0x41, 0x24F, "Latin"), (0x370, 0x3FF, "el"), (0x400, 0x52F, "Cyrillic"),
@@ -63,7 +33,6 @@ _SCRIPTS: tuple[tuple[int, int, str], ...] = (
 _SAMPLE, _PIECES = 240_000, 60  # characters asked at most, in as many pieces
 _LEAST_LETTERS = 8
 _WORD = re.compile(r"[^\W\d_]+")
-_TAG = re.compile(r"([A-Za-z]{2,3})((?:-[A-Za-z0-9]{2,8})*)\Z")
 _TELLING = 0.4  # what letters of its own are worth against everyday words
 _ONCE = 0.7  # one such letter in all may be a name or a slip
 _OFTEN = 0.02  # share of the letters at which they count in full
@@ -86,7 +55,7 @@ class Guess:
     second: str = ""
 
 
-def detect(text: str) -> Guess:
+def detect_language(text: str) -> Guess:
     """The language of `text`, whose paragraphs are parted by blank lines, asked in at most 240,000
     characters spread evenly over it."""
     sample = _spread(text).lower()
@@ -107,42 +76,6 @@ def detect(text: str) -> Guess:
         other = _by_words(sample, letters, second)
         return Guess(by_words.language, lead, by_words.why, other.language)
     return Guess(by_words.language, min(lead, by_words.margin), by_words.why, by_words.second)
-
-
-def normalised(tag: str) -> str:
-    """`tag` as BCP 47 writes it: `ru`, `pt-BR`, `zh-Hant-TW`.
-
-    Raises UserError for what is no language code, with the one that may be meant.
-    """
-    wanted = tag.strip().replace("_", "-")
-    found = _TAG.match(wanted)
-    if found and found[1].lower() in NAMES:
-        return "-".join([found[1].lower(), *(_part(p) for p in found[2].split("-") if p)])
-    if found and len(found[1]) == 3 and found[1].lower() not in _OTHER_NAMES:
-        return wanted
-    meant = _meant(wanted.lower())
-    hint = f"did you mean {meant}?" if meant else "give a code such as ru, en or pt-BR"
-    raise UserError(f'unknown language "{tag}": {hint}')
-
-
-def named(tag: str) -> str:
-    """`Russian (ru)`."""
-    name = NAMES.get(tag.partition("-")[0])
-    return f"{name} ({tag})" if name else tag
-
-
-def _part(part: str) -> str:
-    if len(part) == 4 and part.isalpha():
-        return part.title()
-    return part.upper() if len(part) == 2 else part.lower()
-
-
-def _meant(word: str) -> str:
-    codes = {name.lower(): code for code, name in NAMES.items()} | _OTHER_NAMES
-    if word in codes:
-        return codes[word]
-    near = difflib.get_close_matches(word, [*codes, *NAMES], 1, 0.6)
-    return codes.get(near[0], near[0]) if near else ""
 
 
 def _spread(text: str) -> str:

@@ -16,7 +16,7 @@ from unicodedata import is_normalized
 
 from tts_book.model import Run, Skip
 from tts_book.text.inline_rules import Edit, inline_edits
-from tts_book.text.source_map import Traced, collapsed, mended
+from tts_book.text.source_map import TracedText, collapse_blanks, tidy_text
 
 
 class Kind(StrEnum):
@@ -63,7 +63,7 @@ _LINE_ENDS = "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _SPACES = "\t\x1f\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
-def level(source: str) -> str:
+def unify_whitespace(source: str) -> str:
     """`source`, as long as before, with one kind of space and one kind of line end."""
     text = source.replace("\r\n", " \n")
     for end in _LINE_ENDS:
@@ -73,7 +73,7 @@ def level(source: str) -> str:
     return text
 
 
-def paragraphs(
+def make_paragraphs(
     source: str,
     blocks: Iterable[Block],
     edits: Sequence[Edit] = (),
@@ -85,7 +85,7 @@ def paragraphs(
     `edits` are a reader's own, in source characters; they go before what is found in the text.
     `between` is the reason given for characters outside all blocks.
     """
-    flat = level(source)
+    flat = unify_whitespace(source)
     found = _without_overlaps([*edits, *inline_edits(flat)], len(edits))
     starts = [edit.start for edit in found]
     made: list[Paragraph] = []
@@ -137,20 +137,20 @@ def _joined(positions: list[int]) -> Iterator[tuple[int, int]]:
         yield start, stop
 
 
-def left_out(source: str, paragraph: Paragraph, reason: str) -> Paragraph:
+def drop_paragraph(source: str, paragraph: Paragraph, reason: str) -> Paragraph:
     """`paragraph` not spoken after all: one skip for the whole of its block."""
     block = replace(paragraph.block, kind=Kind.LEFT_OUT, reason=reason)
     return Paragraph("", (), (_skip(source, block.start, block.stop, reason),), block)
 
 
-def trimmed(source: str, paragraph: Paragraph, ornaments: str) -> Paragraph:
+def trim_paragraph(source: str, paragraph: Paragraph, ornaments: str) -> Paragraph:
     """`paragraph` without `ornaments` at either end, which are skipped."""
     text = paragraph.text
     start = len(text) - len(text.lstrip(ornaments))
     stop = len(text.rstrip(ornaments))
     if not start < stop or stop - start == len(text):
         return paragraph
-    ends = Traced(text, paragraph.runs)
+    ends = TracedText(text, paragraph.runs)
     kept = ends.edit([Edit(0, start), Edit(stop, len(text))])
     skips = list(paragraph.skips)
     for run in paragraph.runs:
@@ -163,7 +163,7 @@ def trimmed(source: str, paragraph: Paragraph, ornaments: str) -> Paragraph:
     return replace(paragraph, text=kept.text, runs=kept.runs, skips=tuple(sorted(skips, key=_at)))
 
 
-def joined_skips(source: str, skips: Iterable[Skip]) -> tuple[Skip, ...]:
+def join_skips(source: str, skips: Iterable[Skip]) -> tuple[Skip, ...]:
     """The same skips, neighbours of one reason made one."""
     made: list[Skip] = []
     for skip in skips:
@@ -222,15 +222,15 @@ def _within(edit: Edit, block: Block) -> Edit:
     return edit if edit.stop <= block.stop else replace(edit, stop=block.stop)
 
 
-def _cleaned(flat: str, block: Block, edits: list[Edit]) -> Traced:
+def _cleaned(flat: str, block: Block, edits: list[Edit]) -> TracedText:
     text = flat[block.start : block.stop]
     line_end = "\n" if block.kind is Kind.VERSE else " "
     if not edits and is_normalized("NFC", text):
-        return collapsed(text, block.start, line_end)
-    traced = Traced(text, (Run(0, block.start, len(text)),))
+        return collapse_blanks(text, block.start, line_end)
+    traced = TracedText(text, (Run(0, block.start, len(text)),))
     shift = -block.start
     traced = traced.edit(Edit(e.start + shift, e.stop + shift, e.new, e.reason) for e in edits)
-    return mended(traced, line_end)
+    return tidy_text(traced, line_end)
 
 
 def _without_overlaps(edits: list[Edit], first_class: int) -> list[Edit]:

@@ -16,7 +16,7 @@ _DIGITS = re.compile(r"\d{1,3}\Z")
 _ORDINAL = re.compile(r"\d{1,5}(?:-?(?:я|ая|й|ый|е|ое|ша|й|st|nd|rd|th|e|ère|er|ème|[ºª°])|\.)?\Z")
 
 
-def roman(text: str) -> int:
+def roman_value(text: str) -> int:
     """The value of a Roman numeral, also of one that was scanned badly; 0 if it is none."""
     text = _MISREAD_WHOLE.get(text, text).translate(_MISREAD)
     if not 0 < len(text) <= 15:
@@ -29,7 +29,7 @@ def roman(text: str) -> int:
     return sum(-value if value < after else value for value, after in pairs)
 
 
-def arabic(text: str) -> int:
+def arabic_value(text: str) -> int:
     """The value of one to three digits; 0 if it is anything else."""
     return int(text) if _DIGITS.match(text) and text.isascii() else 0
 
@@ -41,7 +41,7 @@ def is_number(word: str) -> bool:
         return True
     if "-" in word and all(part in WORDS for part in word.split("-")):
         return True
-    return word[:1] in "ivxlcіхлп1" and word.isalnum() and bool(roman(word.upper()))
+    return word[:1] in "ivxlcіхлп1" and word.isalnum() and bool(roman_value(word.upper()))
 
 
 def _forms(stems: str, endings: str) -> set[str]:

@@ -17,7 +17,7 @@ from tts_book.config.toml_errors import Mistake, parse
 from tts_book.config.toml_lines import line_of, lines
 from tts_book.errors import UserError
 from tts_book.text.inline_rules import Edit
-from tts_book.text.language_tags import primary
+from tts_book.text.language_tags import primary_language
 
 FILE_NAME = "pronounce.toml"
 _MOST_BYTES = 4 * 1024 * 1024
@@ -38,7 +38,7 @@ class Pronunciations:
 
     def of(self, language: str) -> Words:
         """The words that count in a book of this language."""
-        return Words({**self.words.get("", {}), **self.words.get(primary(language), {})})
+        return Words({**self.words.get("", {}), **self.words.get(primary_language(language), {})})
 
 
 class Words:
@@ -95,7 +95,7 @@ def _in_case(word: str, found: str, spelling: str) -> str:
     return spelling
 
 
-def load(named: Path | None, folders: Sequence[Path]) -> Pronunciations:
+def load_pronunciations(named: Path | None, folders: Sequence[Path]) -> Pronunciations:
     """The list in `named`, else in the first of `folders` that has one, else none.
 
     Raises UserError with one line for each mistake in it.
@@ -148,7 +148,7 @@ def _entries(
         if isinstance(value, dict) and not _LANGUAGE.fullmatch(key):
             yield (key,), f"[{key}] is no language: a table is named by its code, as [ru] or [en]"
         elif isinstance(value, dict):
-            inner = words.setdefault(primary(key), {})
+            inner = words.setdefault(primary_language(key), {})
             for word, spelling in value.items():
                 yield from _entry((key, word), word, spelling, inner)
         else:

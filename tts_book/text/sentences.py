@@ -15,7 +15,8 @@ from functools import lru_cache, partial
 from typing import Any
 from zlib import crc32
 
-from tts_book.text.abbreviations import WORDS, Words, words
+from tts_book.text.abbreviations import WORDS, Words, words_of
+from tts_book.text.language_tags import primary_language
 from tts_book.text.sentence_rules import (
     CJK,
     CJK_CLOSERS,
@@ -59,8 +60,8 @@ class Splitter:
     """
 
     def __init__(self, language: str, sample: str = "") -> None:
-        self.language = re.split(r"[-_]", language, maxsplit=1)[0].lower()
-        self._words = words(self.language)
+        self.language = primary_language(language)
+        self._words = words_of(self.language)
         self._sample = sample if self.language not in WORDS else ""
         self._punkt: Any = None
         self._punkt_breaks = lru_cache(maxsize=1 << 16)(partial(_ask_punkt, self))

@@ -16,13 +16,13 @@ _BLANKS = re.compile(r" *\n[ \n]*| {2,}|\A +| +\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class TracedText:
     """A text whose `runs` lead its characters back to the source."""
 
     text: str
     runs: tuple[Run, ...]
 
-    def edit(self, edits: Iterable[Edit]) -> Traced:
+    def edit(self, edits: Iterable[Edit]) -> TracedText:
         """The text after `edits`, which are in order, apart, and count this text's characters."""
         writer = _Writer(self)
         for edit in edits:
@@ -30,7 +30,7 @@ class Traced:
         return writer.finish()
 
 
-def mended(traced: Traced, line_end: str) -> Traced:
+def tidy_text(traced: TracedText, line_end: str) -> TracedText:
     """`traced` in NFC, its white space single, its line ends written as `line_end`."""
     traced = _composed(traced)
     if not _has_blanks(traced.text):
@@ -43,10 +43,10 @@ def _has_blanks(text: str) -> bool:
     return "  " in text or "\n" in text or text[:1] == " " or text[-1:] == " "
 
 
-def collapsed(text: str, source: int, line_end: str) -> Traced:
+def collapse_blanks(text: str, source: int, line_end: str) -> TracedText:
     """What `edit` would do with the white space of an unchanged piece of the source, faster."""
     if not _has_blanks(text):
-        return Traced(text, (Run(0, source, len(text)),) if text else ())
+        return TracedText(text, (Run(0, source, len(text)),) if text else ())
     pieces: list[str] = []
     runs: list[Run] = []
     at = length = 0
@@ -56,7 +56,7 @@ def collapsed(text: str, source: int, line_end: str) -> Traced:
         pieces += (text[at : edit.start], edit.new)
         length += edit.start - at + len(edit.new)
         at = edit.stop
-    return Traced("".join(pieces), tuple(runs))
+    return TracedText("".join(pieces), tuple(runs))
 
 
 def _blank_edits(text: str, line_end: str) -> Iterator[Edit]:
@@ -67,7 +67,7 @@ def _blank_edits(text: str, line_end: str) -> Iterator[Edit]:
         yield Edit(start, stop, new)
 
 
-def _composed(traced: Traced) -> Traced:
+def _composed(traced: TracedText) -> TracedText:
     """NFC, cluster by cluster, so that each knows the characters that it was made of."""
     if is_normalized("NFC", traced.text):
         return traced
@@ -103,7 +103,7 @@ def _second_halves() -> frozenset[str]:
 class _Writer:
     """Copies a traced text piece by piece, leading the runs along."""
 
-    def __init__(self, old: Traced) -> None:
+    def __init__(self, old: TracedText) -> None:
         self._old = old
         self._at = 0  # characters of the old text already copied or replaced
         self._run = 0  # the first old run that may still matter
@@ -123,9 +123,9 @@ class _Writer:
         self._put(new)
         self._at = stop
 
-    def finish(self) -> Traced:
+    def finish(self) -> TracedText:
         self._keep(len(self._old.text))
-        return Traced("".join(self._pieces), tuple(self._runs))
+        return TracedText("".join(self._pieces), tuple(self._runs))
 
     def _keep(self, stop: int) -> None:
         runs, start = self._old.runs, self._at

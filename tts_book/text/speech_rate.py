@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from types import MappingProxyType
 
+from tts_book.text.language_tags import primary_language
+
 USUAL_CHARACTERS_PER_S = 14.5
 
 CHARACTERS_PER_S = MappingProxyType(
@@ -45,11 +47,15 @@ _SLOWEST_FACTOR = 0.1
 
 def characters_per_s(language: str) -> float:
     """Characters a second of running prose in `language` (BCP 47) at a voice's own rate."""
-    primary = language.replace("_", "-").partition("-")[0].casefold()
-    return CHARACTERS_PER_S.get(primary, USUAL_CHARACTERS_PER_S)
+    return CHARACTERS_PER_S.get(primary_language(language), USUAL_CHARACTERS_PER_S)
 
 
-def estimated_ms(text: str, language: str, rate_pct: int = 0) -> int:
+def ms_per_character(language: str) -> float:
+    """Milliseconds that a character of `language` (BCP 47) takes, blanks included."""
+    return 1_000 / characters_per_s(language)
+
+
+def estimate_ms(text: str, language: str, rate_pct: int = 0) -> int:
     """Milliseconds that `text` will take at `rate_pct` (signed, 0 is a voice's own rate)."""
     own = characters_per_s(language)
     seconds = len(text) / own

@@ -11,9 +11,10 @@ from functools import cache
 
 from tts_book.model import Break, Chunk, Plan, Voice
 from tts_book.text.inline_rules import Edit
-from tts_book.text.language_tags import primary
+from tts_book.text.language_tags import primary_language
 from tts_book.text.pronunciation import Pronunciations, Words
-from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes, estimated_ms, inseparable
+from tts_book.text.speech_rate import estimate_ms
+from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes, inseparable
 
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 _NEEDED = re.compile(r"\d|[IVXLC]{2,}|\b[IVX]\b|(?<!\w)[А-Яа-яёЁ]{1,6}\.|[№§%°&$€₽]")
@@ -22,7 +23,7 @@ _LONGEST = 20_000  # characters; a paragraph beyond that is no prose
 
 
 @cache
-def russian() -> Callable[[str], str] | None:
+def load_russian_rules() -> Callable[[str], str] | None:
     """Turns a Russian paragraph into words; None where the extra `ru` is not installed."""
     try:
         from ru_normalizr import NormalizeOptions, Normalizer
@@ -78,18 +79,18 @@ _ENDS = '.!?…»”"。！？」'
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class Readings:
     """How a book is said. `in_words` looks for what puts Russian numbers into words."""
 
     pronunciations: Pronunciations = field(default_factory=Pronunciations)
-    in_words: Callable[[], Callable[[str], str] | None] = russian
+    in_words: Callable[[], Callable[[str], str] | None] = load_russian_rules
 
 
-def said(plan: Plan, voice: Voice, manner: Manner) -> Plan:
+def apply_readings(plan: Plan, voice: Voice, manner: Readings) -> Plan:
     """The same plan in what this voice is sent; `plan` itself where nothing differs."""
     language = plan.book.language
     words = manner.pronunciations.of(language)
-    needs = voice.backend in _NEEDS_WORDS and primary(language) == "ru"
+    needs = voice.backend in _NEEDS_WORDS and primary_language(language) == "ru"
     in_words = manner.in_words() if needs else None
     written = all(chunk.spoken == chunk.text for chunk in plan.chunks)
     if not words and in_words is None and written:
@@ -102,11 +103,11 @@ def said(plan: Plan, voice: Voice, manner: Manner) -> Plan:
             made.append(replace(piece, number=made[-1].number + 1 if again else 1))
     chunks = tuple(made)
     return replace(
-        plan, chunks=chunks, estimated_ms=sum(estimated_ms(c.spoken, language) for c in chunks)
+        plan, chunks=chunks, estimated_ms=sum(estimate_ms(c.spoken, language) for c in chunks)
     )
 
 
-def differing(plan: Plan) -> int:
+def find_differences(plan: Plan) -> int:
     """How many chunks are not said as they are written."""
     return sum(chunk.spoken != chunk.text for chunk in plan.chunks)
 

@@ -1,6 +1,6 @@
 """The least that stays together in a chunk, and how much of a chunk it takes.
 
-A piece is a sentence; of one that is too long for a chunk, a word; of a word that is too long, a
+A unit is a sentence; of one that is too long for a chunk, a word; of a word that is too long, a
 few characters. Each knows what ends behind it.
 """
 
@@ -21,15 +21,6 @@ from tts_book.text.sentences import Splitter
 MAX_CHARACTERS = 1_500
 MAX_ESCAPED_BYTES = 3_500
 MAX_ESTIMATED_MS = 300_000
-
-# Characters a second, spaces included, measured on Edge's voices at their own rate: the middle
-# between single sentences with and without the silence around them. +-15 %.
-_CHARACTERS_PER_S = {
-    "ru": 13.6, "en": 15.2, "de": 18.3, "fr": 18.7, "es": 16.6, "uk": 13.1, "kk": 16.3,
-    "it": 15.0, "pt": 15.1, "pl": 15.5, "tr": 13.8, "zh": 4.8, "ja": 6.1, "ko": 6.7,
-    "ar": 12.4, "hi": 11.2, "vi": 17.6,
-}  # fmt: skip
-_OTHER_CHARACTERS_PER_S = 14.0
 
 # All three limits in one unit, so that a chunk is full when any of them is reached.
 LIMIT = 2_100_000
@@ -61,7 +52,7 @@ class Grade(IntEnum):
 
 
 @dataclass(slots=True)
-class Piece:
+class Unit:
     """The least that is kept together: a sentence, or a part of one that is too long."""
 
     start: int
@@ -70,21 +61,10 @@ class Piece:
     grade: Grade
 
 
-def estimated_ms(text: str, language: str, rate_pct: int = 0) -> int:
-    """How long the text sounds, in ms, within about 15 %, at a rate changed by `rate_pct`."""
-    return round(len(text) * ms_per_character(language) / max(0.1, 1 + rate_pct / 100))
-
-
 def escaped_bytes(text: str) -> int:
     """UTF-8 bytes of the text after XML escaping of & < and >."""
     markup = 4 * text.count("&") + 3 * (text.count("<") + text.count(">"))
     return len(text.encode("utf-8", "surrogatepass")) + markup
-
-
-def ms_per_character(language: str) -> float:
-    """Milliseconds that a character of this language takes, spaces included."""
-    primary = re.split(r"[-_]", language, maxsplit=1)[0].lower()
-    return 1_000 / _CHARACTERS_PER_S.get(primary, _OTHER_CHARACTERS_PER_S)
 
 
 def _load(text: str, ms_each: float) -> int:
@@ -93,22 +73,24 @@ def _load(text: str, ms_each: float) -> int:
     return max(len(text) * _PER_CHARACTER, escaped_bytes(text) * _PER_BYTE, ms * _PER_MS)
 
 
-def pieces(text: str, start: int, stop: int, splitter: Splitter, ms_each: float) -> Iterator[Piece]:
+def find_units(
+    text: str, start: int, stop: int, splitter: Splitter, ms_each: float
+) -> Iterator[Unit]:
     """The sentences of the paragraph, the ones that are too long in parts."""
     for left, right in splitter.spans(text[start:stop]):
-        piece = Piece(
+        unit = Unit(
             start + left,
             start + right,
             _load(text[start + left : start + right], ms_each),
             Grade.PARAGRAPH if start + right == stop else Grade.SENTENCE,
         )
-        if piece.load <= LIMIT:
-            yield piece
+        if unit.load <= LIMIT:
+            yield unit
         else:
-            yield from _parts(text, piece, ms_each)
+            yield from _parts(text, unit, ms_each)
 
 
-def _parts(text: str, sentence: Piece, ms_each: float) -> Iterator[Piece]:
+def _parts(text: str, sentence: Unit, ms_each: float) -> Iterator[Unit]:
     """The words of a sentence, each with the grade of what stands behind it."""
     at = sentence.start
     while at < sentence.stop:
@@ -117,9 +99,9 @@ def _parts(text: str, sentence: Piece, ms_each: float) -> Iterator[Piece]:
         grade = _grade(text, at, gap) if gap else sentence.grade
         load = _load(text[at:end], ms_each)
         if load > _LONG_WORD:
-            yield from _letters(text, Piece(at, end, load, grade), ms_each)
+            yield from _letters(text, Unit(at, end, load, grade), ms_each)
         else:
-            yield Piece(at, end, load, grade)
+            yield Unit(at, end, load, grade)
         at = gap.end() if gap else sentence.stop
 
 
@@ -132,16 +114,16 @@ def _grade(text: str, start: int, gap: re.Match[str]) -> Grade:
     return Grade.WORD
 
 
-def _letters(text: str, word: Piece, ms_each: float) -> Iterator[Piece]:
+def _letters(text: str, word: Unit, ms_each: float) -> Iterator[Unit]:
     """Parts of a word without end (or of a script that writes no spaces), cut where the
     characters themselves say so, never inside what is read as one character."""
     at = word.start
     for end in range(word.start + 1, word.stop):
         grade = _letter_grade(text, at, end)
         if grade is not None:
-            yield Piece(at, end, _load(text[at:end], ms_each), grade)
+            yield Unit(at, end, _load(text[at:end], ms_each), grade)
             at = end
-    yield Piece(at, word.stop, _load(text[at : word.stop], ms_each), word.grade)
+    yield Unit(at, word.stop, _load(text[at : word.stop], ms_each), word.grade)
 
 
 def _letter_grade(text: str, at: int, end: int) -> Grade | None:
@@ -149,7 +131,7 @@ def _letter_grade(text: str, at: int, end: int) -> Grade | None:
     mark = text[end - 1]
     if mark in _CLAUSE_ENDS or mark in _COMMAS:
         grade = Grade.CLAUSE if mark in _CLAUSE_ENDS else Grade.COMMA
-    elif end - at < _FEWEST or (end - at < _USUAL and hashed(text[end - 6 : end]) & 15):
+    elif end - at < _FEWEST or (end - at < _USUAL and hash_text(text[end - 6 : end]) & 15):
         return None
     else:
         grade = Grade.LETTER
@@ -168,43 +150,43 @@ def inseparable(left: str, right: str) -> bool:
     )
 
 
-def hashed(text: str) -> int:
+def hash_text(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
-def steps(pieces: list[Piece]) -> Iterator[int]:
-    """The load of each piece with the white space before it."""
-    before = pieces[0].start
-    for piece in pieces:
-        yield (piece.start - before) * _PER_BLANK + piece.load
-        before = piece.stop
+def unit_loads(units: list[Unit]) -> Iterator[int]:
+    """The load of each unit with the white space before it."""
+    before = units[0].start
+    for unit in units:
+        yield (unit.start - before) * _PER_BLANK + unit.load
+        before = unit.stop
 
 
-def voiced(pieces: list[Piece], text: str) -> list[Piece]:
-    """The same text in pieces that each have something to speak: a stray dash or asterisks go
-    with the piece before, or else the one behind, if the limits let them."""
-    joined: list[Piece] = []
-    silent: Piece | None = None
-    for piece in pieces:
-        if _VOICED.search(text, piece.start, piece.stop):
-            if silent and not _join(silent, piece):
+def join_silent_units(units: list[Unit], text: str) -> list[Unit]:
+    """The same text in units that each have something to speak: a stray dash or asterisks go
+    with the unit before, or else the one behind, if the limits let them."""
+    joined: list[Unit] = []
+    silent: Unit | None = None
+    for unit in units:
+        if _VOICED.search(text, unit.start, unit.stop):
+            if silent and not _join(silent, unit):
                 joined.append(silent)
-                silent = piece
-            joined.append(silent or piece)
+                silent = unit
+            joined.append(silent or unit)
             silent = None
         elif silent:
-            if not _join(silent, piece):
+            if not _join(silent, unit):
                 joined.append(silent)
-                silent = piece
-        elif not (joined and _join(joined[-1], piece)):
-            silent = piece
+                silent = unit
+        elif not (joined and _join(joined[-1], unit)):
+            silent = unit
     return [*joined, silent] if silent else joined
 
 
-def _join(piece: Piece, behind: Piece) -> bool:
-    """Lengthens `piece` by what stands behind it, if both fit into a chunk."""
-    load = piece.load + (behind.start - piece.stop) * _PER_BLANK + behind.load
+def _join(unit: Unit, behind: Unit) -> bool:
+    """Lengthens `unit` by what stands behind it, if both fit into a chunk."""
+    load = unit.load + (behind.start - unit.stop) * _PER_BLANK + behind.load
     if load > LIMIT:
         return False
-    piece.stop, piece.load, piece.grade = behind.stop, load, min(piece.grade, behind.grade)
+    unit.stop, unit.load, unit.grade = behind.stop, load, min(unit.grade, behind.grade)
     return True

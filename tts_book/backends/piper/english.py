@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from tts_book.backends.piper.rewriting import Rule
-from tts_book.text.numerals import roman
+from tts_book.text.numerals import roman_value
 
 # Titles that never end a sentence.
 TITLES = {
@@ -211,7 +211,7 @@ def _decade(found: re.Match[str]) -> str:
 
 
 def _monarch(found: re.Match[str]) -> str:
-    number = roman(found[2])
+    number = roman_value(found[2])
     ending = "th" if 10 < number < 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{found[1]} the {number}{ending}"
 
@@ -268,7 +268,7 @@ NUMBERS: tuple[Rule, ...] = (
     ),
     (
         re.compile(rf"\b({_NAMED})\s([IVX])(?=[^\w\s'’]|\s*$|\s+[A-Z(\[])"),
-        lambda found: f"{found[1]} {roman(found[2])}",
+        lambda found: f"{found[1]} {roman_value(found[2])}",
     ),
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from tts_book.backends.piper.rewriting import Rule
-from tts_book.text.numerals import roman
+from tts_book.text.numerals import roman_value
 
 _FIXED = {
     "т. е": "то есть",
@@ -75,7 +75,7 @@ _ENDINGS = {
 
 def _century(found: re.Match[str]) -> str:
     """ "XIX в." and "XIX века" in words, after "в" in the case that it asks for."""
-    number = roman(found["number"])
+    number = roman_value(found["number"])
     if not 0 < number <= len(_STEMS):
         return found.group()
     case = found["word"] or ("веке" if found["in"] else "века")

@@ -14,7 +14,7 @@ from tts_book.backends.piper import english as piper_english
 from tts_book.backends.piper import russian as piper_russian
 from tts_book.backends.piper.abbreviations import ABBREVIATIONS
 from tts_book.backends.piper.rewriting import Rewriting, Rule
-from tts_book.text.numerals import roman
+from tts_book.text.numerals import roman_value
 
 # Raised by one whenever a rule changes what is heard: it is part of the fingerprint.
 RULES_VERSION = 1
@@ -28,11 +28,11 @@ def _lone_roman(found: re.Match[str]) -> str:
     numeral = found.group()
     # MIX, DI, CD and XL are words and signs more often than numbers.
     certain = set(numeral) <= {"I", "V", "X"} or len(numeral) >= 4
-    return str(roman(numeral) or numeral) if certain else numeral
+    return str(roman_value(numeral) or numeral) if certain else numeral
 
 
 def _paragraph_roman(found: re.Match[str]) -> str:
-    value = roman(found["numeral"])
+    value = roman_value(found["numeral"])
     return f"{value}." if value else found.group()
 
 

@@ -15,7 +15,7 @@ from tts_book.output.paths import file_name
 from tts_book.pipeline import environment as surroundings
 from tts_book.pipeline.request import Here, Request
 from tts_book.pipeline.voice_selection import Casting
-from tts_book.text import language as languages
+from tts_book.text.language_tags import parse_language_tag
 
 if TYPE_CHECKING:
     from tts_book.backends.piper.catalog import StoreVoice
@@ -40,7 +40,7 @@ async def voices(at: Here, request: Request) -> int:
 
 
 def _language(code: str) -> str:
-    return languages.normalised(code) if code else ""
+    return parse_language_tag(code) if code else ""
 
 
 async def preview(at: Here, request: Request) -> int:
