@@ -130,7 +130,6 @@ TO_CUT = {
     "pipeline.api": {"cli"},
     "pipeline.environment": {"cli"},
     "pipeline.request": {"cli"},
-    "text.pronunciation": {"config"},
 }
 
 

@@ -98,7 +98,7 @@ def test_the_tables_name_every_option_of_convert_and_no_other(text: str) -> None
 def test_the_example_of_voices_toml_is_valid(tmp_path: Path) -> None:
     example = blocks(VOICES, "toml")[0]
     (tmp_path / "voices.toml").write_text(example, "utf-8")
-    config = voices.load(None, cwd=tmp_path, config_dir=tmp_path)
+    config = voices.load_voices(None, cwd=tmp_path, config_dir=tmp_path)
     assert config.default == "reader"
     assert config.pauses == Pauses()
 

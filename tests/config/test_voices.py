@@ -12,9 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book import backends
-from tts_book.config.toml_errors import MOST_MISTAKES, parse
-from tts_book.config.toml_lines import line_of, lines
-from tts_book.config.voices import BACKENDS, Config, change, load, packaged_path, speaks
+from tts_book.config.toml_file import MOST_MISTAKES, parse_toml
+from tts_book.config.voices import (
+    BACKENDS,
+    Config,
+    can_speak,
+    load_voices,
+    packaged_path,
+    parse_change,
+)
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Voice
 from tts_book.text.language_tags import language_of, normalize_tag
@@ -23,10 +29,10 @@ from tts_book.text.language_tags import language_of, normalize_tag
 def of(tmp_path: Path, text: str | bytes) -> Config:
     data = text.encode() if isinstance(text, str) else text
     (tmp_path / "voices.toml").write_bytes(data)
-    return load(None, cwd=tmp_path, config_dir=tmp_path / "none")
+    return load_voices(None, cwd=tmp_path, config_dir=tmp_path / "none")
 
 
-def told(tmp_path: Path, text: str | bytes) -> list[str]:
+def mistakes_in(tmp_path: Path, text: str | bytes) -> list[str]:
     with pytest.raises(UserError) as caught:
         of(tmp_path, text)
     return str(caught.value).split("\n")
@@ -34,7 +40,7 @@ def told(tmp_path: Path, text: str | bytes) -> list[str]:
 
 @pytest.fixture
 def packaged(tmp_path: Path) -> Config:
-    return load(None, cwd=tmp_path, config_dir=tmp_path)
+    return load_voices(None, cwd=tmp_path, config_dir=tmp_path)
 
 
 # --- the packaged file ---
@@ -93,9 +99,9 @@ def test_the_known_backends_are_the_built_in_ones() -> None:
 
 def test_the_line_of_every_packaged_key_is_found() -> None:
     text = packaged_path().read_text("utf-8")
-    found, rows = lines(text), text.split("\n")
+    found, rows = parse_toml(text.encode()), text.split("\n")
     for name in tomllib.loads(text)["voices"]:
-        assert name in rows[found["voices", name] - 1]
+        assert name in rows[found.line_of(("voices", name)) - 1]
 
 
 # --- which file, and how it is laid over the packaged one ---
@@ -110,17 +116,17 @@ def test_the_named_file_goes_before_the_folder_s_and_that_before_the_user_s(
         folder.mkdir()
         (folder / "voices.toml").write_text(f'default = "{voice}"')
     named.write_text('default = "ruslan"')
-    assert load(named, cwd=cwd, config_dir=home).default == "ruslan"
-    assert load(None, cwd=cwd, config_dir=home).default == "svetlana"
+    assert load_voices(named, cwd=cwd, config_dir=home).default == "ruslan"
+    assert load_voices(None, cwd=cwd, config_dir=home).default == "svetlana"
     (cwd / "voices.toml").unlink()
-    found = load(None, cwd=cwd, config_dir=home)
+    found = load_voices(None, cwd=cwd, config_dir=home)
     assert (found.default, found.path) == ("irina", home / "voices.toml")
 
 
-def test_a_named_file_that_is_missing_or_a_folder_is_told(tmp_path: Path) -> None:
+def test_a_named_file_that_is_missing_or_a_folder_is_mistakes_in(tmp_path: Path) -> None:
     for path, words in ((tmp_path / "no.toml", "no voices file no.toml"), (tmp_path, "a folder")):
         with pytest.raises(UserError, match=words):
-            load(path, cwd=tmp_path, config_dir=tmp_path)
+            load_voices(path, cwd=tmp_path, config_dir=tmp_path)
 
 
 def test_a_user_s_voice_is_added_and_packaged_ones_stay(tmp_path: Path) -> None:
@@ -240,7 +246,7 @@ def test_an_unknown_voice_is_told_with_a_like_one(packaged: Config, text: str, w
 
 def test_a_plugged_in_backend_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "voices.toml").write_text('[voices.x]\nbackend = "parrot"\nid = "p"')
-    config = load(None, cwd=tmp_path, config_dir=tmp_path, backends=(*BACKENDS, "parrot"))
+    config = load_voices(None, cwd=tmp_path, config_dir=tmp_path, backends=(*BACKENDS, "parrot"))
     assert config.voice("x").backend == "parrot"
     assert config.resolve("parrot:polly").id == "polly"
 
@@ -373,8 +379,8 @@ MISTAKES: list[tuple[str, list[str]]] = [
         'dmitry = { rate = 1, fallback = ["a]{",\n'
         '"b#"], gender = "\\"}" }',
         [
+            '6: voices.dmitry.gender = ""}" is neither "male" nor "female".',
             '6: voices.dmitry.fallback names "a]{", which is no voice.',
-            '7: voices.dmitry.gender = ""}" is neither "male" nor "female".',
             '7: voices.dmitry.fallback names "b#", which is no voice.',
         ],
     ),
@@ -382,51 +388,49 @@ MISTAKES: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("text", "mistakes"), MISTAKES)
-def test_all_mistakes_are_told_at_once_with_their_lines(
+def test_all_mistakes_are_reported_at_once_with_their_lines(
     tmp_path: Path, text: str, mistakes: list[str]
 ) -> None:
-    assert told(tmp_path, text) == [f"voices.toml:{mistake}" for mistake in mistakes]
+    assert mistakes_in(tmp_path, text) == [f"voices.toml:{mistake}" for mistake in mistakes]
 
 
 FAULTS: list[tuple[str, list[str]]] = [
-    ("default = “joe”", ['1: curly quotes; straight ones are meant: default = "joe"']),
-    ("default = «joe»", ['1: curly quotes; straight ones are meant: default = "joe"']),
-    ("default = joe", ['1: the value must stand in quotes: default = "joe"']),
-    ("default: joe", ['1: "=" goes between a key and its value: default = "joe"']),
-    ('default = "joe', ['1: the value must stand in quotes: default = "joe"']),
-    ('default = "joe",', ['1: nothing may follow the value: default = "joe"']),
+    ("default = “joe”", ["1: use straight quotes, not curly ones: default = “joe”"]),
+    ("default = «joe»", ["1: use straight quotes, not curly ones: default = «joe»"]),
+    ("default = joe", ["1: put the value in quotes: default = joe"]),
+    ("default: joe", ['1: write "=" between a key and its value: default: joe']),
+    ('default = "joe', ['1: a closing quote is missing: default = "joe']),
+    ('default = "joe",', ['1: nothing may follow the value: default = "joe",']),
     ("default =", ["1: default has no value."]),
     ("default", ['1: "default" is neither "key = value" nor a [table].']),
     ('default = "joe"\ndefault = "ava"', ["2: default is set a second time."]),
     (
         "[voices.дмитрий]",
         [
-            '1: a name with other signs than a-z, 0-9, - and _ must stand in quotes: '
-            '[voices."дмитрий"]',
-            "1: voices.дмитрий has no backend.",
+            "1: put a name with characters other than a-z, 0-9, - and _ in quotes: "
+            "[voices.дмитрий]",
         ],
     ),
     (
         "[voices.dmitry]\nrate = -5%\n[pauses\nscene = 1_000",
         [
-            '2: the value must stand in quotes: rate = "-5%"',
-            "3: a ] is missing: [pauses]",
+            "2: put the value in quotes: rate = -5%",
+            "3: a ] is missing: [pauses",
         ],
     ),
     (
         'default = "C:\\voices\\joe"',
         [
-            "1: a backslash wants single quotes around the text: default = 'C:\\voices\\joe'",
-            '1: default = "C:\\voices\\joe" is no voice.',
+            '1: use single quotes around text with backslashes: default = "C:\\voices\\joe"',
         ],
     ),
     (
         "[languages]\nru = [dmitry, ruslan] # the low ones",
-        ['2: the names in a list must stand in quotes: ru = ["dmitry", "ruslan"]'],
+        ["2: put the names in a list in quotes: ru = [dmitry, ruslan] # the low ones"],
     ),
     (
         "[languages]\nru = [\n  “dmitry”,\n  'ruslan',\n]",
-        ['3: curly quotes; straight ones are meant: "dmitry",'],
+        ["3: use straight quotes, not curly ones: “dmitry”,"],
     ),
     (
         "[pauses]\nscnee = 1\n[languages]\nru = ['dmitry'\nen = 'joe'",
@@ -437,7 +441,18 @@ FAULTS: list[tuple[str, list[str]]] = [
     ),
     (
         "[voices.dmitry]\n[voices.dmitry]\nrate = 1",
-        ["2: [voices.dmitry] stands here a second time: one table for each voice."],
+        ["2: [voices.dmitry] is here a second time: one table for each."],
+    ),
+    ("my voice = 'joe'", ["1: put a name with characters other than a-z, 0-9, - and _ in quotes: "
+                          "my voice = 'joe'"]),
+    (
+        "default = joe\n[voices.dmitry]\nraet = 1\npitch = -8Hz\n\n[pauses]\nscene = 2 s",
+        [
+            "1: put the value in quotes: default = joe",
+            '3: unknown key "raet" in [voices.dmitry]. Did you mean "rate"?',
+            "4: put the value in quotes: pitch = -8Hz",
+            "7: put the value in quotes: scene = 2 s",
+        ],
     ),
     ('default = """joe\n', ["2: a text in triple quotes is never closed."]),
     (
@@ -448,10 +463,10 @@ FAULTS: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("text", "mistakes"), FAULTS)
-def test_faults_of_syntax_are_told_as_the_line_should_read(
+def test_faults_of_syntax_are_reported_with_a_hint(
     tmp_path: Path, text: str, mistakes: list[str]
 ) -> None:
-    assert told(tmp_path, text) == [f"voices.toml:{mistake}" for mistake in mistakes]
+    assert mistakes_in(tmp_path, text) == [f"voices.toml:{mistake}" for mistake in mistakes]
 
 
 @pytest.mark.parametrize(
@@ -467,7 +482,7 @@ def test_faults_of_syntax_are_told_as_the_line_should_read(
 def test_a_file_that_is_no_text_is_told_in_one_line(
     tmp_path: Path, data: bytes, mistake: str
 ) -> None:
-    found = told(tmp_path, data)
+    found = mistakes_in(tmp_path, data)
     assert len(found) == 1
     assert found[0].startswith(f"voices.toml{mistake}")
 
@@ -475,19 +490,19 @@ def test_a_file_that_is_no_text_is_told_in_one_line(
 def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path: Path) -> None:
     text = '\ufeff# voices\r\n[voices.dmitry]\r\nrate = "+5%"\r\n'
     assert of(tmp_path, text).voice("dmitry").rate_pct == 5
-    assert told(tmp_path, text.replace("rate", "raet"))[0].startswith("voices.toml:3: ")
+    assert mistakes_in(tmp_path, text.replace("rate", "raet"))[0].startswith("voices.toml:3: ")
 
 
 def test_a_file_full_of_mistakes_is_told_in_part_and_soon(tmp_path: Path) -> None:
     rows = (f'[voices.v{number}]\nfallback = ["zz{number}"]' for number in range(3_000))
-    found = told(tmp_path, "\n".join(rows))
+    found = mistakes_in(tmp_path, "\n".join(rows))
     assert found[0] == "voices.toml:1: voices.v0 has no backend."
-    assert found[-1] == "voices.toml: and more."
+    assert found[-1] == "voices.toml: and 5,950 more."
     assert len(found) == 51
 
 
 def test_a_mistake_cannot_steer_a_terminal(tmp_path: Path) -> None:
-    found = told(tmp_path, 'default = "\\u001b[31m\\nred\\u202e"')
+    found = mistakes_in(tmp_path, 'default = "\\u001b[31m\\nred\\u202e"')
     assert found == ['voices.toml:1: default = "\ufffd[31m\ufffdred\ufffd" is no voice.']
 
 
@@ -496,9 +511,9 @@ def test_a_file_elsewhere_is_told_with_its_path(tmp_path: Path) -> None:
     file.parent.mkdir()
     file.write_text("x = 1")
     with pytest.raises(UserError, match=r"^home.mine\.toml:1: unknown key"):
-        load(file, cwd=tmp_path, config_dir=tmp_path)
+        load_voices(file, cwd=tmp_path, config_dir=tmp_path)
     with pytest.raises(UserError) as caught:
-        load(file, cwd=tmp_path / "other", config_dir=tmp_path)
+        load_voices(file, cwd=tmp_path / "other", config_dir=tmp_path)
     assert str(caught.value).startswith(f"{file}:1: ")
 
 
@@ -519,13 +534,13 @@ def test_a_file_elsewhere_is_told_with_its_path(tmp_path: Path) -> None:
 def test_changes_are_read_as_people_write_them(
     kind: Literal["rate", "pitch", "volume"], value: int | str, number: int
 ) -> None:
-    assert change(kind, value) == number
+    assert parse_change(kind, value) == number
 
 
 @pytest.mark.parametrize("value", ["fast", "", "%", "5Hz", "1.2", "--5", "99999999999", 201, -91])
 def test_a_change_that_is_none_is_the_user_s_mistake(value: int | str) -> None:
     with pytest.raises(UserError, match=r"^rate must be"):
-        change("rate", value)
+        parse_change("rate", value)
 
 
 @pytest.mark.parametrize(
@@ -562,7 +577,7 @@ def test_the_language_of_an_id(backend: str, id_: str, language: str) -> None:
     ],
 )
 def test_which_voice_reads_which_language(voice: Voice, language: str, yes: bool) -> None:
-    assert speaks(voice, language) is yes
+    assert can_speak(voice, language) is yes
 
 
 # --- properties ---
@@ -581,17 +596,16 @@ def test_every_key_is_found_on_its_line(pairs: list[tuple[str, str]], table: str
     rows += [f"{quoted(key)} = [{quoted(value)}, {{ x = 1 }}]" for key, value in pairs]
     text = "\n".join(rows)
     assert set(tomllib.loads(text)[table]) == {key for key, _ in pairs}
-    found = lines(text)
+    found = parse_toml(text.encode())
     for number, (key, _) in enumerate(pairs, 3):
-        assert found[table, key] == number
-        assert line_of(found, (table, key, 1, "x", "nothing")) == number
+        assert found.line_of((table, key)) == number
+        assert found.line_of((table, key, 1, "x", "nothing")) == number
 
 
 @given(st.text("ab=[]{}\"'#,.:-“” \\\n\r\t5", max_size=60))
 @settings(max_examples=150)
-def test_any_text_is_read_or_told(text: str) -> None:
-    found = parse(text.encode())
+def test_any_text_is_read_or_mistakes_in(text: str) -> None:
+    found = parse_toml(text.encode())
     assert len(found.mistakes) <= MOST_MISTAKES
     assert all(1 <= mistake.line <= text.count("\n") + 1 for mistake in found.mistakes)
     assert bool(found.mistakes) or tomllib.loads(text) == found.table
-    lines(text)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from tts_book import readers
 from tts_book.cli import words
+from tts_book.config.pronunciations import load_pronunciations
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Plan, Voice
 from tts_book.readers import ReadOptions
 from tts_book.text import chunker
 from tts_book.text import spoken_text as readings
 from tts_book.text import spoken_text as saying
-from tts_book.text.pronunciation import Pronunciations, Words, load_pronunciations
+from tts_book.text.pronunciation import Pronunciations, Words
 from tts_book.text.spoken_text import Readings, apply_readings
 from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes
 
@@ -36,8 +37,42 @@ ROWS = (
 )
 
 
-def applied(spellings: dict[str, str], text: str, *, stress: bool = True) -> str:
-    for edit in reversed(list(Words(spellings).edits(text, stress=stress))):
+PATTERNS: tuple[tuple[dict[str, str], dict[str, str], str, str], ...] = (
+    ({}, {r"№ ?(\d+)": r"номер \1"}, "Дом №5 и № 12", "Дом номер 5 и номер 12"),
+    ({"IT": "ай-ти"}, {r"\bIT-(\w+)": r"айти \1"}, "IT-отдел и IT", "айти отдел и ай-ти"),
+    ({"XX": "x"}, {r"\bXX(?= век)": "двадцатый"}, "XX век, XX", "двадцатый век, x"),
+    ({}, {"aa": "1", "ab": "2"}, "aab", "1b"),
+    ({}, {"(?i)кот": "пёс"}, "Кот", "пёс"),
+    ({"com": "ком", "GitHub": "гитхаб"}, {"e": "3"}, "https://GitHub.com/e?com, com",
+     "https://GitHub.com/e?com, ком"),
+    ({"ru": "ру", "me": "x"}, {}, "пишите на me@site.ru или www.site.ru/me. ru",
+     "пишите на me@site.ru или www.site.ru/me. ру"),
+    ({"github.com": "гитхаб точка ком", "com": "x"}, {}, "на github.com есть",
+     "на гитхаб точка ком есть"),
+    ({"слово": "х"}, {}, "Конец.слово стоит", "Конец.х стоит"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("spellings", "patterns", "text", "wanted"), PATTERNS)
+def test_expressions_go_first_and_addresses_stay(
+    spellings: dict[str, str], patterns: dict[str, str], text: str, wanted: str
+) -> None:
+    assert applied(spellings, text, patterns=patterns) == wanted
+
+
+def test_an_expression_that_never_ends_is_reported() -> None:
+    with pytest.raises(UserError, match=r"\(a\+\)\+b.*takes too long"):
+        applied({}, "a" * 1_000, patterns={"(a+)+b": "c"})
+
+
+def applied(
+    spellings: dict[str, str],
+    text: str,
+    *,
+    stress: bool = True,
+    patterns: dict[str, str] | None = None,
+) -> str:
+    for edit in reversed(list(Words(spellings, patterns).edits(text, stress=stress))):
         text = text[: edit.start] + edit.new + text[edit.stop :]
     return text
 
@@ -160,12 +195,16 @@ def test_edits_are_apart_and_in_order(spellings: dict[str, str], text: str) -> N
 
 MISTAKES = (
     ('"a" = "b"\n\n[words]\n"c" = "d"\n', r"pronounce.toml:3: .words. is no language"),
-    ("GitHub = 5", 'pronounce.toml:1: "GitHub" needs its spelling in quotes'),
+    ("GitHub = 5", 'pronounce.toml:1: "GitHub" must have its spelling in quotes'),
     ('a = "b"\n"" = "x"', "pronounce.toml:2: .*is no word"),
     ('a = " "', "pronounce.toml:1: .*has no spelling"),
     ('a = "b', "pronounce.toml:1:"),
     ('[ru]\na = ["b"]', "pronounce.toml:2:"),
     (f'a = "{"b" * 600}"', "longer than 500"),
+    ("[patterns]\n'a(' = 'b'", "pronounce.toml:2: .*a.*is no regular expression"),
+    ("[patterns]\n'a' = '\\2'", "pronounce.toml:2: .*is no regular expression with a spelling"),
+    ("[ru.patterns]\n'a*' = 'b'", "pronounce.toml:2: .*fits also where nothing is"),
+    ("[patterns]\na = 1\n\n[ru]\n'b' = 2", "pronounce.toml:2: .*\n.*pronounce.toml:5: "),
 )
 
 

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-from tts_book.config import voices_schema as voices_check
-from tts_book.config.toml_errors import MOST_BYTES, Mistake, parse
-from tts_book.config.toml_lines import Where, line_of, lines
-from tts_book.config.voices_schema import Draft, Note, close, draft
+from tts_book.config import schema
+from tts_book.config.schema import Note, describe, read_table, suggest
+from tts_book.config.toml_file import Mistake, Where, parse_toml, raise_mistakes, read_limited
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Voice
 from tts_book.text.language_tags import (
+    EDGE_ID,
+    LANGUAGE,
     backend_of,
     is_multilingual,
     language_of,
@@ -30,11 +31,35 @@ from tts_book.text.language_tags import (
 
 FILE_NAME = "voices.toml"
 BACKENDS = ("edge", "piper", "espeak", "silent")
-# Taken only when they are named: a robot, and silence.
+# Used only when they are given: a robot, and silence.
 NEVER_UNASKED = frozenset({"espeak", "silent"})
 
-MOST_TOLD = 50
-LAST_LINE = 10**9
+# A voices.toml with every language of the online service has 17,000 bytes.
+MOST_BYTES = 128 * 1024
+MOST_MISTAKES = 50
+
+PAUSES = ("sentence", "paragraph", "heading", "scene", "chapter")
+_VOICE_KEYS: dict[str, schema.Check] = {
+    "backend": schema.text,
+    "id": schema.text,
+    "language": schema.language_tag,
+    "gender": schema.one_of("male", "female"),
+    **{kind: schema.change(kind) for kind in schema.RANGES},
+    "fallback": schema.name_list,
+}
+_PAUSE_KEYS: dict[str, schema.Check] = dict.fromkeys(PAUSES, schema.pause_ms)
+_TOP_KEYS: dict[str, schema.Check] = {
+    "default": schema.text,
+    **{name: schema.table(name) for name in ("voices", "languages", "pauses")},
+}
+# What people write instead, from other programs and from memory.
+_MEANT = {
+    "voice": "id", "name": "id", "model": "id", "engine": "backend", "provider": "backend",
+    "service": "backend", "speed": "rate", "tempo": "rate", "lang": "language",
+    "locale": "language", "sex": "gender", "tone": "pitch", "loudness": "volume",
+}  # fmt: skip
+_MEANT_ON_TOP = {"default_voice": "default", "speakers": "voices", "voice": "voices"}
+_MEANT_BY_PAUSE = {f"{kind}_ms": kind for kind in PAUSES} | {"title": "heading"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +96,7 @@ class Config:
         if backend in self.backends and id_:
             return Voice(text, backend, id_, language_of(backend, id_))
         if colon and id_ and re.fullmatch(r"\w{2,}", backend):
-            known = close(backend, self.backends) or f" Known: {', '.join(self.backends)}."
+            known = suggest(backend, self.backends) or f" Known: {', '.join(self.backends)}."
             raise UserError(f'There is no backend "{backend}", as in "{text}".{known}')
         raise UserError(f'There is no voice "{text}".{self._hint(text)}')
 
@@ -80,9 +105,9 @@ class Config:
         default if it reads this language, all others of this language in the order of the file.
         """
         wanted = normalize_tag(language)
-        names = [name for tag in self._tags(wanted) for name in self.languages[tag]]
-        if speaks(self.voices[self.default], language):
-            names.append(self.default)
+        found = [name for tag in self._tags(wanted) for name in self.languages[tag]]
+        if can_speak(self.voices[self.default], language):
+            found.append(self.default)
         native = [
             voice
             for voice in self.voices.values()
@@ -91,8 +116,8 @@ class Config:
             and primary_language(voice.language) == primary_language(wanted)
         ]
         native.sort(key=lambda voice: normalize_tag(voice.language) != wanted)
-        names.extend(voice.name for voice in native)
-        return tuple(self.voices[name] for name in dict.fromkeys(names))
+        found.extend(voice.name for voice in native)
+        return tuple(self.voices[name] for name in dict.fromkeys(found))
 
     def _tags(self, wanted: str) -> list[str]:
         """The keys of [languages] for a tag: itself and the same with less said, else those of
@@ -108,110 +133,186 @@ class Config:
 
     def _hint(self, name: str) -> str:
         more = "All voices: tts-book voices"
-        return f"{close(name, self.voices)} {more}"
+        return f"{suggest(name, self.voices)} {more}"
 
 
-def load(
+def load_voices(
     path: Path | None, *, cwd: Path, config_dir: Path, backends: Collection[str] = BACKENDS
 ) -> Config:
     """The voices from `path`, else ./voices.toml, else the one in `config_dir`, else the packaged.
 
-    `backends` are the names that a voice may bear. Raises UserError with one line for each
+    `backends` are the names that a voice may have. Raises UserError with one line for each
     mistake in the file.
     """
-    names = tuple(backends)
-    packaged = _packaged(names)
+    packaged = _packaged(tuple(backends))
     for file in [path] if path else [cwd / FILE_NAME, config_dir / FILE_NAME]:
-        data = _read(file, cwd)
+        shown = file.relative_to(cwd) if file.is_relative_to(cwd) else file
+        data = read_limited(file, shown, MOST_BYTES)
         if data is not None:
-            return _laid_over(packaged, file, cwd, data)
-    if path:
-        raise UserError(f"There is no voices file {_near(path, cwd)}.")
+            return _laid_over(packaged, file, shown, data)
+        if path:
+            raise UserError(f"There is no voices file {shown}.")
     return packaged
 
 
-def change(kind: Literal["rate", "pitch", "volume"], value: int | str) -> int:
+def parse_change(kind: Literal["rate", "pitch", "volume"], value: int | str) -> int:
     """A rate (%), pitch (Hz) or volume (%) as people write it: -5, "-5%", "+8Hz". Raises
     UserError where it is no such thing or out of range."""
     try:
-        return voices_check.change(kind, value)
+        number: int = schema.change(kind)(value)  # type: ignore[assignment]  # that is what it gives
     except ValueError as error:
         raise UserError(f"{kind} {error}") from None
+    return number
 
 
-def speaks(voice: Voice, language: str) -> bool:
+def can_speak(voice: Voice, language: str) -> bool:
     """Whether a voice reads this language: its own, or any."""
     return is_multilingual(voice) or primary_language(voice.language) == primary_language(language)
 
 
 def packaged_path() -> Path:
-    """The voices.toml that comes with the program: beside this file in an installed package,
+    """The voices.toml that comes with the program: beside this package's modules when installed,
     beside the package in a source tree."""
     inside = Path(__file__).parents[1] / FILE_NAME
     return inside if inside.exists() else Path(__file__).parents[2] / FILE_NAME
 
 
-@cache  # asked for with every book
+@cache  # needed for every book
 def _packaged(backends: tuple[str, ...]) -> Config:
     path = packaged_path()
     nothing = Config(path, "", {}, {}, Pauses(), backends)
-    return _laid_over(nothing, path, path.parent, path.read_bytes())
+    return _laid_over(nothing, path, path, path.read_bytes())
 
 
-class _EnoughError(Exception):
-    """So many mistakes that nobody reads on."""
-
-
-def _laid_over(packaged: Config, file: Path, cwd: Path, data: bytes) -> Config:
-    parsed = parse(data)
+def _laid_over(packaged: Config, file: Path, shown: Path, data: bytes) -> Config:
+    toml = parse_toml(data)
     noted: list[tuple[Where, str]] = []
-
-    def note(where: Where, text: str) -> None:
-        noted.append((where, text))
-        if len(noted) == MOST_TOLD:
-            raise _EnoughError
-
-    try:
-        own = draft(parsed.table, packaged.voices, packaged.backends, note)
-        if not parsed.gaps:  # else a name may be missing only because its line cannot be read
-            check_names(own, packaged.voices, packaged.default, note)
-    except _EnoughError:
-        noted.append((("the end",), "and more."))
-    if parsed.mistakes or noted:
-        found = lines(parsed.text)
-        mistakes = [Mistake(line_of(found, where), text) for where, text in noted]
-        raise UserError("\n".join(_told([*parsed.mistakes, *mistakes], _near(file, cwd))))
+    own = _draft(toml.table, packaged, lambda where, text: noted.append((where, text)))
+    if not toml.gaps:  # else a name may be missing only because its line cannot be read
+        _check_names(own, packaged, lambda where, text: noted.append((where, text)))
+    mistakes = [Mistake(toml.line_of(where), text) for where, text in noted]
+    raise_mistakes([*toml.mistakes, *mistakes], shown, MOST_MISTAKES)
     return _merged(packaged, own, file)
 
 
-def _read(file: Path, cwd: Path) -> bytes | None:
-    """The bytes of a file, one more than allowed at most; None where there is no file."""
-    try:
-        with file.open("rb") as stream:
-            return stream.read(MOST_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        shown = _near(file, cwd)
-        if file.is_dir():
-            raise UserError(f"{shown} is a folder; a voices.toml file is needed.") from None
-        raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from None
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What one file says. `voices` has every name, also of a voice that has mistakes, so that one
+    mistake is reported once; `named` are the places that name voices, each with the language that
+    they must speak ("" for any)."""
+
+    default: str
+    voices: Mapping[str, Voice]
+    languages: Mapping[str, tuple[str, ...]]
+    pauses_ms: Mapping[str, Any]
+    named: list[tuple[Where, str, tuple[object, ...]]] = field(default_factory=list)
 
 
-def _near(file: Path, cwd: Path) -> Path:
-    return file.relative_to(cwd) if file.is_relative_to(cwd) else file
+def _draft(table: Mapping[str, object], packaged: Config, note: Note) -> _Draft:
+    top: dict[str, Any] = read_table(table, (), _TOP_KEYS, note, _unknown_on_top)
+    named: list[tuple[Where, str, tuple[object, ...]]] = []
+    voices = {}
+    for name, value in top.get("voices", {}).items():
+        voices[name], fallback = _voice(name, value, packaged, note)
+        named.append((("voices", name, "fallback"), voices[name].language, fallback))
+    languages = {}
+    for key, names in _languages(top.get("languages", {}), note).items():
+        languages[normalize_tag(key)] = _texts(names)
+        named.append((("languages", key), normalize_tag(key), names))
+    pauses_ms = read_table(top.get("pauses", {}), ("pauses",), _PAUSE_KEYS, note, _unknown_pause)
+    return _Draft(top.get("default", ""), voices, languages, pauses_ms, named)
 
 
-def _told(mistakes: Iterable[Mistake], shown: Path) -> list[str]:
-    """One line for each mistake; what a file may hide in its texts cannot steer a terminal."""
-    told = [
-        f"{shown}:{mistake.line}: {mistake.text}" if mistake.line else f"{shown}: {mistake.text}"
-        for mistake in sorted(mistakes, key=lambda mistake: mistake.line or LAST_LINE)
-    ]
-    return ["".join(c if c.isprintable() else "\ufffd" for c in line) for line in told]
+def _unknown_on_top(key: str, value: object) -> str:
+    if isinstance(value, dict) and {"backend", "id"} & set(value):
+        return f'unknown table [{key}]. Did you mean "[voices.{key}]"?'
+    kind = f"table [{key}]" if isinstance(value, dict) else f'key "{key}"'
+    return f"unknown {kind}.{suggest(key, _TOP_KEYS, _MEANT_ON_TOP)}"
 
 
-def _merged(packaged: Config, own: Draft, file: Path) -> Config:
+def _unknown_pause(key: str, _: object) -> str:
+    return f'unknown key "{key}" in [pauses].{suggest(key, PAUSES, _MEANT_BY_PAUSE)}'
+
+
+def _voice(
+    name: str, value: object, packaged: Config, note: Note
+) -> tuple[Voice, tuple[object, ...]]:
+    """A voice, and what its `fallback` names. Without backend and id it builds on the packaged
+    one of its name."""
+
+    def unknown(key: str, _: object) -> str:
+        if key in _TOP_KEYS:
+            hint = " It belongs above the first [table]."
+        else:
+            hint = suggest(key, _VOICE_KEYS, _MEANT)
+        return f'unknown key "{key}" in [voices.{name}].{hint}'
+
+    where: Where = ("voices", name)
+    its: dict[str, Any] = read_table(value, where, _VOICE_KEYS, note, unknown)
+    given = value if isinstance(value, dict) else {"backend": None}
+    if name in packaged.voices and "backend" not in given and "id" not in given:
+        known = packaged.voices[name]
+    else:
+        known = _new_voice(name, its, given, packaged, note)
+    fallback = its.get("fallback", known.fallback)
+    voice = Voice(
+        name,
+        known.backend,
+        known.id,
+        its.get("language", known.language),
+        its.get("rate", known.rate_pct),
+        its.get("pitch", known.pitch_hz),
+        its.get("volume", known.volume_pct),
+        _texts(fallback),
+        its.get("gender", known.gender),
+    )
+    return voice, fallback
+
+
+def _new_voice(
+    name: str, its: Mapping[str, Any], given: Mapping[str, object], packaged: Config, note: Note
+) -> Voice:
+    """A voice by backend and id, which must fit together."""
+    dotted = f"voices.{name}"
+    backend, id_ = its.get("backend", ""), its.get("id", "")
+    if "backend" not in given:
+        guess = backend_of(id_)
+        hint = f': write backend = "{guess}"' if guess else ""
+        note(("voices", name), f"{dotted} has no backend{hint}.")
+    elif backend and backend not in packaged.backends:
+        hint = suggest(backend, packaged.backends) or f" Known: {', '.join(packaged.backends)}."
+        wrong = f'{dotted}.backend = "{backend}" is not known.{hint}'
+        note(("voices", name, "backend"), wrong)
+    elif backend and "id" not in given and backend != "silent":
+        note(("voices", name), f"{dotted} has no id: what {backend} calls the voice.")
+    elif backend == "edge" and id_ and not EDGE_ID.fullmatch(id_):
+        wrong = f'{dotted}.id = "{id_}" is no voice of the online service'
+        note(("voices", name, "id"), f'{wrong}: they look like "ru-RU-DmitryNeural".')
+    return Voice(name, backend, id_ or backend, language_of(backend, id_))
+
+
+def _languages(table: Mapping[str, object], note: Note) -> dict[str, tuple[object, ...]]:
+    """The names for each language, by its tag as it is written."""
+    seen: dict[str, str] = {}
+    for key in table:
+        if LANGUAGE.fullmatch(key):
+            seen.setdefault(normalize_tag(key), key)
+
+    def unknown(key: str, _: object) -> str:
+        if LANGUAGE.fullmatch(key):
+            return f'"{key}" in [languages] is there already, as {normalize_tag(key)}.'
+        return f'"{key}" in [languages] is no language tag, like "ru" or "pt-BR".'
+
+    checks = dict.fromkeys(seen.values(), schema.name_list)
+    found: dict[str, Any] = read_table(table, ("languages",), checks, note, unknown)
+    return found
+
+
+def _texts(items: tuple[object, ...]) -> tuple[str, ...]:
+    return tuple(item.strip() for item in items if isinstance(item, str))
+
+
+def _merged(packaged: Config, own: _Draft, file: Path) -> Config:
     kept = {name: v for name, v in packaged.voices.items() if name not in own.voices}
     voices = {**own.voices, **kept}
     languages = {
@@ -219,25 +320,23 @@ def _merged(packaged: Config, own: Draft, file: Path) -> Config:
         for tag, names in packaged.languages.items()
         if not any(_covers(mine, tag) for mine in own.languages)
     }
-    if own.default is not None:
-        # Who names a default means it also where the packaged file would prefer another.
+    if own.default:
+        # A default of the user's own goes before the voices that the packaged file prefers.
+        default = voices[own.default]
         languages = {
-            tag: (own.default, *names) if _at_home(voices[own.default], tag) else names
+            tag: (own.default, *names)
+            if not default.language or primary_language(default.language) == primary_language(tag)
+            else names
             for tag, names in languages.items()
         }
-    pauses_ms = {f"{kind}_ms": ms for kind, ms in own.pauses_ms.items()}
     return Config(
         file,
         own.default or packaged.default,
         MappingProxyType(voices),
         MappingProxyType({**own.languages, **languages}),
-        replace(packaged.pauses, **pauses_ms),
+        replace(packaged.pauses, **{f"{kind}_ms": ms for kind, ms in own.pauses_ms.items()}),
         packaged.backends,
     )
-
-
-def _at_home(voice: Voice, language: str) -> bool:
-    return not voice.language or primary_language(voice.language) == primary_language(language)
 
 
 def _covers(tag: str, wanted: str) -> bool:
@@ -248,43 +347,38 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def check_names(own: Draft, packaged: Mapping[str, Voice], default: str, note: Note) -> None:
+def _check_names(own: _Draft, packaged: Config, note: Note) -> None:
     """Notes every name that means no voice, a voice that would read a foreign language, and
-    fallbacks that go in a circle. `default` is the packaged one, "" where there is none."""
-    voices = {**packaged, **own.voices}
-    if own.default is None and not default:
+    fallbacks that go in a circle."""
+    voices = {**packaged.voices, **own.voices}
+    if not own.default and not packaged.default:
         note((), "has no default: the name of a voice.")
-    elif own.default is not None and own.default not in voices:
-        note(("default",), f'default = "{own.default}" is no voice.{close(own.default, voices)}')
-    for tag, names in own.languages.items():
+    elif own.default and own.default not in voices:
+        hint = suggest(own.default, voices)
+        note(("default",), f'default = "{own.default}" is no voice.{hint}')
+    for where, language, names in own.named:
         for number, name in enumerate(names):
-            key = own.written[tag]
-            _check(name, tag, f"languages.{key}", ("languages", key, number), voices, note)
+            wrong = _wrong_name(name, language, voices)
+            if wrong:
+                note((*where, number), f"{schema.dotted(where)} {wrong}")
     circled: set[str] = set()
     for voice in own.voices.values():
-        where = ("voices", voice.name, "fallback")
-        for number, name in enumerate(voice.fallback):
-            told = f"voices.{voice.name}.fallback"
-            _check(name, voice.language, told, (*where, number), voices, note)
         circle = [] if voice.name in circled else _circle(voice.name, voices)
         circled.update(circle)
         if circle:
-            note(where, f"voices.{voice.name}.fallback goes in a circle: {' -> '.join(circle)}.")
+            where = ("voices", voice.name, "fallback")
+            note(where, f"{schema.dotted(where)} goes in a circle: {' -> '.join(circle)}.")
 
 
-def _check(
-    name: str, language: str, told: str, where: Where, voices: Mapping[str, Voice], note: Note
-) -> None:
-    if name not in voices:
-        note(where, f'{told} names "{name}", which is no voice.{close(name, voices)}')
-        return
-    voice = voices[name]
-    if (
-        language
-        and not is_multilingual(voice)
-        and primary_language(voice.language) != primary_language(language)
-    ):
-        note(where, f'{told} names "{name}", which speaks {voice.language}, not {language}.')
+def _wrong_name(name: object, language: str, voices: Mapping[str, Voice]) -> str:
+    if not isinstance(name, str) or not name.strip():
+        return f"must name voices in quotes, not {describe(name)}."
+    voice = voices.get(name.strip())
+    if voice is None:
+        return f'names "{name}", which is no voice.{suggest(name, voices)}'
+    if language and not can_speak(voice, language):
+        return f'names "{name}", which speaks {voice.language}, not {language}.'
+    return ""
 
 
 def _circle(start: str, voices: Mapping[str, Voice]) -> list[str]:

@@ -98,9 +98,9 @@ def wish(request: Request) -> Wish:
     return Wish(
         voice=request.voice,
         backend=request.backend or AUTO,
-        rate_pct=voices_file.change("rate", request.rate) if request.rate else None,
-        pitch_hz=voices_file.change("pitch", request.pitch) if request.pitch else None,
-        volume_pct=voices_file.change("volume", request.volume) if request.volume else None,
+        rate_pct=voices_file.parse_change("rate", request.rate) if request.rate else None,
+        pitch_hz=voices_file.parse_change("pitch", request.pitch) if request.pitch else None,
+        volume_pct=voices_file.parse_change("volume", request.volume) if request.volume else None,
         wait=request.wait,
     )
 
@@ -110,6 +110,6 @@ def config(
 ) -> voices_file.Config:
     """voices.toml, as it is looked for; it may name the backends in `own`, too."""
     known = dict.fromkeys((*backends.names(), *(backend.name for backend in own)))
-    return voices_file.load(
+    return voices_file.load_voices(
         request.voices, cwd=at.cwd, config_dir=at.config_dir, backends=tuple(known)
     )

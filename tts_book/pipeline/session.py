@@ -81,10 +81,10 @@ def work(
 
 
 def _manner(at: Surroundings, request: Request, beside: Sequence[Path]) -> Readings:
-    from tts_book.text import pronunciation as pronounce
+    from tts_book.config.pronunciations import load_pronunciations
     from tts_book.text.spoken_text import Readings
 
-    known = pronounce.load_pronunciations(request.pronounce, (*beside, at.cwd, at.config_dir))
+    known = load_pronunciations(request.pronounce, (*beside, at.cwd, at.config_dir))
     tell(at.trace, "job", f"pronunciations: {known.path or 'none'}")
     return Readings(known)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from tts_book.backends import Backend, Health, VoiceInfo, names
-from tts_book.config.voices import Config, speaks
+from tts_book.config.voices import Config, can_speak
 from tts_book.errors import BackendError, TtsBookError, UserError
 from tts_book.model import Voice
 from tts_book.text.language_tags import primary_language
@@ -265,7 +265,7 @@ def _choosable(voices: Sequence[Voice]) -> list[Voice]:
 
 def refuse_other_language(voice: Voice, language: str) -> None:
     """Raises UserError if the voice would read a foreign language as gibberish."""
-    if voice.language and not speaks(voice, language):
+    if voice.language and not can_speak(voice, language):
         raise UserError(
             f'The voice "{voice.name}" speaks {voice.language} and the book is in {language}: '
             f"choose another (tts-book voices --language {primary_language(language)}), or say "

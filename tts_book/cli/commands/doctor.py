@@ -87,7 +87,9 @@ def _version(name: str) -> str:
 def _config(places: Places) -> Finding:
     folder = f"your own would be {places.config_dir / 'voices.toml'}"
     try:
-        config = voices.load(places.voices_file, cwd=places.cwd, config_dir=places.config_dir)
+        config = voices.load_voices(
+            places.voices_file, cwd=places.cwd, config_dir=places.config_dir
+        )
     except UserError as error:
         return Finding(False, "voices.toml", str(error), "correct these lines", needed=True)
     return Finding(True, "voices.toml", f"{config.path}; {folder}")
