@@ -12,7 +12,12 @@ is a file that is written; `failure` is a value of `errors.Failure`, `reason` a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
+
+# "3/17": the chunk that the current task speaks. A backend is given a text without its place; this
+# way the lines that it logs lead to the chunk, also when several are in flight.
+CURRENT_CHUNK: ContextVar[str] = ContextVar("CURRENT_CHUNK", default="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 import tts_book
 from tests.cli.test_commands import ONE, SILENT, Desk
 from tts_book import events
-from tts_book.backends.trace import CHUNK, Note
 from tts_book.cli import log as logs
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.log import escaped
@@ -25,6 +24,7 @@ from tts_book.errors import UserError
 from tts_book.pipeline import environment as surroundings
 from tts_book.pipeline.request import Request
 
+EDGE = logging.getLogger("tts_book.edge")
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR) +tts_book[.\w]* \S.*")
 
 
@@ -156,19 +156,29 @@ def test_a_program_that_uses_the_library_has_the_same_log(
         assert rooms == {"tts_book.job"} | ({"tts_book.pool"} if level == "DEBUG" else set())
 
 
-def test_a_note_names_chunk_request_and_time() -> None:
+def test_a_line_names_the_chunk_that_is_spoken() -> None:
     err = io.StringIO()
     with logs.shown(err, "debug") as log:
-        assert log.trace is not None
-        token = CHUNK.set("3/17")
-        log.trace(Note("edge", "< turn.end", "9abb1aed", 76))
-        CHUNK.reset(token)
-    assert err.getvalue().endswith(" tts_book.edge 3/17 9abb1aed +76 ms < turn.end\n")
+        assert log.listener is not None
+        token = events.CURRENT_CHUNK.set("3/17")
+        EDGE.debug("%s +%d ms %s", "9abb1aed", 76, "< turn.end")
+        log.listener(events.ChunkStarted("B", 3, 17, 1, 1))
+        events.CURRENT_CHUNK.reset(token)
+        EDGE.debug("18 voices")
+    lines = [line.partition(" tts_book.")[2] for line in err.getvalue().splitlines()[-3:]]
+    assert lines == [
+        "edge 3/17 9abb1aed +76 ms < turn.end",
+        "job 3/17 of B: attempt 1, 1 in flight",
+        "edge 18 voices",
+    ]
 
 
-def test_frames_are_asked_for_only_where_they_are_shown() -> None:
-    with logs.shown(io.StringIO(), "info") as log:
-        assert log.trace is None
+def test_frames_are_logged_only_where_they_are_shown() -> None:
+    assert not EDGE.isEnabledFor(logging.DEBUG)
+    with logs.shown(io.StringIO(), "info"):
+        assert not EDGE.isEnabledFor(logging.DEBUG)
+    with logs.shown(io.StringIO(), "debug"):
+        assert EDGE.isEnabledFor(logging.DEBUG)
 
 
 # What is written
@@ -205,11 +215,10 @@ def test_on_a_terminal_lines_stand_whole_above_the_live_display() -> None:
     err, hostile = Terminal(), "[red]markup[/red] \x1b[2J " + "words " * 60
     with logs.shown(err, "debug") as log:
         assert log.console is not None
-        assert log.trace is not None
         with Display(log.console) as display:
             display(events.JobStarted(1, 1, 9, 0, 900, 60_000))
             for number in range(20):
-                log.trace(Note("edge", f"line {number} {hostile}end"))
+                EDGE.debug("%s", f"line {number} {hostile}end")
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", err.getvalue())
     for number in range(20):
         assert f"line {number} [red]markup[/red] \\x1b[2J {'words ' * 60}end\n" in shown
@@ -223,9 +232,8 @@ class Gone(io.StringIO):
 
 
 def test_a_reader_who_leaves_disturbs_nothing_that_is_noted() -> None:
-    with logs.shown(Gone(), "debug") as log:
-        assert log.trace is not None
-        log.trace(Note("edge", "< turn.end"))
+    with logs.shown(Gone(), "debug"):
+        EDGE.debug("< turn.end")
 
 
 COMMANDS = [

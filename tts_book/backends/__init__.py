@@ -15,7 +15,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from tts_book.backends.trace import Trace
 from tts_book.errors import UserError
 from tts_book.model import Speech, Voice
 
@@ -62,13 +61,12 @@ class Health:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a backend may need from outside. `voices_dirs` are searched in order for local voices;
-    `proxy` is a URL or ""; `environ` stands for the process's environment; `trace` is told what
-    happens inside (see tts_book.trace)."""
+    `proxy` is a URL or ""; `environ` stands for the process's environment. What happens inside goes
+    to `logging.getLogger(f"tts_book.{name}")`."""
 
     voices_dirs: tuple[Path, ...] = ()
     proxy: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    trace: Trace | None = None
 
 
 class Backend(Protocol):

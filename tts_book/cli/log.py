@@ -1,4 +1,4 @@
-"""The log: notes and events as lines of the loggers `tts_book.*` of the standard library.
+"""The log: the lines of the loggers `tts_book.*` of the standard library, events among them.
 
 The command line shows them with `--log-level`; a program that uses the library sets `logging` up as
 it likes, and until it does nothing is shown.
@@ -16,7 +16,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import IO, TYPE_CHECKING
 
 from tts_book import __version__, events
-from tts_book.backends.trace import CHUNK, Note, Trace
 from tts_book.cli.progress import console as console_on
 from tts_book.cli.progress import counted, told
 from tts_book.errors import UserError
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ROOT = "tts_book"
+EVENTS = f"{ROOT}.job"
 logging.getLogger(ROOT).addHandler(logging.NullHandler())  # or Python itself would show warnings
 LEVELS = {
     "error": logging.ERROR,
@@ -38,10 +38,9 @@ _STYLES = {logging.ERROR: "red", logging.WARNING: "yellow", logging.DEBUG: "dim"
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Where a command's notes and events go, None for nowhere. The live display shares the
-    `console`, or its lines and those of the log would tear each other."""
+    """Where a command's events go, None for nowhere. The live display shares the `console`, or its
+    lines and those of the log would tear each other."""
 
-    trace: Trace | None = None
     listener: Listener | None = None
     console: Console | None = None
 
@@ -64,7 +63,7 @@ def shown(err: IO[str], level: str) -> Iterator[Log]:
     root.addHandler(lines)
     try:
         root.info("%s", _versions())
-        yield Log(note if heard() else None, event, lines.console)
+        yield Log(event, lines.console)
     finally:
         root.removeHandler(lines)
         root.setLevel(before)
@@ -92,7 +91,8 @@ class _Lines(logging.Handler):
         super().__init__()
         self.console = console_on(err)
         self._err = err
-        layout = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s %(message)s"
+        self.addFilter(label_chunk)
+        layout = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s %(chunk)s%(message)s"
         formatter = logging.Formatter(layout, "%H:%M:%S")
         formatter.converter = time.gmtime
         self.setFormatter(formatter)
@@ -122,23 +122,19 @@ def escaped(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def heard() -> bool:
-    """Whether somebody wants to read notes."""
-    return logging.getLogger(ROOT).isEnabledFor(logging.DEBUG)
-
-
-def note(note: Note) -> None:
-    """A trace: notes as records of level DEBUG, each with the chunk that was spoken."""
-    since = "" if note.since_ms is None else f"+{note.since_ms} ms"
-    about = " ".join(filter(None, (CHUNK.get(), note.of, since, note.text)))
-    logging.getLogger(f"{ROOT}.{note.room}").debug("%s", escaped(about))
+def label_chunk(record: logging.LogRecord) -> bool:
+    """A filter for handlers: `record.chunk` is "3/17 " while that chunk is spoken, or "". Events
+    name their chunk themselves."""
+    chunk = "" if record.name == EVENTS else events.CURRENT_CHUNK.get()
+    record.chunk = f"{chunk} " if chunk else ""
+    return True
 
 
 def event(event: Event) -> None:
     """A listener: events as records."""
     level, text = _line(event)
     if text:
-        logging.getLogger(f"{ROOT}.job").log(level, "%s", escaped(text))
+        logging.getLogger(EVENTS).log(level, "%s", escaped(text))
 
 
 def _line(event: Event) -> tuple[int, str]:

@@ -156,8 +156,6 @@ async def _opened(
 ) -> AsyncIterator[tuple[Conversion, Work]]:
     """The conversion that was asked for and its book."""
     at = surroundings or around()
-    if at.trace is None and logs.heard():
-        at = replace(at, trace=logs.note)
     request = request_of(options, at)
     work = await asyncio.to_thread(_work, at, request, source, options)
     async with conversion.opened(at, request, own_backends(options)) as opened:

@@ -59,7 +59,7 @@ def logged(at: Here, level: str) -> Iterator[Here]:
     """The same with a log from this level on, or none for "". Raises UserError for a level that
     there is not."""
     with logs.shown(at.err, level) as log:
-        yield replace(at, trace=log.trace, log=log)
+        yield replace(at, log=log)
 
 
 def without_passwords(arguments: Sequence[str]) -> Iterator[str]:
@@ -78,7 +78,7 @@ def settings(at: Surroundings, request: Request) -> backends.Settings:
     """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
     named = at.environ.get("TTS_BOOK_VOICES")
     folders = (*([Path(named)] if named else []), at.voices_dir)
-    return backends.Settings(folders, request.proxy, at.environ, at.trace)
+    return backends.Settings(folders, request.proxy, at.environ)
 
 
 @asynccontextmanager

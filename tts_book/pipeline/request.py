@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO
 
-from tts_book.backends.trace import Trace
 from tts_book.cli.log import SILENT, Log
 
 SPLITS = ("auto", "headings", "none")
@@ -61,15 +60,13 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where a book is converted: the folder that relative paths mean, the user's own folders for
-    voices.toml and pronounce.toml, for spoken chunks and for local voices, and the environment.
-    `trace` is told what happens inside."""
+    voices.toml and pronounce.toml, for spoken chunks and for local voices, and the environment."""
 
     cwd: Path
     config_dir: Path
     cache_dir: Path
     voices_dir: Path
     environ: Mapping[str, str]
-    trace: Trace | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

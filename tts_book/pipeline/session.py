@@ -7,6 +7,7 @@ async with opened(at, request) as conversion:
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -16,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book.backends.trace import tell
 from tts_book.errors import UserError
 from tts_book.output import audiobookshelf as shelf
 from tts_book.output import settings as finish
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from tts_book.synthesis.chunk_cache import Cache
     from tts_book.synthesis.pool import Tools
     from tts_book.text.spoken_text import Readings
+
+_LOG = logging.getLogger("tts_book.job")
 
 OLD_PART_S = 24 * 3_600.0
 
@@ -85,7 +87,7 @@ def _manner(at: Surroundings, request: Request, beside: Sequence[Path]) -> Readi
     from tts_book.text.spoken_text import Readings
 
     known = load_pronunciations(request.pronounce, (*beside, at.cwd, at.config_dir))
-    tell(at.trace, "job", f"pronunciations: {known.path or 'none'}")
+    _LOG.debug("pronunciations: %s", known.path or "none")
     return Readings(known)
 
 
@@ -147,7 +149,6 @@ class Conversion:
             tools or job.default_tools(),
             workers=request.workers,
             wait=request.wait,
-            trace=self.at.trace,
         )
         with keeping.holding(self.cache.folder, [_kept(item) for item in prepared]):
             if not request.force:
@@ -166,7 +167,7 @@ async def opened(
     """Voices, engines and cache as they were asked for, let go of at the end; `own` are backends
     of the caller's, who closes them. Raises UserError."""
     known, wanted = config(at, request, own), _finish(request)
-    tell(at.trace, "job", f"voices: {known.path}")
+    _LOG.debug("voices: %s", known.path)
     async with engines(at, request, own) as made, _kept_chunks(at, request) as cache:
         yield Conversion(at, request, known, wanted, made, cache)
 

@@ -7,6 +7,7 @@ are carried out against the real (or a test's) clock.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,6 @@ from dataclasses import dataclass, replace
 
 from tts_book import audio, events
 from tts_book.backends import Backend, Hearing
-from tts_book.backends.trace import CHUNK, tell
 from tts_book.errors import (
     AudioError,
     BackendError,
@@ -28,6 +28,8 @@ from tts_book.synthesis import rate_limiter as limiter
 from tts_book.synthesis import retry_policy as retry
 from tts_book.synthesis.rate_limiter import Gate, Tools
 from tts_book.text.halving import split_in_half
+
+_LOG = logging.getLogger("tts_book.pool")
 
 # Between the halves of a chunk: two frames, so that neither decodes into the other.
 JOINT_MS = 48
@@ -103,22 +105,19 @@ class Speaker:
                 # does again; what chance did to two replies alike, it hardly does to four.
                 small = depth > 0 or split_in_half(text) is None
                 if (kept := _twice_the_same(error, earlier)) is not None and small:
-                    self._note(f"came twice the same and is kept: {error}")
+                    _LOG.debug("came twice the same and is kept: %s", error)
                     return await self._measured(_take, kept, tries.total())
                 decision = self._decide(error, tries[error.failure], depth)
                 if isinstance(decision, retry.Split) and (parts := split_in_half(text)) is not None:
-                    self._note(f"spoken in halves from now on: {error}")
+                    _LOG.debug("spoken in halves from now on: %s", error)
                     return await self._in_halves(call, parts, depth + 1, tries.total())
                 if not isinstance(decision, retry.Again):
                     raise
                 alone = decision.alone
                 await self._wait(call, error, decision, tries.total())
 
-    def _note(self, text: str) -> None:
-        tell(self._tools.trace, "pool", text)
-
     async def _try(self, call: Call, text: str, attempt: int, alone: bool) -> Take:
-        CHUNK.set(f"{call.chunk.chapter}/{call.chunk.number}")
+        events.CURRENT_CHUNK.set(f"{call.chunk.chapter}/{call.chunk.number}")
         async with self._gate.enter(call.order, alone=alone):
             if self._stopped_by is not None:
                 raise self._stopped_by
@@ -198,7 +197,7 @@ class Speaker:
 
     def _stop(self, error: BackendError, reason: str) -> None:
         if self._stopped_by is None:
-            self._note(f"{self._backend.name} is given up: {reason}")
+            _LOG.debug("%s is given up: %s", self._backend.name, reason)
             self._stopped_by = BackendUnavailable(reason, error.failure, stops_run=True)
             self._gate.open_wide()
 

@@ -7,18 +7,20 @@ backend's requests of the whole run pass one gate.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tts_book import events
 from tts_book.backends import Backend
-from tts_book.backends.trace import CHUNK, tell
 from tts_book.errors import BackendError, BackendRefused
 from tts_book.events import Listener
 from tts_book.model import Chunk, Entry, Voice
 from tts_book.synthesis.chunk_cache import Cache
 from tts_book.synthesis.chunk_speaker import Call, Speaker, Take
 from tts_book.synthesis.rate_limiter import Tools
+
+_LOG = logging.getLogger("tts_book.pool")
 
 __all__ = ["Pool", "Task", "Tools"]
 
@@ -124,13 +126,13 @@ class Pool:
         return task, task.key
 
     def _note(self, task: Task, entry: Entry | None, again: bool) -> None:
-        if self._tools.trace is None:
+        if not _LOG.isEnabledFor(logging.DEBUG):
             return
         damaged = self._cache.has(task.key) and not again
         missing = "spoken anew" if again else "damaged" if damaged else "not in the cache"
-        CHUNK.set(f"{task.chunk.chapter}/{task.chunk.number}")
+        events.CURRENT_CHUNK.set(f"{task.chunk.chapter}/{task.chunk.number}")
         found = "in the cache" if entry else missing
-        tell(self._tools.trace, "pool", f"{found}: {self._cache.path(task.key)}")
+        _LOG.debug("%s: %s", found, self._cache.path(task.key))
 
     async def _kept(self, key: str) -> Entry | None:
         # What is not there needs no thread, and so keeps its place in the reading order.

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tts_book.backends.trace import Trace
 from tts_book.errors import Failure
 
 if TYPE_CHECKING:
@@ -136,15 +135,13 @@ Sleep = Callable[[float], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Tools:
     """Time, sleep and chance as arguments. `workers` caps requests at once, 0 leaves it open;
-    `wait` asks again and again where a run would give up on a service that does not answer;
-    `trace` is told what happens inside."""
+    `wait` asks again and again where a run would give up on a service that does not answer."""
 
     clock: Clock
     sleep: Sleep
     random: Callable[[], float]
     workers: int = 0
     wait: bool = False
-    trace: Trace | None = None
 
 
 class Gate:

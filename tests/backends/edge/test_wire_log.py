@@ -1,12 +1,14 @@
-"""What is said on the wire, told frame by frame, and never a secret among it."""
+"""What is said on the wire, logged frame by frame, and never a secret among it."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import traceback
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -23,8 +25,7 @@ from tests.cli.test_commands import Desk
 from tts_book.backends import Settings
 from tts_book.backends.edge.backend import EdgeBackend
 from tts_book.backends.edge.redaction import HIDDEN, Secrets, find_url_secrets
-from tts_book.backends.edge.wire_log import MOST_BODY_CHARACTERS, WireLog, short
-from tts_book.backends.trace import Note
+from tts_book.backends.edge.wire_log import LOGGER, MOST_BODY_CHARACTERS, WireLog, short
 from tts_book.cli.commands import convert as desk
 from tts_book.errors import BackendError
 from tts_book.pipeline import environment as surroundings
@@ -35,6 +36,38 @@ TOKEN = constants.TRUSTED_CLIENT_TOKEN
 
 PASSWORD = "p@ss-wörd/1 +2"
 NAME = "reader of ours"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the log, taken apart."""
+
+    of: str
+    since_ms: int
+    text: str
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Line] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        of, since, text = record.getMessage().split(" ", 2)
+        self.seen.append(Line(of, int(since.removeprefix("+")), text.removeprefix("ms ")))
+
+
+@contextmanager
+def log_lines(level: int = logging.DEBUG) -> Iterator[list[Line]]:
+    """Every line that is logged about the wire meanwhile."""
+    lines, before = _Lines(), LOGGER.level
+    LOGGER.addHandler(lines)
+    LOGGER.setLevel(level)
+    try:
+        yield lines.seen
+    finally:
+        LOGGER.setLevel(before)
+        LOGGER.removeHandler(lines)
 
 
 def spellings(secret: str) -> set[str]:
@@ -48,15 +81,14 @@ def proxied(url: str) -> str:
 
 def told(
     service: EdgeSimulator, *texts: str, through: Proxy | None = None
-) -> tuple[list[Note], list[BackendError]]:
-    """All notes about some requests at once, and how they failed, if they did."""
-    notes: list[Note] = []
+) -> tuple[list[Line], list[BackendError]]:
+    """All lines about some requests at once, and how they failed, if they did."""
 
     async def run() -> list[BackendError]:
         async with service, (through or Proxy()).open() as url:
             proxy = proxied(url) if through else ""
             backend = EdgeBackend(
-                Settings(environ={}, proxy=proxy, trace=notes.append),
+                Settings(environ={}, proxy=proxy),
                 speech_url=service.wss_url,
                 voices_url=service.voices_url,
                 tls=service.ssl_context,
@@ -68,7 +100,8 @@ def told(
                 await backend.aclose()
             return [answer for answer in answers if isinstance(answer, BackendError)]
 
-    return notes, leaping.run(run())
+    with log_lines() as lines:
+        return lines, leaping.run(run())
 
 
 CONVERSATIONS: dict[str, tuple[str, ...]] = {
@@ -135,7 +168,7 @@ def test_every_note_says_which_request_it_is_about() -> None:
         assert f"X-RequestId: {request}" in text
         assert sum("the answer has ended" in note.text for note in about) == 1
         since = [note.since_ms for note in about]
-        assert since == sorted(since, key=lambda ms: ms or 0)
+        assert since == sorted(since)
 
 
 # Frames of one conversation, by hand
@@ -143,15 +176,15 @@ def test_every_note_says_which_request_it_is_about() -> None:
 
 def heard_by_hand(*moments: tuple[float, aiohttp.WSMessage]) -> list[str]:
     """What is told of messages that come at these seconds."""
-    notes: list[Note] = []
     now_s = [0.0]
-    log = WireLog(notes.append, clock=lambda: now_s[0])
-    log.begin("7" * 32)
-    for at_s, message in moments:
-        now_s[0] = at_s
-        log.received(message)
-    log.note("over")
-    return [note.text for note in notes]
+    with log_lines() as lines:
+        log = WireLog(clock=lambda: now_s[0])
+        log.begin("7" * 32)
+        for at_s, message in moments:
+            now_s[0] = at_s
+            log.log_received(message)
+        log.note("over")
+    return [line.text for line in lines]
 
 
 def sound(size: int, more: str = "") -> aiohttp.WSMessage:
@@ -201,11 +234,17 @@ def test_a_body_is_one_line_of_bounded_length(body: str, shown: str) -> None:
     assert short(body) == shown
 
 
-def test_a_talk_that_nobody_hears_makes_nothing_up() -> None:
-    log = WireLog()
-    log.sent("Path:ssml\r\n\r\n<speak/>")
-    log.received(sound(720))
-    log.note("over")
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
+def test_nothing_is_built_that_is_not_logged(level: int) -> None:
+    def secrets() -> Secrets:
+        raise AssertionError("nothing needs to be redacted")
+
+    with log_lines(level) as lines:
+        log = WireLog(secrets)
+        log.log_sent("Path:ssml\r\n\r\n<speak/>")
+        log.log_received(sound(720))
+        log.note("over")
+    assert lines == []
     assert not vars(log)["_sound"]
 
 

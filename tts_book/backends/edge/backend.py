@@ -100,7 +100,6 @@ class EdgeBackend:
             self._chance,
             settings.environ,
             tls,
-            settings.trace,
         )
         self._habits: dict[str, Habits] = {}
         self._sentences = True  # ask for sentence marks, until the service refuses them

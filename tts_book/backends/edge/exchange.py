@@ -174,7 +174,7 @@ async def run_turn(
     try:
         async with asyncio.timeout(times.turn_start_s):
             for frame in (request.config, request.ssml):
-                log.sent(frame)
+                log.log_sent(frame)
                 await socket.send_str(frame)
     except OSError as error:
         # The service may have closed with a reason before it read all: that tells more.
@@ -190,7 +190,7 @@ async def run_turn(
             while not turn.ended:
                 _set(timer, limits.at(turn, clock()), times.silence_s * SLACK_SHARE)
                 message = await socket.receive()
-                log.received(message)
+                log.log_received(message)
                 _take(turn, message, socket)
     except TimeoutError as error:
         trouble = Trouble(limits.broken(turn, clock()))

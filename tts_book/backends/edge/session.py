@@ -30,8 +30,7 @@ from tts_book.backends.edge.failures import (
     plain,
 )
 from tts_book.backends.edge.redaction import redact_headers, redact_query
-from tts_book.backends.edge.wire_log import WireLog, short
-from tts_book.backends.trace import Trace
+from tts_book.backends.edge.wire_log import WireLog, is_enabled, short
 from tts_book.errors import Failure
 
 # aiohttp tells its watchers nothing of who asked for a WebSocket; they run in the asker's context.
@@ -96,7 +95,7 @@ def make_request_id(chance: random.Random) -> str:
 
 @dataclass(slots=True)
 class EdgeSession:
-    """The way to the service. `proven` once a connection has worked; `trace` is told what is said.
+    """The way to the service. `proven` once a connection has worked;
     Raises Troubled only."""
 
     endpoint: Endpoint
@@ -105,7 +104,6 @@ class EdgeSession:
     chance: random.Random
     environ: Mapping[str, str]
     tls: ssl.SSLContext | None = None
-    trace: Trace | None = None
     proven: bool = False
     _session: aiohttp.ClientSession | None = None
     _loop: asyncio.AbstractEventLoop | None = None
@@ -118,7 +116,7 @@ class EdgeSession:
 
     def open_log(self, request_id: str = "") -> WireLog:
         """For telling what is said about a request."""
-        log = WireLog(self.trace, self.endpoint.secrets()) if self.trace else WireLog()
+        log = WireLog(self.endpoint.secrets)
         log.begin(request_id)
         return log
 
@@ -213,7 +211,7 @@ class EdgeSession:
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 timeout=timeout,
-                trace_configs=[watching()] if self.trace else None,
+                trace_configs=[watching()] if is_enabled() else None,
             )
             self._loop = loop
         return self._session

@@ -1,11 +1,12 @@
-"""A conversation with the service, told as it goes to whoever looks for a fault.
+"""The debug log of the protocol, on the logger `tts_book.edge`.
 
-`>` is what is sent, `<` what comes. The text that is spoken is told as it is; tokens, cookies and
+`>` is what is sent, `<` what comes. The text that is spoken is logged as it is; tokens, cookies and
 passwords never are.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,11 +15,12 @@ import aiohttp
 
 from tts_book.backends.edge.protocol import parse_binary_frame
 from tts_book.backends.edge.redaction import Secrets
-from tts_book.backends.trace import Note, Trace
+
+LOGGER = logging.getLogger("tts_book.edge")
 
 # A chunk of 1,500 characters with all that is around it.
 MOST_BODY_CHARACTERS = 2_000
-# Frames of sound are told together: for so long, and until none comes for a while.
+# Frames of sound share a line: for so long, and until none comes for a while.
 SOUND_TOGETHER_S = 1.0
 SOUND_GAP_S = 0.25
 _ID_CHARACTERS = 8
@@ -34,7 +36,7 @@ class _Sound:
     sizes: list[int] = field(default_factory=list)
 
     def goes_on(self, headers: str, now_s: float) -> bool:
-        """Whether a frame that comes now is told together with these."""
+        """Whether a frame that comes now shares their line."""
         recent = now_s - self.first_s < SOUND_TOGETHER_S and now_s - self.last_s < SOUND_GAP_S
         return recent and headers == self.headers
 
@@ -45,46 +47,51 @@ class _Sound:
         return f"audio {each} bytes{many if len(self.sizes) > 1 else ''}"
 
 
+def is_enabled() -> bool:
+    """Whether anything is logged here."""
+    return LOGGER.isEnabledFor(logging.DEBUG)
+
+
 class WireLog:
-    """What is said about one request; `trace` None: nobody listens. `secrets` are never told."""
+    """The lines about one request. Nothing is built unless level DEBUG is enabled when the request
+    begins. `secrets` are redacted."""
 
     def __init__(
         self,
-        trace: Trace | None = None,
-        secrets: Secrets | None = None,
+        secrets: Callable[[], Secrets] = Secrets,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._trace, self._clock = trace, clock
-        self.secrets = secrets or Secrets()
+        self._enabled, self._clock = is_enabled(), clock
+        self.secrets = secrets() if self._enabled else Secrets()
         self._id = ""
         self._began_s = clock()
         self._sound: _Sound | None = None
 
     def begin(self, request_id: str) -> None:
-        """From now on it is about this request."""
+        """All lines from now on are about this request."""
         self._id, self._began_s, self._sound = request_id, self._clock(), None
 
     def note(self, text: str) -> None:
-        """Tells one thing, after all sound that came before."""
-        if self._trace is not None:
-            self._tell_sound()
-            self._note(text)
+        """Logs one line, after all sound that came before."""
+        if self._enabled:
+            self._log_sound()
+            self._log(text)
 
-    def sent(self, frame: str) -> None:
-        """Tells a frame that goes out."""
-        if self._trace is not None:
+    def log_sent(self, frame: str) -> None:
+        """Logs a frame that goes out."""
+        if self._enabled:
             self.note(f"> {_text_frame(frame, '')}")
 
-    def received(self, message: aiohttp.WSMessage) -> None:
-        """Tells what came."""
-        if self._trace is None:
+    def log_received(self, message: aiohttp.WSMessage) -> None:
+        """Logs what came."""
+        if not self._enabled:
             return
         if message.type is aiohttp.WSMsgType.BINARY:
             self._take_binary(message.data)
         elif message.type is aiohttp.WSMsgType.TEXT:
-            told = f"< {_text_frame(message.data, self._id)}"
+            line = f"< {_text_frame(message.data, self._id)}"
             # Marks come between the frames of sound and do not part them.
-            (self._note if told.startswith("< audio.metadata ") else self.note)(told)
+            (self._log if line.startswith("< audio.metadata ") else self.note)(line)
         elif message.type is aiohttp.WSMsgType.CLOSE:
             self.note(f"< close {message.data} {short(str(message.extra or 'without a reason'))}")
         else:
@@ -101,22 +108,20 @@ class WireLog:
             self.note(f"< {frame.path} {len(frame.body):,} bytes {headers}")
             return
         if self._sound is None or not self._sound.goes_on(headers, now_s):
-            self._tell_sound()
+            self._log_sound()
             self._sound = _Sound(headers, now_s, now_s)
         self._sound.sizes.append(len(frame.body))
         self._sound.last_s = now_s
 
-    def _tell_sound(self) -> None:
+    def _log_sound(self) -> None:
         sound, self._sound = self._sound, None
         if sound is not None:
             since = f", the first at +{self._since_ms(sound.first_s)} ms"
-            self._note(f"< {sound}{since if len(sound.sizes) > 1 else ''} {sound.headers}")
+            self._log(f"< {sound}{since if len(sound.sizes) > 1 else ''} {sound.headers}")
 
-    def _note(self, text: str) -> None:
-        if self._trace is not None:
-            since_ms = self._since_ms(self._clock())
-            hidden = self.secrets.redact(text)
-            self._trace(Note("edge", hidden, self._id[:_ID_CHARACTERS], since_ms))
+    def _log(self, text: str) -> None:
+        about, since_ms = self._id[:_ID_CHARACTERS], self._since_ms(self._clock())
+        LOGGER.debug("%s +%d ms %s", about or "-", since_ms, self.secrets.redact(text))
 
     def _since_ms(self, at_s: float) -> int:
         return round((at_s - self._began_s) * 1_000)
@@ -132,7 +137,7 @@ def _text_frame(frame: str, request_id: str) -> str:
 
 
 def _bracketed(headers: Iterable[tuple[str, str]], request_id: str) -> str:
-    """Headers without the path, and without the id of the request that they are told of."""
+    """Headers without the path, and without the id that the line begins with."""
     return f"[{'; '.join(f'{k}: {v}' for k, v in headers if not _is_said(k, v, request_id))}]"
 
 

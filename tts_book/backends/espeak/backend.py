@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import re
 from collections.abc import Callable
@@ -18,9 +19,10 @@ from tts_book.backends.espeak.library import (
     Settled,
     shared_engine,
 )
-from tts_book.backends.trace import Trace, tell
 from tts_book.errors import BackendIncomplete, BackendRefused, Failure
 from tts_book.model import Mark, Speech, Voice
+
+_LOG = logging.getLogger("tts_book.espeak")
 
 _WORDS_PER_MINUTE = 175
 _SLOWEST, _FASTEST = 80, 450
@@ -46,10 +48,8 @@ class EspeakBackend:
     name = "espeak"
     limits = Limits(start=1, most=2)
 
-    def __init__(
-        self, engine: Callable[[], Engine] = shared_engine, trace: Trace | None = None
-    ) -> None:
-        self._engine, self._trace = engine, trace
+    def __init__(self, engine: Callable[[], Engine] = shared_engine) -> None:
+        self._engine = engine
 
     def fingerprint(self, voice: Voice) -> str:
         """The library's version is the version of its voices. Raises BackendRefused."""
@@ -92,7 +92,7 @@ class EspeakBackend:
         sayable = _UNSPOKEN.sub(" ", text)
         resolved = _resolve(voice.id, engine.voices)
         told = f"espeak-ng {engine.version}, {resolved}: {len(text)} characters"
-        tell(self._trace, self.name, told)
+        _LOG.debug("%s", told)
         answer = engine.speak(sayable, resolved, _settled(voice))
         if not answer.audio:
             return _nothing(text, engine.rate_hz)
@@ -189,4 +189,4 @@ def _sentence_marks(begins: list[tuple[int, int]], text: str, length_ms: int) ->
 
 def make(settings: Settings) -> EspeakBackend:
     """The backend; it needs nothing from outside."""
-    return EspeakBackend(trace=settings.trace)
+    return EspeakBackend()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -27,9 +28,10 @@ from tts_book.backends.piper.voices import (
     speaker_number,
     unknown,
 )
-from tts_book.backends.trace import tell
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Speech, Voice
+
+_LOG = logging.getLogger("tts_book.piper")
 
 _SILENCE_MS = 300
 _READ_BYTES = 1 << 20
@@ -54,7 +56,6 @@ class PiperBackend:
         cores: int | None = None,
     ) -> None:
         self._folders = folders(settings)
-        self._trace = settings.trace
         self._load = load
         self._bundled = bundled
         self._steady = steady
@@ -112,7 +113,7 @@ class PiperBackend:
         found |= {voice.id: voice for voice in installed(self._folders)}
         if found != self._found:
             here = ", ".join(str(folder) for folder in self._folders)
-            tell(self._trace, self.name, f"{some(found)}: those that pip brought, and in {here}")
+            _LOG.debug("%s: those that pip brought, and in %s", some(found), here)
         self._found = found
         return found
 
@@ -141,7 +142,7 @@ class PiperBackend:
         with self._lock:
             if local.model not in self._models:
                 self._check(local)
-                tell(self._trace, self.name, f"loads {local.model} with {local.config}")
+                _LOG.debug("loads %s with %s", local.model, local.config)
                 self._models[local.model] = self._load(local.model, local.config)
             return self._models[local.model]
 
@@ -159,7 +160,7 @@ class PiperBackend:
             )
         local, speaker = self._chosen(voice)
         model = self._model(local)
-        tell(self._trace, self.name, f"{voice.id} speaks {len(text)} characters with {local.model}")
+        _LOG.debug("%s speaks %d characters with %s", voice.id, len(text), local.model)
         slowness = 1 / max(0.1, 1 + voice.rate_pct / 100)
         delivery = Delivery(slowness, max(0.0, 1 + voice.volume_pct / 100), speaker, self._steady)
         assembly = Assembly(text, model.rate_hz, slowness)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tts_book import backends
-from tts_book.backends.trace import tell
 from tts_book.cli import plan_report as shown
 from tts_book.cli import progress
 from tts_book.cli.commands import convert as desk
@@ -20,11 +20,13 @@ from tts_book.text.language_tags import parse_language_tag
 if TYPE_CHECKING:
     from tts_book.backends.piper.catalog import StoreVoice
 
+_LOG = logging.getLogger("tts_book.job")
+
 
 async def voices(at: Here, request: Request) -> int:
     """Lists the voices of voices.toml and of every backend that can speak now."""
     known = surroundings.config(at, request)
-    tell(at.trace, "job", f"voices: {known.path}")
+    _LOG.debug("voices: %s", known.path)
     request = replace(request, language=_language(request.language))
     async with surroundings.engines(at, request) as made:
         casting = Casting(known, made)
