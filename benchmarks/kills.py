@@ -40,7 +40,7 @@ import kills_checks as checks
 from kills_run import PROGRAM, SPOKEN, Phase, Run
 from kills_service import Service
 
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 WORKERS = 4
 _DAY_S = 25 * 3_600
@@ -80,7 +80,7 @@ class Trial:
         self._folder, self._service, self._kills = folder, service, kills
         self._chance = random.Random(seed)
         self._out, self._whole = folder / "out", folder / "whole"
-        self._home, self._cache = folder / "home", Cache(folder / "cache")
+        self._home, self._cache = folder / "home", ChunkCache(folder / "cache")
         self._home.mkdir()
         homes = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR")
         self._environ = {**service.environ, **dict.fromkeys(homes, str(self._home))}

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tts_book import audio
-from tts_book.audio import tags_id3 as tags
-from tts_book.output import atomic as parts
-from tts_book.output import manifest as records
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.audio import tags_id3
+from tts_book.output import atomic
+from tts_book.output.manifest import NAME, read_manifest
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 MOST_STEPS = 20
 _ID3_HEADER_BYTES = 10
@@ -24,10 +24,10 @@ _ID3_HEADER_BYTES = 10
 
 def told(path: Path) -> dict[str, object]:
     """What the record of a run says of its chapters, by file."""
-    return {str(chapter["file"]): chapter for chapter in records.read(path)["chapter"]}
+    return {str(chapter["file"]): chapter for chapter in read_manifest(path)["chapter"]}
 
 
-def stored(cache: Cache, keys: dict[str, str]) -> tuple[set[str], list[str]]:
+def stored(cache: ChunkCache, keys: dict[str, str]) -> tuple[set[str], list[str]]:
     """The texts whose entries are whole, and what is wrong with the cache. `keys` are the book's
     texts by key."""
     wrong = []
@@ -53,7 +53,7 @@ def unfinished(folder: Path) -> list[Path]:
 
 
 def _is_part(path: Path) -> bool:
-    return any(part.startswith(".") and part.endswith(parts.PART_SUFFIX) for part in path.parts)
+    return any(part.startswith(".") and part.endswith(atomic.PART_SUFFIX) for part in path.parts)
 
 
 def other_gain(out: Path, whole: Path) -> int:
@@ -73,7 +73,7 @@ def wrong_after_kill(out: Path, whole: Path) -> Iterator[str]:
             continue
         if not (whole / name).is_file():
             yield f"{name} should not be there"
-        elif path.name.endswith(records.NAME):
+        elif path.name.endswith(NAME):
             if not all(_is_json(line) for line in path.read_text("utf-8").splitlines()):
                 yield f"{name} is not whole"
         elif path.read_bytes() != (whole / name).read_bytes():
@@ -89,7 +89,7 @@ def wrong_at_end(out: Path, whole: Path) -> Iterator[str]:
     yield from (f"{name} is missing" for name in sorted(wanted - found))
     yield from (f"{name} should not be there" for name in sorted(found - wanted))
     for name in sorted(wanted & found):
-        if name.name.endswith(records.NAME):
+        if name.name.endswith(NAME):
             if told(out / name) != told(whole / name):
                 yield f"{name} tells other chapters"
         elif (out / name).is_file() and (out / name).read_bytes() != (whole / name).read_bytes():
@@ -107,7 +107,7 @@ def _is_json(what: Path | str) -> bool:
 def _same_but_for_gain(path: Path, wanted: Path) -> bool:
     """Whether two chapters have the same tags (but for the level) and the same frames, all made
     louder or softer by the same step."""
-    if tags.read(path) != tags.read(wanted):
+    if tags_id3.read(path) != tags_id3.read(wanted):
         return False
     info, frames = _sound(path)
     same_info, same_frames = _sound(wanted)

@@ -135,7 +135,7 @@ def _copy(segments: list[Segment], target: Path) -> None:
 
 def _join(gain_steps: int) -> Callable[[list[Segment], Path], None]:
     def join(segments: list[Segment], target: Path) -> None:
-        stitcher.stitch(
+        stitcher.stitch_chapter(
             segments, target, pauses=Pauses(), tags=Tags("Benchmark"), gain_steps=gain_steps
         )
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tts_book import readers
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import tags_id3
 from tts_book.backends.edge import protocol as edge_wire
 from tts_book.backends.piper import sentence_splitter as piper_pieces
 from tts_book.cli import plan_report, words
 from tts_book.model import Book, Break, Chapter, Chunk, Plan, Voice
-from tts_book.output import paths as layout
+from tts_book.output.paths import lay_out_book
 from tts_book.readers import ReadOptions
 from tts_book.readers.book import build_book
 from tts_book.text import chunker
@@ -212,11 +212,11 @@ def _wrong_pieces(text: str) -> Iterator[str]:
 
 def _wrong_names(book: Book) -> Iterator[str]:
     """Whether every chapter gets a file and tags of its own."""
-    places = layout.layout(book, "book", Path("book.txt"), Path("out"), Path.cwd(), ("mp3", "m4b"))
+    places = lay_out_book(book, "book", Path("book.txt"), Path("out"), Path.cwd(), ("mp3", "m4b"))
     names = [path.name for path in places.files]
     if len({name.casefold() for name in names}) != len(names):
         yield "two chapters have the same file"
     if any(len(name.encode()) > 255 or not name.isprintable() for name in names):
         yield "a file has a name that no disk takes"
     for chapter in book.chapters[:3]:
-        tags.render(tags.Tags(chapter.title, book.title, book.author), 1_000)
+        tags_id3.render(tags_id3.Tags(chapter.title, book.title, book.author), 1_000)

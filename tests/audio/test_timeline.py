@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts_book.audio.timeline import KEPT_AFTER, KEPT_BEFORE, LEAD_LEAST, LEAD_MOST, score
+from tts_book.audio.timeline import KEPT_AFTER, KEPT_BEFORE, LEAD_LEAST, LEAD_MOST, build_timeline
 from tts_book.model import Break, Chunk, Entry, Mark, Pauses, Segment, Sound
 
 FRAME_MS = 24
@@ -49,7 +49,7 @@ _segments = st.builds(
 @given(st.lists(_segments, min_size=1, max_size=8), st.integers(0, 3_000))
 def test_pauses_between_segments(segments: list[Segment], sentence_ms: int) -> None:
     pauses = Pauses(sentence_ms=sentence_ms)
-    made = score(segments, pauses, LEAST)
+    made = build_timeline(segments, pauses, LEAST)
     heard = list(made.heard())
     assert made.frames == heard[-1][1] + heard[-1][0].stop - heard[-1][0].start + made.end_rest
     assert [piece.segment for piece, _ in heard] == list(range(len(segments)))
@@ -71,14 +71,14 @@ def test_pauses_between_segments(segments: list[Segment], sentence_ms: int) -> N
 
 @pytest.mark.parametrize("head", [0, 3, LEAD_LEAST, 8, LEAD_MOST, LEAD_MOST + 1, 100])
 def test_a_file_begins_soon_but_not_at_once(head: int) -> None:
-    made = score([_segment(head, 50, 30)], Pauses(), LEAST)
+    made = build_timeline([_segment(head, 50, 30)], Pauses(), LEAST)
     assert LEAD_LEAST <= made.speech[0] <= LEAD_MOST
     first = made.pieces[0]
     assert first.start == 0 or first.rest >= LEAST
 
 
 def test_no_segments_make_no_sound() -> None:
-    assert score([], Pauses(), LEAST).frames == 0
+    assert build_timeline([], Pauses(), LEAST).frames == 0
 
 
 # A pause of 50 frames between two sentences, heard from 2,400 to 3,600 ms.
@@ -109,7 +109,7 @@ def test_pauses_within_a_segment(
     marks = (SENTENCES[0], Mark("sentence", 3_600, 5_000, len(text) - 4, len(text)))
     segment = _segment(8, 240, 20, text=text, quiet=QUIET, still=still, marks=marks)
     unmarked = replace(segment, entry=replace(segment.entry, marks=()))
-    made, plain = (score([each], pauses, LEAST) for each in (segment, unmarked))
+    made, plain = (build_timeline([each], pauses, LEAST) for each in (segment, unmarked))
     assert 50 + made.frames - plain.frames == frames
 
 
@@ -126,7 +126,7 @@ def test_marks_are_led_back_from_what_was_spoken() -> None:
         text=text, spoken=spoken, quiet=QUIET, still=QUIET, marks=marks,
         alignment=((0, 0), (3, 3), (22, 22 - shift)),
     )  # fmt: skip
-    made = score([segment], Pauses(paragraph_ms=3_000), LEAST)
+    made = build_timeline([segment], Pauses(paragraph_ms=3_000), LEAST)
     assert len(made.pieces) == 2
     assert made.pieces[1].rest == 124 - 50
 
@@ -137,4 +137,4 @@ def test_many_marks_take_no_time() -> None:
     quiet = tuple((n * 10 + 4, n * 10 + 9) for n in range(count))
     marks = tuple(Mark("word", n * 240, n * 240 + 100, n * 2, n * 2 + 1) for n in range(count))
     segment = _segment(0, count * 10, 0, text="a." * count, quiet=quiet, still=quiet, marks=marks)
-    assert score([segment], Pauses(), LEAST).frames > count * 10
+    assert build_timeline([segment], Pauses(), LEAST).frames > count * 10

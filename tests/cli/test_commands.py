@@ -14,11 +14,11 @@ from typing import Any
 import miniaudio
 import pytest
 
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import tags_id3
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
 from tts_book.errors import UserError
-from tts_book.pipeline.request import Here, Request
+from tts_book.pipeline.request import Request, Terminal
 
 SILENT = Request(backend="silent")
 ONE = "Chapter 1\n\nThe lamp was lit before the ship came in. Nobody saw it. “Well?” he asked."
@@ -37,8 +37,8 @@ class Desk:
     err: io.StringIO = field(default_factory=io.StringIO)
     stdin: bytes = b""
 
-    def here(self) -> Here:
-        return Here(
+    def here(self) -> Terminal:
+        return Terminal(
             cwd=self.folder,
             config_dir=self.folder / "config",
             cache_dir=self.folder / "cache",
@@ -88,7 +88,7 @@ def test_several_chapters_are_a_folder_of_numbered_files(at: Desk) -> None:
     assert at.convert(at.write("книга.txt", TWO)) == 0
     names = [path.relative_to(at.folder).as_posix() for path in at.written()]
     assert names == ["книга/001 - Глава 1.mp3", "книга/002 - Глава 2.mp3"]
-    read = tags.read(at.written()[1])
+    read = tags_id3.read(at.written()[1])
     assert (read.title, read.album, read.track, read.tracks) == ("Глава 2", "книга", 2, 2)
 
 
@@ -297,7 +297,7 @@ def test_batch_makes_an_album_in_natural_order(at: Desk) -> None:
     request = replace(SILENT, out=at.folder / "out")
     assert at.run(desk.batch(at.here(), request, at.folder / "album")) == 0
     assert [path.name[:3] for path in at.written()] == ["001", "002", "003"]
-    read = [tags.read(path) for path in at.written()]
+    read = [tags_id3.read(path) for path in at.written()]
     assert [tag.album for tag in read] == ["album"] * 3
     assert "10" in read[2].title
 

@@ -39,7 +39,7 @@ from tts_book.errors import UserError
 from tts_book.output.inspection.lookup import at_time, in_text
 from tts_book.output.inspection.verify import verify
 from tts_book.pipeline.request import Request
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 TEXT = long_text(chapters=2, sentences=12)  # two chapters of two chunks and 442 kB each
 # The same for all: the way from the files to their source is part of their tags.
@@ -449,7 +449,7 @@ def test_a_damaged_record_breaks_nobody_who_reads_it(tmp_path: Path) -> None:
     def check(where: int, bits: int, cut: bool) -> None:
         after = b"" if cut else whole[where + 1 :]
         record.write_bytes(whole[:where] + bytes([whole[where] ^ bits]) + after)
-        kept = Cache(tmp_path / "cache")
+        kept = ChunkCache(tmp_path / "cache")
         with contextlib.suppress(UserError):
             at_time(first, 30_000, kept)
         with contextlib.suppress(UserError):

@@ -21,7 +21,7 @@ from tts_book.cli.commands import convert as desk
 from tts_book.cli.log import escaped
 from tts_book.cli.progress import Display
 from tts_book.errors import UserError
-from tts_book.pipeline import environment as surroundings
+from tts_book.pipeline import environment
 from tts_book.pipeline.request import Request
 
 EDGE = logging.getLogger("tts_book.edge")
@@ -37,7 +37,7 @@ def logged(at: Desk, level: str, request: Request = SILENT) -> list[str]:
     """The lines that a conversion leaves on standard error, of the log and others."""
 
     async def run() -> int:
-        with surroundings.logged(at.here(), level) as here:
+        with environment.logged(at.here(), level) as here:
             return await desk.convert(here, request, ["story.txt"])
 
     at.write("story.txt", ONE)
@@ -249,4 +249,4 @@ COMMANDS = [
 def test_a_command_is_told_without_the_password_of_a_proxy(
     given: list[str], told: list[str]
 ) -> None:
-    assert list(surroundings.without_passwords(given)) == told
+    assert list(environment.hide_passwords(given)) == told

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.test_commands import SILENT, Desk
 from tts_book.errors import UserError
 from tts_book.pipeline.request import Request
-from tts_book.pipeline.selection import Selection, parse
+from tts_book.pipeline.selection import Selection, parse_selection
 
 BOOK = "\n\n".join(
     f"Chapter {n}\n\nThe lamp of day {n} was lit before the ship came.\n\n* * *\n\nNobody saw it."
@@ -35,13 +35,13 @@ def at(tmp_path: Path) -> Desk:
     ],
 )
 def test_parts_are_read(text: str, chapters: set[int], chunks: set[tuple[int, int]]) -> None:
-    assert parse(text, "--only") == Selection(frozenset(chapters), frozenset(chunks))
+    assert parse_selection(text, "--only") == Selection(frozenset(chapters), frozenset(chunks))
 
 
 @pytest.mark.parametrize("text", ["x", "1/", "-3", "1/2/3", "1-2-3", "1;2", "5-2", ",", " "])
 def test_what_names_no_part_is_told(text: str) -> None:
     with pytest.raises(UserError, match="--only"):
-        parse(text, "--only")
+        parse_selection(text, "--only")
 
 
 @pytest.mark.parametrize(("only", "told"), [("4", "1 to 3"), ("2/9", "chunks 1 to"), ("7/1", "2/")])

@@ -10,11 +10,11 @@ import pytest
 
 from tests.cli.test_commands import ONE, SILENT, TWO, Desk
 from tests.fakes import book
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import tags_id3
 from tts_book.audio.tags_mp4_ogg import read_inside
 from tts_book.errors import UserError
 from tts_book.model import ChapterMark, Cover
-from tts_book.output import audiobookshelf as shelf
+from tts_book.output import audiobookshelf
 
 JPEG = b"\xff\xd8\xff\xe0 picture"
 SHELVED = replace(
@@ -44,7 +44,7 @@ def at(tmp_path: Path) -> Desk:
 )
 def test_folders(author: str, series: str, part: str, wanted: str) -> None:
     made = replace(book("x"), author=author, series=series, series_part=part)
-    assert shelf.folder(made).as_posix() == wanted
+    assert audiobookshelf.shelf_folder(made).as_posix() == wanted
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_folders(author: str, series: str, part: str, wanted: str) -> None:
      ("C# in Depth", "C# in Depth", ""), ("C# #3", "C#", "3")],
 )  # fmt: skip
 def test_series(text: str, series: str, part: str) -> None:
-    made = shelf.dressed(book("x"), None, text, "")
+    made = audiobookshelf.add_facts(book("x"), None, text, "")
     assert (made.series, made.series_part) == (series, part)
 
 
@@ -70,7 +70,7 @@ def test_a_book_on_the_shelf(at: Desk) -> None:
     assert (facts["title"], facts["publishedYear"], facts["language"]) == ("Море", "1869", "ru")
     assert [c["title"] for c in facts["chapters"]] == ["Глава 1", "Глава 2"]
     assert facts["chapters"][0]["end"] == facts["chapters"][1]["start"] > 1
-    tag = tags.read(at.written()[0])
+    tag = tags_id3.read(at.written()[0])
     assert (tag.series, tag.series_part, tag.year) == ("Моря", "2", "1869")
     assert tag.cover == Cover(JPEG, "image/jpeg")
 
@@ -96,22 +96,22 @@ def test_facts_and_covers_of_others_are_kept(tmp_path: Path) -> None:
     made = replace(book("x"), cover=Cover(JPEG, "image/jpeg"))
     marks = [ChapterMark("One", 0, 1_000)]
     (tmp_path / "cover.png").write_bytes(b"theirs")
-    shelf.put(made, tmp_path, "me", ["reader"], marks)
+    audiobookshelf.write_facts(made, tmp_path, "me", ["reader"], marks)
     assert [path.name for path in tmp_path.iterdir()] == ["cover.png"]
     (tmp_path / "cover.png").unlink()
-    shelf.put(made, tmp_path, "me", ["reader"], marks)
-    shelf.put(made, tmp_path, "me", ["other"], marks)
+    audiobookshelf.write_facts(made, tmp_path, "me", ["reader"], marks)
+    audiobookshelf.write_facts(made, tmp_path, "me", ["other"], marks)
     assert json.loads((tmp_path / "metadata.json").read_text("utf-8"))["narrators"] == ["other"]
-    shelf.put(made, tmp_path, "somebody", ["reader"], marks)
+    audiobookshelf.write_facts(made, tmp_path, "somebody", ["reader"], marks)
     assert json.loads((tmp_path / "metadata.json").read_text("utf-8"))["narrators"] == ["other"]
 
 
 def test_a_cover_is_never_there_without_the_facts_that_say_whose_it_is(tmp_path: Path) -> None:
     made = replace(book("x"), cover=Cover(JPEG, "image/jpeg"))
-    shelf.put(book("x"), tmp_path, "me", ["reader"], [])
+    audiobookshelf.write_facts(book("x"), tmp_path, "me", ["reader"], [])
     (tmp_path / "cover.jpg").mkdir()  # as far as a run comes that is killed before its cover
     with pytest.raises(UserError, match=r"cover\.jpg"):
-        shelf.put(made, tmp_path, "me", ["other"], [])
+        audiobookshelf.write_facts(made, tmp_path, "me", ["other"], [])
     assert json.loads((tmp_path / "metadata.json").read_text("utf-8"))["narrators"] == ["other"]
 
 

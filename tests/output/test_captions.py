@@ -22,15 +22,14 @@ from tts_book.audio.tags_id3 import Tags
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Mark, Pauses, Plan, Segment, Speech, Voice
 from tts_book.output import captions
-from tts_book.output import settings as finish
 from tts_book.output.captions import Cue, cues
-from tts_book.output.paths import layout
-from tts_book.output.settings import Finish
-from tts_book.output.stitcher import stitch
-from tts_book.pipeline import run as job
-from tts_book.pipeline.planning import Prepared, Work, keys_of
-from tts_book.pipeline.voice_selection import Cast
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.output.paths import lay_out_book
+from tts_book.output.settings import OutputSettings, parse_captions
+from tts_book.output.stitcher import stitch_chapter
+from tts_book.pipeline.planning import BookJob, BookRequest, make_keys, prepare_output
+from tts_book.pipeline.run import Result, convert_jobs
+from tts_book.pipeline.voice_selection import ChosenVoice
+from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.text.sentences import Splitter
 
 ENGLISH = Splitter("en")
@@ -78,8 +77,10 @@ def agrees(found: list[Cue], heard: list[tones.Heard], near_ms: int = NEAR_MS) -
 @pytest.mark.parametrize("kind", ["word", "sentence"])
 def test_cues_are_where_words_are_heard(tmp_path: Path, kind: str, rest_ms: int) -> None:
     segments = spoken(tmp_path, kind=kind, rest_ms=rest_ms)
-    done = stitch(segments, tmp_path / "a.mp3", pauses=Pauses(sentence_ms=400), tags=Tags("x"))
-    found = list(cues(segments, done.score, ENGLISH))
+    done = stitch_chapter(
+        segments, tmp_path / "a.mp3", pauses=Pauses(sentence_ms=400), tags=Tags("x")
+    )
+    found = list(cues(segments, done.timeline, ENGLISH))
     # Within a sentence, one without marks of words is divided by length.
     agrees(found, heard_words(done.path), NEAR_MS if kind == "word" else 900)
     assert len(found) == 6
@@ -87,8 +88,8 @@ def test_cues_are_where_words_are_heard(tmp_path: Path, kind: str, rest_ms: int)
 
 def test_without_marks_times_come_from_lengths(tmp_path: Path) -> None:
     segments = spoken(tmp_path, kind="none")
-    done = stitch(segments, tmp_path / "a.mp3", pauses=Pauses(), tags=Tags("x"))
-    agrees(list(cues(segments, done.score, ENGLISH)), heard_words(done.path), 1_500)
+    done = stitch_chapter(segments, tmp_path / "a.mp3", pauses=Pauses(), tags=Tags("x"))
+    agrees(list(cues(segments, done.timeline, ENGLISH)), heard_words(done.path), 1_500)
     assert all(captions.is_guessed(segment) for segment in segments)
 
 
@@ -101,8 +102,8 @@ def test_numbers_written_out_lead_back_to_the_text(tmp_path: Path) -> None:
         ((0, 0), (3, 3), (16, 7)),
     )  # fmt: skip
     segment = replace(segment, chunk=chunk)
-    done = stitch([segment], tmp_path / "a.mp3", pauses=Pauses(), tags=Tags("x"))
-    first, second = cues([segment], done.score, ENGLISH)
+    done = stitch_chapter([segment], tmp_path / "a.mp3", pauses=Pauses(), tags=Tags("x"))
+    first, second = cues([segment], done.timeline, ENGLISH)
     assert (first.text, second.text) == ("In 1905 it rained.", "All day long.")
     assert abs(second.start_ms - heard_words(done.path)[5].start_ms) <= NEAR_MS
 
@@ -121,8 +122,8 @@ def test_any_text_and_any_marks_give_cues_in_order(
     )
     folder = tmp_path_factory.mktemp("c")
     segment = _segment(folder, text, Break.CHAPTER, audio.silence(2_000), marks)
-    done = stitch([segment], folder / "a.mp3", pauses=Pauses(), tags=Tags("x"))
-    found = list(cues([segment], done.score, ENGLISH))
+    done = stitch_chapter([segment], folder / "a.mp3", pauses=Pauses(), tags=Tags("x"))
+    found = list(cues([segment], done.timeline, ENGLISH))
     assert "".join("".join(cue.text.split()) for cue in found).count("\n") == 0
     for before, after in pairwise(found):
         assert before.start_ms <= before.stop_ms <= after.start_ms
@@ -158,9 +159,9 @@ def test_lrc() -> None:
 
 
 def test_an_unknown_kind_is_told() -> None:
-    assert finish.captions_asked(" SRT,lrc,srt ") == ("srt", "lrc")
+    assert parse_captions(" SRT,lrc,srt ") == ("srt", "lrc")
     with pytest.raises(UserError, match="srt, vtt, lrc"):
-        finish.captions_asked("ass")
+        parse_captions("ass")
 
 
 # A whole run --------------------------------------------------------------------------------------
@@ -180,17 +181,19 @@ def test_captions_fit_every_file_of_a_book(tmp_path: Path) -> None:
         return Speech(frames, "mp3", marks=moved(marks))
 
     backend, plan = ScriptedBackend(speak), Plan(made, chunks)
-    places = layout(made, "b", None, None, tmp_path, ("mp3", "m4b", "opus", "mp3book"))
-    cast = Cast(voice, backend, "by script")
-    item = Prepared(Work(made, "b", None), plan, cast, keys_of(plan, voice, backend), places)
-    job.ready_to_write([item], force=False)
-    results: list[job.Result] = []
+    places = lay_out_book(made, "b", None, None, tmp_path, ("mp3", "m4b", "opus", "mp3book"))
+    cast = ChosenVoice(voice, backend, "by script")
+    item = BookJob(
+        BookRequest(made, "b", None), plan, cast, make_keys(plan, voice, backend), places
+    )
+    prepare_output([item], force=False)
+    results: list[Result] = []
 
     async def work(time: Time) -> None:
-        wanted = Finish(captions=("srt",))
-        cache, tools = Cache(tmp_path / "cache"), time.tools()
+        wanted = OutputSettings(captions=("srt",))
+        cache, tools = ChunkCache(tmp_path / "cache"), time.tools()
         results.append(
-            await job.convert([item], Pauses(), cache, lambda event: None, tools, wanted)
+            await convert_jobs([item], Pauses(), cache, lambda event: None, tools, wanted)
         )
 
     in_time(work)

@@ -16,16 +16,16 @@ from tests import tones
 from tests.fakes import ScriptedBackend, Time, in_time
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book import audio
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import tags_id3
 from tts_book.audio.loudness_meter import loudness_of
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Sound, Speech
-from tts_book.output import settings as finish
 from tts_book.output.loudness import Loudness
-from tts_book.output.settings import Finish
-from tts_book.pipeline import run as job
+from tts_book.output.settings import OutputSettings, parse_loudness
+from tts_book.pipeline.planning import prepare_output
+from tts_book.pipeline.run import Result, convert_jobs
 from tts_book.pipeline.selection import EVERYTHING, Selection
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 ID3: Any = import_module("mutagen.id3").ID3  # mutagen tells no types
 RATE_HZ = 24_000
@@ -61,13 +61,13 @@ def lufs(path: Path) -> float:
     [("-19", -19.0), ("-23.5", -23.5), ("off", None), (" OFF ", None), ("−16 LUFS", -16.0)],
 )
 def test_what_may_be_asked_for(text: str, wanted: float | None) -> None:
-    assert finish.loudness(text) == wanted
+    assert parse_loudness(text) == wanted
 
 
 @pytest.mark.parametrize("text", ["loud", "19", "0", "-70", "nan", "inf", "-1e9"])
 def test_what_may_not(text: str) -> None:
     with pytest.raises(UserError, match="--loudness"):
-        finish.loudness(text)
+        parse_loudness(text)
 
 
 def test_the_gain_is_that_of_all_chapters_whatever_their_order() -> None:
@@ -101,15 +101,15 @@ def speak(text: str, attempt: int) -> Speech:
     return Speech(audio.encode(hum(level).tobytes(), RATE_HZ), "mp3")
 
 
-def convert(folder: Path, wanted: Finish, only: Selection = EVERYTHING) -> list[Path]:
+def convert(folder: Path, wanted: OutputSettings, only: Selection = EVERYTHING) -> list[Path]:
     item = replace(prepared(folder, ScriptedBackend(speak), *CHAPTERS), only=only)
-    job.ready_to_write([item], force=True)
-    results: list[job.Result] = []
+    prepare_output([item], force=True)
+    results: list[Result] = []
 
     async def work(time: Time) -> None:
-        cache, tools = Cache(folder / "cache"), time.tools()
+        cache, tools = ChunkCache(folder / "cache"), time.tools()
         results.append(
-            await job.convert([item], Pauses(), cache, lambda event: None, tools, wanted)
+            await convert_jobs([item], Pauses(), cache, lambda event: None, tools, wanted)
         )
 
     in_time(work)
@@ -117,9 +117,9 @@ def convert(folder: Path, wanted: Finish, only: Selection = EVERYTHING) -> list[
 
 
 def test_a_book_is_as_loud_as_asked_and_its_chapters_keep_their_distance(tmp_path: Path) -> None:
-    plain = [lufs(path) for path in convert(tmp_path, Finish(None))]
+    plain = [lufs(path) for path in convert(tmp_path, OutputSettings(None))]
     for target_lufs in (-19.0, -23.0):
-        paths = convert(tmp_path, Finish(target_lufs))
+        paths = convert(tmp_path, OutputSettings(target_lufs))
         gains = [lufs(path) - before for path, before in zip(paths, plain, strict=True)]
         assert max(gains) - min(gains) < 0.1
         assert gains[0] / audio.GAIN_STEP_DB == pytest.approx(round(gains[0] / 1.505), abs=0.1)
@@ -128,21 +128,21 @@ def test_a_book_is_as_loud_as_asked_and_its_chapters_keep_their_distance(tmp_pat
 
 
 def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:
-    first = [path.read_bytes() for path in convert(tmp_path, Finish())]
-    assert [path.read_bytes() for path in convert(tmp_path, Finish(anew=True))] == first
+    first = [path.read_bytes() for path in convert(tmp_path, OutputSettings())]
+    assert [path.read_bytes() for path in convert(tmp_path, OutputSettings(anew=True))] == first
 
 
 def test_a_chapter_alone_has_the_gain_of_its_book(tmp_path: Path) -> None:
-    whole = [path.read_bytes() for path in convert(tmp_path, Finish())]
-    (path,) = convert(tmp_path, Finish(anew=True), Selection(frozenset({1})))
+    whole = [path.read_bytes() for path in convert(tmp_path, OutputSettings())]
+    (path,) = convert(tmp_path, OutputSettings(anew=True), Selection(frozenset({1})))
     assert path.read_bytes() == whole[0]
 
 
 def test_replaygain_tells_what_is_missing_to_its_own_level(tmp_path: Path) -> None:
-    path = convert(tmp_path, Finish())[2]
+    path = convert(tmp_path, OutputSettings())[2]
     told = float(str(ID3(path)["TXXX:REPLAYGAIN_TRACK_GAIN"]).removesuffix(" dB"))
     assert told == pytest.approx(-18 - lufs(path), abs=0.5)
-    assert tags.read(path).title == "Chapter 3"
+    assert tags_id3.read(path).title == "Chapter 3"
 
 
 def test_peaks_of_an_engine_are_rounded_off_and_the_rest_stays(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from tts_book.output.paths import (
     NAME_MOST_BYTES,
     Layout,
     file_name,
-    layout,
-    left_over,
+    find_stale_files,
+    lay_out_book,
     make_folders,
-    refuse_strangers,
+    refuse_foreign_files,
 )
 
 NAMES = [
@@ -49,7 +49,7 @@ def test_any_text_makes_a_name(text: str) -> None:
 
 def of(count: int, out: Path | None, cwd: Path, source: Path | None = None) -> Layout:
     made = book(*["text"] * count)
-    return layout(made, "story", source or cwd / "story.txt", out, cwd)
+    return lay_out_book(made, "story", source or cwd / "story.txt", out, cwd)
 
 
 def test_where_files_go(tmp_path: Path) -> None:
@@ -83,17 +83,17 @@ def test_strangers_are_refused_unless_forced(tmp_path: Path) -> None:
     placed = of(1, None, tmp_path)
     placed.targets[0].write_bytes(b"music")
     with pytest.raises(UserError, match="--force"):
-        refuse_strangers([placed], lambda path: None, force=False)
+        refuse_foreign_files([placed], lambda path: None, force=False)
     with pytest.raises(UserError, match="--force"):
-        refuse_strangers([placed], lambda path: "another.txt", force=False)
-    refuse_strangers([placed], lambda path: placed.owner, force=False)
-    refuse_strangers([placed], lambda path: None, force=True)
+        refuse_foreign_files([placed], lambda path: "another.txt", force=False)
+    refuse_foreign_files([placed], lambda path: placed.owner, force=False)
+    refuse_foreign_files([placed], lambda path: None, force=True)
 
 
 def test_two_books_in_one_file_are_refused(tmp_path: Path) -> None:
     one, two = of(1, None, tmp_path), of(1, None, tmp_path, source=tmp_path / "b" / "story.txt")
     with pytest.raises(UserError, match="Two of these books"):
-        refuse_strangers([one, two], lambda path: None, force=True)
+        refuse_foreign_files([one, two], lambda path: None, force=True)
 
 
 def test_left_over_files_are_those_of_this_book_only(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_left_over_files_are_those_of_this_book_only(tmp_path: Path) -> None:
     for path in (*placed.targets, ours, other, single):
         path.write_bytes(b"")
     owners = {other: "else.txt"}
-    found = left_over(placed, lambda path: owners.get(path, placed.owner))
+    found = find_stale_files(placed, lambda path: owners.get(path, placed.owner))
     assert found == (ours, single)
 
 
@@ -118,4 +118,4 @@ def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_spoken(tmp_p
     places = of(1, None, tmp_path)
     places.targets[0].mkdir()
     with pytest.raises(UserError, match="is a folder"):
-        refuse_strangers([places], lambda _: None, force=True)
+        refuse_foreign_files([places], lambda _: None, force=True)

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from tests import tones
 from tts_book import audio
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import tags_id3
 from tts_book.audio.tags_id3 import Tags
 from tts_book.errors import AudioError, UserError
 from tts_book.model import Break, Chunk, Entry, Mark, Pauses, Segment
-from tts_book.output import atomic as parts
-from tts_book.output.stitcher import Stitched, stitch
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.output import atomic
+from tts_book.output.stitcher import StitchedChapter, stitch_chapter
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 FRAME, SAMPLES, FRAME_MS = 144, 576, 24
 DELAY = 1_105  # samples by which coding moves sound; players that know take them off
@@ -75,8 +75,8 @@ def _spoken(
     return made
 
 
-def _stitch(segments: list[Segment], target: Path, pauses: Pauses | None = None) -> Stitched:
-    return stitch(segments, target, pauses=pauses or Pauses(), tags=TITLE)
+def _stitch(segments: list[Segment], target: Path, pauses: Pauses | None = None) -> StitchedChapter:
+    return stitch_chapter(segments, target, pauses=pauses or Pauses(), tags=TITLE)
 
 
 def _payload(path: Path) -> bytes:
@@ -180,9 +180,9 @@ def test_every_segment_decodes_bit_for_bit(
     texts = [f"{text} And more of it. {text}" for text in TEXTS]
     segments = _spoken(tmp_path, texts, lead_ms=lead_ms, tail_ms=tail_ms, rest_ms=1_000)
     done = _stitch(segments, tmp_path / "out.mp3", pauses)
-    assert len(done.score.pieces) == 12
+    assert len(done.timeline.pieces) == 12
     joined = _decoded(_payload(done.path))
-    for piece, at in done.score.heard():
+    for piece, at in done.timeline.heard():
         entry = segments[piece.segment].entry
         alone = _decoded(entry.path.read_bytes()[: entry.frames_bytes])
         settled = 2 if piece.start else 0
@@ -197,7 +197,7 @@ def test_joins_neither_click_nor_hiss(tmp_path: Path) -> None:
     segments = _spoken(tmp_path, noise=10.0)
     done = _stitch(segments, tmp_path / "out.mp3", Pauses(3_000, 3_000, 3_000))
     joined = _decoded(_payload(done.path)).astype(np.int32)
-    for piece, at in done.score.heard():
+    for piece, at in done.timeline.heard():
         begin, end = at * SAMPLES, (at + piece.stop - piece.start) * SAMPLES
         for edge in (begin, end):
             around = joined[max(0, edge - 1_200) : edge + 1_200]
@@ -210,14 +210,18 @@ def test_joins_neither_click_nor_hiss(tmp_path: Path) -> None:
 def test_gain_reaches_every_frame(tmp_path: Path, steps: int) -> None:
     segments = _spoken(tmp_path)
     plain = _stitch(segments, tmp_path / "plain.mp3")
-    louder = stitch(segments, tmp_path / "gain.mp3", pauses=Pauses(), tags=TITLE, gain_steps=steps)
+    louder = stitch_chapter(
+        segments, tmp_path / "gain.mp3", pauses=Pauses(), tags=TITLE, gain_steps=steps
+    )
     assert louder.gain_steps == steps
     before, after = (_decoded(_payload(d.path)).astype(float) for d in (plain, louder))
     assert np.abs(after - before * 2 ** (steps / 4)).max() < 3
 
 
 def test_gain_stops_before_it_clips(tmp_path: Path) -> None:
-    done = stitch(_spoken(tmp_path), tmp_path / "a.mp3", pauses=Pauses(), tags=TITLE, gain_steps=40)
+    done = stitch_chapter(
+        _spoken(tmp_path), tmp_path / "a.mp3", pauses=Pauses(), tags=TITLE, gain_steps=40
+    )
     assert 0 < done.gain_steps < 8
     assert np.abs(_played(done.path).astype(int)).max() < 32_767
 
@@ -228,7 +232,7 @@ def test_silent_segments_are_kept_whole(tmp_path: Path) -> None:
         for n, after in enumerate((Break.SENTENCE, Break.PARAGRAPH, Break.CHAPTER), 1)
     ]
     done = _stitch(silent, tmp_path / "out.mp3", Pauses(chapter_ms=2_400))
-    lead = done.score.pieces[0].rest
+    lead = done.timeline.pieces[0].rest
     assert done.frames == lead + 3 * 40 + 25 + 38 + 100
 
 
@@ -244,7 +248,7 @@ def test_segments_are_asked_for_once_each_and_held_one_at_a_time(tmp_path: Path)
             asked.append(at)
             return segments[at]
 
-    stitch(Lazy(), tmp_path / "out.mp3", pauses=Pauses(), tags=TITLE)
+    stitch_chapter(Lazy(), tmp_path / "out.mp3", pauses=Pauses(), tags=TITLE)
     assert len(asked) <= len(segments) + 2
 
 
@@ -256,8 +260,8 @@ def test_again_is_the_same_to_the_byte(tmp_path: Path) -> None:
 
 def test_tags_are_there(tmp_path: Path) -> None:
     done = _stitch(_spoken(tmp_path), tmp_path / "Глава первая.mp3")
-    assert tags.read(done.path).title == "Глава первая"
-    assert tags.owner(done.path) == "test"
+    assert tags_id3.read(done.path).title == "Глава первая"
+    assert tags_id3.owner(done.path) == "test"
 
 
 # Within a chunk ---------------------------------------------------------------------------------
@@ -297,7 +301,7 @@ def test_pauses_within_a_chunk(
 def test_no_silence_is_set_into_noise(tmp_path: Path) -> None:
     segments = _one(tmp_path, "One two. Three four.", sentences=True, noise=8.0)
     done = _stitch(segments, tmp_path / "out.mp3")
-    assert len(done.score.pieces) == 1
+    assert len(done.timeline.pieces) == 1
 
 
 def test_long_silences_that_no_sentence_explains_stay(tmp_path: Path) -> None:
@@ -305,7 +309,7 @@ def test_long_silences_that_no_sentence_explains_stay(tmp_path: Path) -> None:
     frames, marks = tones.speech(text, rest_ms=1_200)
     bare = text.replace(".", ",")
     done = _stitch([_segment(tmp_path, bare, Break.CHAPTER, frames, marks)], tmp_path / "a.mp3")
-    assert len(done.score.pieces) == 1
+    assert len(done.timeline.pieces) == 1
 
 
 # What can go wrong ------------------------------------------------------------------------------
@@ -368,7 +372,7 @@ def test_broken_segments_leave_nothing_behind(tmp_path: Path, broken, reason: st
 
 
 def test_a_segment_that_is_spoken_again_meanwhile_is_not_joined(tmp_path: Path) -> None:
-    kept = Cache(tmp_path / "cache")
+    kept = ChunkCache(tmp_path / "cache")
     segments = []
     for segment in _spoken(tmp_path):
         old = segment.entry
@@ -383,7 +387,9 @@ def test_a_segment_that_is_spoken_again_meanwhile_is_not_joined(tmp_path: Path) 
         return 0
 
     with pytest.raises(AudioError, match="has changed meanwhile"):
-        stitch(segments, tmp_path / "a.mp3", pauses=Pauses(), tags=TITLE, gain_steps=meanwhile)
+        stitch_chapter(
+            segments, tmp_path / "a.mp3", pauses=Pauses(), tags=TITLE, gain_steps=meanwhile
+        )
     assert not (tmp_path / "a.mp3").exists()
 
 
@@ -403,7 +409,7 @@ def test_disks_that_refuse_are_told_in_one_line(tmp_path: Path, number: int, men
     segments = _spoken(tmp_path)
     waits: list[float] = []
     with pytest.raises(UserError, match=mend) as told:
-        stitch(
+        stitch_chapter(
             segments,
             tmp_path / "out" / "a.mp3",
             pauses=Pauses(),
@@ -426,7 +432,7 @@ def test_a_target_that_is_held_for_a_moment_is_replaced_later(tmp_path: Path) ->
             raise refusals.pop()
         part.replace(target)
 
-    done = stitch(
+    done = stitch_chapter(
         _spoken(tmp_path),
         tmp_path / "a.mp3",
         pauses=Pauses(),
@@ -448,7 +454,7 @@ def test_a_folder_in_the_way_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").mkdir()
     with pytest.raises(UserError, match=r"a\.mp3"):
         _stitch(_spoken(tmp_path), tmp_path / "a.mp3")
-    assert parts.leftovers(tmp_path) == ()
+    assert atomic.find_leftovers(tmp_path) == ()
 
 
 KILLED = """
@@ -469,7 +475,7 @@ segments = t._spoken(folder)
 if {when!r} == "while writing":
     third = segments[2].entry
     segments[2] = replace(segments[2], entry=replace(third, path=Deadly(third.path)))
-t.stitch(segments, folder / "out" / "a.mp3", pauses=t.Pauses(), tags=t.TITLE, replace=die)
+t.stitch_chapter(segments, folder / "out" / "a.mp3", pauses=t.Pauses(), tags=t.TITLE, replace=die)
 """
 
 
@@ -481,7 +487,7 @@ def test_a_killed_run_leaves_no_half_file(tmp_path: Path, when: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (out / "a.mp3").exists()
-    assert tuple(out.iterdir()) == parts.leftovers(out) != ()
+    assert tuple(out.iterdir()) == atomic.find_leftovers(out) != ()
     assert _stitch(_spoken(tmp_path), out / "a.mp3").path.exists()
 
 
@@ -528,7 +534,7 @@ def test_decoders_have_nothing_to_say(
     texts = [f"{text} And more of it. {text}" for text in TEXTS]
     segments = _spoken(tmp_path, texts, lead_ms=lead_ms, rest_ms=900)
     done = _stitch(segments, tmp_path / "a.mp3", pauses)
-    assert len(done.score.pieces) == (4 if pauses.sentence_ms > 900 else 12)
+    assert len(done.timeline.pieces) == (4 if pauses.sentence_ms > 900 else 12)
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
@@ -551,8 +557,8 @@ def test_ffprobe_tells_the_exact_length(tmp_path: Path) -> None:
 
 def test_no_unfinished_file_gets_the_name_of_one_that_was_taken_away(tmp_path: Path) -> None:
     # Whoever still writes to that one would write into this.
-    with parts.begin(tmp_path) as first:
+    with atomic.open_part(tmp_path) as first:
         name = Path(first.name)
     name.unlink()
-    with parts.begin(tmp_path) as second:
+    with atomic.open_part(tmp_path) as second:
         assert Path(second.name) != name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tts_book.output.atomic import OLD_S, sweep
+from tts_book.output.atomic import OLD_S, remove_leftovers
 
 GONE, ALIVE = 41, 42
 PARTS = [
@@ -33,7 +33,7 @@ def test_what_is_swept(
     else:
         part.touch()
     os.utime(part, (1_000, 1_000))
-    sweep([tmp_path], lives=ALIVE.__eq__, clock=lambda: 1_000 + age_s)
+    remove_leftovers([tmp_path], lives=ALIVE.__eq__, clock=lambda: 1_000 + age_s)
     assert part.exists() == stays
 
 
@@ -41,5 +41,5 @@ def test_our_own_part_stays_and_a_number_too_large_for_a_process_goes(tmp_path: 
     ours, nobodys = (tmp_path / f".tts-book-{n}-0.part" for n in (os.getpid(), 10**30))
     ours.touch()
     nobodys.touch()
-    sweep([tmp_path])
+    remove_leftovers([tmp_path])
     assert (ours.exists(), nobodys.exists()) == (True, False)

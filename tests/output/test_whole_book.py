@@ -13,16 +13,14 @@ import pytest
 from tests import tones
 from tests.cli.test_commands import ONE, SILENT, TWO, Desk
 from tts_book import audio
-from tts_book.audio import containers
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import containers, tags_id3
 from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.tags_mp4_ogg import owner_of, read_inside, tag_opus
 from tts_book.errors import AudioError, UserError
 from tts_book.model import ChapterMark, Cover
-from tts_book.output import atomic as parts
-from tts_book.output import whole_book as books
-from tts_book.output.settings import formats
-from tts_book.output.whole_book import Bound
+from tts_book.output import atomic, whole_book
+from tts_book.output.settings import parse_formats
+from tts_book.output.whole_book import BoundChapter
 
 KINDS = {"m4b": ".m4b", "opus": ".opus", "mp3book": ".mp3"}
 TEXTS = ("It began on a quiet morning.", "Дождь всё же пошёл, и надолго.", "The last words.")
@@ -47,22 +45,24 @@ def at(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
-def chapter(folder: Path, number: int, frames: bytes) -> Bound:
+def chapter(folder: Path, number: int, frames: bytes) -> BoundChapter:
     """A finished chapter as the stitcher leaves it."""
     path = folder / f"{number:03} глава.mp3"
     form, count = audio.format_at(frames), len(frames) // 144
-    path.write_bytes(tags.render(Tags("x"), 1) + audio.info_frame(form, count) + frames)
-    return Bound(f"Глава {number}", path, count, count * 24)
+    path.write_bytes(tags_id3.render(Tags("x"), 1) + audio.info_frame(form, count) + frames)
+    return BoundChapter(f"Глава {number}", path, count, count * 24)
 
 
-def spoken(folder: Path, texts: tuple[str, ...] = TEXTS) -> list[Bound]:
+def spoken(folder: Path, texts: tuple[str, ...] = TEXTS) -> list[BoundChapter]:
     said = (tones.speech(text)[0] for text in texts)
     return [chapter(folder, number, frames) for number, frames in enumerate(said, 1)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_word_is_heard_once_at_its_time(tmp_path: Path, kind: str) -> None:
-    done = books.write(kind, spoken(tmp_path), tmp_path / f"книга{KINDS[kind]}", ABOUT, cores=2)
+    done = whole_book.write_volume(
+        kind, spoken(tmp_path), tmp_path / f"книга{KINDS[kind]}", ABOUT, cores=2
+    )
     heard = tones.read(np.concatenate(list(containers.heard(done.path))))
     assert [word.code for word in heard] == [c for text in TEXTS for c in tones.codes(text)]
     wanted_ms = [
@@ -77,13 +77,15 @@ def test_every_word_is_heard_once_at_its_time(tmp_path: Path, kind: str) -> None
     for told, kept in zip(found.chapters, done.chapters, strict=True):
         assert abs(told.start_ms - kept.start_ms) <= 1
     assert abs(found.duration_ms - done.duration_ms) <= 60
-    assert not parts.leftovers(tmp_path)
+    assert not atomic.find_leftovers(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["m4b", "opus"])
 def test_tags_come_back(tmp_path: Path, kind: str) -> None:
     level = Level(-19.5, -3.0)
-    done = books.write(kind, spoken(tmp_path), tmp_path / f"a{KINDS[kind]}", ABOUT, level=level)
+    done = whole_book.write_volume(
+        kind, spoken(tmp_path), tmp_path / f"a{KINDS[kind]}", ABOUT, level=level
+    )
     assert read_inside(done.path) == replace(ABOUT, cover=None)
     assert owner_of(done.path) == "../море.txt"
 
@@ -94,7 +96,9 @@ def test_any_number_of_chapters(tmp_path: Path, count: int) -> None:
     names = [f"Глава {number}{' и ещё' * (number % 3)}" for number in range(1, count + 1)]
     chapters = [replace(few, title=name) for name in names]
     for kind, suffix in KINDS.items():
-        done = books.write(kind, chapters, tmp_path / f"{count}{suffix}", ABOUT, cores=2)
+        done = whole_book.write_volume(
+            kind, chapters, tmp_path / f"{count}{suffix}", ABOUT, cores=2
+        )
         found = containers.probe(done.path).chapters
         wanted = [each.title for each in chapters] if count > 1 else []
         assert [mark.title for mark in found] == wanted
@@ -110,7 +114,9 @@ def test_more_chapters_than_a_table_counts_to(tmp_path: Path) -> None:
         containers.encode_file(few.path, tmp_path / kind, codec)
         containers.bind([tmp_path / kind] * len(names), paths[kind], codec, marks)
     tag_opus(paths["opus"], ABOUT, marks, None)
-    books.write("mp3book", [replace(few, title=name) for name in names], paths["mp3book"], ABOUT)
+    whole_book.write_volume(
+        "mp3book", [replace(few, title=name) for name in names], paths["mp3book"], ABOUT
+    )
     for path in paths.values():
         assert [mark.title for mark in containers.probe(path).chapters] == names
 
@@ -121,7 +127,7 @@ def test_gain_is_exact_where_sound_is_encoded_anyway(tmp_path: Path, kind: str) 
     softer = [replace(each, gain_db=-4.4) for each in plain]
     power = []
     for name, chapters in (("a", plain), ("b", softer)):
-        done = books.write(kind, chapters, tmp_path / f"{name}{KINDS[kind]}", ABOUT)
+        done = whole_book.write_volume(kind, chapters, tmp_path / f"{name}{KINDS[kind]}", ABOUT)
         sound = np.concatenate(list(containers.heard(done.path))).astype(np.float64)
         power.append(10 * np.log10(np.mean(sound**2)))
     assert power[0] - power[1] == pytest.approx(4.4, abs=0.2)
@@ -142,16 +148,16 @@ def test_how_far_a_file_is_made_is_told(at: Desk, name: str) -> None:
 
 
 def test_a_very_long_book_is_parted() -> None:
-    hour = Bound("x", Path("x.mp3"), 150_000, 3_600_000)
+    hour = BoundChapter("x", Path("x.mp3"), 150_000, 3_600_000)
     target = Path("книга.m4b")
-    made = books.volumes("m4b", [hour] * 60, target)
+    made = whole_book.split_volumes("m4b", [hour] * 60, target)
     assert [(path.name, len(group)) for path, group in made] == [
         ("книга, part 1.m4b", 24),
         ("книга, part 2.m4b", 24),
         ("книга, part 3.m4b", 12),
     ]
-    assert books.volumes("m4b", [hour] * 24, target) == [(target, [hour] * 24)]
-    assert len(books.volumes("mp3book", [hour] * 60, target)) == 1
+    assert whole_book.split_volumes("m4b", [hour] * 24, target) == [(target, [hour] * 24)]
+    assert len(whole_book.split_volumes("mp3book", [hour] * 60, target)) == 1
 
 
 def test_a_chapter_that_is_damaged_leaves_no_file(tmp_path: Path) -> None:
@@ -159,20 +165,20 @@ def test_a_chapter_that_is_damaged_leaves_no_file(tmp_path: Path) -> None:
     chapters[1].path.write_bytes(b"music")
     for kind, suffix in KINDS.items():
         with pytest.raises(AudioError):
-            books.write(kind, chapters, tmp_path / f"book{suffix}", ABOUT)
+            whole_book.write_volume(kind, chapters, tmp_path / f"book{suffix}", ABOUT)
         assert not (tmp_path / f"book{suffix}").exists()
-    assert not parts.leftovers(tmp_path)
+    assert not atomic.find_leftovers(tmp_path)
 
 
 def test_a_file_that_is_not_what_it_should_be_gets_no_name(tmp_path: Path) -> None:
     chapters = [replace(each, frames=each.frames - 10) for each in spoken(tmp_path)]
     path = tmp_path / "m.mp3"
-    books.write("mp3book", chapters, path, ABOUT)
+    whole_book.write_volume("mp3book", chapters, path, ABOUT)
     with pytest.raises(AudioError, match="ms instead of"):
-        books._check(path, [ChapterMark("x", 0, 99_000)], ABOUT)
+        whole_book._check(path, [ChapterMark("x", 0, 99_000)], ABOUT)
     with pytest.raises(AudioError, match="chapter marks"):
         end_ms = containers.probe(path).duration_ms
-        books._check(path, [ChapterMark("x", 0, end_ms), ChapterMark("y", 9, end_ms)], ABOUT)
+        whole_book._check(path, [ChapterMark("x", 0, end_ms), ChapterMark("y", 9, end_ms)], ABOUT)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +193,7 @@ def test_a_file_that_is_not_what_it_should_be_gets_no_name(tmp_path: Path) -> No
     ],
 )
 def test_formats(text: str, out: str | None, wanted: tuple[str, ...]) -> None:
-    assert formats(text, Path(out) if out else None) == wanted
+    assert parse_formats(text, Path(out) if out else None) == wanted
 
 
 # The command --------------------------------------------------------------------------------------
@@ -269,7 +275,7 @@ def test_ffprobe_finds_chapters_tags_and_cover(tmp_path: Path, kind: str) -> Non
     subprocess.run([*command, str(png)], check=True)
     about = replace(ABOUT, cover=Cover(png.read_bytes(), "image/png"))
     chapters = [replace(source, title=f"Глава {n}") for n in range(1, 31)]
-    done = books.write(kind, chapters, tmp_path / f"b{KINDS[kind]}", about, cores=2)
+    done = whole_book.write_volume(kind, chapters, tmp_path / f"b{KINDS[kind]}", about, cores=2)
     wanted = ["-show_chapters", "-show_format", "-show_streams", "-of", "json", str(done.path)]
     shown = subprocess.run(
         ["ffprobe", "-v", "error", *wanted], capture_output=True, check=True, encoding="utf-8"

@@ -13,25 +13,25 @@ from tests.fakes import ScriptedBackend
 from tests.pipeline.test_run import prepared
 from tts_book import events
 from tts_book.model import Pauses
-from tts_book.output.settings import Finish
+from tts_book.output.settings import OutputSettings
 from tts_book.output.whole_book import Volume
-from tts_book.pipeline.book_writer import Bindery, Binding, to_the_end
-from tts_book.pipeline.manifest_writer import Records
-from tts_book.pipeline.planning import Prepared
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.pipeline.book_writer import BookWriter, WholeBookWriter, run_to_end
+from tts_book.pipeline.manifest_writer import ManifestWriters
+from tts_book.pipeline.planning import BookJob
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 
-class Endless(Bindery):
+class Endless(BookWriter):
     """Encodes until it is stopped."""
 
     ended = False
 
-    def missing(self, item: Prepared) -> list[int]:
+    def missing(self, item: BookJob) -> list[int]:
         return []
 
     def bind(
         self,
-        item: Prepared,
+        item: BookJob,
         kind: str,
         target: Path,
         progress: Callable[[Path, int, int], None] = lambda path, done_ms, all_ms: None,
@@ -55,8 +55,10 @@ def test_who_is_cancelled_stops_the_encoding_and_waits_for_its_end(tmp_path: Pat
             told.append(event)
             binding.cancel()
 
-        with (bindery := Endless(Cache(tmp_path), Pauses(), Finish())):
-            binding = asyncio.create_task(Binding(bindery, listen, Records()).bind(item))
+        with (bindery := Endless(ChunkCache(tmp_path), Pauses(), OutputSettings())):
+            binding = asyncio.create_task(
+                WholeBookWriter(bindery, listen, ManifestWriters()).bind(item)
+            )
             with pytest.raises(asyncio.CancelledError):
                 await binding
             assert bindery.ended
@@ -76,7 +78,7 @@ def test_who_is_cancelled_waits_for_the_end_of_a_thread() -> None:
                 asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(10)
                 done.append(number)
 
-        task = asyncio.create_task(to_the_end(steps))
+        task = asyncio.create_task(run_to_end(steps))
         with pytest.raises(asyncio.CancelledError):
             await task
         return done

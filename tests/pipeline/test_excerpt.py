@@ -10,12 +10,12 @@ import pytest
 from tests.cli.test_commands import SILENT, Desk, length_s
 from tests.fakes import ScriptedBackend
 from tests.pipeline.test_run import CHAPTERS, prepared
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import tags_id3
 from tts_book.errors import UserError
 from tts_book.output.inspection.lookup import at_time, in_text
-from tts_book.output.manifest import told
-from tts_book.pipeline.planning import excerpted
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.output.manifest import read_lines
+from tts_book.pipeline.planning import select_excerpt
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 # Long enough that each chapter has several chunks.
 LINES = [f"It was night {n}, and the keeper wrote a line about the ship." for n in range(120)]
@@ -40,7 +40,7 @@ BOOK = "\n\n".join(f"Chapter {n}\n\n" + "\n".join(LINES) for n in (1, 2, 3)) + "
 def test_two_places_name_the_chunks_between_them(
     tmp_path: Path, start: str, stop: str, wanted: set[tuple[int, int]]
 ) -> None:
-    item = excerpted(prepared(tmp_path, ScriptedBackend(), *CHAPTERS), start, stop)
+    item = select_excerpt(prepared(tmp_path, ScriptedBackend(), *CHAPTERS), start, stop)
     assert item.only.chunks == wanted
 
 
@@ -60,7 +60,7 @@ def test_a_place_that_is_not_there_is_told(
     tmp_path: Path, start: str, stop: str, told: str
 ) -> None:
     with pytest.raises(UserError, match=told):
-        excerpted(prepared(tmp_path, ScriptedBackend(), *CHAPTERS), start, stop)
+        select_excerpt(prepared(tmp_path, ScriptedBackend(), *CHAPTERS), start, stop)
 
 
 def test_the_first_page_is_a_file_of_its_own(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_first_page_is_a_file_of_its_own(tmp_path: Path) -> None:
     assert at.convert(at.write("book.txt", BOOK), request=replace(SILENT, stop="1/2")) == 0
     (file,) = at.written()
     assert file == tmp_path / "book (excerpt).mp3"
-    assert tags.read(file).title == "book (excerpt)"
+    assert tags_id3.read(file).title == "book (excerpt)"
     assert not (tmp_path / "book").exists()
     assert "from chunk 1/1 at book.txt:1:1 to the end of 1/2" in at.err.getvalue()
 
@@ -79,7 +79,7 @@ def test_lines_of_the_source_name_places(tmp_path: Path) -> None:
     assert at.convert(at.write("book.txt", BOOK), request=request) == 0
     file, captions = at.written()
     assert captions.suffix == ".srt"
-    (chapter,) = told(tmp_path / "book (excerpt).tts-book.jsonl", "chapter")
+    (chapter,) = read_lines(tmp_path / "book (excerpt).tts-book.jsonl", "chapter")
     lines = [place[1] for chunk in chapter["chunks"] for place in chunk["places"]]
     assert chapter["number"] == 2
     assert min(lines) <= 130
@@ -142,7 +142,7 @@ def test_a_file_of_the_same_name_that_is_not_ours_is_refused(tmp_path: Path) -> 
 
 
 def test_a_second_of_an_excerpt_leads_to_its_own_words(tmp_path: Path) -> None:
-    at, cache = Desk(tmp_path), Cache(tmp_path / "cache")
+    at, cache = Desk(tmp_path), ChunkCache(tmp_path / "cache")
     source = at.write("book.txt", BOOK)
     at.convert(source, request=replace(SILENT, start="2/2"))
     (file,) = at.written()
@@ -153,7 +153,7 @@ def test_a_second_of_an_excerpt_leads_to_its_own_words(tmp_path: Path) -> None:
 
 
 def test_words_are_told_in_the_book_and_in_an_excerpt_where_that_is_gone(tmp_path: Path) -> None:
-    at, cache = Desk(tmp_path), Cache(tmp_path / "cache")
+    at, cache = Desk(tmp_path), ChunkCache(tmp_path / "cache")
     source = at.write("book.txt", BOOK)
     at.convert(source)
     chapters = at.written()

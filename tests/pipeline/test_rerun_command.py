@@ -11,7 +11,7 @@ import typer
 
 from tests.cli.test_commands import SILENT, Desk
 from tts_book.cli import app as cli
-from tts_book.pipeline.request import Request, command
+from tts_book.pipeline.request import Request, format_rerun_command
 
 CWD = Path.cwd()
 
@@ -33,7 +33,7 @@ BOOK = CWD / "book.txt"
     ],
 )
 def test_only_what_was_wished_is_said(wish: Request, options: str) -> None:
-    assert command(wish, BOOK, CWD) == f"tts-book convert book.txt{options}"
+    assert format_rerun_command(wish, BOOK, CWD) == f"tts-book convert book.txt{options}"
 
 
 def test_it_is_a_command_of_the_program_with_the_same_wishes() -> None:
@@ -45,7 +45,7 @@ def test_it_is_a_command_of_the_program_with_the_same_wishes() -> None:
         layout="audiobookshelf", cover=Path("c.png"), series="S", year="1901", cache=Path("kept"),
         no_cache=True,
     )  # fmt: skip
-    words = shlex.split(command(wish, BOOK, CWD))
+    words = shlex.split(format_rerun_command(wish, BOOK, CWD))
     convert = typer.main.get_command(cli.app).commands["convert"]  # type: ignore[attr-defined]  # a group
     given = convert.make_context("convert", words[2:]).params
     assert given.pop("sources") == ["book.txt"]
@@ -53,18 +53,21 @@ def test_it_is_a_command_of_the_program_with_the_same_wishes() -> None:
 
 
 def test_a_folder_is_a_batch(tmp_path: Path) -> None:
-    assert command(Request(), tmp_path, tmp_path.parent) == f"tts-book batch {tmp_path.name}"
+    assert (
+        format_rerun_command(Request(), tmp_path, tmp_path.parent)
+        == f"tts-book batch {tmp_path.name}"
+    )
 
 
 def test_where_tells_it(tmp_path: Path) -> None:
     from tts_book.cli.commands.where import lines
     from tts_book.output.inspection.lookup import at_time
-    from tts_book.synthesis.chunk_cache import Cache
+    from tts_book.synthesis.chunk_cache import ChunkCache
 
     at = Desk(tmp_path)
     source = at.write("story.txt", "One lamp is lit. Another lamp is lit.")
     assert at.convert(source, request=replace(SILENT, rate="+10%")) == 0
-    cache = Cache(tmp_path / "cache")
+    cache = ChunkCache(tmp_path / "cache")
     found = at_time(tmp_path / "story.mp3", 1_000, cache)
     again = "tts-book convert story.txt --backend silent --rate +10% --redo 1/1"
     assert list(lines(found, cache, tmp_path))[-1] == f"again     {again}"

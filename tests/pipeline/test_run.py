@@ -10,16 +10,22 @@ import pytest
 
 from tests.fakes import ScriptedBackend, Time, book, in_time, spoken
 from tts_book import events
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import tags_id3
 from tts_book.backends import Health
 from tts_book.cli.progress import Tally
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure, UserError
 from tts_book.model import Book, Break, Chunk, Pauses, Plan, Speech, Voice
-from tts_book.output.paths import layout
-from tts_book.pipeline import run as job
-from tts_book.pipeline.planning import Prepared, Work, excerpted, keys_of
-from tts_book.pipeline.voice_selection import Cast
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.output.paths import lay_out_book
+from tts_book.pipeline.planning import (
+    BookJob,
+    BookRequest,
+    make_keys,
+    prepare_output,
+    select_excerpt,
+)
+from tts_book.pipeline.run import Result, convert_jobs
+from tts_book.pipeline.voice_selection import ChosenVoice
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 VOICE = Voice("reader", "scripted", "one", "en")
 OTHER = Voice("other", "second", "two", "en")
@@ -45,28 +51,28 @@ def chunks_of(made: Book) -> tuple[Chunk, ...]:
 
 def prepared(
     folder: Path, backend: ScriptedBackend, *texts: str, fallback: ScriptedBackend | None = None
-) -> Prepared:
+) -> BookJob:
     made = book(*(texts or CHAPTERS))
     plan = Plan(made, chunks_of(made))
     later = ((OTHER, lambda name: fallback),) if fallback else ()
-    return Prepared(
-        Work(made, "book", folder / "book.txt"),
+    return BookJob(
+        BookRequest(made, "book", folder / "book.txt"),
         plan,
-        Cast(VOICE, backend, "by script", later),
-        keys_of(plan, VOICE, backend),
-        layout(made, "book", folder / "book.txt", None, folder),
+        ChosenVoice(VOICE, backend, "by script", later),
+        make_keys(plan, VOICE, backend),
+        lay_out_book(made, "book", folder / "book.txt", None, folder),
     )
 
 
-def run(folder: Path, *items: Prepared) -> tuple[job.Result, list[events.Event]]:
+def run(folder: Path, *items: BookJob) -> tuple[Result, list[events.Event]]:
     told: list[events.Event] = []
-    results: list[job.Result] = []
+    results: list[Result] = []
 
     async def work(time: Time) -> None:
-        cache = Cache(folder / "cache")
-        results.append(await job.convert(items, Pauses(), cache, told.append, time.tools()))
+        cache = ChunkCache(folder / "cache")
+        results.append(await convert_jobs(items, Pauses(), cache, told.append, time.tools()))
 
-    job.ready_to_write(items, force=False)
+    prepare_output(items, force=False)
     in_time(work)
     return results[0], told
 
@@ -118,7 +124,7 @@ def test_the_first_chapter_is_written_while_others_are_spoken(tmp_path: Path) ->
 def test_an_entry_that_vanishes_loses_its_chapter_and_the_next_run_heals(tmp_path: Path) -> None:
     item = prepared(tmp_path, ScriptedBackend())
     run(tmp_path, item)
-    entry = Cache(tmp_path / "cache").path(item.keys[0])
+    entry = ChunkCache(tmp_path / "cache").path(item.keys[0])
     entry.write_bytes(b"damaged")
     backend = ScriptedBackend()
     result, _ = run(tmp_path, prepared(tmp_path, backend))
@@ -146,7 +152,7 @@ def test_a_fallback_voice_takes_over_whole_chapters(tmp_path: Path) -> None:
     second = ScriptedBackend(name="second")
     item = prepared(tmp_path, ScriptedBackend(gone_after_the_first), fallback=second)
     result, told = run(tmp_path, item)
-    assert [tags.read(path).narrator for path in result.written] == ["reader", "other", "other"]
+    assert [tags_id3.read(path).narrator for path in result.written] == ["reader", "other", "other"]
     assert list(second.asked) == [
         "The second chapter.",
         "It has a broken word.",
@@ -202,7 +208,7 @@ def test_a_fallback_is_asked_once_and_counts_for_what_it_takes_over(tmp_path: Pa
 def test_a_fallback_speaks_no_more_of_an_excerpt_than_was_asked_for(tmp_path: Path) -> None:
     second = ScriptedBackend(name="second")
     gone = ScriptedBackend(lambda text, attempt: BackendUnavailable("gone", Failure.OVERLOAD))
-    item = excerpted(prepared(tmp_path, gone, fallback=second), "1/2", "2/1")
+    item = select_excerpt(prepared(tmp_path, gone, fallback=second), "1/2", "2/1")
     result, _ = run(tmp_path, item)
     assert list(second.asked) == ["It has a lamp.", "The second chapter."]
     assert not result.lost
@@ -220,8 +226,8 @@ def test_a_disk_that_takes_no_more_is_one_error_of_the_user(tmp_path: Path) -> N
     (tmp_path / "file").write_text("no folder")
 
     async def work(time: Time) -> None:
-        cache = Cache(tmp_path / "cache")
-        await job.convert([blocked], Pauses(), cache, lambda event: None, time.tools())
+        cache = ChunkCache(tmp_path / "cache")
+        await convert_jobs([blocked], Pauses(), cache, lambda event: None, time.tools())
 
     with pytest.raises(UserError):
         in_time(work)
@@ -229,11 +235,11 @@ def test_a_disk_that_takes_no_more_is_one_error_of_the_user(tmp_path: Path) -> N
 
 def test_memory_of_a_chapter_is_that_of_a_segment(tmp_path: Path) -> None:
     """Segments are read when they are asked for, not kept."""
-    from tts_book.pipeline.chapter_job import Segments, open_chapters
+    from tts_book.pipeline.chapter_job import ChapterSegments, list_chapter_jobs
 
     item = prepared(tmp_path, ScriptedBackend())
     run(tmp_path, item)
-    segments = Segments(next(open_chapters(item)), Cache(tmp_path / "cache"))
+    segments = ChapterSegments(next(list_chapter_jobs(item)), ChunkCache(tmp_path / "cache"))
     assert segments[0] is not segments[0]
     assert [segment.chunk.number for segment in segments[0:2]] == [1, 2]
     assert segments[-1].chunk.number == 2

@@ -16,17 +16,17 @@ from tests.fakes import ScriptedBackend, Time, in_time
 from tests.output.test_loudness import RATE_HZ, hum
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book import audio, events
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import tags_id3
 from tts_book.cli.progress import told as line_of
 from tts_book.model import Pauses, Speech
-from tts_book.output.manifest import NAME, told
-from tts_book.output.settings import Finish
-from tts_book.pipeline import run as job
-from tts_book.pipeline.planning import Prepared
+from tts_book.output.manifest import NAME, read_lines
+from tts_book.output.settings import OutputSettings
+from tts_book.pipeline.planning import BookJob, prepare_output
+from tts_book.pipeline.run import convert_jobs
 from tts_book.pipeline.selection import Selection
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.synthesis.chunk_cache import ChunkCache
 
-PAUSES, FINISH = Pauses(), Finish()
+PAUSES, FINISH = Pauses(), OutputSettings()
 LOUDER = (*CHAPTERS[:2], "The third loud chapter. It has a loud ship.")
 EDITED = (CHAPTERS[0], "The second chapter. It has a mended word.", CHAPTERS[2])
 
@@ -47,17 +47,19 @@ class Shop:
     folder: Path
     told: tuple[events.Event, ...] = ()
 
-    def item(self, *texts: str) -> Prepared:
+    def item(self, *texts: str) -> BookJob:
         return prepared(self.folder, ScriptedBackend(speak), *(texts or CHAPTERS))
 
-    def convert(self, item: Prepared, pauses: Pauses = PAUSES, finish: Finish = FINISH) -> set[int]:
+    def convert(
+        self, item: BookJob, pauses: Pauses = PAUSES, finish: OutputSettings = FINISH
+    ) -> set[int]:
         """The numbers of the chapters that were joined."""
         told: list[events.Event] = []
-        job.ready_to_write([item], force=False)
+        prepare_output([item], force=False)
 
         async def work(time: Time) -> None:
-            cache = Cache(self.folder / "cache")
-            await job.convert([item], pauses, cache, told.append, time.tools(), finish)
+            cache = ChunkCache(self.folder / "cache")
+            await convert_jobs([item], pauses, cache, told.append, time.tools(), finish)
 
         in_time(work)
         self.told = tuple(told)
@@ -139,7 +141,7 @@ def test_a_file_that_is_not_as_it_was_left_is_joined(
 def test_without_its_sound_in_the_cache_a_chapter_is_spoken_and_joined(
     shop: Shop, spoil: Callable[[Path], None]
 ) -> None:
-    spoil(Cache(shop.folder / "cache").path(shop.item().keys[0]))
+    spoil(ChunkCache(shop.folder / "cache").path(shop.item().keys[0]))
     item = shop.item()
     assert shop.convert(item) == {1}
     assert isinstance(item.cast.backend, ScriptedBackend)
@@ -159,7 +161,7 @@ def test_another_take_of_the_same_words_joins_their_chapter(shop: Shop) -> None:
     again = replace(item, redo=frozenset({item.keys[2]}))
     assert shop.convert(again) == {2}
     # The entry says now what it did not say when the third chapter was joined.
-    other = Cache(shop.folder / "cache")
+    other = ChunkCache(shop.folder / "cache")
     entry = other.get(item.keys[5])
     assert entry is not None
     frames = audio.encode(hum(0.1, 2.5).tobytes(), RATE_HZ)
@@ -169,9 +171,9 @@ def test_another_take_of_the_same_words_joins_their_chapter(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("pauses", "finish"),
-    [(Pauses(chapter_ms=3_000), FINISH), (PAUSES, Finish(captions=("srt",)))],
+    [(Pauses(chapter_ms=3_000), FINISH), (PAUSES, OutputSettings(captions=("srt",)))],
 )
-def test_other_wishes_join_all_once(shop: Shop, pauses: Pauses, finish: Finish) -> None:
+def test_other_wishes_join_all_once(shop: Shop, pauses: Pauses, finish: OutputSettings) -> None:
     assert shop.convert(shop.item(), pauses, finish) == {1, 2, 3}
     assert shop.convert(shop.item(), pauses, finish) == set()
 
@@ -179,7 +181,7 @@ def test_other_wishes_join_all_once(shop: Shop, pauses: Pauses, finish: Finish) 
 def test_a_run_without_captions_joins_nothing_and_a_later_one_makes_them(
     shop: Shop,
 ) -> None:
-    finish = Finish(captions=("srt",))
+    finish = OutputSettings(captions=("srt",))
     assert shop.convert(shop.item(), finish=finish) == {1, 2, 3}
     assert shop.convert(shop.item()) == set()
     assert shop.convert(shop.item(*EDITED)) == {2}
@@ -188,7 +190,7 @@ def test_a_run_without_captions_joins_nothing_and_a_later_one_makes_them(
 
 
 def test_captions_that_are_gone_are_written_again(shop: Shop) -> None:
-    finish = Finish(captions=("srt",))
+    finish = OutputSettings(captions=("srt",))
     shop.convert(shop.item(), finish=finish)
     captions = shop.item().layout.targets[1].with_suffix(".srt")
     captions.unlink()
@@ -197,7 +199,7 @@ def test_captions_that_are_gone_are_written_again(shop: Shop) -> None:
 
 
 def test_all_is_joined_where_that_is_wished(shop: Shop) -> None:
-    assert shop.convert(shop.item(), finish=Finish(anew=True)) == {1, 2, 3}
+    assert shop.convert(shop.item(), finish=OutputSettings(anew=True)) == {1, 2, 3}
 
 
 def test_files_that_stand_are_written_again_where_the_gain_of_the_book_changes(
@@ -217,7 +219,7 @@ def test_files_that_stand_are_written_again_where_the_gain_of_the_book_changes(
 
 def test_the_record_of_a_file_that_stands_has_the_places_of_today(tmp_path: Path) -> None:
     def starts() -> list[int]:
-        chapters = told(tmp_path / "story" / NAME, "chapter")
+        chapters = read_lines(tmp_path / "story" / NAME, "chapter")
         return [chapter["chunks"][0]["places"][0][1] for chapter in chapters]
 
     at = Desk(tmp_path)
@@ -258,13 +260,14 @@ def test_chapters_that_only_get_another_number_keep_their_sound(
     fresh.convert(fresh.item(*now))
     assert shop.bytes() == fresh.bytes()
     heard = {
-        c["number"]: c["chunks"][0]["text"] for c in told(shop.folder / "book" / NAME, "chapter")
+        c["number"]: c["chunks"][0]["text"]
+        for c in read_lines(shop.folder / "book" / NAME, "chapter")
     }
     assert heard == {n: text[: text.index(".") + 1] for n, text in enumerate(now, 1)}
     assert shop.convert(shop.item(*now)) == set()
 
 
-def named(item: Prepared, *names: str) -> Prepared:
+def named(item: BookJob, *names: str) -> BookJob:
     """The same with other names of its files, as other headings would give them."""
     targets = tuple(item.layout.folder / name for name in names)
     return replace(item, layout=replace(item.layout, targets=targets))
@@ -292,20 +295,22 @@ def test_a_file_that_somebody_changed_is_left_and_told(tmp_path: Path) -> None:
 
 
 def test_other_tags_need_no_joining(shop: Shop) -> None:
-    def dated(item: Prepared) -> Prepared:
-        return replace(item, work=replace(item.work, book=replace(item.work.book, year="1901")))
+    def dated(item: BookJob) -> BookJob:
+        return replace(
+            item, request=replace(item.request, book=replace(item.request.book, year="1901"))
+        )
 
     shop.convert(dated(shop.item()))
     assert "; 0 of 3 chapters are joined, 3 relabelled" in str(line_of(shop.told[0]))
-    assert tags.read(shop.item().layout.targets[0]).year == "1901"
+    assert tags_id3.read(shop.item().layout.targets[0]).year == "1901"
     before = shop.bytes()
-    shop.convert(dated(shop.item()), finish=Finish(anew=True))
+    shop.convert(dated(shop.item()), finish=OutputSettings(anew=True))
     assert shop.bytes() == before
 
 
 def spoil_the_sound(shop: Shop, key: str) -> None:
     """Damages an entry where only its checksum tells."""
-    path = Cache(shop.folder / "cache").path(key)
+    path = ChunkCache(shop.folder / "cache").path(key)
     data = bytearray(path.read_bytes())
     data[100] ^= 255
     path.write_bytes(data)
@@ -361,7 +366,9 @@ def test_a_part_takes_down_where_the_other_chapters_stand_now(tmp_path: Path) ->
     at.convert(at.write("story.txt", TWO))
     source = at.write("story.txt", "\n\n\n" + TWO)
     at.convert(source, request=replace(SILENT, only="1"))
-    lines = [c["chunks"][0]["places"][0][1] for c in told(tmp_path / "story" / NAME, "chapter")]
+    lines = [
+        c["chunks"][0]["places"][0][1] for c in read_lines(tmp_path / "story" / NAME, "chapter")
+    ]
     assert sorted(lines) == [4, 8]
 
 

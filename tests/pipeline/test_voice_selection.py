@@ -13,7 +13,13 @@ from tts_book.backends import Backend, Health, VoiceInfo
 from tts_book.config.voices import Config
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Voice
-from tts_book.pipeline.voice_selection import Cast, Casting, EngineGone, Spoken, Wish
+from tts_book.pipeline.voice_selection import (
+    ChosenVoice,
+    EngineGone,
+    SpokenShare,
+    VoiceChooser,
+    VoiceRequest,
+)
 
 DMITRY = Voice("dmitry", "edge", "ru-RU-DmitryNeural", "ru-RU", rate_pct=-5)
 RUSLAN = Voice("ruslan", "piper", "ru_RU-ruslan-medium", "ru-RU")
@@ -30,7 +36,7 @@ HERE = VoiceInfo("piper", "ru_RU-ruslan-medium", "ru-RU")
 JOE_HERE = VoiceInfo("piper", "en_US-joe-medium", "en-US")
 BRIAN = "en-US-BrianMultilingualNeural"
 ONLINE = ("ru-RU-DmitryNeural", "ru-RU-SvetlanaNeural", BRIAN)
-NOTHING = Spoken(0, whole=False)
+NOTHING = SpokenShare(0, whole=False)
 
 
 class Stage:
@@ -56,58 +62,63 @@ class Stage:
 
 def cast(
     stage: Stage,
-    wish: Wish | None = None,
+    wish: VoiceRequest | None = None,
     language: str = "ru",
-    spoken: dict[str, Spoken] | None = None,
-) -> Cast:
-    def count(voice: Voice, backend: Backend) -> Spoken:
+    spoken: dict[str, SpokenShare] | None = None,
+) -> ChosenVoice:
+    def count(voice: Voice, backend: Backend) -> SpokenShare:
         return (spoken or {}).get(voice.name, NOTHING)
 
-    return asyncio.run(Casting(CONFIG, stage).cast(wish or Wish(), language, count))
+    return asyncio.run(VoiceChooser(CONFIG, stage).cast(wish or VoiceRequest(), language, count))
 
 
 @pytest.mark.parametrize(
     ("stage", "wish", "language", "name"),
     [
-        (Stage(), Wish(), "ru", "dmitry"),
-        (Stage(online=False), Wish(), "ru", "ruslan"),
-        (Stage(), Wish(backend="piper"), "ru", "ruslan"),
-        (Stage(), Wish(voice="ruslan"), "ru", "ruslan"),
-        (Stage(), Wish(voice="ru-RU-SvetlanaNeural"), "ru", "ru-RU-SvetlanaNeural"),
-        (Stage(), Wish(voice=BRIAN), "ru", BRIAN),
-        (Stage(local=(JOE_HERE,)), Wish(), "en", "joe"),
-        (Stage(), Wish(backend="silent"), "en", "silence"),
-        (Stage(online=False, local=()), Wish(backend="espeak"), "ru", "ru"),
-        (Stage(), Wish(backend="edge"), "ru", "dmitry"),
+        (Stage(), VoiceRequest(), "ru", "dmitry"),
+        (Stage(online=False), VoiceRequest(), "ru", "ruslan"),
+        (Stage(), VoiceRequest(backend="piper"), "ru", "ruslan"),
+        (Stage(), VoiceRequest(voice="ruslan"), "ru", "ruslan"),
+        (Stage(), VoiceRequest(voice="ru-RU-SvetlanaNeural"), "ru", "ru-RU-SvetlanaNeural"),
+        (Stage(), VoiceRequest(voice=BRIAN), "ru", BRIAN),
+        (Stage(local=(JOE_HERE,)), VoiceRequest(), "en", "joe"),
+        (Stage(), VoiceRequest(backend="silent"), "en", "silence"),
+        (Stage(online=False, local=()), VoiceRequest(backend="espeak"), "ru", "ru"),
+        (Stage(), VoiceRequest(backend="edge"), "ru", "dmitry"),
         (
             Stage(local=(VoiceInfo("piper", "de_DE-thorsten-high", "de-DE", note="high"),)),
-            Wish(),
+            VoiceRequest(),
             "de",
             "de_DE-thorsten-high",
         ),
     ],
 )
-def test_who_speaks(stage: Stage, wish: Wish, language: str, name: str) -> None:
+def test_who_speaks(stage: Stage, wish: VoiceRequest, language: str, name: str) -> None:
     assert cast(stage, wish, language).voice.name == name
 
 
 @pytest.mark.parametrize(
     ("stage", "wish", "language", "told"),
     [
-        (Stage(online=False, local=()), Wish(), "ru", "voices install ru_RU-ruslan-medium"),
-        (Stage(online=False, local=(JOE_HERE,)), Wish(), "ru", "voices install"),
-        (Stage(online=False), Wish(), "xx", "--backend espeak"),
-        (Stage(), Wish(voice="nobody"), "ru", "nobody"),
-        (Stage(), Wish(voice="ru-RU-DmitriNeural"), "ru", "Did you mean ru-RU-DmitryNeural"),
-        (Stage(), Wish(voice="joe"), "ru", "--language en"),
-        (Stage(), Wish(voice="joe", backend="edge"), "en", "belongs to the backend piper"),
-        (Stage(), Wish(backend="festival"), "ru", "festival"),
-        (Stage(online=False), Wish(voice="dmitry"), "ru", "Go online"),
-        (Stage(), Wish(backend="piper"), "de", "No voice here can speak de"),
-        (Stage(), Wish(backend="espeak"), "xx", "leave --backend out"),
+        (Stage(online=False, local=()), VoiceRequest(), "ru", "voices install ru_RU-ruslan-medium"),
+        (Stage(online=False, local=(JOE_HERE,)), VoiceRequest(), "ru", "voices install"),
+        (Stage(online=False), VoiceRequest(), "xx", "--backend espeak"),
+        (Stage(), VoiceRequest(voice="nobody"), "ru", "nobody"),
+        (
+            Stage(),
+            VoiceRequest(voice="ru-RU-DmitriNeural"),
+            "ru",
+            "Did you mean ru-RU-DmitryNeural",
+        ),
+        (Stage(), VoiceRequest(voice="joe"), "ru", "--language en"),
+        (Stage(), VoiceRequest(voice="joe", backend="edge"), "en", "belongs to the backend piper"),
+        (Stage(), VoiceRequest(backend="festival"), "ru", "festival"),
+        (Stage(online=False), VoiceRequest(voice="dmitry"), "ru", "Go online"),
+        (Stage(), VoiceRequest(backend="piper"), "de", "No voice here can speak de"),
+        (Stage(), VoiceRequest(backend="espeak"), "xx", "leave --backend out"),
     ],
 )
-def test_what_the_user_is_told(stage: Stage, wish: Wish, language: str, told: str) -> None:
+def test_what_the_user_is_told(stage: Stage, wish: VoiceRequest, language: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
         cast(stage, wish, language)
 
@@ -120,9 +131,10 @@ def test_a_voice_that_the_service_has_given_up_is_passed_over() -> None:
 
 def test_a_slip_in_an_id_is_told_and_an_id_of_another_kind_is_taken_at_its_word() -> None:
     with pytest.raises(UserError, match="Did you mean ru-RU-DmitryNeural"):
-        cast(Stage(), Wish(voice="ru-RU-DmitriNeural"))
+        cast(Stage(), VoiceRequest(voice="ru-RU-DmitriNeural"))
     assert (
-        cast(Stage(), Wish(voice="ru-RU-QuiteAnotherNeural")).voice.id == "ru-RU-QuiteAnotherNeural"
+        cast(Stage(), VoiceRequest(voice="ru-RU-QuiteAnotherNeural")).voice.id
+        == "ru-RU-QuiteAnotherNeural"
     )
 
 
@@ -140,24 +152,24 @@ def test_a_service_that_lists_nothing_is_taken_at_its_word() -> None:
 
 def test_a_robot_is_never_taken_unasked() -> None:
     with pytest.raises(UserError):
-        cast(Stage(online=False, local=()), Wish(), "ru")
+        cast(Stage(online=False, local=()), VoiceRequest(), "ru")
 
 
 def test_a_half_spoken_book_stays_with_the_voice_that_began_it() -> None:
-    begun = {"ruslan": Spoken(3, whole=False)}
+    begun = {"ruslan": SpokenShare(3, whole=False)}
     assert cast(Stage(), spoken=begun).voice.name == "ruslan"
 
 
 def test_a_half_spoken_book_waits_for_its_engine() -> None:
     with pytest.raises(EngineGone, match="half spoken by dmitry"):
-        cast(Stage(online=False), spoken={"dmitry": Spoken(3, whole=False)})
+        cast(Stage(online=False), spoken={"dmitry": SpokenShare(3, whole=False)})
 
 
-@pytest.mark.parametrize("wish", [Wish(), Wish(voice="dmitry")])
+@pytest.mark.parametrize("wish", [VoiceRequest(), VoiceRequest(voice="dmitry")])
 @pytest.mark.parametrize("telling", [0, 3])
-def test_who_waits_begins_and_goes_on_without_an_answer(wish: Wish, telling: int) -> None:
+def test_who_waits_begins_and_goes_on_without_an_answer(wish: VoiceRequest, telling: int) -> None:
     stage = Stage(online=False, local=())
-    begun = {"dmitry": Spoken(telling, whole=False)}
+    begun = {"dmitry": SpokenShare(telling, whole=False)}
     chosen = cast(stage, replace(wish, wait=True), spoken=begun)
     assert chosen.voice.name == "dmitry"
     assert "asking again" in chosen.why
@@ -165,22 +177,26 @@ def test_who_waits_begins_and_goes_on_without_an_answer(wish: Wish, telling: int
 
 def test_a_named_voice_that_has_begun_and_is_gone_is_no_mistake_of_the_user() -> None:
     with pytest.raises(EngineGone):
-        begun = {"dmitry": Spoken(3, whole=False)}
-        cast(Stage(online=False), Wish(voice="dmitry"), spoken=begun)
+        begun = {"dmitry": SpokenShare(3, whole=False)}
+        cast(Stage(online=False), VoiceRequest(voice="dmitry"), spoken=begun)
 
 
 def test_a_book_that_is_all_there_needs_no_engine() -> None:
-    whole = {"dmitry": Spoken(9, whole=True)}
+    whole = {"dmitry": SpokenShare(9, whole=True)}
     assert cast(Stage(online=False), spoken=whole).voice.name == "dmitry"
-    assert cast(Stage(online=False), Wish(voice="dmitry"), spoken=whole).voice.name == "dmitry"
+    assert (
+        cast(Stage(online=False), VoiceRequest(voice="dmitry"), spoken=whole).voice.name == "dmitry"
+    )
 
 
 def test_the_user_may_begin_anew_with_another_voice() -> None:
-    begun = {"dmitry": Spoken(3, whole=False)}
-    assert cast(Stage(online=False), Wish(voice="ruslan"), spoken=begun).voice.name == "ruslan"
+    begun = {"dmitry": SpokenShare(3, whole=False)}
+    assert (
+        cast(Stage(online=False), VoiceRequest(voice="ruslan"), spoken=begun).voice.name == "ruslan"
+    )
 
 
 def test_changes_that_were_asked_for_go_before_those_of_the_file() -> None:
     assert cast(Stage()).voice == DMITRY
-    changed = cast(Stage(), Wish(rate_pct=10, pitch_hz=0)).voice
+    changed = cast(Stage(), VoiceRequest(rate_pct=10, pitch_hz=0)).voice
     assert changed == replace(DMITRY, rate_pct=10)

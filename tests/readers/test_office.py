@@ -14,7 +14,7 @@ from tts_book import readers
 from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.readers import ReadOptions, calibre, pdf_lines
-from tts_book.readers.pdf_lines import Line, Role
+from tts_book.readers.pdf_lines import PdfLine, Role
 
 OPTIONS = ReadOptions(language="en")
 
@@ -187,8 +187,8 @@ def test_a_pdf_that_cannot_be_read_is_one_line(data: bytes, message: str) -> Non
         read(data, "lamp.pdf")
 
 
-def lines(*texts: str, page: int = 0) -> list[Line]:
-    return [Line(page, text, 10, 40, 300, 500 - 12 * at) for at, text in enumerate(texts)]
+def lines(*texts: str, page: int = 0) -> list[PdfLine]:
+    return [PdfLine(page, text, 10, 40, 300, 500 - 12 * at) for at, text in enumerate(texts)]
 
 
 def test_page_numbers_count_along_and_headings_do_not() -> None:

@@ -11,12 +11,17 @@ from tests.cli.test_commands import Desk
 from tts_book import audio
 from tts_book.cli.commands import cache as cache_desk
 from tts_book.errors import UserError
-from tts_book.synthesis.cache_leases import Kept, for_this_run, holding, sweep_runs
-from tts_book.synthesis.cache_prune import Removed, items, prune, shares
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.synthesis.cache_leases import (
+    CacheLease,
+    hold_entries,
+    make_run_folder,
+    remove_dead_folders,
+)
+from tts_book.synthesis.cache_prune import PruneResult, list_books, list_entries, prune_cache
+from tts_book.synthesis.chunk_cache import ChunkCache
 
-ONE = Kept("One", "one.txt", "out/one", ("a1", "b2"))
-TWO = Kept("Two", "two.txt", "out/two", ("b2", "c3"))
+ONE = CacheLease("One", "one.txt", "out/one", ("a1", "b2"))
+TWO = CacheLease("Two", "two.txt", "out/two", ("b2", "c3"))
 
 
 @pytest.fixture
@@ -24,27 +29,27 @@ def cache(tmp_path: Path) -> Path:
     """Entries a1 to d4, used at 1,000 s, 2,000 s and so on; d4 is of no known book."""
     frames = audio.silence(240)
     for number, key in enumerate(("a1", "b2", "c3", "d4"), 1):
-        entry = Cache(tmp_path).put(key, frames, audio.analyse(frames), (), {})
+        entry = ChunkCache(tmp_path).put(key, frames, audio.analyse(frames), (), {})
         os.utime(entry.path, (number * 1_000, number * 1_000))
     for book in (ONE, TWO):
-        with holding(tmp_path, [book]):
+        with hold_entries(tmp_path, [book]):
             pass
     return tmp_path
 
 
 def keys(cache: Path) -> set[str]:
-    return {item.key for item in items(cache)}
+    return {item.key for item in list_entries(cache)}
 
 
 def test_shares_are_told_by_book(cache: Path) -> None:
-    told = [(share.title, share.entries, share.running) for share in shares(cache)]
+    told = [(share.title, share.entries, share.running) for share in list_books(cache)]
     assert told == [("Two", 2, False), ("One", 2, False), ("", 1, False)]
 
 
 def test_a_running_book_is_told(cache: Path) -> None:
-    with holding(cache, [TWO]):
-        assert [share.title for share in shares(cache) if share.running] == ["Two"]
-    assert not any(share.running for share in shares(cache))
+    with hold_entries(cache, [TWO]):
+        assert [share.title for share in list_books(cache) if share.running] == ["Two"]
+    assert not any(share.running for share in list_books(cache))
 
 
 @pytest.mark.parametrize(
@@ -60,57 +65,57 @@ def test_a_running_book_is_told(cache: Path) -> None:
 def test_the_longest_unused_go_first(
     used_before_s: float, most_entries: int | None, left: set[str], cache: Path
 ) -> None:
-    size = next(items(cache)).size_bytes
+    size = next(list_entries(cache)).size_bytes
     most = None if most_entries is None else most_entries * size
-    removed = prune(cache, used_before_s=used_before_s, most_bytes=most)
+    removed = prune_cache(cache, used_before_s=used_before_s, most_bytes=most)
     assert keys(cache) == left
-    assert removed == Removed(4 - len(left), (4 - len(left)) * size, 0)
+    assert removed == PruneResult(4 - len(left), (4 - len(left)) * size, 0)
 
 
 def test_what_a_running_job_needs_is_never_removed(cache: Path) -> None:
-    with holding(cache, [ONE]):
-        assert prune(cache, used_before_s=9_999).needed == 2
+    with hold_entries(cache, [ONE]):
+        assert prune_cache(cache, used_before_s=9_999).needed == 2
         assert keys(cache) == {"a1", "b2"}
-    prune(cache, used_before_s=9_999)
+    prune_cache(cache, used_before_s=9_999)
     assert keys(cache) == set()
-    assert shares(cache) == ()
+    assert list_books(cache) == ()
 
 
 def test_a_second_run_of_a_book_is_refused_until_the_first_is_done(cache: Path) -> None:
-    with holding(cache, [TWO, ONE]):
+    with hold_entries(cache, [TWO, ONE]):
         told = rf'"One" is being converted by another run \(process {os.getpid()}\)'
-        with pytest.raises(UserError, match=told), holding(cache, [ONE]):
+        with pytest.raises(UserError, match=told), hold_entries(cache, [ONE]):
             pass
-    with holding(cache, [ONE]):
-        assert [share.title for share in shares(cache) if share.running] == ["One"]
+    with hold_entries(cache, [ONE]):
+        assert [share.title for share in list_books(cache) if share.running] == ["One"]
 
 
 def test_two_runs_of_one_book_in_two_places_hold_lists_of_their_own(cache: Path) -> None:
-    other = Kept("One", "one.txt", "elsewhere/one", ("d4",))
-    with holding(cache, [ONE]):
-        with holding(cache, [other]):
-            prune(cache, used_before_s=9_999)
+    other = CacheLease("One", "one.txt", "elsewhere/one", ("d4",))
+    with hold_entries(cache, [ONE]):
+        with hold_entries(cache, [other]):
+            prune_cache(cache, used_before_s=9_999)
         assert keys(cache) == {"a1", "b2", "d4"}
 
 
 def test_reading_an_entry_is_using_it(cache: Path) -> None:
-    assert Cache(cache).get("a1") is not None
-    prune(cache, used_before_s=2_500)
+    assert ChunkCache(cache).get("a1") is not None
+    prune_cache(cache, used_before_s=2_500)
     assert keys(cache) == {"a1", "c3", "d4"}
 
 
 def test_a_damaged_list_is_passed_over(cache: Path) -> None:
     for path in (cache / "books").glob("*.json"):
         path.write_text("[1")
-    assert [share.title for share in shares(cache)] == [""]
+    assert [share.title for share in list_books(cache)] == [""]
 
 
 def test_a_folder_for_one_run_lives_as_long_as_it(tmp_path: Path) -> None:
-    with for_this_run(tmp_path) as folder:
+    with make_run_folder(tmp_path) as folder:
         (folder / "a1").mkdir()
-        sweep_runs(tmp_path)
+        remove_dead_folders(tmp_path)
         assert (folder / "a1").is_dir()
-        with for_this_run(tmp_path) as other:
+        with make_run_folder(tmp_path) as other:
             assert other != folder
     assert not list(tmp_path.iterdir())
 
@@ -130,7 +135,7 @@ def test_what_killed_runs_left_is_swept(
     (tmp_path / name / "ab").mkdir(parents=True)
     if locked:
         (tmp_path / f"{name}.lock").touch()
-    with for_this_run(tmp_path):
+    with make_run_folder(tmp_path):
         assert (tmp_path / name / "ab").exists() == stays
     assert (tmp_path / f"{name}.lock").exists() == (stays and locked)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tts_book import audio
 from tts_book.model import Entry, Mark
-from tts_book.synthesis.chunk_cache import Cache, frames_of
+from tts_book.synthesis.chunk_cache import ChunkCache, read_frames
 
 KEY = "ab" * 32
 MARKS = (Mark("word", 0, 200, 0, 5), Mark("sentence", 0, 900, 0, 17))
@@ -24,14 +24,14 @@ MARKS = (Mark("word", 0, 200, 0, 5), Mark("sentence", 0, 900, 0, 17))
 def put(folder: Path, ms: int = 960) -> Entry:
     frames = audio.silence(ms)
     about = {"voice": "reader", "spoken": "Слово за слово."}
-    return Cache(folder).put(
+    return ChunkCache(folder).put(
         KEY, frames, audio.analyse(frames), MARKS, about, doubts=("odd",), attempts=3
     )
 
 
 def test_what_is_put_is_got(tmp_path: Path) -> None:
     entry = put(tmp_path)
-    assert Cache(tmp_path).get(KEY) == entry
+    assert ChunkCache(tmp_path).get(KEY) == entry
     assert entry.marks == MARKS
     assert (entry.attempts, entry.doubts) == (3, ("odd",))
     assert entry.path.read_bytes()[: entry.frames_bytes] == audio.silence(960)
@@ -49,7 +49,7 @@ def test_an_entry_is_a_file_that_decoders_play(tmp_path: Path) -> None:
 def test_a_cut_entry_is_absent(size: int, tmp_path: Path) -> None:
     path = put(tmp_path).path
     path.write_bytes(path.read_bytes()[:size])
-    assert Cache(tmp_path).get(KEY) is None
+    assert ChunkCache(tmp_path).get(KEY) is None
 
 
 @settings(max_examples=60)
@@ -63,11 +63,11 @@ def test_an_entry_with_any_byte_changed_is_absent(
     at = data.draw(st.integers(0, len(whole) - 1))
     whole[at] ^= data.draw(st.integers(1, 255))
     path.write_bytes(whole)
-    assert Cache(folder).get(KEY) is None
+    assert ChunkCache(folder).get(KEY) is None
 
 
 def test_absent_and_unreadable_entries_are_none(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "nowhere")
+    cache = ChunkCache(tmp_path / "nowhere")
     assert cache.get(KEY) is None
     assert not cache.has(KEY)
     cache.path(KEY).mkdir(parents=True)
@@ -78,19 +78,19 @@ def test_what_another_run_has_put_stays_unless_it_is_spoken_again(tmp_path: Path
     first = put(tmp_path)
     frames = audio.silence(480)
     sound = audio.analyse(frames)
-    assert Cache(tmp_path).put(KEY, frames, sound, (), {}) == first
-    assert frames_of(first.path, first.take) == audio.silence(960)
-    again = Cache(tmp_path).put(KEY, frames, sound, (), {}, again=True)
-    assert Cache(tmp_path).get(KEY) == again != first
-    assert frames_of(first.path, first.take) is None
+    assert ChunkCache(tmp_path).put(KEY, frames, sound, (), {}) == first
+    assert read_frames(first.path, first.take) == audio.silence(960)
+    again = ChunkCache(tmp_path).put(KEY, frames, sound, (), {}, again=True)
+    assert ChunkCache(tmp_path).get(KEY) == again != first
+    assert read_frames(first.path, first.take) is None
 
 
 def test_a_copy_of_another_entry_is_absent(tmp_path: Path) -> None:
     entry, other = put(tmp_path), "cd" * 32
-    copy = Cache(tmp_path).path(other)
+    copy = ChunkCache(tmp_path).path(other)
     copy.parent.mkdir()
     copy.write_bytes(entry.path.read_bytes())
-    assert Cache(tmp_path).get(other) is None
+    assert ChunkCache(tmp_path).get(other) is None
 
 
 def test_kill_leaves_whole_entries_only(tmp_path: Path) -> None:
@@ -99,8 +99,8 @@ def test_kill_leaves_whole_entries_only(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         from tts_book import audio
-        from tts_book.synthesis.chunk_cache import Cache
-        cache, frames = Cache(Path(sys.argv[1])), audio.silence(60_000)
+        from tts_book.synthesis.chunk_cache import ChunkCache
+        cache, frames = ChunkCache(Path(sys.argv[1])), audio.silence(60_000)
         sound = audio.analyse(frames)
         for n in range(1_000_000):
             cache.put(f"{n:064x}", frames, sound, (), {"spoken": str(n)})
@@ -115,7 +115,7 @@ def test_kill_leaves_whole_entries_only(tmp_path: Path) -> None:
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
         told = 25 + len(writer.stdout.read().split())
-    cache = Cache(tmp_path)
+    cache = ChunkCache(tmp_path)
     found = sorted(path.stem for path in tmp_path.glob("*/*.mp3"))
     assert len(found) >= told
     assert all(cache.get(key) for key in found)
@@ -128,7 +128,7 @@ def test_the_sweep_takes_old_leftovers_only(tmp_path: Path) -> None:
         path.write_bytes(b"half")
     os.utime(old, (1_000, 1_000))
     os.utime(new, (9_500, 9_500))
-    Cache(tmp_path).sweep(older_than_s=3_600, now_s=10_000)
+    ChunkCache(tmp_path).sweep(older_than_s=3_600, now_s=10_000)
     assert not old.exists()
     assert new.exists()
-    assert Cache(tmp_path).get(KEY) is not None
+    assert ChunkCache(tmp_path).get(KEY) is not None

@@ -21,7 +21,7 @@ from tts_book.errors import (
     UserError,
 )
 from tts_book.model import Chunk, Speech, Voice
-from tts_book.synthesis.chunk_cache import Cache, key_of
+from tts_book.synthesis.chunk_cache import ChunkCache, key_of
 from tts_book.synthesis.pool import Pool, Task
 
 VOICE = Voice("reader", "scripted", "one", "en")
@@ -69,7 +69,7 @@ def run(
 
     async def work(time: Time) -> None:
         backend._sleep = time.sleep
-        pool = Pool(Cache(folder), left.told.append, time.tools(workers, wait=wait))
+        pool = Pool(ChunkCache(folder), left.told.append, time.tools(workers, wait=wait))
         found: dict[int, str | None] = {}
         async with aclosing(pool.speak(tasks(backend, all_chunks))) as outcomes:
             async for task, key in outcomes:
@@ -169,7 +169,7 @@ def test_a_text_too_long_for_the_service_is_spoken_in_halves(tmp_path: Path) -> 
     assert list(backend.asked) == [text, "The first half is here.", "The second half is there."]
     (key,) = left.keys
     assert key is not None
-    entry = Cache(tmp_path).get(key)
+    entry = ChunkCache(tmp_path).get(key)
     assert entry is not None
     assert [text[mark.start : mark.stop] for mark in entry.marks] == [
         "The first half is here.",
@@ -266,7 +266,7 @@ def test_text_without_a_letter_is_silence_and_never_sent(tmp_path: Path) -> None
 
 def test_a_damaged_entry_is_spoken_again(tmp_path: Path) -> None:
     run(ScriptedBackend(), chunks(*TEXTS), tmp_path)
-    path = Cache(tmp_path).path(key_of("f", VOICE, TEXTS[3]))
+    path = ChunkCache(tmp_path).path(key_of("f", VOICE, TEXTS[3]))
     path.write_bytes(path.read_bytes()[:-30] + b"x" + path.read_bytes()[-29:])
     backend = ScriptedBackend()
     assert all(run(backend, chunks(*TEXTS), tmp_path).keys)
@@ -300,13 +300,13 @@ def test_sound_that_is_no_mp3_counts_as_damaged(tmp_path: Path) -> None:
 def test_stopping_keeps_what_is_done(tmp_path: Path) -> None:
     async def work(time: Time) -> None:
         backend = ScriptedBackend(sleep=time.sleep)
-        pool = Pool(Cache(tmp_path), lambda event: None, time.tools())
+        pool = Pool(ChunkCache(tmp_path), lambda event: None, time.tools())
         async with aclosing(pool.speak(tasks(backend, chunks(*TEXTS)))) as outcomes:
             async for _ in outcomes:
                 break
 
     in_time(work)
-    kept = sum(Cache(tmp_path).has(key_of("f", VOICE, text)) for text in TEXTS)
+    kept = sum(ChunkCache(tmp_path).has(key_of("f", VOICE, text)) for text in TEXTS)
     assert 1 <= kept < len(TEXTS)
     backend = ScriptedBackend()
     run(backend, chunks(*TEXTS), tmp_path)

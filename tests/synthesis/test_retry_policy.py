@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book.errors import Failure
-from tts_book.synthesis import retry_policy as retry
+from tts_book.synthesis import retry_policy
 from tts_book.synthesis.rate_limiter import CLEAN_TO_GROW, CUT_EVERY_S, Limit, Spacing
-from tts_book.synthesis.retry_policy import Again, Circuit, Decision, GiveUp, Split, decide
+from tts_book.synthesis.retry_policy import Circuit, Decision, GiveUp, Split, TryAgain, decide
 
 
 def middle() -> float:
@@ -21,25 +21,25 @@ def middle() -> float:
 
 
 DECISIONS: Sequence[tuple[Failure, int, Decision]] = [
-    (Failure.TRANSIENT, 1, Again(0.5)),
-    (Failure.TRANSIENT, 2, Again(1.0)),
-    (Failure.TRANSIENT, 5, Again(8.0)),
-    (Failure.TRANSIENT, 7, Again(15.0)),
+    (Failure.TRANSIENT, 1, TryAgain(0.5)),
+    (Failure.TRANSIENT, 2, TryAgain(1.0)),
+    (Failure.TRANSIENT, 5, TryAgain(8.0)),
+    (Failure.TRANSIENT, 7, TryAgain(15.0)),
     (Failure.TRANSIENT, 8, GiveUp()),
     (Failure.TRANSIENT, 60, GiveUp()),
-    (Failure.OVERLOAD, 1, Again(3.75, pause_all=True)),
-    (Failure.OVERLOAD, 7, Again(3.75, pause_all=True)),
+    (Failure.OVERLOAD, 1, TryAgain(3.75, pause_all=True)),
+    (Failure.OVERLOAD, 7, TryAgain(3.75, pause_all=True)),
     (Failure.OVERLOAD, 8, GiveUp()),
-    (Failure.INCOMPLETE, 1, Again(0.5, alone=True)),
-    (Failure.INCOMPLETE, 2, Again(1.0, alone=True)),
+    (Failure.INCOMPLETE, 1, TryAgain(0.5, alone=True)),
+    (Failure.INCOMPLETE, 2, TryAgain(1.0, alone=True)),
     (Failure.INCOMPLETE, 3, Split()),
-    (Failure.NO_AUDIO, 1, Again(1.0)),
-    (Failure.NO_AUDIO, 2, Again(3.0)),
-    (Failure.NO_AUDIO, 3, Again(9.0)),
+    (Failure.NO_AUDIO, 1, TryAgain(1.0)),
+    (Failure.NO_AUDIO, 2, TryAgain(3.0)),
+    (Failure.NO_AUDIO, 3, TryAgain(9.0)),
     (Failure.NO_AUDIO, 4, Split()),
     (Failure.TOO_LONG, 1, Split()),
     (Failure.BAD_REQUEST, 1, Split()),
-    (Failure.REFUSED, 1, Again(5.0, alone=True, pause_all=True)),
+    (Failure.REFUSED, 1, TryAgain(5.0, alone=True, pause_all=True)),
     (Failure.REFUSED, 2, GiveUp(stops_run=True)),
     (Failure.MISCONFIGURED, 1, GiveUp(stops_run=True)),
 ]
@@ -61,7 +61,7 @@ def test_the_table_knows_every_failure() -> None:
     [
         (Failure.INCOMPLETE, 3, 1, Split()),
         (Failure.INCOMPLETE, 3, 2, GiveUp()),
-        (Failure.NO_AUDIO, 1, 1, Again(1.0)),
+        (Failure.NO_AUDIO, 1, 1, TryAgain(1.0)),
         (Failure.NO_AUDIO, 2, 1, Split()),
         (Failure.NO_AUDIO, 2, 5, GiveUp()),
         (Failure.BAD_REQUEST, 1, 1, GiveUp()),
@@ -88,7 +88,7 @@ def test_halving_ends(failure: Failure, attempt: int, depth: int, decision: Deci
 )
 def test_the_service_s_own_wish_wins(wish_s: float | None, wait_s: float) -> None:
     found = decide(Failure.OVERLOAD, 1, random=middle, retry_after_s=wish_s)
-    assert found == Again(wait_s, pause_all=True)
+    assert found == TryAgain(wait_s, pause_all=True)
 
 
 @pytest.mark.parametrize(
@@ -96,21 +96,21 @@ def test_the_service_s_own_wish_wins(wish_s: float | None, wait_s: float) -> Non
 )
 def test_the_pause_doubles_with_every_overload_in_a_row(overloads: int, wait_s: float) -> None:
     found = decide(Failure.OVERLOAD, 1, random=middle, consecutive_overloads=overloads)
-    assert found == Again(wait_s, pause_all=True)
+    assert found == TryAgain(wait_s, pause_all=True)
 
 
 @pytest.mark.parametrize(
     ("failure", "row", "decision"),
     [
-        (Failure.TRANSIENT, 2, Again(0.5)),
-        (Failure.TRANSIENT, 3, Again(3.0, alone=True, pause_all=True)),
-        (Failure.TRANSIENT, 4, Again(6.0, alone=True, pause_all=True)),
-        (Failure.TRANSIENT, 99, Again(22.5, alone=True, pause_all=True)),
-        (Failure.INCOMPLETE, 2, Again(0.5, alone=True)),
-        (Failure.INCOMPLETE, 3, Again(3.0, alone=True, pause_all=True)),
-        (Failure.NO_AUDIO, 3, Again(3.0, alone=True, pause_all=True)),
-        (Failure.OVERLOAD, 3, Again(3.75, pause_all=True)),
-        (Failure.REFUSED, 3, Again(5.0, alone=True, pause_all=True)),
+        (Failure.TRANSIENT, 2, TryAgain(0.5)),
+        (Failure.TRANSIENT, 3, TryAgain(3.0, alone=True, pause_all=True)),
+        (Failure.TRANSIENT, 4, TryAgain(6.0, alone=True, pause_all=True)),
+        (Failure.TRANSIENT, 99, TryAgain(22.5, alone=True, pause_all=True)),
+        (Failure.INCOMPLETE, 2, TryAgain(0.5, alone=True)),
+        (Failure.INCOMPLETE, 3, TryAgain(3.0, alone=True, pause_all=True)),
+        (Failure.NO_AUDIO, 3, TryAgain(3.0, alone=True, pause_all=True)),
+        (Failure.OVERLOAD, 3, TryAgain(3.75, pause_all=True)),
+        (Failure.REFUSED, 3, TryAgain(5.0, alone=True, pause_all=True)),
     ],
 )
 def test_where_the_line_is_down_one_piece_probes_and_the_others_wait(
@@ -147,11 +147,11 @@ def test_waits_are_bounded_and_tries_end(
         failures_in_row=row,
         depth=depth,
     )
-    if isinstance(found, Again):
-        assert attempt < retry.OVERLOAD_TRIES
-        assert 0 <= found.wait_s <= retry.RETRY_AFTER_MOST_S
+    if isinstance(found, TryAgain):
+        assert attempt < retry_policy.OVERLOAD_TRIES
+        assert 0 <= found.wait_s <= retry_policy.RETRY_AFTER_MOST_S
     if isinstance(found, Split):
-        assert depth < retry.NO_AUDIO_DEPTH
+        assert depth < retry_policy.NO_AUDIO_DEPTH
 
 
 def failing(circuit: Circuit, *times_s: float, failure: Failure = Failure.TRANSIENT) -> Circuit:
@@ -206,7 +206,7 @@ def test_a_service_that_answers_503_to_everything_is_asked_a_few_times_a_minute(
             random=lambda: 0.0,
             consecutive_overloads=circuit.consecutive_overloads,
         )
-        assert isinstance(found, Again)
+        assert isinstance(found, TryAgain)
         now_s += found.wait_s
     assert len([at for at in asked_s if at < 60]) <= 5
     assert len(asked_s) <= 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tts_book import readers
-from tts_book.cli import plan_report as skipped
+from tts_book.cli import plan_report
 from tts_book.model import Ledger, Skip
 from tts_book.readers import ReadOptions
 from tts_book.text import coverage as ledger
@@ -25,16 +25,16 @@ def test_the_sum_is_every_character_that_is_not_blank() -> None:
 
 
 def test_every_piece_left_out_is_shown() -> None:
-    title, *rows, sums = skipped.skipped_lines(BOOK)
+    title, *rows, sums = plan_report.skipped_lines(BOOK)
     assert title == "lamp"
     assert "lamp.txt:1:1\t24\tcontents list\tContents Chapter 1 Chapter 2" in rows
     assert "lamp.txt:11:30\t3\tnote mark\t[1]" in rows
     assert f"= all {BOOK.ledger.source} non-blank characters of the source" in sums
-    assert skipped.skipped_summary(BOOK) == "contents list 24, note mark 3, emphasis mark 2"
+    assert plan_report.skipped_summary(BOOK) == "contents list 24, note mark 3, emphasis mark 2"
 
 
 def test_the_same_as_json() -> None:
-    *rows, sums = map(json.loads, skipped.skipped_json_lines(BOOK))
+    *rows, sums = map(json.loads, plan_report.skipped_json_lines(BOOK))
     assert {row["reason"] for row in rows} == {"contents list", "note mark", "emphasis mark"}
     assert sums["source"] == sums["spoken"] + sums["skipped"]
 

@@ -22,7 +22,7 @@ _FIELDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FrameSpan:
     """Frames `start` to `stop` of segment number `segment`, after `rest` frames of silence."""
 
     segment: int
@@ -31,7 +31,7 @@ class Piece:
     stop: int
 
 
-class Pieces(Sequence[Piece]):
+class FrameSpans(Sequence[FrameSpan]):
     """Pieces in order; they can be added, and the last one's end can be moved."""
 
     __slots__ = ("_numbers",)
@@ -39,7 +39,7 @@ class Pieces(Sequence[Piece]):
     def __init__(self) -> None:
         self._numbers = array("q")
 
-    def append(self, piece: Piece) -> None:
+    def append(self, piece: FrameSpan) -> None:
         """One more piece at the end."""
         self._numbers.extend((piece.segment, piece.rest, piece.start, piece.stop))
 
@@ -51,14 +51,14 @@ class Pieces(Sequence[Piece]):
         return len(self._numbers) // _FIELDS
 
     @overload
-    def __getitem__(self, index: int) -> Piece: ...
+    def __getitem__(self, index: int) -> FrameSpan: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Piece]: ...
-    def __getitem__(self, index: int | slice) -> Piece | Sequence[Piece]:
+    def __getitem__(self, index: slice) -> Sequence[FrameSpan]: ...
+    def __getitem__(self, index: int | slice) -> FrameSpan | Sequence[FrameSpan]:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
         at = range(len(self))[index] * _FIELDS
-        return Piece(*self._numbers[at : at + _FIELDS])
+        return FrameSpan(*self._numbers[at : at + _FIELDS])
 
 
 # Frames kept before and after speech: the quiet onset of a consonant, the last of a vowel.
@@ -74,13 +74,13 @@ _Stretches = tuple[_Stretch, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class Timeline:
     """A chapter as it will be heard: its pieces, and the frames of silence at its end.
 
     `speech` says for each segment at which frame of the chapter its speech begins.
     """
 
-    pieces: Sequence[Piece]
+    pieces: Sequence[FrameSpan]
     end_rest: int
     speech: Sequence[int]
 
@@ -89,7 +89,7 @@ class Score:
         """All frames of the chapter."""
         return sum(p.rest + p.stop - p.start for p in self.pieces) + self.end_rest
 
-    def heard(self) -> Iterator[tuple[Piece, int]]:
+    def heard(self) -> Iterator[tuple[FrameSpan, int]]:
         """Each piece, and the frame of the chapter at which it begins."""
         at = 0
         for piece in self.pieces:
@@ -98,10 +98,10 @@ class Score:
             at += piece.stop - piece.start
 
 
-def score(segments: Iterable[Segment], pauses: Pauses, least_rest: int) -> Score:
+def build_timeline(segments: Iterable[Segment], pauses: Pauses, least_rest: int) -> Timeline:
     """How the segments of a chapter follow one another. `least_rest` frames of silence are needed
     wherever sound does not follow what it followed before. Asks for each segment once."""
-    pieces = Pieces()
+    pieces = FrameSpans()
     speech = array("q")
     at = tail = 0
     before: Segment | None = None
@@ -121,10 +121,10 @@ def score(segments: Iterable[Segment], pauses: Pauses, least_rest: int) -> Score
             at += piece.rest + piece.stop - piece.start
         tail, before = sound.frames - end, segment
     if not before:
-        return Score((), 0, ())
+        return Timeline((), 0, ())
     kept, end_rest = _ending(tail, _wanted(pauses.chapter_ms, before.entry.sound))
     pieces.shorten(tail - kept)
-    return Score(pieces, end_rest, speech)
+    return Timeline(pieces, end_rest, speech)
 
 
 def _span(sound: Sound) -> tuple[int, int]:
@@ -158,11 +158,11 @@ def _ending(tail: int, wanted: int) -> tuple[int, int]:
 
 def _pieces(
     number: int, segment: Segment, start: int, rest: int, pauses: Pauses, least_rest: int
-) -> Iterator[Piece]:
+) -> Iterator[FrameSpan]:
     for cut, resume, silent in _changes(segment, pauses, least_rest):
-        yield Piece(number, rest, start, cut)
+        yield FrameSpan(number, rest, start, cut)
         start, rest = resume, silent
-    yield Piece(number, rest, start, segment.entry.sound.frames)
+    yield FrameSpan(number, rest, start, segment.entry.sound.frames)
 
 
 def _changes(segment: Segment, pauses: Pauses, least_rest: int) -> Iterator[tuple[int, int, int]]:

@@ -20,8 +20,8 @@ from tts_book.cli import process as ending
 from tts_book.cli.commands import batch as batch_desk
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
-from tts_book.pipeline import environment as surroundings
-from tts_book.pipeline.request import Here, Request
+from tts_book.pipeline import environment
+from tts_book.pipeline.request import Request, Terminal
 
 app = typer.Typer(
     name="tts-book",
@@ -402,8 +402,8 @@ def _finish(run: ending.Command, log_level: str = "") -> None:
 
 
 def _logged(run: ending.Command, level: str) -> ending.Command:
-    async def logged(here: Here) -> int:
-        with surroundings.logged(here, level) as there:
+    async def logged(here: Terminal) -> int:
+        with environment.logged(here, level) as there:
             return await run(there)
 
     return logged

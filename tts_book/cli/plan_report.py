@@ -16,8 +16,8 @@ from tts_book.text.language_tags import primary_language
 if TYPE_CHECKING:
     from tts_book.backends.piper.catalog import Index
     from tts_book.config.voices import Config
-    from tts_book.pipeline.run import Prepared
-    from tts_book.synthesis.chunk_cache import Cache
+    from tts_book.pipeline.planning import BookJob
+    from tts_book.synthesis.chunk_cache import ChunkCache
 
 
 _SHOWN = 60  # characters of what was left out
@@ -98,20 +98,20 @@ PREVIEW_ANYWHERE = "1, 2, 3."
 ANY_LANGUAGE = "und"
 
 
-def casts(prepared: Sequence[Prepared]) -> Iterator[str]:
+def casts(jobs: Sequence[BookJob]) -> Iterator[str]:
     """Who speaks each book, and why."""
-    for item in prepared:
-        voice = item.cast.voice
-        yield f"{item.work.book.title}: voice {_voice(voice)}; {item.cast.why}"
-        if item.excerpt:
-            yield f"an excerpt: {_excerpt(item)}"
+    for job in jobs:
+        voice = job.cast.voice
+        yield f"{job.request.book.title}: voice {_voice(voice)}; {job.cast.why}"
+        if job.excerpt:
+            yield f"an excerpt: {_excerpt(job)}"
 
 
-def _excerpt(item: Prepared) -> str:
-    chunks = [chunk for chunk in item.plan.chunks if item.asks_for(chunk)]
+def _excerpt(job: BookJob) -> str:
+    chunks = [chunk for chunk in job.plan.chunks if job.asks_for(chunk)]
     first, last = (
         f"{chunk.chapter}/{chunk.number} at "
-        f"{item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)}"
+        f"{job.request.book.chapters[chunk.chapter - 1].origin.place(chunk.start)}"
         for chunk in (chunks[0], chunks[-1])
     )
     return f"from chunk {first} to the end of {last}"
@@ -130,13 +130,13 @@ def _voice(voice: Voice) -> str:
     return f"{voice.name} ({', '.join([voice.backend, voice.id, *changes])})"
 
 
-def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
+def plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
     """Chapters with chunks, characters and estimated length; a total for each book."""
-    from tts_book.pipeline.plan_view import planned
+    from tts_book.pipeline.plan_view import view_plan
     from tts_book.text.spoken_text import find_differences
 
-    for item in prepared:
-        book, its = item.work.book, planned(item, cache)
+    for job in jobs:
+        book, its = job.request.book, view_plan(job, cache)
         yield f"{book.title}" + (f", {book.author}" if book.author else "")
         yield f"  language {book.language}; voice {_voice(its.voice)}; {its.why}"
         width = len(str(len(book.chapters)))
@@ -152,46 +152,46 @@ def plan(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
             f"({thousands(sum(chunk.cached for chunk in its.chunks))} spoken already), "
             f"{thousands(its.characters)} characters, about {hours(its.estimated_ms)} of sound"
         )
-        if changed := find_differences(item.plan):
-            listed = item.work.manner.pronunciations.path
+        if changed := find_differences(job.plan):
+            listed = job.request.manner.pronunciations.path
             by = f"pronunciations from {listed}; " if listed else ""
             said = "chunk is" if changed == 1 else "chunks are"
             yield f"  {by}{thousands(changed)} {said} said otherwise than written"
         if left := skipped_summary(book):
             yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
-        if item.excerpt:
-            yield f"  an excerpt: {_excerpt(item)}"
-        first, last = item.layout.files[0], item.layout.files[-1]
+        if job.excerpt:
+            yield f"  an excerpt: {_excerpt(job)}"
+        first, last = job.layout.files[0], job.layout.files[-1]
         yield f"  to {first}" + (f" … {last.name}" if last != first else "")
 
 
-def redone(prepared: Sequence[Prepared]) -> Iterator[str]:
+def redone(jobs: Sequence[BookJob]) -> Iterator[str]:
     """Every place where words stand that are spoken again."""
-    for item in prepared:
-        for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
-            if key in item.redo:
-                place = item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
+    for job in jobs:
+        for chunk, key in zip(job.plan.chunks, job.keys, strict=True):
+            if key in job.redo:
+                place = job.request.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
                 words = " ".join(chunk.text.split())[:60]
                 yield f"spoken again: {chunk.chapter}/{chunk.number} at {place}: “{words}”"
 
 
-def explained(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
+def explained(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
     """Why each chunk that is not in the cache has to be spoken."""
-    from tts_book.pipeline.explain import explain
+    from tts_book.pipeline.explain import explain_chunks
 
-    for item in prepared:
-        spoken = list(explain(item, cache))
+    for job in jobs:
+        spoken = list(explain_chunks(job, cache))
         for chunk, reason in spoken:
-            place = item.work.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
+            place = job.request.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
             yield f"{chunk.chapter}/{chunk.number} at {place}: {reason}"
-        yield f"{part(len(spoken), len(item.plan.chunks), 'chunks')} to be spoken"
+        yield f"{part(len(spoken), len(job.plan.chunks), 'chunks')} to be spoken"
 
 
-def plan_json(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
+def plan_json(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
     """A line of JSON for each chunk, in order, with its place, key and file."""
-    from tts_book.pipeline.plan_view import planned
+    from tts_book.pipeline.plan_view import view_plan
 
-    for its in (planned(item, cache) for item in prepared):
+    for its in (view_plan(job, cache) for job in jobs):
         for chapter in its.chapters:
             for chunk in chapter.chunks:
                 line = {
@@ -213,11 +213,11 @@ def plan_json(prepared: Sequence[Prepared], cache: Cache) -> Iterator[str]:
                 yield json.dumps(line, ensure_ascii=False)
 
 
-def chunks(prepared: Sequence[Prepared]) -> Iterator[str]:
+def chunks(jobs: Sequence[BookJob]) -> Iterator[str]:
     """Every chunk: its number, its place in the source, what follows it, its text on one line."""
-    for item in prepared:
-        for chunk in item.plan.chunks:
-            chapter = item.work.book.chapters[chunk.chapter - 1]
+    for job in jobs:
+        for chunk in job.plan.chunks:
+            chapter = job.request.book.chapters[chunk.chapter - 1]
             place = chapter.origin.place(chunk.start)
             text = " ".join(chunk.spoken.split())
             yield f"{chunk.chapter}/{chunk.number}\t{place}\t{chunk.after.value}\t{text}"

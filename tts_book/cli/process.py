@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tts_book.errors import TtsBookError, UserError
-from tts_book.pipeline import environment as surroundings
-from tts_book.pipeline.request import Here
+from tts_book.pipeline import environment
+from tts_book.pipeline.request import Terminal
 
-Command = Callable[[Here], Coroutine[Any, Any, int]]
+Command = Callable[[Terminal], Coroutine[Any, Any, int]]
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -45,7 +45,7 @@ def exit_code(run: Command, *, writes: bool = False, keeps: bool = True) -> int:
     """
     runner, how_on = asyncio.Runner(), ""
     try:
-        here = surroundings.here()
+        here = environment.find_terminal()
         how_on = _how_on(here.command, keeps=keeps) if writes else ""
         with _ctrl_c_stops_tasks():
             code = runner.run(_stoppable(run(here)))

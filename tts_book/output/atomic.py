@@ -37,26 +37,26 @@ _MENDS = {
 }
 
 
-def leftovers(folder: Path) -> tuple[Path, ...]:
+def find_leftovers(folder: Path) -> tuple[Path, ...]:
     """Parts of files in this folder that a killed run left behind."""
     return tuple(sorted(folder.glob(f"{PART_PREFIX}*{PART_SUFFIX}")))
 
 
 @contextlib.contextmanager
-def made_elsewhere(target: Path) -> Iterator[Path]:
+def replace_file(target: Path) -> Iterator[Path]:
     """A path beside the target, for a file that another library writes. When the block ends well,
     the file gets its name. Raises UserError where that fails."""
     try:
-        with folder(target.parent) as place:
+        with make_part_folder(target.parent) as place:
             part = place / target.name
             yield part
-            finish(part, target)
+            name_part(part, target)
     except OSError as error:
-        raise refusal(error, target) from error
+        raise explain_failure(error, target) from error
 
 
 @contextlib.contextmanager
-def folder(beside: Path) -> Iterator[Path]:
+def make_part_folder(beside: Path) -> Iterator[Path]:
     """A folder for unfinished files, gone when the block ends."""
     beside.mkdir(parents=True, exist_ok=True)
     place = next(place for place in map(_named, repeat(beside)) if _made(place))
@@ -78,7 +78,7 @@ def _made(place: Path) -> bool:
     return True
 
 
-def write(
+def write_file(
     target: Path,
     blocks: Iterator[bytes | memoryview],
     expected: int,
@@ -90,7 +90,7 @@ def write(
     part = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with begin(target.parent) as file:
+        with open_part(target.parent) as file:
             part = Path(file.name)
             for block in blocks:
                 file.write(block)
@@ -103,20 +103,20 @@ def write(
         _rename(part, target, replace, sleep)
         part = None  # its name may be taken again from now on
     except OSError as error:
-        raise refusal(error, target) from error
+        raise explain_failure(error, target) from error
     finally:
         if part:
             part.unlink(missing_ok=True)
 
 
-def finish(part: Path, target: Path) -> None:
+def name_part(part: Path, target: Path) -> None:
     """Gives a file that is written its name, when all of it is on the disk. Raises OSError."""
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     _rename(part, target, os.replace, time.sleep)
 
 
-def begin(folder: Path) -> IO[bytes]:
+def open_part(folder: Path) -> IO[bytes]:
     """A new file with a name that leftovers are known by, open for writing."""
     while True:
         with contextlib.suppress(FileExistsError):
@@ -138,7 +138,7 @@ def _rename(
     return replace(part, target)
 
 
-def refusal(error: OSError, target: Path) -> UserError:
+def explain_failure(error: OSError, target: Path) -> UserError:
     """Why a file cannot be written, and the mend; one on the way is told by its book's folder."""
     mend = _MENDS.get(error.errno or 0, f"{error.strerror or error}: choose another folder with -o")
     inside = target.parent.name.startswith(PART_PREFIX)
@@ -151,7 +151,7 @@ OLD_S = 3_600.0
 _NUMBERED = re.compile(re.escape(PART_PREFIX) + r"(\d+)(?:-\d+)?" + re.escape(PART_SUFFIX))
 
 
-def sweep(
+def remove_leftovers(
     folders: Iterable[Path],
     *,
     lives: Callable[[int], bool] | None = None,
@@ -160,7 +160,7 @@ def sweep(
     """Removes the parts in these folders whose writers are gone. `lives` answers for the number
     of a process. What cannot be removed is left: it is in nobody's way."""
     lives = lives or _lives
-    for part in (part for folder in folders for part in leftovers(folder)):
+    for part in (part for folder in folders for part in find_leftovers(folder)):
         with contextlib.suppress(OSError):
             if _abandoned(part, lives, clock()):
                 _remove(part)

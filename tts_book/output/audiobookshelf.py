@@ -17,7 +17,7 @@ from typing import Any
 from tts_book.audio.tags_id3 import year_of
 from tts_book.errors import UserError
 from tts_book.model import Book, ChapterMark, Cover
-from tts_book.output import atomic as parts
+from tts_book.output import atomic
 from tts_book.output.paths import file_name
 
 FACTS = "metadata.json"
@@ -28,20 +28,20 @@ _NUMBERED = re.compile(r"\S\s*#\s*[0-9.]{1,8}\s*$")
 _COVER_MOST_BYTES = 20_000_000
 
 
-def folder(book: Book) -> Path:
+def shelf_folder(book: Book) -> Path:
     """Author/Series/Title, as far as they are known; in a series the title has its number."""
-    names = [book.author, book.series, title(book)]
+    names = [book.author, book.series, folder_title(book)]
     return Path(*(file_name(name) for name in names if name))
 
 
-def title(book: Book) -> str:
+def folder_title(book: Book) -> str:
     """The name of the innermost folder."""
     if book.series and book.series_part:
         return f"Vol {book.series_part} - {book.title}"
     return book.title
 
 
-def cover(path: Path) -> Cover:
+def read_cover(path: Path) -> Cover:
     """A picture from a file. Raises UserError where it is none that players show."""
     try:
         with path.open("rb") as file:
@@ -56,11 +56,11 @@ def cover(path: Path) -> Cover:
     raise UserError(f"--cover {path} is no picture that players show: take a JPEG or PNG file.")
 
 
-def dressed(book: Book, picture: Path | None, series: str, year: str) -> Book:
+def add_facts(book: Book, picture: Path | None, series: str, year: str) -> Book:
     """The book with what is known of it besides its text. `picture` "none" takes its cover away;
     `series` is written `NAME #NUMBER`. Raises UserError."""
     if picture is not None:
-        book = replace(book, cover=None if str(picture) == "none" else cover(picture))
+        book = replace(book, cover=None if str(picture) == "none" else read_cover(picture))
     if series:
         name, _, part = series.rpartition("#") if _NUMBERED.search(series) else (series, "", "")
         book = replace(book, series=name.strip(), series_part=part.strip())
@@ -69,7 +69,7 @@ def dressed(book: Book, picture: Path | None, series: str, year: str) -> Book:
     return replace(book, year=year_of(year)) if year else book
 
 
-def put(
+def write_facts(
     book: Book, place: Path, owner: str, narrators: Sequence[str], chapters: Sequence[ChapterMark]
 ) -> None:
     """Writes the book's facts and its cover into its folder, unless those that are there are
@@ -120,4 +120,4 @@ def _facts(
 
 
 def _write(target: Path, data: bytes) -> None:
-    parts.write(target, iter((data,)), len(data), os.replace, time.sleep)
+    atomic.write_file(target, iter((data,)), len(data), os.replace, time.sleep)

@@ -18,9 +18,9 @@ from operator import attrgetter
 from pathlib import Path
 
 from tts_book.audio import DELAY
-from tts_book.audio.timeline import Piece, Score, led_back
+from tts_book.audio.timeline import FrameSpan, Timeline, led_back
 from tts_book.model import Chunk, Mark, Segment, Sound
-from tts_book.output import atomic as parts
+from tts_book.output import atomic
 from tts_book.output.whole_book import Volume
 from tts_book.text.sentences import Splitter
 
@@ -40,9 +40,9 @@ class Cue:
     text: str
 
 
-def cues(segments: Iterable[Segment], score: Score, splitter: Splitter) -> Iterator[Cue]:
+def cues(segments: Iterable[Segment], timeline: Timeline, splitter: Splitter) -> Iterator[Cue]:
     """What is heard in a chapter, in order, none over another. Holds one segment."""
-    pieces = groupby(score.heard(), key=lambda pair: pair[0].segment)
+    pieces = groupby(timeline.heard(), key=lambda pair: pair[0].segment)
     last: Cue | None = None
     for segment, (_, heard) in zip(segments, pieces, strict=True):
         for cue in _of_segment(segment, list(heard), splitter):
@@ -60,7 +60,7 @@ def is_guessed(segment: Segment) -> bool:
 
 
 def _of_segment(
-    segment: Segment, heard: list[tuple[Piece, int]], splitter: Splitter
+    segment: Segment, heard: list[tuple[FrameSpan, int]], splitter: Splitter
 ) -> Iterator[Cue]:
     chunk, sound = segment.chunk, segment.entry.sound
     clock = _clock(chunk, segment.entry.marks, sound)
@@ -142,7 +142,7 @@ def _clock(
     return lambda start, stop: (at_ms(start, before=False), at_ms(stop, before=True))
 
 
-def _in_file(ms: float, heard: list[tuple[Piece, int]], sound: Sound) -> int:
+def _in_file(ms: float, heard: list[tuple[FrameSpan, int]], sound: Sound) -> int:
     """A moment of a segment's sound as a moment of the file; what was cut out is where the cut
     is. Players take off the decoder's delay."""
     frame_ms = sound.samples_per_frame * 1_000 / sound.rate_hz
@@ -222,7 +222,7 @@ class Captioner:
     def chapter(
         self,
         segments: Sequence[Segment],
-        score: Score,
+        timeline: Timeline,
         language: str,
         title: str,
         target: Path | None,
@@ -232,7 +232,7 @@ class Captioner:
         if not self._formats:
             return
         splitter = self._splitters.setdefault(language, Splitter(language))
-        found = list(cues(self._noted(segments), score, splitter))
+        found = list(cues(self._noted(segments), timeline, splitter))
         if target is not None:
             self._write(found, title, target)
         if kept is not None:
@@ -245,7 +245,7 @@ class Captioner:
 
     def beside(self, target: Path) -> tuple[Path, ...]:
         """The captions of a file."""
-        return beside(target, self._formats)
+        return caption_paths(target, self._formats)
 
     def _noted(self, segments: Iterable[Segment]) -> Iterator[Segment]:
         for segment in segments:
@@ -257,14 +257,14 @@ class Captioner:
             _put(target, name, found, title)
 
 
-def beside(target: Path, formats: Sequence[str]) -> tuple[Path, ...]:
+def caption_paths(target: Path, formats: Sequence[str]) -> tuple[Path, ...]:
     """Where the captions of a file are."""
     return tuple(target.with_suffix(f".{name}") for name in formats)
 
 
 def _put(target: Path, name: str, found: Iterable[Cue], title: str) -> None:
     with (
-        parts.made_elsewhere(target.with_suffix(f".{name}")) as part,
+        atomic.replace_file(target.with_suffix(f".{name}")) as part,
         part.open("w", encoding="utf-8", newline="\n") as file,
     ):
         file.writelines(FORMATS[name](found, title))

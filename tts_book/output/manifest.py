@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_book.output.paths import SUFFIX, SUFFIXES, file_name
-from tts_book.pipeline.planning import Prepared
+from tts_book.pipeline.planning import BookJob
 
 NAME = "tts-book.jsonl"
 Lines = list[dict[str, Any]]
@@ -65,42 +65,45 @@ _FORMS: dict[str, Any] = {
 }
 
 
-def path_of(item: Prepared) -> Path:
+def manifest_path(job: BookJob) -> Path:
     """Where the record of a book lies."""
-    places = item.layout
+    places = job.layout
     if not places.keeps_chapters:
-        return beside(places.whole[0][1], alone=True)
-    return beside(places.targets[0], alone=len(places.targets) == 1)
+        return manifest_beside(places.whole[0][1], alone=True)
+    return manifest_beside(places.targets[0], alone=len(places.targets) == 1)
 
 
-def beside(target: Path, *, alone: bool) -> Path:
+def manifest_beside(target: Path, *, alone: bool) -> Path:
     """The record of a book by one of its files; `alone`: it is the book's only one."""
     return target.with_name(f"{target.stem}.{NAME}") if alone else target.with_name(NAME)
 
 
-def around(place: Path) -> tuple[Path, ...]:
+def manifests_around(place: Path) -> tuple[Path, ...]:
     """Where the record of a book may lie whose files are in the folder `place`, or are called so
     with a suffix."""
     return (
-        beside(place / "any", alone=False),
+        manifest_beside(place / "any", alone=False),
         place.with_name(f"{place.name}.{NAME}"),
-        beside(place, alone=False),
+        manifest_beside(place, alone=False),
     )
 
 
-def beside_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ...]:
+def manifests_for_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ...]:
     """Where the record of a source of that name may lie, for an output as it was asked for."""
     folder, name = out or cwd, file_name(stem)
     single = folder / f"{name}{SUFFIX}"
     if out is not None and out.suffix.lower() in SUFFIXES:
         single = out
     return (
-        beside(single, alone=True),
-        *(beside(folder / inner / "any", alone=False) for inner in (name, f"{name} (audio)")),
+        manifest_beside(single, alone=True),
+        *(
+            manifest_beside(folder / inner / "any", alone=False)
+            for inner in (name, f"{name} (audio)")
+        ),
     )
 
 
-def read(path: Path) -> dict[str, Lines]:
+def read_manifest(path: Path) -> dict[str, Lines]:
     """The lines of a record by kind; none without a record, or where its first line is damaged.
     Others that are damaged are passed over."""
     found: dict[str, Lines] = {"run": [], "event": [], "chapter": [], "unwritten": []}
@@ -109,17 +112,17 @@ def read(path: Path) -> dict[str, Lines]:
     return found if found["run"] else {kind: [] for kind in found}
 
 
-def run_of(path: Path) -> dict[str, Any] | None:
+def read_run(path: Path) -> dict[str, Any] | None:
     """The run that left the record; None without one, or where its first line is damaged."""
-    return next(told(path, "run"), None)
+    return next(read_lines(path, "run"), None)
 
 
-def told(path: Path, kind: str) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path, kind: str) -> Iterator[dict[str, Any]]:
     """The lines of one kind, one at a time; damaged ones are passed over."""
     return (value for found, value in _lines(path, f'{{"{kind}": ') if found == kind)
 
 
-def left_as(path: Path) -> dict[str, object]:
+def read_known_files(path: Path) -> dict[str, object]:
     """The files that a record names, audio and captions, by their names: size and time in which
     they were left, as `unchanged.state` gives them."""
     found: dict[str, object] = {}

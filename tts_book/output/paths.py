@@ -57,7 +57,7 @@ def file_name(text: str, fallback: str = "untitled") -> str:
     return name or fallback
 
 
-def layout(
+def lay_out_book(
     book: Book,
     stem: str,
     source: Path | None,
@@ -87,7 +87,7 @@ def layout(
     return replace(made, whole=whole, keeps_chapters=CHAPTERS in formats)
 
 
-def excerpt(
+def lay_out_excerpt(
     book: Book,
     stem: str,
     source: Path | None,
@@ -171,7 +171,7 @@ def _owner(folder: Path, source: Path | None, name: str) -> str:
         return source.resolve().as_posix()
 
 
-def refuse_strangers(layouts: Sequence[Layout], owner_of: Owner, force: bool) -> None:
+def refuse_foreign_files(layouts: Sequence[Layout], owner_of: Owner, force: bool) -> None:
     """Raises UserError if a target is another book's, nobody's, or wanted twice in this run."""
     seen: set[Path] = set()
     strangers: list[Path] = []
@@ -190,10 +190,10 @@ def refuse_strangers(layouts: Sequence[Layout], owner_of: Owner, force: bool) ->
                 )
             if target.exists() and not force and owner_of(target) != book.owner:
                 strangers.append(target)
-    refuse(strangers)
+    refuse_existing(strangers)
 
 
-def refuse(strangers: Sequence[Path]) -> None:
+def refuse_existing(strangers: Sequence[Path]) -> None:
     """Raises UserError if there are files that are not ours to replace."""
     if strangers:
         more = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
@@ -217,7 +217,7 @@ def make_folders(layouts: Sequence[Layout]) -> None:
             ) from error
 
 
-def left_over(book: Layout, owner_of: Owner) -> tuple[Path, ...]:
+def find_stale_files(book: Layout, owner_of: Owner) -> tuple[Path, ...]:
     """Files of this book's earlier runs that are no chapter of it any more, never deleted."""
     places: Iterable[Path] = {book.folder, *(target.parent for target in book.files)}
     if len(book.targets) == 1:

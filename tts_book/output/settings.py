@@ -16,7 +16,7 @@ LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class OutputSettings:
     """How a book is finished. `loudness_lufs` None leaves the sound as it came. `cores` is how
     many chapters are encoded at once; `shelved` books get their facts and cover beside them; `anew`
     writes also files that stand as they should."""
@@ -28,7 +28,7 @@ class Finish:
     anew: bool = False
 
 
-def loudness(text: str) -> float | None:
+def parse_loudness(text: str) -> float | None:
     """What --loudness asks for: LUFS, or None for "off". Raises UserError."""
     if text.strip().lower() == "off":
         return None
@@ -45,7 +45,7 @@ def loudness(text: str) -> float | None:
     return lufs
 
 
-def formats(text: str, out: Path | None) -> tuple[str, ...]:
+def parse_formats(text: str, out: Path | None) -> tuple[str, ...]:
     """What --format asks for, in order, each once. Where nothing is said, the name of the file
     that -o asks for decides, and else it is a file for each chapter. Raises UserError."""
     if not text:
@@ -59,7 +59,7 @@ def formats(text: str, out: Path | None) -> tuple[str, ...]:
     return wanted or (CHAPTERS,)
 
 
-def captions_asked(text: str) -> tuple[str, ...]:
+def parse_captions(text: str) -> tuple[str, ...]:
     """What --captions asks for, each once. Raises UserError."""
     wanted = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     for name in wanted:
@@ -68,7 +68,7 @@ def captions_asked(text: str) -> tuple[str, ...]:
     return wanted
 
 
-def shelved(layout: str) -> bool:
+def parse_layout(layout: str) -> bool:
     """What --layout asks for. Raises UserError."""
     if layout not in LAYOUTS:
         raise UserError(f'--layout "{layout}" is not known: {", ".join(LAYOUTS)}.')

@@ -12,24 +12,22 @@ from operator import attrgetter
 from pathlib import Path
 
 from tts_book import audio
-from tts_book.audio import file_frames as own_files
-from tts_book.audio import tags_id3 as tagging
-from tts_book.audio import timeline as pacing
+from tts_book.audio import file_frames, tags_id3
 from tts_book.audio.tags_id3 import Level, Tags
-from tts_book.audio.timeline import Piece
+from tts_book.audio.timeline import FrameSpan, Timeline, build_timeline
 from tts_book.errors import AudioError
 from tts_book.model import Pauses, Segment, Sound
-from tts_book.output import atomic as parts
-from tts_book.synthesis import chunk_cache as cache
+from tts_book.output import atomic
+from tts_book.synthesis import chunk_cache
 
 _LEAST_REST = 2  # frames of silence after which a decoder has forgotten what came before
 
 
 @dataclass(frozen=True, slots=True)
-class Stitched:
+class StitchedChapter:
     """A written file: `frames` of sound, `bytes` with tags. `starts_ms` is where the speech of
     each segment begins in it, in players that take off the decoder's delay, as the file tells
-    them to. `score` leads from any frame of a segment to its place in the file, `gain_steps` is
+    them to. `timeline` leads from any frame of a segment to its place in the file, `gain_steps` is
     the gain that could be applied without clipping, and `meter` knows the level without it."""
 
     path: Path
@@ -37,13 +35,13 @@ class Stitched:
     frames: int
     bytes: int
     starts_ms: tuple[int, ...]
-    score: pacing.Score
+    timeline: Timeline
     gain_steps: int = 0
     meter: audio.Meter = field(default_factory=audio.Meter, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _Take:
+class _StoredFrames:
     """Where a segment's frames are. Unlike a Segment it does not hold its text."""
 
     path: Path
@@ -51,7 +49,7 @@ class _Take:
     take: str
 
 
-def stitch(
+def stitch_chapter(
     segments: Sequence[Segment],
     target: Path,
     *,
@@ -60,7 +58,7 @@ def stitch(
     gain_steps: int | Callable[[audio.Meter], int] = 0,
     replace: Callable[[Path, Path], None] = os.replace,
     sleep: Callable[[float], None] = time.sleep,
-) -> Stitched:
+) -> StitchedChapter:
     """Writes the segments, in order, as the file `target`. Holds one segment's sound at a time.
 
     `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips; they
@@ -72,42 +70,42 @@ def stitch(
     entry = segments[0].entry
     first, form = entry.sound, _format_of(entry.path)
     least_rest = max(_LEAST_REST, audio.most_carriers(form))
-    takes: list[_Take] = []
+    takes: list[_StoredFrames] = []
     meter = audio.Meter()
-    score = pacing.score(_noted(segments, first, takes, meter), pauses, least_rest)
+    timeline = build_timeline(_noted(segments, first, takes, meter), pauses, least_rest)
     wanted = gain_steps if isinstance(gain_steps, int) else gain_steps(meter)
     steps = min(wanted, meter.most_steps)
-    front = _front(score.frames, form, tags, _level(meter, steps))
-    expected = len(front) + score.frames * form.frame_bytes
-    parts.write(target, _body(front, score, takes, form, steps), expected, replace, sleep)
+    front = _front(timeline.frames, form, tags, _level(meter, steps))
+    expected = len(front) + timeline.frames * form.frame_bytes
+    atomic.write_file(target, _body(front, timeline, takes, form, steps), expected, replace, sleep)
     delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
-    return Stitched(
+    return StitchedChapter(
         path=target,
-        duration_ms=_ms(score.frames, first),
-        frames=score.frames,
+        duration_ms=_ms(timeline.frames, first),
+        frames=timeline.frames,
         bytes=expected,
-        starts_ms=tuple(max(0, _ms(frame, first) - delay_ms) for frame in score.speech),
-        score=score,
+        starts_ms=tuple(max(0, _ms(frame, first) - delay_ms) for frame in timeline.speech),
+        timeline=timeline,
         gain_steps=steps,
         meter=meter,
     )
 
 
-def relabel(
+def relabel_chapter(
     path: Path, frames: int, target: Path, *, tags: Tags, meter: audio.Meter, gain_steps: int
 ) -> None:
     """Writes the sound of a finished file (see `Stitched` for what it is told by) as the file
     `target`, with other tags: the same bytes as if it were stitched anew. Raises AudioError where
     that file is another, UserError where `target` cannot be written."""
-    form = own_files.form_of(path, frames)
+    form = file_frames.form_of(path, frames)
     front = _front(frames, form, tags, _level(meter, gain_steps))
     size = frames * form.frame_bytes
-    blocks = chain([front], own_files.last(path, size))
-    parts.write(target, blocks, len(front) + size, os.replace, time.sleep)
+    blocks = chain([front], file_frames.last(path, size))
+    atomic.write_file(target, blocks, len(front) + size, os.replace, time.sleep)
 
 
 def _noted(
-    segments: Sequence[Segment], first: Sound, takes: list[_Take], meter: audio.Meter
+    segments: Sequence[Segment], first: Sound, takes: list[_StoredFrames], meter: audio.Meter
 ) -> Iterator[Segment]:
     """The segments as they go by, each once; what is needed of them later goes into `takes`."""
     for segment in segments:
@@ -120,7 +118,7 @@ def _noted(
             )
         if entry.frames_bytes != sound.frames * sound.frame_bytes:
             raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
-        takes.append(_Take(entry.path, entry.frames_bytes, entry.take))
+        takes.append(_StoredFrames(entry.path, entry.frames_bytes, entry.take))
         meter.add(sound)
         yield segment
 
@@ -164,13 +162,13 @@ def _unread(path: Path, error: OSError) -> AudioError:
     )
 
 
-def _frames(take: _Take) -> bytes:
-    """The frames that the score was made of, and no others: meanwhile another run may have spoken
-    the same again. An entry of no cache has no name to know its take by."""
+def _frames(take: _StoredFrames) -> bytes:
+    """The frames that the timeline was made of, and no others: another run may have spoken the
+    same again meanwhile. An entry of no cache has no name to know its take by."""
     if not take.take:
         return _read(take.path, take.frames_bytes)
     try:
-        frames = cache.frames_of(take.path, take.take)
+        frames = chunk_cache.read_frames(take.path, take.take)
     except OSError as error:
         raise _unread(take.path, error) from error
     if frames is None:
@@ -180,25 +178,29 @@ def _frames(take: _Take) -> bytes:
 
 def _front(frames: int, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
     duration_ms = round(frames * form.samples * 1_000 / form.rate_hz)
-    return tagging.render(tags, duration_ms, level) + audio.info_frame(form, frames)
+    return tags_id3.render(tags, duration_ms, level) + audio.info_frame(form, frames)
 
 
 def _body(
-    front: bytes, score: pacing.Score, takes: list[_Take], form: audio.Format, steps: int
+    front: bytes,
+    timeline: Timeline,
+    takes: list[_StoredFrames],
+    form: audio.Format,
+    steps: int,
 ) -> Iterator[bytes | memoryview]:
     """The whole file, in blocks."""
     yield front
-    for number, pieces in groupby(score.pieces, key=attrgetter("segment")):
+    for number, pieces in groupby(timeline.pieces, key=attrgetter("segment")):
         take = takes[number]
         frames = _frames(take)
         if not audio.is_uniform(frames, form):
             raise AudioError(f"The spoken chunk in {take.path} is damaged: delete that file.")
         yield from _segment(audio.amplify(frames, steps, form), pieces, form)
-    yield form.silence * score.end_rest
+    yield form.silence * timeline.end_rest
 
 
 def _segment(
-    frames: bytes, pieces: Iterator[Piece], form: audio.Format
+    frames: bytes, pieces: Iterator[FrameSpan], form: audio.Format
 ) -> Iterator[bytes | memoryview]:
     size = form.frame_bytes
     view = memoryview(frames)

@@ -19,7 +19,7 @@ from tts_book import __version__
 _TAIL_BYTES = 1 << 20
 
 
-def asked(sources: Iterable[Path], wishes: Sequence[object]) -> str:
+def fingerprint_request(sources: Iterable[Path], wishes: Sequence[object]) -> str:
     """A fingerprint of everything that could change the result: this program, the bytes of these
     files (absent ones, too), and the wishes as they print. Raises OSError."""
     digest = hashlib.sha256(f"{__version__}\n{[repr(wish) for wish in wishes]}".encode())
@@ -29,12 +29,12 @@ def asked(sources: Iterable[Path], wishes: Sequence[object]) -> str:
     return digest.hexdigest()
 
 
-def state(files: Iterable[Path]) -> dict[str, list[int]]:
+def read_file_states(files: Iterable[Path]) -> dict[str, list[int]]:
     """Size and time of change of each file. Raises OSError where one is not there."""
     return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
 
 
-def finished(record: Path, fingerprint: str) -> tuple[Path, ...]:
+def find_finished_files(record: Path, fingerprint: str) -> tuple[Path, ...]:
     """The files of a whole run with this fingerprint, if all of them are as that run left them;
     none otherwise."""
     last = _last_line(record)
@@ -43,7 +43,7 @@ def finished(record: Path, fingerprint: str) -> tuple[Path, ...]:
         return ()
     files = tuple(Path(name) for name in whole["files"])
     try:
-        return files if state(files) == whole["files"] else ()
+        return files if read_file_states(files) == whole["files"] else ()
     except OSError:
         return ()
 

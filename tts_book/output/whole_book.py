@@ -15,15 +15,13 @@ from pathlib import Path
 from threading import Lock
 
 from tts_book import audio
-from tts_book.audio import containers
-from tts_book.audio import file_frames as own_files
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import containers, file_frames, tags_id3
 from tts_book.audio.containers import AAC, OPUS, Codec
 from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.tags_mp4_ogg import owner_of, tag_m4b, tag_opus
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
-from tts_book.output import atomic as parts
+from tts_book.output import atomic
 from tts_book.output.paths import WHOLE_MP3
 
 # Players keep times in 32 bits, and memory for the index of a file grows with its length.
@@ -35,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BoundChapter:
     """A chapter to bind: its MP3 of `frames` frames that end the file, and what louder it should
     be than it is there, where it is encoded anyway."""
 
@@ -55,9 +53,11 @@ class Volume:
     chapters: tuple[ChapterMark, ...]
 
 
-def volumes(kind: str, chapters: Sequence[Bound], target: Path) -> list[tuple[Path, list[Bound]]]:
+def split_volumes(
+    kind: str, chapters: Sequence[BoundChapter], target: Path
+) -> list[tuple[Path, list[BoundChapter]]]:
     """Which chapters go into which file: all into one, unless that would be too long for it."""
-    groups: list[list[Bound]] = [[]]
+    groups: list[list[BoundChapter]] = [[]]
     length_ms = 0
     for chapter in chapters:
         length_ms += chapter.duration_ms
@@ -74,10 +74,10 @@ def volumes(kind: str, chapters: Sequence[Bound], target: Path) -> list[tuple[Pa
     ]
 
 
-class _Meter:
+class _ProgressMeter:
     """Tells how far the threads that encode a file are, once in a hundredth of it."""
 
-    def __init__(self, chapters: Sequence[Bound], progress: Progress) -> None:
+    def __init__(self, chapters: Sequence[BoundChapter], progress: Progress) -> None:
         self.all_ms = max(1, sum(chapter.duration_ms for chapter in chapters))
         self._progress, self._lock = progress, Lock()
         self._done_ms, self._told = 0, -1
@@ -92,9 +92,9 @@ class _Meter:
                 self._progress(self._done_ms, self.all_ms)
 
 
-def write(
+def write_volume(
     kind: str,
-    chapters: Sequence[Bound],
+    chapters: Sequence[BoundChapter],
     target: Path,
     about: Tags,
     *,
@@ -104,11 +104,11 @@ def write(
 ) -> Volume:
     """Writes one file of these chapters. `progress` is told, by any thread, how much of its sound
     is encoded. Raises AudioError, and UserError where the disk does not take it."""
-    with parts.made_elsewhere(target) as part:
+    with atomic.replace_file(target) as part:
         if kind == WHOLE_MP3:
             marks = _joined(chapters, part, about, level)
         else:
-            meter = _Meter(chapters, progress)
+            meter = _ProgressMeter(chapters, progress)
             marks = _encoded(_KINDS[kind], chapters, part, about, level, cores, meter)
             meter.passed(meter.all_ms)
         _check(part, marks, about)
@@ -119,20 +119,20 @@ def write(
 
 
 def _joined(
-    chapters: Sequence[Bound], part: Path, about: Tags, level: Level | None
+    chapters: Sequence[BoundChapter], part: Path, about: Tags, level: Level | None
 ) -> tuple[ChapterMark, ...]:
     with part.open("wb") as file:
-        form = own_files.form_of(chapters[0].path, chapters[0].frames)
+        form = file_frames.form_of(chapters[0].path, chapters[0].frames)
         frame_ms = form.samples * 1_000 / form.rate_hz
         marks = _marks(chapters, [chapter.frames * frame_ms for chapter in chapters])
         frames = sum(chapter.frames for chapter in chapters)
-        file.write(tags.render(about, round(frames * frame_ms), level, marks))
+        file.write(tags_id3.render(about, round(frames * frame_ms), level, marks))
         file.write(audio.info_frame(form, frames))
         for chapter in chapters:
-            own = own_files.form_of(chapter.path, chapter.frames)
+            own = file_frames.form_of(chapter.path, chapter.frames)
             if own.frame_bytes != form.frame_bytes:
                 raise AudioError(f"{chapter.path.name} has frames of another kind.")
-            for block in own_files.last(chapter.path, chapter.frames * form.frame_bytes):
+            for block in file_frames.last(chapter.path, chapter.frames * form.frame_bytes):
                 file.write(block)
     return marks
 
@@ -154,12 +154,12 @@ _KINDS = {
 
 def _encoded(
     kind: _Kind,
-    chapters: Sequence[Bound],
+    chapters: Sequence[BoundChapter],
     part: Path,
     about: Tags,
     level: Level | None,
     cores: int,
-    meter: _Meter,
+    meter: _ProgressMeter,
 ) -> tuple[ChapterMark, ...]:
     codec = kind.codec
     raw = [part.with_name(f"{number}.part") for number in range(len(chapters))]
@@ -178,17 +178,19 @@ def _encoded(
     end_ms = marks[-1].stop_ms - round(codec.delay * 1_000 / codec.rate_hz)
     marks = (*marks[:-1], replace(marks[-1], stop_ms=end_ms))
     told = marks if len(marks) > 1 else ()
-    containers.bind(raw, part, codec, told, tags.three_letters(about.language))
+    containers.bind(raw, part, codec, told, tags_id3.three_letters(about.language))
     for path in raw:
         path.unlink()
     kind.tag(part, about, told, level)
     return marks
 
 
-def _marks(chapters: Sequence[Bound], lengths_ms: Sequence[float]) -> tuple[ChapterMark, ...]:
+def _marks(
+    chapters: Sequence[BoundChapter], lengths_ms: Sequence[float]
+) -> tuple[ChapterMark, ...]:
     edges = [round(ms) for ms in accumulate(lengths_ms, initial=0.0)]
     return tuple(
-        ChapterMark(tags.cleaned(chapter.title), start, stop)
+        ChapterMark(tags_id3.cleaned(chapter.title), start, stop)
         for chapter, (start, stop) in zip(chapters, pairwise(edges), strict=True)
     )
 
@@ -203,5 +205,5 @@ def _check(part: Path, marks: Sequence[ChapterMark], about: Tags) -> None:
     told = [chapter.title for chapter in found.chapters]
     if len(marks) > 1 and told != [mark.title for mark in marks]:
         raise AudioError(f"{part.name} came out with {len(told)} of {len(marks)} chapter marks.")
-    if (owner_of(part) or "") != tags.cleaned(about.owner):
+    if (owner_of(part) or "") != tags_id3.cleaned(about.owner):
         raise AudioError(f"{part.name} came out without its tags.")

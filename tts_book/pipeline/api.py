@@ -27,16 +27,17 @@ from tts_book.cli import log as logs
 from tts_book.cli.progress import both
 from tts_book.errors import UserError
 from tts_book.model import Book
-from tts_book.pipeline import session as conversion
-from tts_book.pipeline.environment import around
+from tts_book.pipeline import session
+from tts_book.pipeline.environment import find_surroundings
 from tts_book.pipeline.options import Options, ReadingOptions, own_backends, request_of
-from tts_book.pipeline.plan_view import BookPlan, planned
+from tts_book.pipeline.plan_view import BookPlan, view_plan
 from tts_book.pipeline.session import Conversion
 
 if TYPE_CHECKING:
     from tts_book.events import Event, Listener
+    from tts_book.pipeline.planning import BookRequest
     from tts_book.pipeline.request import Request, Surroundings
-    from tts_book.pipeline.run import Result, Work
+    from tts_book.pipeline.run import Result
     from tts_book.synthesis.pool import Tools
 
 Source = str | PathLike[str] | bytes
@@ -52,7 +53,7 @@ def read(
     Raises UserError where it cannot be read whole, says nothing, or is in no language that can be
     told.
     """
-    at = surroundings or around()
+    at = surroundings or find_surroundings()
     return _read(at, request_of(options, at, ReadingOptions.__optional_keys__), source)
 
 
@@ -72,9 +73,9 @@ async def aplan(
     source: Source | Book, *, surroundings: Surroundings | None = None, **options: Unpack[Options]
 ) -> BookPlan:
     """`plan` for programs with an event loop, which goes on meanwhile."""
-    async with _opened(source, surroundings, options) as (opened, work):
+    async with _open_source(source, surroundings, options) as (opened, work):
         (prepared,) = await opened.prepare([work], patient=True)
-        return await asyncio.to_thread(planned, prepared, opened.cache)
+        return await asyncio.to_thread(view_plan, prepared, opened.cache)
 
 
 def convert(
@@ -114,8 +115,8 @@ async def aconvert(
     """`convert` for programs with an event loop, which goes on meanwhile; the listener is called
     in the loop. A task that is cancelled keeps all that is spoken, and leaves no file unfinished.
     """
-    async with _opened(source, surroundings, options) as (opened, work):
-        prepared, telling = await opened.prepare([work]), _Telling(listener)
+    async with _open_source(source, surroundings, options) as (opened, work):
+        prepared, telling = await opened.prepare([work]), _ListenerGuard(listener)
         listening = contextlib.nullcontext(both(logs.event, telling))
         try:
             return await opened.carry_out(prepared, listening, tools)
@@ -125,7 +126,7 @@ async def aconvert(
             raise
 
 
-class _Telling:
+class _ListenerGuard:
     """Tells a listener all events, until it raises an exception, which is kept."""
 
     def __init__(self, listener: Listener | None) -> None:
@@ -151,25 +152,25 @@ def _refuse_running_loop(name: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _opened(
+async def _open_source(
     source: Source | Book, surroundings: Surroundings | None, options: Options
-) -> AsyncIterator[tuple[Conversion, Work]]:
+) -> AsyncIterator[tuple[Conversion, BookRequest]]:
     """The conversion that was asked for and its book."""
-    at = surroundings or around()
+    at = surroundings or find_surroundings()
     request = request_of(options, at)
     work = await asyncio.to_thread(_work, at, request, source, options)
-    async with conversion.opened(at, request, own_backends(options)) as opened:
+    async with session.open_conversion(at, request, own_backends(options)) as opened:
         yield opened, work
 
 
 def _read(at: Surroundings, request: Request, source: Source) -> Book:
-    options = conversion.read_options(request)
+    options = session.read_options(request)
     if isinstance(source, bytes):
         return readers.read_bytes(source, "text", options)
     if isinstance(source, str) and ("\n" in source or len(source) > _PATH_MOST_CHARACTERS):
         beginning = " ".join(source[:40].split())
         raise UserError(f"“{beginning}…” is no path: give a text itself as bytes, text.encode()")
-    path = conversion.absolute(at, Path(source))
+    path = session.resolve_path(at, Path(source))
     book = _album(path, options) if _is_folder(path) else readers.read(path, options)
     return replace(book, path=path.absolute())
 
@@ -191,13 +192,13 @@ def _album(path: Path, options: readers.ReadOptions) -> Book:
 
 def _work(
     at: Surroundings, request: Request, source: Source | Book, options: Mapping[str, Any]
-) -> Work:
+) -> BookRequest:
     if isinstance(source, Book):
         _refuse_reading_options(options)
         book = source
     else:
         book = _read(at, request, source)
-    return conversion.work(at, request, book, book.path, _stem(book))
+    return session.make_book_request(at, request, book, book.path, _stem(book))
 
 
 def _stem(book: Book) -> str:

@@ -11,19 +11,19 @@ from typing import overload
 from tts_book.audio.tags_id3 import Tags
 from tts_book.errors import AudioError, BackendError, UserError
 from tts_book.model import Chapter, Chunk, Segment
-from tts_book.pipeline.planning import Prepared, keys_of
-from tts_book.pipeline.voice_selection import Cast
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.pipeline.planning import BookJob, make_keys
+from tts_book.pipeline.voice_selection import ChosenVoice
+from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.synthesis.pool import Task
 from tts_book.text.spoken_text import apply_readings
 
 
 @dataclass(slots=True)
-class Open:
+class ChapterJob:
     """A chapter on its way: how many of its chunks are still out, how many were lost, and how many
     of these because they were not asked for."""
 
-    item: Prepared
+    job: BookJob
     chapter: Chapter
     first: int
     chunks: tuple[Chunk, ...]
@@ -34,16 +34,16 @@ class Open:
     @property
     def target(self) -> Path:
         """Where its file is written, or would be if chapters were kept."""
-        return self.item.layout.targets[self.chapter.number - 1]
+        return self.job.layout.targets[self.chapter.number - 1]
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The cache keys of its chunks."""
-        return self.item.keys[self.first : self.first + len(self.chunks)]
+        return self.job.keys[self.first : self.first + len(self.chunks)]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class UsedEntry:
     """What is kept of a segment when its sound is in the file: which `take` it was, how long its
     sound was, and how it came about."""
 
@@ -53,13 +53,13 @@ class Taken:
     doubts: tuple[str, ...] = ()
 
 
-class Segments(Sequence[Segment]):
+class ChapterSegments(Sequence[Segment]):
     """The segments of a chapter, each read from the cache when it is asked for: a chapter of any
     length needs the memory of one. `taken` is filled as they are read."""
 
-    def __init__(self, chapter: Open, cache: Cache) -> None:
+    def __init__(self, chapter: ChapterJob, cache: ChunkCache) -> None:
         self._chapter, self._cache = chapter, cache
-        self.taken = [Taken("", 0)] * len(chapter.chunks)
+        self.taken = [UsedEntry("", 0)] * len(chapter.chunks)
 
     def __len__(self) -> int:
         return len(self._chapter.chunks)
@@ -74,96 +74,98 @@ class Segments(Sequence[Segment]):
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         at = index % len(self)
-        key = self._chapter.item.keys[self._chapter.first + at]
+        key = self._chapter.job.keys[self._chapter.first + at]
         entry = self._cache.get(key)
         if entry is None:
             self._cache.drop(key)  # or a file that stands would hide it from the next run
             number = self._chapter.chunks[at].number
             raise AudioError(f"what was spoken of chunk {number} has vanished, or is damaged")
-        self.taken[at] = Taken(entry.take, entry.sound.duration_ms, entry.attempts, entry.doubts)
+        self.taken[at] = UsedEntry(
+            entry.take, entry.sound.duration_ms, entry.attempts, entry.doubts
+        )
         return Segment(self._chapter.chunks[at], entry, cached=True)
 
 
-def open_chapters(item: Prepared) -> Iterator[Open]:
+def list_chapter_jobs(job: BookJob) -> Iterator[ChapterJob]:
     """The chapters of a book that are asked for, with the chunks of each, in order."""
-    chunks, touched = item.plan.chunks, item.only.touched
+    chunks, touched = job.plan.chunks, job.only.touched
     first = 0
-    for chapter in item.work.book.chapters:
+    for chapter in job.request.book.chapters:
         last = first
         while last < len(chunks) and chunks[last].chapter == chapter.number:
             last += 1
-        if item.excerpt:
-            begin, end = _asked(item, first, last)
+        if job.excerpt:
+            begin, end = _asked(job, first, last)
             if begin < end:
-                yield Open(item, chapter, begin, chunks[begin:end], end - begin)
-        elif chapter.number in touched or not item.only:
-            yield Open(item, chapter, first, chunks[first:last], last - first)
+                yield ChapterJob(job, chapter, begin, chunks[begin:end], end - begin)
+        elif chapter.number in touched or not job.only:
+            yield ChapterJob(job, chapter, first, chunks[first:last], last - first)
         first = last
 
 
-def _asked(item: Prepared, first: int, last: int) -> tuple[int, int]:
+def _asked(job: BookJob, first: int, last: int) -> tuple[int, int]:
     """Which of these chunks, one after the other, are asked for by name."""
-    asked = [at for at in range(first, last) if item.asks_for(item.plan.chunks[at])]
+    asked = [at for at in range(first, last) if job.asks_for(job.plan.chunks[at])]
     return (asked[0], asked[-1] + 1) if asked else (first, first)
 
 
-async def taken_over(item: Prepared) -> list[Open]:
+async def take_over_chapters(job: BookJob) -> list[ChapterJob]:
     """The chapters that are asked for, for the next fallback voice that can speak now; none
     without one."""
-    for at, (voice, backend_of) in enumerate(item.cast.fallback):
+    for at, (voice, backend_of) in enumerate(job.cast.fallback):
         try:
             backend = backend_of(voice.backend)
             if not (await backend.health()).usable:
                 continue
-            plan = apply_readings(item.plan, voice, item.work.manner)
-            keys = keys_of(plan, voice, backend)
+            plan = apply_readings(job.plan, voice, job.request.manner)
+            keys = make_keys(plan, voice, backend)
         except (BackendError, UserError):  # its engine or its model is not there
             continue
-        cast = Cast(voice, backend, "it takes over", item.cast.fallback[at + 1 :])
-        return list(open_chapters(replace(item, plan=plan, cast=cast, keys=keys)))
+        cast = ChosenVoice(voice, backend, "it takes over", job.cast.fallback[at + 1 :])
+        return list(list_chapter_jobs(replace(job, plan=plan, cast=cast, keys=keys)))
     return []
 
 
-def tags_of(item: Prepared, chapter: Chapter) -> Tags:
+def make_tags(job: BookJob, chapter: Chapter) -> Tags:
     """What players show of a chapter's file."""
-    book, count = item.work.book, len(item.work.book.chapters)
+    book, count = job.request.book, len(job.request.book.chapters)
     return Tags(
         title=chapter.title if count > 1 else book.title,
         album=book.title,
         artist=book.author,
-        narrator=item.cast.voice.name,
+        narrator=job.cast.voice.name,
         track=chapter.number,
         tracks=count,
         language=book.language,
         cover=book.cover,
-        owner=item.layout.owner,
+        owner=job.layout.owner,
         year=book.year,
         series=book.series,
         series_part=book.series_part,
     )
 
 
-def tasks(chapters: Sequence[Open]) -> Iterator[Task]:
+def list_tasks(chapters: Sequence[ChapterJob]) -> Iterator[Task]:
     """A task for every chunk; its group is the chapter's place among these."""
     order = 0
     for group, chapter in enumerate(chapters):
-        item = chapter.item
+        job = chapter.job
         for chunk, key in zip(chapter.chunks, chapter.keys, strict=True):
             yield Task(
                 order,
                 group,
-                item.work.book.title,
+                job.request.book.title,
                 chunk,
                 key,
-                item.cast.voice,
-                item.cast.backend,
-                partial(place, chapter.chapter, chunk),
-                again=key in item.redo,
-                wanted=item.asks_for(chunk),
+                job.cast.voice,
+                job.cast.backend,
+                partial(locate_chunk, chapter.chapter, chunk),
+                again=key in job.redo,
+                wanted=job.asks_for(chunk),
             )
             order += 1
 
 
-def place(chapter: Chapter, chunk: Chunk) -> str:
+def locate_chunk(chapter: Chapter, chunk: Chunk) -> str:
     """Where a chunk begins in the source."""
     return str(chapter.origin.place(chunk.start))

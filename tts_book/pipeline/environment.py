@@ -15,11 +15,11 @@ from tts_book import backends
 from tts_book.cli import log as logs
 from tts_book.config import voices as voices_file
 from tts_book.errors import UserError
-from tts_book.pipeline.request import Here, Request, Surroundings
-from tts_book.pipeline.voice_selection import AUTO, Wish
+from tts_book.pipeline.request import Request, Surroundings, Terminal
+from tts_book.pipeline.voice_selection import AUTO, VoiceRequest
 
 
-def around() -> Surroundings:
+def find_surroundings() -> Surroundings:
     """The real folders and environment. Raises UserError where our folder was deleted."""
     from platformdirs import PlatformDirs
 
@@ -37,10 +37,10 @@ def around() -> Surroundings:
     )
 
 
-def here() -> Here:
+def find_terminal() -> Terminal:
     """The same with the streams of this process. Raises UserError."""
-    found = around()
-    return Here(
+    found = find_surroundings()
+    return Terminal(
         cwd=found.cwd,
         config_dir=found.config_dir,
         cache_dir=found.cache_dir,
@@ -50,19 +50,19 @@ def here() -> Here:
         stdin_is_terminal=sys.stdin.isatty(),
         out=sys.stdout,
         err=sys.stderr,
-        command=shlex.join(["tts-book", *without_passwords(sys.argv[1:])]),
+        command=shlex.join(["tts-book", *hide_passwords(sys.argv[1:])]),
     )
 
 
 @contextmanager
-def logged(at: Here, level: str) -> Iterator[Here]:
+def logged(at: Terminal, level: str) -> Iterator[Terminal]:
     """The same with a log from this level on, or none for "". Raises UserError for a level that
     there is not."""
     with logs.shown(at.err, level) as log:
         yield replace(at, log=log)
 
 
-def without_passwords(arguments: Sequence[str]) -> Iterator[str]:
+def hide_passwords(arguments: Sequence[str]) -> Iterator[str]:
     """A command as it may be told: name and password of a proxy are left out."""
     for before, argument in pairwise(("", *arguments)):
         option, equals, url = argument.rpartition("--proxy=")
@@ -74,7 +74,7 @@ def without_passwords(arguments: Sequence[str]) -> Iterator[str]:
             yield argument
 
 
-def settings(at: Surroundings, request: Request) -> backends.Settings:
+def backend_settings(at: Surroundings, request: Request) -> backends.Settings:
     """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
     named = at.environ.get("TTS_BOOK_VOICES")
     folders = (*([Path(named)] if named else []), at.voices_dir)
@@ -82,20 +82,20 @@ def settings(at: Surroundings, request: Request) -> backends.Settings:
 
 
 @asynccontextmanager
-async def engines(
+async def open_engines(
     at: Surroundings, request: Request, own: Sequence[backends.Backend] = ()
 ) -> AsyncIterator[backends.Engines]:
     """Backends by name, closed at the end; `own` are there already and stay open."""
-    made = backends.Engines(settings(at, request), own)
+    made = backends.Engines(backend_settings(at, request), own)
     try:
         yield made
     finally:
         await made.close()
 
 
-def wish(request: Request) -> Wish:
+def read_voice_request(request: Request) -> VoiceRequest:
     """The voice that was asked for. Raises UserError for changes out of range."""
-    return Wish(
+    return VoiceRequest(
         voice=request.voice,
         backend=request.backend or AUTO,
         rate_pct=voices_file.parse_change("rate", request.rate) if request.rate else None,
@@ -105,7 +105,7 @@ def wish(request: Request) -> Wish:
     )
 
 
-def config(
+def load_config(
     at: Surroundings, request: Request, own: Sequence[backends.Backend] = ()
 ) -> voices_file.Config:
     """voices.toml, as it is looked for; it may name the backends in `own`, too."""

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tts_book.model import Chunk
-from tts_book.output.manifest import path_of, run_of, told
-from tts_book.pipeline.planning import Prepared
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.output.manifest import manifest_path, read_lines, read_run
+from tts_book.pipeline.planning import BookJob
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 # What goes into a cache key besides the text, in the words of the user.
 _SETTINGS = {
@@ -26,7 +26,7 @@ _WORDS_BETWEEN = 2  # fewer do not part two changes
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class _EarlierRun:
     """What the record tells: the keys of what is written, how each text was said, and what of the
     voice is changed since."""
 
@@ -35,12 +35,12 @@ class _Before:
     changed: str
 
 
-def explain(item: Prepared, cache: Cache) -> Iterator[tuple[Chunk, str]]:
+def explain_chunks(job: BookJob, cache: ChunkCache) -> Iterator[tuple[Chunk, str]]:
     """Each chunk that is asked for and has to be spoken, with the reason."""
-    before, first = _before(item), dict[str, Chunk]()
-    for chunk, key in zip(item.plan.chunks, item.keys, strict=True):
-        again = key in item.redo
-        if not (item.asks_for(chunk) and (again or cache.get(key) is None)):
+    before, first = _before(job), dict[str, Chunk]()
+    for chunk, key in zip(job.plan.chunks, job.keys, strict=True):
+        again = key in job.redo
+        if not (job.asks_for(chunk) and (again or cache.get(key) is None)):
             continue
         if (same := first.setdefault(key, chunk)) is not chunk:
             yield chunk, f"the same words as {same.chapter}/{same.number}, spoken once for both"
@@ -48,19 +48,19 @@ def explain(item: Prepared, cache: Cache) -> Iterator[tuple[Chunk, str]]:
             yield chunk, "--redo asks for another take" if again else _reason(chunk, key, before)
 
 
-def _before(item: Prepared) -> _Before:
-    path = path_of(item)
-    written = [chunk for chapter in told(path, "chapter") for chunk in chapter["chunks"]]
-    planned = [chunk for chapter in told(path, "unwritten") for chunk in chapter["chunks"]]
-    run = run_of(path)
-    return _Before(
+def _before(job: BookJob) -> _EarlierRun:
+    path = manifest_path(job)
+    written = [chunk for chapter in read_lines(path, "chapter") for chunk in chapter["chunks"]]
+    planned = [chunk for chapter in read_lines(path, "unwritten") for chunk in chapter["chunks"]]
+    run = read_run(path)
+    return _EarlierRun(
         frozenset(chunk["key"] for chunk in written),
         {chunk["text"]: chunk["spoken"] or chunk["text"] for chunk in (*planned, *written)},
-        _changed(item, run) if run else "",
+        _changed(job, run) if run else "",
     )
 
 
-def _reason(chunk: Chunk, key: str, before: _Before) -> str:
+def _reason(chunk: Chunk, key: str, before: _EarlierRun) -> str:
     if not before.said:
         return "never spoken before"
     if key in before.keys:
@@ -89,15 +89,15 @@ def _otherwise(before: str, now: str) -> str:
     return ", ".join(changes[:_CHANGES_SHOWN]) + more
 
 
-def _changed(item: Prepared, run: dict[str, Any]) -> str:
+def _changed(job: BookJob, run: dict[str, Any]) -> str:
     """What is said differently now, for text that is the same."""
-    voice, before = asdict(item.cast.voice), run["voice"]
+    voice, before = asdict(job.cast.voice), run["voice"]
     told_of = [
         f"{name} {before.get(field)} → {voice[field]}"
         for field, name in _SETTINGS.items()
         if before.get(field) != voice[field]
     ]
-    fingerprint = item.cast.backend.fingerprint(item.cast.voice)
+    fingerprint = job.cast.backend.fingerprint(job.cast.voice)
     if not told_of and run["fingerprint"] != fingerprint:
         told_of.append(f"the engine: {run['fingerprint']} → {fingerprint}")
     return ", ".join(told_of)

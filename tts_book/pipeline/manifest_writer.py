@@ -1,5 +1,5 @@
 """What a run leaves beside its output: enough to explain every second, never needed to resume.
-`records` tells what stands in it.
+`manifests` tells what stands in it.
 """
 
 from __future__ import annotations
@@ -21,52 +21,51 @@ from tts_book import __version__
 from tts_book.audio import DELAY_MS
 from tts_book.events import Event, as_dict
 from tts_book.model import Chunk, Origin, Pauses
-from tts_book.output import atomic as parts
-from tts_book.output import unchanged
-from tts_book.output.manifest import path_of, told
-from tts_book.output.stitcher import Stitched
+from tts_book.output import atomic, unchanged
+from tts_book.output.manifest import manifest_path, read_lines
+from tts_book.output.stitcher import StitchedChapter
 from tts_book.output.whole_book import Volume
-from tts_book.pipeline import ownership as captions_owned
-from tts_book.pipeline.chapter_job import Open, open_chapters
-from tts_book.pipeline.planning import Prepared
+from tts_book.pipeline import ownership
+from tts_book.pipeline.chapter_job import ChapterJob, list_chapter_jobs
+from tts_book.pipeline.planning import BookJob
 
 _BLOCK_BYTES = 8_192
 
 
-class Record:
+class ManifestWriter:
     """Writes the record of one book while it is converted; it appears at the end, whole."""
 
     def __init__(
-        self, item: Prepared, pauses: Pauses, clock: Callable[[], float] = time.monotonic
+        self, job: BookJob, pauses: Pauses, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._item, self._clock, self._began_s = item, clock, clock()
-        self.path = path_of(item)
+        self._job, self._clock, self._began_s = job, clock, clock()
+        self.path = manifest_path(job)
         self._files: set[str] = set()
-        self._kept: dict[str, list[Open]] = {}
+        self._kept: dict[str, list[ChapterJob]] = {}
         self._made: dict[str, dict[str, Any]] = {}
         self._volumes: dict[str, dict[str, Any]] = {}
         self._whole: tuple[Path, ...] = ()
-        self._captions = captions_owned.ours(item)
+        self._captions = ownership.find_own_captions(job)
         self._waiting = bytearray()
         self._size_bytes = 0
         with _told(self.path):
             if self.path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            with parts.begin(self.path.parent) as part:
+            with atomic.open_part(self.path.parent) as part:
                 self._part = Path(part.name)
-        self._line("run", _run(item, pauses) | self._ways())
+        self._line("run", _run(job, pauses) | self._ways())
 
     def event(self, event: Event) -> None:
         """Takes down an event."""
         at_s = round(self._clock() - self._began_s, 3)
         self._line("event", {"at_s": at_s, **as_dict(event)})
 
-    def chapter(self, chapter: Open, stitched: Stitched) -> None:
+    def chapter(self, chapter: ChapterJob, stitched: StitchedChapter) -> None:
         """Takes down how a chapter's file is made."""
         self._files.add(stitched.path.name)
         self._line("chapter", _chapter(chapter, stitched))
 
-    def kept(self, chapter: Open, file: Path) -> None:
+    def kept(self, chapter: ChapterJob, file: Path) -> None:
         """Takes down that a chapter has the sound of an earlier run's `file`, which may be its own.
         Its text may stand elsewhere now."""
         self._kept.setdefault(file.name, []).append(chapter)
@@ -93,41 +92,41 @@ class Record:
         """Gives the record its name; leaves nothing where that fails."""
         try:
             with _told(self.path):
-                for old in told(self.path, "chapter"):
+                for old in read_lines(self.path, "chapter"):
                     for chapter in self._kept.get(str(old.get("file")), ()):
                         self._line("chapter", _moved(chapter, old))
                 for old in self._still_there("chapter", self._files):
                     self._line("chapter", old)
-                for chapter in open_chapters(self._item):
+                for chapter in list_chapter_jobs(self._job):
                     if chapter.chunks and chapter.target.name not in self._files:
                         self._line("unwritten", _planned(chapter))
                 for kind, now in (("made", self._made), ("volume", self._volumes)):
                     for line in (*self._still_there(kind, now), *now.values()):
                         self._line(kind, line)
                 if captions := [path for path in self._captions if path.exists()]:
-                    self._line("captions", {"files": unchanged.state(captions)})
-                if self._whole and self._item.work.asked:
-                    files = unchanged.state(self._whole)
-                    self._line("whole", {"asked": self._item.work.asked, "files": files})
+                    self._line("captions", {"files": unchanged.read_file_states(captions)})
+                if self._whole and self._job.request.asked:
+                    files = unchanged.read_file_states(self._whole)
+                    self._line("whole", {"asked": self._job.request.asked, "files": files})
                 self._put_down()
-                parts.finish(self._part, self.path)
+                atomic.name_part(self._part, self.path)
         finally:
             with contextlib.suppress(OSError):
                 self._part.unlink(missing_ok=True)
 
     def _still_there(self, kind: str, now: Container[str]) -> Iterator[dict[str, Any]]:
         """What earlier runs told of files that this one did not make."""
-        places = self._item.layout
+        places = self._job.layout
         aside = () if places.keeps_chapters else {target.name for target in places.targets}
-        for old in told(self.path, kind):
+        for old in read_lines(self.path, kind):
             file = str(old.get("file"))
             there = file in aside or (self.path.parent / file).exists()
-            if file not in now and there and not self._item.excerpt:
+            if file not in now and there and not self._job.excerpt:
                 yield old
 
     def _ways(self) -> dict[str, str]:
         """How the source and the command's folder are found again after all was moved together."""
-        places = {"way": self._item.work.source, "home": self._item.work.cwd}
+        places = {"way": self._job.request.source, "home": self._job.request.cwd}
         folder = self.path.parent.resolve()
         return {name: _way(path.resolve(), folder) if path else "" for name, path in places.items()}
 
@@ -161,11 +160,11 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise parts.refusal(error, path) from error
+        raise atomic.explain_failure(error, path) from error
 
 
-def _run(item: Prepared, pauses: Pauses) -> dict[str, Any]:
-    work, cast = item.work, item.cast
+def _run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
+    work, cast = job.request, job.cast
     return {
         "tts_book": __version__,
         "python": platform.python_version(),
@@ -176,7 +175,7 @@ def _run(item: Prepared, pauses: Pauses) -> dict[str, Any]:
         "command": work.command,
         "cwd": str(work.cwd or ""),
         "cache": str(work.cache or ""),
-        "excerpt": item.excerpt,
+        "excerpt": job.excerpt,
         "voice": asdict(cast.voice),
         "backend": cast.backend.name,
         "fingerprint": cast.backend.fingerprint(cast.voice),
@@ -186,7 +185,7 @@ def _run(item: Prepared, pauses: Pauses) -> dict[str, Any]:
     }
 
 
-def _planned(chapter: Open) -> dict[str, Any]:
+def _planned(chapter: ChapterJob) -> dict[str, Any]:
     return {
         "number": chapter.chapter.number,
         "title": chapter.chapter.title,
@@ -195,15 +194,15 @@ def _planned(chapter: Open) -> dict[str, Any]:
     }
 
 
-def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
+def _chapter(chapter: ChapterJob, stitched: StitchedChapter) -> dict[str, Any]:
     frame_ms = stitched.duration_ms / stitched.frames
     return {
         "number": chapter.chapter.number,
         "title": chapter.chapter.title,
         "file": stitched.path.name,
         "duration_ms": stitched.duration_ms,
-        "voice": chapter.item.cast.voice.name,
-        "backend": chapter.item.cast.backend.name,
+        "voice": chapter.job.cast.voice.name,
+        "backend": chapter.job.cast.backend.name,
         "chunks": list(_chunks(chapter)),
         "pieces": [
             [
@@ -214,21 +213,21 @@ def _chapter(chapter: Open, stitched: Stitched) -> dict[str, Any]:
                 round(piece.start * frame_ms),
                 round((piece.stop - piece.start) * frame_ms),
             ]
-            for piece, at in stitched.score.heard()
+            for piece, at in stitched.timeline.heard()
         ],
     }
 
 
-def _moved(chapter: Open, old: dict[str, Any]) -> dict[str, Any]:
+def _moved(chapter: ChapterJob, old: dict[str, Any]) -> dict[str, Any]:
     """A chapter's line, for the same sound of a text that may stand elsewhere now."""
     return {**old, **_planned(chapter)}
 
 
-def _chunks(chapter: Open) -> Iterator[dict[str, Any]]:
+def _chunks(chapter: ChapterJob) -> Iterator[dict[str, Any]]:
     for at, chunk in enumerate(chapter.chunks):
         yield {
             "number": chunk.number,
-            "key": chapter.item.keys[chapter.first + at],
+            "key": chapter.job.keys[chapter.first + at],
             "start": chunk.start,
             "stop": chunk.stop,
             "places": list(_places(chapter.chapter.origin, chunk)),
@@ -249,23 +248,23 @@ def _places(origin: Origin, chunk: Chunk) -> Iterator[list[int | str]]:
         yield [start - chunk.start, place.line, place.column, place.label or place.source]
 
 
-class Records:
-    """The records of those books of a run that shall have one."""
+class ManifestWriters:
+    """The manifests of those books of a run that shall have one."""
 
     def __init__(self) -> None:
-        self._by_work: dict[int, Record] = {}
-        self._by_title: defaultdict[str, list[Record]] = defaultdict(list)
+        self._by_work: dict[int, ManifestWriter] = {}
+        self._by_title: defaultdict[str, list[ManifestWriter]] = defaultdict(list)
 
-    def begin(self, item: Prepared, pauses: Pauses) -> Record:
+    def begin(self, job: BookJob, pauses: Pauses) -> ManifestWriter:
         """A new one. Raises UserError where it cannot be written."""
-        record = Record(item, pauses)
-        self._by_work[id(item.work)] = record
-        self._by_title[item.work.book.title].append(record)
+        record = ManifestWriter(job, pauses)
+        self._by_work[id(job.request)] = record
+        self._by_title[job.request.book.title].append(record)
         return record
 
-    def _of(self, item: Prepared) -> Iterator[Record]:
-        # A fallback voice changes the item, not the work.
-        if record := self._by_work.get(id(item.work)):
+    def _of(self, job: BookJob) -> Iterator[ManifestWriter]:
+        # A fallback voice changes the job, not the work.
+        if record := self._by_work.get(id(job.request)):
             yield record
 
     def listen(self, event: Event) -> None:
@@ -274,40 +273,41 @@ class Records:
         for record in self._by_work.values() if title is None else self._by_title.get(title, ()):
             record.event(event)
 
-    def chapter(self, chapter: Open, stitched: Stitched) -> None:
+    def chapter(self, chapter: ChapterJob, stitched: StitchedChapter) -> None:
         """Takes down how a chapter's file is made."""
-        for record in self._of(chapter.item):
+        for record in self._of(chapter.job):
             record.chapter(chapter, stitched)
 
-    def kept(self, chapter: Open, file: Path) -> None:
+    def kept(self, chapter: ChapterJob, file: Path) -> None:
         """Takes down that a chapter has the sound of an earlier run's `file`, which may be its own.
         Its text may stand elsewhere now."""
-        for record in self._of(chapter.item):
+        for record in self._of(chapter.job):
             record.kept(chapter, file)
 
-    def volume(self, item: Prepared, volume: Volume, numbers: Sequence[int]) -> None:
+    def volume(self, job: BookJob, volume: Volume, numbers: Sequence[int]) -> None:
         """Takes down which chapters a whole-book file holds."""
-        for record in self._of(item):
+        for record in self._of(job):
             record.volume(volume, numbers)
 
-    def made(self, item: Prepared, made: dict[str, Any]) -> None:
+    def made(self, job: BookJob, made: dict[str, Any]) -> None:
         """Takes down what a chapter's file is in the end."""
-        for record in self._of(item):
+        for record in self._of(job):
             record.made(made)
 
-    def whole(self, item: Prepared, files: tuple[Path, ...]) -> None:
+    def whole(self, job: BookJob, files: tuple[Path, ...]) -> None:
         """Takes down that nothing is missing of a book: these files are all that it becomes."""
-        for record in self._of(item):
+        for record in self._of(job):
             record.whole(files)
 
 
 @contextlib.contextmanager
-def recording(prepared: Sequence[Prepared], pauses: Pauses) -> Iterator[Records]:
-    """The records of these books. They get their names when the block ends, also by an error: what
-    is known of a run that failed is worth most. Raises UserError where they cannot be written."""
-    records = Records()
+def open_manifests(jobs: Sequence[BookJob], pauses: Pauses) -> Iterator[ManifestWriters]:
+    """The manifests of these books. They get their names when the block ends, also by an error:
+    what is known of a run that failed is worth most. Raises UserError where one cannot be
+    written."""
+    manifests = ManifestWriters()
     with contextlib.ExitStack() as closing:
-        for item in prepared:
-            if item.work.recorded:
-                closing.callback(records.begin(item, pauses).close)
-        yield records
+        for job in jobs:
+            if job.request.recorded:
+                closing.callback(manifests.begin(job, pauses).close)
+        yield manifests

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypedDict
 
 from tts_book.backends import Backend
 from tts_book.pipeline.request import Request, Surroundings
-from tts_book.pipeline.session import absolute
+from tts_book.pipeline.session import resolve_path
 
 FilePath = str | os.PathLike[str]
 
@@ -125,7 +125,7 @@ def request_of(
         given["backend"] = backend.name
     for name in given.keys() & set(_PATHS):
         path = Path(given[name])
-        given[name] = path if path == _NO_COVER else absolute(at, path)
+        given[name] = path if path == _NO_COVER else resolve_path(at, path)
     for name in given.keys() & set(_NUMBERS):
         given[name] = str(given[name])
     return Request(**{_NAMES.get(name, name): value for name, value in given.items()})

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book.model import Book, Break, Chunk, Place, Voice
-from tts_book.pipeline.chapter_job import open_chapters
+from tts_book.pipeline.chapter_job import list_chapter_jobs
 from tts_book.text.speech_rate import estimate_ms
 
 if TYPE_CHECKING:
-    from tts_book.pipeline.planning import Prepared
-    from tts_book.synthesis.chunk_cache import Cache
+    from tts_book.pipeline.planning import BookJob
+    from tts_book.synthesis.chunk_cache import ChunkCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +90,26 @@ class BookPlan:
         return sum(chapter.estimated_ms for chapter in self.chapters)
 
 
-def planned(item: Prepared, cache: Cache) -> BookPlan:
+def view_plan(job: BookJob, cache: ChunkCache) -> BookPlan:
     """The plan of a book that is prepared."""
     return BookPlan(
-        item.work.book,
-        item.cast.voice,
-        item.cast.why,
-        tuple(_chapters(item, cache)),
-        item.layout.files,
+        job.request.book,
+        job.cast.voice,
+        job.cast.why,
+        tuple(_chapters(job, cache)),
+        job.layout.files,
     )
 
 
-def _chapters(item: Prepared, cache: Cache) -> Iterator[ChapterPlan]:
-    for asked in open_chapters(item):
+def _chapters(job: BookJob, cache: ChunkCache) -> Iterator[ChapterPlan]:
+    for asked in list_chapter_jobs(job):
         keyed = zip(asked.chunks, asked.keys, strict=True)
-        chunks = tuple(_chunk(item, cache, chunk, key) for chunk, key in keyed)
+        chunks = tuple(_chunk(job, cache, chunk, key) for chunk, key in keyed)
         yield ChapterPlan(asked.chapter.number, asked.chapter.title, asked.target, chunks)
 
 
-def _chunk(item: Prepared, cache: Cache, chunk: Chunk, key: str) -> ChunkPlan:
-    book, cached = item.work.book, cache.has(key)
+def _chunk(job: BookJob, cache: ChunkCache, chunk: Chunk, key: str) -> ChunkPlan:
+    book, cached = job.request.book, cache.has(key)
     return ChunkPlan(
         chapter=chunk.chapter,
         number=chunk.number,
@@ -120,6 +120,6 @@ def _chunk(item: Prepared, cache: Cache, chunk: Chunk, key: str) -> ChunkPlan:
         key=key,
         path=cache.path(key),
         cached=cached,
-        new=item.asks_for(chunk) and (not cached or key in item.redo),
-        estimated_ms=estimate_ms(chunk.spoken, book.language, item.cast.voice.rate_pct),
+        new=job.asks_for(chunk) and (not cached or key in job.redo),
+        estimated_ms=estimate_ms(chunk.spoken, book.language, job.cast.voice.rate_pct),
     )

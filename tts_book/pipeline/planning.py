@@ -17,20 +17,31 @@ from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.backends import Backend
 from tts_book.errors import UserError
 from tts_book.model import Book, Chunk, Plan, Voice
-from tts_book.output import atomic as sweeping
-from tts_book.output import audiobookshelf as shelf
-from tts_book.output import paths as layout
-from tts_book.output.paths import Layout
-from tts_book.pipeline.selection import EVERYTHING, Selection, check, parse
-from tts_book.pipeline.voice_selection import TELLING_CHARACTERS, Cast, Casting, Spoken, Wish
-from tts_book.synthesis.chunk_cache import Cache, key_of
+from tts_book.output import atomic, audiobookshelf
+from tts_book.output.paths import (
+    CHAPTERS,
+    Layout,
+    lay_out_book,
+    lay_out_excerpt,
+    make_folders,
+    refuse_foreign_files,
+)
+from tts_book.pipeline.selection import EVERYTHING, Selection, check_selection, parse_selection
+from tts_book.pipeline.voice_selection import (
+    TELLING_CHARACTERS,
+    ChosenVoice,
+    SpokenShare,
+    VoiceChooser,
+    VoiceRequest,
+)
+from tts_book.synthesis.chunk_cache import ChunkCache, key_of
 from tts_book.text import chunker
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.spoken_text import Readings, apply_readings
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class BookRequest:
     """A book to convert: what its files are called after, and where it was read (None: stdin).
     `asked` is the fingerprint of source and wishes, by which a second run knows that nothing has
     changed; "" where that cannot be told. `manner` is how it is said, `recorded` whether the run
@@ -49,16 +60,16 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class BookJob:
     """A book with everything decided. `keys[i]` is the cache key of `plan.chunks[i]`.
 
     Only the chapters and chunks of `only` are spoken and written, where it names any; the keys of
     `redo` are spoken again although they are there. An `excerpt` has nothing but those chunks.
     """
 
-    work: Work
+    request: BookRequest
     plan: Plan
-    cast: Cast
+    cast: ChosenVoice
     keys: tuple[str, ...]
     layout: Layout
     only: Selection = EVERYTHING
@@ -73,12 +84,12 @@ class Prepared:
     def estimated_ms(self) -> int:
         """Estimated length at the voice's rate, without pauses."""
         rate_pct = self.cast.voice.rate_pct
-        language = self.work.book.language
+        language = self.request.book.language
         return sum(estimate_ms(c.spoken, language, rate_pct) for c in self.plan.chunks)
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class Destination:
     """Where files go: `out` as given with -o (None: `cwd`), whether strangers give way, in which
     formats, whether a shelf of Author/Series/Title is made of them, and whether they are to hold
     an excerpt only."""
@@ -86,76 +97,84 @@ class Output:
     cwd: Path
     out: Path | None = None
     force: bool = False
-    formats: tuple[str, ...] = (layout.CHAPTERS,)
+    formats: tuple[str, ...] = (CHAPTERS,)
     shelved: bool = False
     excerpt: bool = False
 
 
-async def prepare(
-    works: Sequence[Work], casting: Casting, wish: Wish, cache: Cache, output: Output
-) -> tuple[Prepared, ...]:
+async def prepare_jobs(
+    requests: Sequence[BookRequest],
+    casting: VoiceChooser,
+    wish: VoiceRequest,
+    cache: ChunkCache,
+    output: Destination,
+) -> tuple[BookJob, ...]:
     """Plans and casts every book. Speaks and writes nothing. Raises UserError or EngineGone."""
-    prepared = []
-    for work in works:
+    jobs = []
+    for request in requests:
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
-        plan = await asyncio.to_thread(chunker.plan_book, work.book)
-        cast = await casting.cast(wish, work.book.language, _counter(plan, cache, work.manner))
-        plan = await asyncio.to_thread(apply_readings, plan, cast.voice, work.manner)
-        keys = keys_of(plan, cast.voice, cast.backend)
-        prepared.append(Prepared(work, plan, cast, keys, _layout(work, output)))
-    return tuple(prepared)
+        plan = await asyncio.to_thread(chunker.plan_book, request.book)
+        cast = await casting.cast(
+            wish, request.book.language, _counter(plan, cache, request.manner)
+        )
+        plan = await asyncio.to_thread(apply_readings, plan, cast.voice, request.manner)
+        keys = make_keys(plan, cast.voice, cast.backend)
+        jobs.append(BookJob(request, plan, cast, keys, _layout(request, output)))
+    return tuple(jobs)
 
 
-def _layout(work: Work, output: Output) -> Layout:
-    where = (work.book, work.stem, work.source, output.out, output.cwd, output.formats)
+def _layout(request: BookRequest, output: Destination) -> Layout:
+    where = (request.book, request.stem, request.source, output.out, output.cwd, output.formats)
     if output.excerpt:
-        return layout.excerpt(*where)
-    return layout.layout(*where, shelf.folder(work.book) if output.shelved else None)
+        return lay_out_excerpt(*where)
+    return lay_out_book(
+        *where, audiobookshelf.shelf_folder(request.book) if output.shelved else None
+    )
 
 
-def keys_of(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
+def make_keys(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
     """The cache keys of a plan's chunks, spoken by this voice."""
     fingerprint = backend.fingerprint(voice)
     return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
 
 
-def _counter(plan: Plan, cache: Cache, manner: Readings) -> Callable[[Voice, Backend], Spoken]:
-    def count(voice: Voice, backend: Backend) -> Spoken:
+def _counter(
+    plan: Plan, cache: ChunkCache, manner: Readings
+) -> Callable[[Voice, Backend], SpokenShare]:
+    def count(voice: Voice, backend: Backend) -> SpokenShare:
         its = apply_readings(plan, voice, manner)
-        there = [cache.has(key) for key in keys_of(its, voice, backend)]
+        there = [cache.has(key) for key in make_keys(its, voice, backend)]
         long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in its.chunks)
         telling = sum(has and telling for has, telling in zip(there, long, strict=True))
-        return Spoken(telling, all(there))
+        return SpokenShare(telling, all(there))
 
     return count
 
 
-def ready_to_write(prepared: Sequence[Prepared], force: bool) -> None:
+def prepare_output(jobs: Sequence[BookJob], force: bool) -> None:
     """Makes the folders and clears them of what a killed run left unfinished. Raises UserError
     where a file or folder stands in the way."""
-    places = [item.layout for item in prepared]
-    layout.refuse_strangers(places, owner_of, force)
-    layout.make_folders(places)
-    sweeping.sweep({file.parent for place in places for file in place.files})
+    places = [job.layout for job in jobs]
+    refuse_foreign_files(places, owner_of, force)
+    make_folders(places)
+    atomic.remove_leftovers({file.parent for place in places for file in place.files})
 
 
-def narrowed(item: Prepared, only: Selection, redo: Selection) -> Prepared:
+def select_parts(job: BookJob, only: Selection, redo: Selection) -> BookJob:
     """The book with a part of it chosen. Chunks that say the same as one that is spoken again
     change, too, so their chapters are part of it. Raises UserError for numbers that are not there.
     """
-    check(only, item.plan, "--only")
-    check(redo, item.plan, "--redo")
+    check_selection(only, job.plan, "--only")
+    check_selection(redo, job.plan, "--redo")
     again = frozenset(
-        key for chunk, key in zip(item.plan.chunks, item.keys, strict=True) if redo.names(chunk)
+        key for chunk, key in zip(job.plan.chunks, job.keys, strict=True) if redo.names(chunk)
     )
     touched = frozenset(
-        chunk.chapter
-        for chunk, key in zip(item.plan.chunks, item.keys, strict=True)
-        if key in again
+        chunk.chapter for chunk, key in zip(job.plan.chunks, job.keys, strict=True) if key in again
     )
     if redo:
         only = Selection(only.chapters | touched, only.chunks)
-    return replace(item, only=only, redo=again)
+    return replace(job, only=only, redo=again)
 
 
 _PART = re.compile(r"\d{1,6}(?:/\d{1,6})?")
@@ -163,34 +182,34 @@ _LINE = re.compile(r"[Ll](\d{1,9})")
 _TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{2})")
 
 
-def excerpted(item: Prepared, start: str, stop: str) -> Prepared:
+def select_excerpt(job: BookJob, start: str, stop: str) -> BookJob:
     """The book with only the chunks between two places asked for; "" is its start or end. Raises
     UserError for places that are not there or that stand the other way round."""
-    first = _found(item, start, "--from")[0] if start else 0
-    last = _found(item, stop, "--to")[1] if stop else len(item.plan.chunks) - 1
+    first = _found(job, start, "--from")[0] if start else 0
+    last = _found(job, stop, "--to")[1] if stop else len(job.plan.chunks) - 1
     if first > last:
         raise UserError(f"--from {start} stands after --to {stop}: swap them.")
-    chunks = item.plan.chunks[first : last + 1]
+    chunks = job.plan.chunks[first : last + 1]
     wanted = frozenset((chunk.chapter, chunk.number) for chunk in chunks)
-    return replace(item, only=Selection(chunks=wanted), excerpt=True)
+    return replace(job, only=Selection(chunks=wanted), excerpt=True)
 
 
-def _found(item: Prepared, place: str, option: str) -> tuple[int, int]:
+def _found(job: BookJob, place: str, option: str) -> tuple[int, int]:
     """The first and the last chunk that a place names, by their order in the plan."""
     place = place.strip()
     if _PART.fullmatch(place):
-        return _part(item.plan, place, option)
+        return _part(job.plan, place, option)
     if line := _LINE.fullmatch(place):
-        return _line(item.plan, int(line[1]), option)
+        return _line(job.plan, int(line[1]), option)
     if time := _TIME.fullmatch(place):
         hours, minutes, seconds = (int(part or 0) for part in time.groups())
-        return _time(item, 1_000 * (3_600 * hours + 60 * minutes + seconds), place, option)
-    return _words(item.plan, place, option)
+        return _time(job, 1_000 * (3_600 * hours + 60 * minutes + seconds), place, option)
+    return _words(job.plan, place, option)
 
 
 def _part(plan: Plan, place: str, option: str) -> tuple[int, int]:
-    named = parse(place, option)
-    check(named, plan, option)
+    named = parse_selection(place, option)
+    check_selection(named, plan, option)
     found = [at for at, chunk in enumerate(plan.chunks) if named.names(chunk)]
     if not found:
         raise UserError(f"{option}: there is nothing to say in chapter {place}.")
@@ -211,9 +230,9 @@ def _line(plan: Plan, line: int, option: str) -> tuple[int, int]:
     return at, at
 
 
-def _time(item: Prepared, at_ms: int, place: str, option: str) -> tuple[int, int]:
-    language, rate_pct = item.work.book.language, item.cast.voice.rate_pct
-    lengths_ms = (estimate_ms(chunk.spoken, language, rate_pct) for chunk in item.plan.chunks)
+def _time(job: BookJob, at_ms: int, place: str, option: str) -> tuple[int, int]:
+    language, rate_pct = job.request.book.language, job.cast.voice.rate_pct
+    lengths_ms = (estimate_ms(chunk.spoken, language, rate_pct) for chunk in job.plan.chunks)
     until_ms = list(accumulate(lengths_ms))
     at = bisect_right(until_ms, at_ms)
     if at == len(until_ms) and option == "--from":

@@ -70,7 +70,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Here(Surroundings):
+class Terminal(Surroundings):
     """Where and on what the program runs: besides, its streams, the command that the user gave,
     for saying how to go on, and the log."""
 
@@ -91,7 +91,7 @@ _LEFT_OUT = (
 )  # fmt: skip
 
 
-def command(request: Request, source: Path, cwd: Path) -> str:
+def format_rerun_command(request: Request, source: Path, cwd: Path) -> str:
     """The command, given in the folder `cwd`, that converts this source (or folder of texts) alone
     as the request did."""
     words = ["tts-book", "batch" if source.is_dir() else "convert", _short(source, cwd)]

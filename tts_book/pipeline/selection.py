@@ -34,7 +34,7 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def parse(text: str, option: str) -> Selection:
+def parse_selection(text: str, option: str) -> Selection:
     """The selection that "3, 5-7, 9/2" means. Raises UserError."""
     chapters: set[int] = set()
     chunks: set[tuple[int, int]] = set()
@@ -58,7 +58,7 @@ def parse(text: str, option: str) -> Selection:
     return Selection(frozenset(chapters), frozenset(chunks))
 
 
-def check(selection: Selection, plan: Plan, option: str) -> None:
+def check_selection(selection: Selection, plan: Plan, option: str) -> None:
     """Raises UserError if the plan has no such chapter or chunk."""
     there = {(chunk.chapter, chunk.number) for chunk in plan.chunks}
     count = len(plan.book.chapters)

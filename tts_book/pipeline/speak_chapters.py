@@ -8,37 +8,41 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 
 from tts_book.events import Listener
-from tts_book.pipeline import event_builders as telling
-from tts_book.pipeline.chapter_job import Open, taken_over, tasks
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.pipeline import event_builders
+from tts_book.pipeline.chapter_job import ChapterJob, list_tasks, take_over_chapters
+from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.synthesis.pool import Pool, Tools
 
 
-class Speaking:
+class ChapterSpeaker:
     """Has chapters spoken; `finish` is awaited for each that is whole, one at a time. `reasons` say
     why services were given up."""
 
     def __init__(
-        self, cache: Cache, tell: Listener, tools: Tools, finish: Callable[[Open], Awaitable[None]]
+        self,
+        cache: ChunkCache,
+        tell: Listener,
+        tools: Tools,
+        finish: Callable[[ChapterJob], Awaitable[None]],
     ) -> None:
         self._cache, self._tell, self._tools, self._finish = cache, tell, tools, finish
-        self._in_doubt: list[Open] = []
+        self._in_doubt: list[ChapterJob] = []
         self.reasons: list[str] = []
 
-    async def speak(self, chapters: Sequence[Open]) -> None:
+    async def speak(self, chapters: Sequence[ChapterJob]) -> None:
         """Speaks these chapters, and tells which are lost."""
         await self._by_their_voices(chapters)
         while self._in_doubt:
             await self._by_their_voices(await self._taken_over())
 
-    async def _by_their_voices(self, chapters: Sequence[Open]) -> None:
+    async def _by_their_voices(self, chapters: Sequence[ChapterJob]) -> None:
         """Where the service is gone and a fallback is named, the chapters that are not whole are
         kept in doubt."""
         pool = Pool(self._cache, self._tell, self._tools)
         one_at_a_time = asyncio.Lock()  # the disk gains nothing from two
         async with (
             asyncio.TaskGroup() as finishing,
-            aclosing(pool.speak(tasks(chapters))) as spoken,
+            aclosing(pool.speak(list_tasks(chapters))) as spoken,
         ):
             async for task, key in spoken:
                 chapter = chapters[task.group]
@@ -50,12 +54,12 @@ class Speaking:
         if pool.stopped:
             self.reasons.append(pool.stopped)
         for chapter in chapters:
-            if chapter.missing and pool.stopped and chapter.item.cast.fallback:
+            if chapter.missing and pool.stopped and chapter.job.cast.fallback:
                 self._in_doubt.append(chapter)
             elif chapter.missing:
                 self._lose(chapter)
 
-    async def _finished(self, chapter: Open, lock: asyncio.Lock) -> None:
+    async def _finished(self, chapter: ChapterJob, lock: asyncio.Lock) -> None:
         async with lock:
             finishing = asyncio.ensure_future(self._finish(chapter))
             try:
@@ -65,23 +69,23 @@ class Speaking:
                 await asyncio.gather(finishing, return_exceptions=True)
                 raise
 
-    async def _taken_over(self) -> list[Open]:
+    async def _taken_over(self) -> list[ChapterJob]:
         """The chapters in doubt, begun anew by the next fallback voice that can speak."""
         doubtful, self._in_doubt = self._in_doubt, []
-        heirs: dict[int, dict[int, Open]] = {}  # chapters by number, of each book
+        heirs: dict[int, dict[int, ChapterJob]] = {}  # chapters by number, of each book
         taken = []
         for chapter in doubtful:
-            book = id(chapter.item)
+            book = id(chapter.job)
             if book not in heirs:
-                found = await taken_over(chapter.item)
+                found = await take_over_chapters(chapter.job)
                 heirs[book] = {each.chapter.number: each for each in found}
             again = heirs[book].get(chapter.chapter.number)
             if again is None:
                 self._lose(chapter)
                 continue
             taken.append(again)
-            self._tell(telling.voice_changed(chapter, again.item.cast.voice.name))
+            self._tell(event_builders.voice_changed(chapter, again.job.cast.voice.name))
         return taken
 
-    def _lose(self, chapter: Open) -> None:
-        self._tell(telling.chapter_lost(chapter, telling.unspoken(chapter)))
+    def _lose(self, chapter: ChapterJob) -> None:
+        self._tell(event_builders.chapter_lost(chapter, event_builders.explain_missing(chapter)))

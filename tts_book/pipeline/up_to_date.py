@@ -19,14 +19,14 @@ from tts_book import __version__, audio
 from tts_book.audio.tags_id3 import Tags
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.model import Pauses
-from tts_book.output.captions import beside
-from tts_book.output.manifest import path_of, told
-from tts_book.output.settings import Finish
-from tts_book.output.unchanged import state
-from tts_book.pipeline.chapter_job import Open, Taken, open_chapters, tags_of
-from tts_book.pipeline.planning import Prepared
+from tts_book.output.captions import caption_paths
+from tts_book.output.manifest import manifest_path, read_lines
+from tts_book.output.settings import OutputSettings
+from tts_book.output.unchanged import read_file_states
+from tts_book.pipeline.chapter_job import ChapterJob, UsedEntry, list_chapter_jobs, make_tags
+from tts_book.pipeline.planning import BookJob
 from tts_book.pipeline.selection import EVERYTHING
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 # Goes up when the same sounds are joined otherwise.
 _FORM = 2
@@ -42,7 +42,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ChapterFile:
     """A chapter's file and what is known of it: `steps` is the gain in it, `meter` its level
     without that, `recipe` what decides its bytes besides the gain."""
 
@@ -52,15 +52,15 @@ class Made:
     steps: int
     meter: audio.Meter
     recipe: Recipe
-    taken: tuple[Taken, ...]
+    taken: tuple[UsedEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EarlierFile:
     """A chapter's file as an earlier run left it: `as_it_should` it is, or its name or tags are to
     be others. `files` are it and its captions with their sizes and times."""
 
-    made: Made
+    made: ChapterFile
     files: dict[str, list[int]]
     as_it_should: bool
 
@@ -79,10 +79,10 @@ class Standing:
                 self.made.path.unlink()
 
 
-def recipe(chapter: Open, takes: Iterable[str], pauses: Pauses) -> Recipe:
+def make_recipe(chapter: ChapterJob, takes: Iterable[str], pauses: Pauses) -> Recipe:
     """What decides the bytes of a chapter's file and its captions."""
-    tags = tags_of(chapter.item, chapter.chapter)
-    whole = (_FORM, __version__, pauses, chapter.item.work.book.language)
+    tags = make_tags(chapter.job, chapter.chapter)
+    whole = (_FORM, __version__, pauses, chapter.job.request.book.language)
     parts = (
         (take, chunk.after, chunk.text, chunk.alignment)
         for chunk, take in zip(chapter.chunks, takes, strict=True)
@@ -103,7 +103,7 @@ def _without_picture(tags: Tags) -> tuple[Tags, str]:
     return replace(tags, cover=None), f"{mime} {hashlib.sha256(data).hexdigest()}"
 
 
-def line(made: Made, files: Iterable[Path]) -> dict[str, Any]:
+def describe_file(made: ChapterFile, files: Iterable[Path]) -> dict[str, Any]:
     """What the record tells of a file and its captions, `files`."""
     return {
         "file": made.path.name,
@@ -118,7 +118,9 @@ def line(made: Made, files: Iterable[Path]) -> dict[str, Any]:
     }
 
 
-def in_order(moves: Iterable[tuple[Open, Standing]]) -> list[tuple[Open, Standing]]:
+def order_moves(
+    moves: Iterable[tuple[ChapterJob, EarlierFile]],
+) -> list[tuple[ChapterJob, EarlierFile]]:
     """Chapters that get the sound of others' files, such that a file is read before another is
     written in its place: those that move up from the last, then those that move down."""
     by_target = sorted(moves, key=lambda move: move[0].target)
@@ -128,24 +130,26 @@ def in_order(moves: Iterable[tuple[Open, Standing]]) -> list[tuple[Open, Standin
 
 
 def _by_name(files: Iterable[Path]) -> dict[str, list[int]]:
-    return {Path(path).name: found for path, found in state(files).items()}
+    return {Path(path).name: found for path, found in read_file_states(files).items()}
 
 
-def standing(item: Prepared, pauses: Pauses, finish: Finish, cache: Cache) -> dict[Path, Standing]:
+def find_earlier_files(
+    job: BookJob, pauses: Pauses, finish: OutputSettings, cache: ChunkCache
+) -> dict[Path, EarlierFile]:
     """The chapters that need not be joined again, by the paths where they should be."""
     # Captions of a whole book are made of those of its chapters, which are not kept.
-    if finish.anew or not item.layout.keeps_chapters or (item.layout.whole and finish.captions):
+    if finish.anew or not job.layout.keeps_chapters or (job.layout.whole and finish.captions):
         return {}
-    record = path_of(item)
-    known = [line for line in told(record, "made") if isinstance(line.get("file"), str)]
+    record = manifest_path(job)
+    known = [line for line in read_lines(record, "made") if isinstance(line.get("file"), str)]
     by_name = {line["file"]: line for line in known}
     by_sound = {line.get("sound"): line for line in known}
     found = {}
-    for chapter in open_chapters(replace(item, only=EVERYTHING)):
+    for chapter in list_chapter_jobs(replace(job, only=EVERYTHING)):
         takes = [cache.take(key) or "" for key in chapter.keys]
-        if not all(takes) or not item.redo.isdisjoint(chapter.keys):
+        if not all(takes) or not job.redo.isdisjoint(chapter.keys):
             continue
-        wanted = recipe(chapter, takes, pauses)
+        wanted = make_recipe(chapter, takes, pauses)
         for line in (by_name.get(chapter.target.name), by_sound.get(wanted.sound)):
             stands = _stands(line, record, wanted, chapter.target, finish.captions)
             if stands:
@@ -156,7 +160,7 @@ def standing(item: Prepared, pauses: Pauses, finish: Finish, cache: Cache) -> di
 
 def _stands(
     line: Any, record: Path, wanted: Recipe, target: Path, captions: Sequence[str]
-) -> Standing | None:
+) -> EarlierFile | None:
     """The file that a line tells of, if it sounds as wanted and is as it was left; None also
     where the record is damaged or of another version."""
     if line is None or line.get("sound") != wanted.sound:
@@ -166,17 +170,17 @@ def _stands(
         as_it_should = path == target and line["tags"] == wanted.tags
         if captions and not as_it_should:  # they hold the title, too
             return None
-        made = Made(
+        made = ChapterFile(
             path,
             int(line["frames"]),
             int(line["duration_ms"]),
             int(line["gain_steps"]),
             _meter(*line["level"]),
             wanted,
-            tuple(Taken(take, ms, tries, tuple(odd)) for take, ms, tries, odd in line["taken"]),
+            tuple(UsedEntry(take, ms, tries, tuple(odd)) for take, ms, tries, odd in line["taken"]),
         )
-        names = [file.name for file in (path, *beside(path, captions))]
-        stands = Standing(made, {name: line["files"][name] for name in names}, as_it_should)
+        names = [file.name for file in (path, *caption_paths(path, captions))]
+        stands = EarlierFile(made, {name: line["files"][name] for name in names}, as_it_should)
     except (KeyError, TypeError, ValueError):
         return None
     return stands if stands.is_unchanged() else None

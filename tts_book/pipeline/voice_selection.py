@@ -28,7 +28,7 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class VoiceRequest:
     """What the user asked for: names or None where nothing was said. `wait`: begin also with an
     online service that does not answer yet."""
 
@@ -50,7 +50,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class ChosenVoice:
     """The voice of a book, its backend, and the one line that says why. `fallback` are voices
     that may take over whole chapters, each with the way to its backend."""
 
@@ -61,7 +61,7 @@ class Cast:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SpokenShare:
     """How much of a book a voice has spoken already: telling chunks, and whether it is all."""
 
     telling: int
@@ -69,10 +69,10 @@ class Spoken:
 
 
 Ask = Callable[[str], Awaitable[Health]]
-Count = Callable[[Voice, Backend], Spoken]
+Count = Callable[[Voice, Backend], SpokenShare]
 
 
-class Casting:
+class VoiceChooser:
     """Chooses voices; asks each backend for its health once a run.
 
     `backend_of` makes (or finds) a backend by name, `config` are the voices.
@@ -83,7 +83,7 @@ class Casting:
         self._backend_of = backend_of
         self._healths: dict[str, Health] = {}
 
-    async def cast(self, wish: Wish, language: str, spoken: Count) -> Cast:
+    async def cast(self, wish: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
         """The cast for a book in `language`. Raises UserError, or EngineGone."""
         chosen = await self._chosen(wish, language, spoken)
         taking_over = [self._config.voice(name) for name in chosen.voice.fallback]
@@ -93,7 +93,7 @@ class Casting:
             chosen, fallback=tuple((wish.applied(v), self._backend_of) for v in taking_over)
         )
 
-    async def _chosen(self, wish: Wish, language: str, spoken: Count) -> Cast:
+    async def _chosen(self, wish: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
         if wish.voice:
             return await self._named(wish, language, spoken)
         voices = [wish.applied(voice) for voice in self._candidates(wish, language)]
@@ -128,13 +128,13 @@ class Casting:
                 problems[name] = Health(False, str(error))
         return tuple(found), problems
 
-    def _candidates(self, wish: Wish, language: str) -> Sequence[Voice]:
+    def _candidates(self, wish: VoiceRequest, language: str) -> Sequence[Voice]:
         if wish.backend in (AUTO, ""):
             return self._config.candidates(language)
         self._backend_of(wish.backend)  # an unknown name is told before all else
         return [v for v in self._config.candidates(language) if v.backend == wish.backend]
 
-    async def _named(self, wish: Wish, language: str, spoken: Count) -> Cast:
+    async def _named(self, wish: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
         voice = wish.applied(self._config.resolve(wish.voice))
         if wish.backend not in (AUTO, "", voice.backend):
             raise UserError(
@@ -145,16 +145,16 @@ class Casting:
         backend = self._backend_of(voice.backend)
         health = await self._unless_spoken(voice, backend, spoken)
         if health is None:
-            return Cast(voice, backend, "everything is spoken already")
+            return ChosenVoice(voice, backend, "everything is spoken already")
         if not health.usable:
             if _waits(wish, voice):
-                return Cast(voice, backend, waiting(health))
+                return ChosenVoice(voice, backend, explain_waiting(health))
             if self._begun([voice], spoken):
-                raise gone(voice, health)
-            raise UserError(cannot(voice, health))
+                raise engine_gone(voice, health)
+            raise UserError(explain_unusable(voice, health))
         if voice.id not in {known.id for known in self._config.voices.values()}:
             await _refuse_unknown(backend, voice)
-        return Cast(voice, backend, health.detail)
+        return ChosenVoice(voice, backend, health.detail)
 
     async def _unless_spoken(self, voice: Voice, backend: Backend, spoken: Count) -> Health | None:
         """The health of the backend, None where it is not needed any more. Raises UserError for a
@@ -182,20 +182,24 @@ class Casting:
                 best = (telling, voice, backend)
         return best[1:] if best else None
 
-    async def _go_on(self, begun: tuple[Voice, Backend], spoken: Count, wish: Wish) -> Cast:
+    async def _go_on(
+        self, begun: tuple[Voice, Backend], spoken: Count, wish: VoiceRequest
+    ) -> ChosenVoice:
         voice, backend = begun
         if spoken(voice, backend).whole:
-            return Cast(voice, backend, "everything is spoken already")
+            return ChosenVoice(voice, backend, "everything is spoken already")
         health = await self.health(voice.backend)
         if not health.usable:
             if _waits(wish, voice):
-                return Cast(voice, backend, waiting(health))
-            raise gone(voice, health)
-        return Cast(voice, backend, "this voice has begun the book")
+                return ChosenVoice(voice, backend, explain_waiting(health))
+            raise engine_gone(voice, health)
+        return ChosenVoice(voice, backend, "this voice has begun the book")
 
-    async def _first_usable(self, voices: Sequence[Voice], language: str, wish: Wish) -> Cast:
+    async def _first_usable(
+        self, voices: Sequence[Voice], language: str, wish: VoiceRequest
+    ) -> ChosenVoice:
         reasons: dict[str, str] = {}
-        unlisted: Cast | None = None
+        unlisted: ChosenVoice | None = None
         for voice in voices:
             health = await self.health(voice.backend)
             if not health.usable:
@@ -207,9 +211,9 @@ class Casting:
                 missing = "is not listed" if online else "is not installed"
                 reasons.setdefault(f"{voice.backend} voice {voice.id}", missing)
                 if online and unlisted is None:
-                    unlisted = Cast(voice, backend, health.detail)
+                    unlisted = ChosenVoice(voice, backend, health.detail)
                 continue
-            return Cast(voice, backend, why(health, reasons))
+            return ChosenVoice(voice, backend, explain_choice(health, reasons))
         installed = await self._installed(wish, language, reasons)
         if installed is not None:
             return installed
@@ -218,10 +222,12 @@ class Casting:
         for voice in voices:
             if _waits(wish, voice):
                 health = await self.health(voice.backend)
-                return Cast(voice, self._backend_of(voice.backend), waiting(health))
-        raise UserError(nobody(language, reasons, voices, wish.backend, self._healths))
+                return ChosenVoice(voice, self._backend_of(voice.backend), explain_waiting(health))
+        raise UserError(explain_no_voice(language, reasons, voices, wish.backend, self._healths))
 
-    async def _installed(self, wish: Wish, language: str, reasons: dict[str, str]) -> Cast | None:
+    async def _installed(
+        self, wish: VoiceRequest, language: str, reasons: dict[str, str]
+    ) -> ChosenVoice | None:
         """A voice on this machine that voices.toml does not name. A robot and silence speak only
         when their backend is named."""
         unasked = wish.backend in (AUTO, "")
@@ -236,7 +242,7 @@ class Casting:
             offered = [i for i in await backend.voices() if not (unasked and i.only_named)]
             found = _best(offered, language)
             if found is not None:
-                return Cast(wish.applied(found), backend, health.detail)
+                return ChosenVoice(wish.applied(found), backend, health.detail)
         return None
 
 
@@ -252,7 +258,7 @@ def _best(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
     return Voice(best.id, best.backend, best.id, tongue)
 
 
-def _waits(wish: Wish, voice: Voice) -> bool:
+def _waits(wish: VoiceRequest, voice: Voice) -> bool:
     return wish.wait and voice.backend == ONLINE
 
 
@@ -306,12 +312,12 @@ class EngineGone(TtsBookError):
     """The book is half spoken and the engine that spoke it does not answer: exit 1."""
 
 
-def waiting(health: Health) -> str:
+def explain_waiting(health: Health) -> str:
     """Why a service that does not answer is taken all the same."""
     return f"{health.detail}; asking again until it answers"
 
 
-def gone(voice: Voice, health: Health) -> EngineGone:
+def engine_gone(voice: Voice, health: Health) -> EngineGone:
     """The book's engine is away."""
     return EngineGone(
         f"This book is half spoken by {voice.name} ({voice.backend}), which cannot go on now: "
@@ -320,7 +326,7 @@ def gone(voice: Voice, health: Health) -> EngineGone:
     )
 
 
-def why(health: Health, reasons: Mapping[str, str]) -> str:
+def explain_choice(health: Health, reasons: Mapping[str, str]) -> str:
     """Why this voice, and what kept those before it away."""
     if not reasons:
         return health.detail
@@ -328,13 +334,13 @@ def why(health: Health, reasons: Mapping[str, str]) -> str:
     return f"{health.detail} ({passed})"
 
 
-def cannot(voice: Voice, health: Health) -> str:
+def explain_unusable(voice: Voice, health: Health) -> str:
     """A named voice that cannot speak now."""
     mend = f" {health.mend}" if health.mend else ""
     return f'The voice "{voice.name}" cannot speak now: {health.detail}.{mend}'
 
 
-def nobody(
+def explain_no_voice(
     language: str,
     reasons: Mapping[str, str],
     voices: Sequence[Voice],

@@ -9,7 +9,7 @@ from pathlib import Path
 from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.readers import decoding, folder, plain
-from tts_book.readers.book import Parsed, ReadOptions, build_book
+from tts_book.readers.book import ParsedBook, ReadOptions, build_book
 from tts_book.readers.folder import Folder
 
 __all__ = ["Folder", "ReadOptions", "read", "read_bytes", "read_folder"]
@@ -44,7 +44,7 @@ def stem(name: str) -> str:
     return Path(name).stem or name
 
 
-def _parse(path: Path, options: ReadOptions) -> Parsed:
+def _parse(path: Path, options: ReadOptions) -> ParsedBook:
     data = decoding.load(path)
     try:
         return _parse_bytes(data, path.name, options)
@@ -57,7 +57,7 @@ def _with_path(message: str, path: Path) -> str:
     return f"{path}{message[len(path.name) :]}" if message.startswith(path.name) else message
 
 
-def _parse_bytes(data: bytes, name: str, options: ReadOptions) -> Parsed:
+def _parse_bytes(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     suffix = Path(name).suffix.lower()
     if data.startswith(b"PK\x03\x04"):
         return _parse_archive(data, name, options)
@@ -90,7 +90,7 @@ def _for_calibre(data: bytes) -> str:
     return ".rtf" if data.startswith(b"{\\rtf") else ""
 
 
-def _by_calibre(data: bytes, kind: str, name: str, options: ReadOptions) -> Parsed:
+def _by_calibre(data: bytes, kind: str, name: str, options: ReadOptions) -> ParsedBook:
     from tts_book.readers import archives, calibre, epub
 
     return epub.read(archives.open_archive(calibre.as_epub(data, kind, name), name), name, options)
@@ -108,7 +108,7 @@ def _decoded_page(data: bytes, name: str, options: ReadOptions) -> decoding.Deco
     return decoding.decode(data, name, options.encoding)
 
 
-def _parse_archive(data: bytes, name: str, options: ReadOptions) -> Parsed:
+def _parse_archive(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     """An EPUB, or an FB2 book or a text in a ZIP archive."""
     from tts_book.readers import archives
 

@@ -87,7 +87,7 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedBook:
     """A file read: its text as the source, and its paragraphs, ready to be divided."""
 
     source: Source
@@ -125,7 +125,7 @@ _TOLD = ("contents list", "notes", "Project Gutenberg", "code", "table", "pictur
          "index", "copyright")  # fmt: skip
 
 
-def build_book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
+def build_book(parsed: ParsedBook, stem: str, options: ReadOptions) -> Book:
     """The Book of one file. Raises UserError if it says nothing or in no language that can be
     told."""
     spoken = "\n\n".join(p.text for p in parsed.paragraphs if p.text)
@@ -149,7 +149,7 @@ def build_book(parsed: Parsed, stem: str, options: ReadOptions) -> Book:
 
 
 def chapters_of(
-    parsed: Parsed, title: str, tag: str, options: ReadOptions, *, split: bool
+    parsed: ParsedBook, title: str, tag: str, options: ReadOptions, *, split: bool
 ) -> tuple[Chapter, ...]:
     """The chapters of one file, numbered from 1. Raises UserError where --chapters fits none."""
     is_chapter = ChapterPattern(options.chapters) if options.chapters and split else None
@@ -163,7 +163,7 @@ def chapters_of(
 
 
 def _divided(
-    parsed: Parsed,
+    parsed: ParsedBook,
     title: str,
     tag: str,
     options: ReadOptions,

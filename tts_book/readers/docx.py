@@ -11,7 +11,7 @@ from xml.parsers.expat import ExpatError
 from tts_book.errors import UserError
 from tts_book.readers import html, xml
 from tts_book.readers.archives import Archive
-from tts_book.readers.book import Parsed, ReadOptions, find_language
+from tts_book.readers.book import ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.tree_text import name_of, words
 
@@ -30,7 +30,7 @@ _FAULTS = (
 )  # fmt: skip
 
 
-def read(data: bytes, archive: Archive, name: str, options: ReadOptions) -> Parsed:
+def read(data: bytes, archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
     """A Word document in blocks. Raises UserError if it is damaged, or mammoth is not there."""
     about = _about(archive, name)
     language = find_language(about.get("language", ""))

@@ -14,7 +14,14 @@ from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.readers import decoding, html, xml
 from tts_book.readers.archives import Archive
-from tts_book.readers.book import LEADS, PICTURES, Parsed, ReadOptions, find_cover, find_language
+from tts_book.readers.book import (
+    LEADS,
+    PICTURES,
+    ParsedBook,
+    ReadOptions,
+    find_cover,
+    find_language,
+)
 from tts_book.readers.footnotes import Notes
 from tts_book.readers.tree_text import Builder, Element, attribute, name_of, words
 
@@ -52,7 +59,7 @@ class _Entry:
     level: int
 
 
-def read(archive: Archive, name: str, options: ReadOptions) -> Parsed:
+def read(archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
     """An EPUB in blocks. Raises UserError for DRM, and for what has no readable page."""
     _refuse_locked(archive, name)
     package = _package(archive, name)
@@ -60,7 +67,7 @@ def read(archive: Archive, name: str, options: ReadOptions) -> Parsed:
     builder = Builder(name)
     _pages_of(archive, package, builder, find_language(metadata.get("language", "")), options)
     source, text, found = builder.finish()
-    return Parsed(
+    return ParsedBook(
         source=source,
         text=text,
         paragraphs=found,

@@ -8,7 +8,7 @@ import binascii
 from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.readers import xml
-from tts_book.readers.book import LEADS, Parsed, ReadOptions, find_cover, find_language
+from tts_book.readers.book import LEADS, ParsedBook, ReadOptions, find_cover, find_language
 from tts_book.readers.footnotes import queue
 from tts_book.readers.tree_text import Builder, Element, attribute, children, events, name_of, words
 from tts_book.text.normalize import Kind
@@ -19,7 +19,7 @@ _DEEPEST = 40
 _NOTES = ("notes", "comments", "footnotes")
 
 
-def read(data: bytes, name: str, options: ReadOptions) -> Parsed:
+def read(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     """An FB2 file in blocks. Raises UserError for what is none."""
     root, remark = xml.tree(data, name, encoding=options.encoding)
     if name_of(root) != "fictionbook":
@@ -42,7 +42,7 @@ def read(data: bytes, name: str, options: ReadOptions) -> Parsed:
             _leave_notes(body, builder, notes)
     source, text, found = builder.finish()
     series = _below(about, "sequence")
-    return Parsed(
+    return ParsedBook(
         source=source,
         text=text,
         paragraphs=found,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tts_book.errors import UserError
 from tts_book.model import Book, Chapter
-from tts_book.readers.book import Parsed, ReadOptions, chapters_of, choose_language
+from tts_book.readers.book import ParsedBook, ReadOptions, chapters_of, choose_language
 from tts_book.text.chapters import make_titles_unique
 from tts_book.text.coverage import add_ledgers, make_ledger
 from tts_book.text.language import detect_language
@@ -65,7 +65,7 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def read_folder(
-    folder: Path, options: ReadOptions, parse: Callable[[Path, ReadOptions], Parsed]
+    folder: Path, options: ReadOptions, parse: Callable[[Path, ReadOptions], ParsedBook]
 ) -> Folder:
     """The texts of `folder` as chapters of one book. `parse` reads one file.
 
@@ -74,7 +74,7 @@ def read_folder(
     paths = texts_in(folder)
     if not paths:
         raise UserError(f"{folder} holds no texts: put .txt or .md files into it")
-    read: list[tuple[Path, Parsed]] = []
+    read: list[tuple[Path, ParsedBook]] = []
     unread: list[tuple[Path, str]] = []
     for path in paths:
         try:
@@ -94,7 +94,7 @@ def _is_text(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def _worded(parsed: Parsed) -> Parsed:
+def _worded(parsed: ParsedBook) -> ParsedBook:
     if not any(any(map(str.isalnum, paragraph.text)) for paragraph in parsed.paragraphs):
         raise UserError(f"{parsed.source.name} has no words to read aloud")
     return parsed
@@ -104,7 +104,7 @@ def _reason(path: Path, error: UserError) -> str:
     return str(error).removeprefix(str(path)).removeprefix(path.name).lstrip(": ")
 
 
-def _book(folder: Path, read: Sequence[tuple[Path, Parsed]], options: ReadOptions) -> Book:
+def _book(folder: Path, read: Sequence[tuple[Path, ParsedBook]], options: ReadOptions) -> Book:
     name = folder.resolve().name or str(folder)
     spoken = {path: _spoken(parsed) for path, parsed in read}
     known = Counter(parsed.language for _, parsed in read if parsed.language).most_common(1)
@@ -130,7 +130,9 @@ def _book(folder: Path, read: Sequence[tuple[Path, Parsed]], options: ReadOption
     )
 
 
-def _chapters(path: Path, parsed: Parsed, tag: str, options: ReadOptions) -> tuple[Chapter, ...]:
+def _chapters(
+    path: Path, parsed: ParsedBook, tag: str, options: ReadOptions
+) -> tuple[Chapter, ...]:
     title = parsed.title or path.stem
     split = options.split == "headings"
     found = chapters_of(parsed, title, tag, options, split=split)
@@ -139,16 +141,16 @@ def _chapters(path: Path, parsed: Parsed, tag: str, options: ReadOptions) -> tup
     return tuple(replace(chapter, title=chapter.title or title) for chapter in found)
 
 
-def _spoken(parsed: Parsed) -> str:
+def _spoken(parsed: ParsedBook) -> str:
     return "\n\n".join(paragraph.text for paragraph in parsed.paragraphs if paragraph.text)
 
 
-def _author(read: Sequence[tuple[Path, Parsed]]) -> str:
+def _author(read: Sequence[tuple[Path, ParsedBook]]) -> str:
     authors = {parsed.author for _, parsed in read}
     return authors.pop() if len(authors) == 1 else ""
 
 
-def _odd_encodings(read: Sequence[tuple[Path, Parsed]]) -> Iterator[str]:
+def _odd_encodings(read: Sequence[tuple[Path, ParsedBook]]) -> Iterator[str]:
     usual = Counter(parsed.encoding for _, parsed in read).most_common(1)[0][0]
     for path, parsed in read:
         if parsed.encoding != usual:

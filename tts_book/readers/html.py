@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from tts_book.errors import UserError
-from tts_book.readers.book import LEADS, Parsed, ReadOptions, find_language
+from tts_book.readers.book import LEADS, ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.footnotes import Notes
 from tts_book.readers.tree_text import Builder, Element, attribute, events, name_of, words
@@ -61,7 +61,7 @@ class Walk:
     reason: str = ""
 
 
-def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
+def read(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
     """A page in blocks. Raises UserError if there is nothing in it."""
     root = parse_page(decoded.text, name)
     builder = Builder(name)
@@ -72,7 +72,7 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
         notes.collect("", root)
     walk(root, Walk(builder, options.everything, keep_notes=options.notes == "end", notes=notes))
     source, text, found = builder.finish()
-    return Parsed(
+    return ParsedBook(
         source=source,
         text=text,
         paragraphs=found,

@@ -13,10 +13,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tts_book.model import Source
-from tts_book.readers import markdown_notes as notes
-from tts_book.readers.book import LEADS, Parsed, ReadOptions, find_language
+from tts_book.readers import markdown_notes
+from tts_book.readers.book import LEADS, ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
-from tts_book.readers.markdown_notes import Note
+from tts_book.readers.markdown_notes import MarkdownNote
 from tts_book.readers.plain import find_line_starts
 from tts_book.text.inline_rules import Edit
 from tts_book.text.language import detect_language
@@ -48,7 +48,7 @@ class _Walk:
         return start, max(start, end - (len(inside) - len(inside.rstrip(" \n"))))
 
 
-def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
+def read(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
     """A Markdown file in blocks."""
     text = decoded.text
     flat = unify_whitespace(text)
@@ -59,16 +59,16 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     begin = front.end() if front else 0
     # Blank front matter and notes keep the line numbers as they are.
     body = re.sub(r"[^\n]", " ", flat[:begin]) + flat[begin:]
-    found = list(notes.find(text, body))
-    _blocks(walk, notes.without(body, found))
+    found = list(markdown_notes.find(text, body))
+    _blocks(walk, markdown_notes.without(body, found))
     fields = _fields(front[1]) if front else {}
     language = find_language(fields.get("lang", fields.get("language", "")))
     marks = _notes(walk, found, options, language)
     told = make_paragraphs(text, walk.blocks, walk.edits, between="markup")
-    return Parsed(
+    return ParsedBook(
         source=Source(name, walk.starts),
         text=text,
-        paragraphs=tuple(notes.at_their_marks(told, marks)),
+        paragraphs=tuple(markdown_notes.at_their_marks(told, marks)),
         title=fields.get("title", ""),
         author=fields.get("author", ""),
         language=language,
@@ -116,12 +116,12 @@ def _blocks(walk: _Walk, body: str) -> None:
 
 
 def _notes(
-    walk: _Walk, found: Iterable[Note], options: ReadOptions, language: str
-) -> dict[int, list[Note]]:
+    walk: _Walk, found: Iterable[MarkdownNote], options: ReadOptions, language: str
+) -> dict[int, list[MarkdownNote]]:
     """Adds the blocks of the notes; gives those that are read at their marks."""
-    found = notes.outside(found, walk.blocks)
+    found = markdown_notes.outside(found, walk.blocks)
     inline = options.notes == "inline"
-    marks = notes.marked(walk.flat, found, walk.blocks) if inline else {}
+    marks = markdown_notes.marked(walk.flat, found, walk.blocks) if inline else {}
     read = {note for told in marks.values() for note in told}
     if options.everything or options.notes == "end":
         read = set(found)
@@ -139,7 +139,7 @@ def _notes(
     return marks
 
 
-def _note(walk: _Walk, note: Note, parser: MarkdownIt, lead: str) -> None:
+def _note(walk: _Walk, note: MarkdownNote, parser: MarkdownIt, lead: str) -> None:
     """The blocks of a note that is read."""
     walk.blocks.append(Block(note.start, note.said, Kind.LEFT_OUT, reason="note mark"))
     words = "\n".join(map(str.strip, walk.flat[note.said : note.stop].split("\n")))

@@ -21,7 +21,7 @@ _start = attrgetter("start")
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class MarkdownNote:
     """Characters `start` to `stop` of a source: the label of a note, and from `said` its words."""
 
     name: str
@@ -30,7 +30,7 @@ class Note:
     stop: int
 
 
-def find(source: str, flat: str) -> Iterator[Note]:
+def find(source: str, flat: str) -> Iterator[MarkdownNote]:
     """The notes of a text, in order; `flat` is `level(source)`. A note goes on over the lines
     right below it, and over indented ones after a blank."""
     opened: tuple[str, int, int] | None = None
@@ -43,7 +43,7 @@ def find(source: str, flat: str) -> Iterator[Note]:
             blank or _FENCE.match(line) or _BEGINS_A_BLOCK.match(line)
         )
         if opened and (label or not (goes_on or line.isspace())):
-            yield Note(*opened, stop)
+            yield MarkdownNote(*opened, stop)
             opened = None
         if label:
             opened = label[1], at + line.index("["), at + label.end()
@@ -55,7 +55,7 @@ def find(source: str, flat: str) -> Iterator[Note]:
         at += len(line)
         stop = stop if blank else at - len(line) + len(line.rstrip())
     if opened:
-        yield Note(*opened, stop)
+        yield MarkdownNote(*opened, stop)
 
 
 def _hides(line: str) -> re.Pattern[str] | None:
@@ -65,7 +65,7 @@ def _hides(line: str) -> re.Pattern[str] | None:
     return _COMMENT_ENDS if _COMMENT.match(line) else None
 
 
-def without(flat: str, notes: Iterable[Note]) -> str:
+def without(flat: str, notes: Iterable[MarkdownNote]) -> str:
     """`flat` with its notes blank, as long as before."""
     pieces: list[str] = []
     at = 0
@@ -75,16 +75,18 @@ def without(flat: str, notes: Iterable[Note]) -> str:
     return "".join((*pieces, flat[at:]))
 
 
-def outside(notes: Iterable[Note], blocks: Sequence[Block]) -> list[Note]:
+def outside(notes: Iterable[MarkdownNote], blocks: Sequence[Block]) -> list[MarkdownNote]:
     """The notes that stand in none of the blocks, which are in order: a script may hold one."""
     stops = [0, *(block.stop for block in blocks)]
     return [n for n in notes if stops[bisect_right(blocks, n.start, key=_start)] <= n.start]
 
 
-def marked(flat: str, notes: Iterable[Note], blocks: Iterable[Block]) -> dict[int, list[Note]]:
+def marked(
+    flat: str, notes: Iterable[MarkdownNote], blocks: Iterable[Block]
+) -> dict[int, list[MarkdownNote]]:
     """The notes by the start of the block that bears their first mark."""
     left = {note.name: note for note in reversed(list(notes))}
-    found: dict[int, list[Note]] = defaultdict(list)
+    found: dict[int, list[MarkdownNote]] = defaultdict(list)
     for block in blocks:
         if block.kind not in (Kind.LEFT_OUT, Kind.SCENE):
             for mark in _MARK.finditer(flat, block.start, block.stop):
@@ -94,7 +96,7 @@ def marked(flat: str, notes: Iterable[Note], blocks: Iterable[Block]) -> dict[in
 
 
 def at_their_marks(
-    paragraphs: Iterable[Paragraph], marks: dict[int, list[Note]]
+    paragraphs: Iterable[Paragraph], marks: dict[int, list[MarkdownNote]]
 ) -> Iterator[Paragraph]:
     """The paragraphs, those of each note after the one that bears its mark."""
     notes = sorted((note for found in marks.values() for note in found), key=_start)

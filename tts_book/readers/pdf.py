@@ -9,8 +9,8 @@ from typing import Any
 
 from tts_book.errors import UserError
 from tts_book.readers import pdf_lines
-from tts_book.readers.book import Parsed, ReadOptions, find_language
-from tts_book.readers.pdf_lines import Line, Margins, Measure, Role
+from tts_book.readers.book import ParsedBook, ReadOptions, find_language
+from tts_book.readers.pdf_lines import Margins, Measure, PdfLine, Role
 from tts_book.readers.tree_text import Builder
 from tts_book.text.normalize import Kind
 
@@ -21,7 +21,7 @@ _TINY = 2.0  # points: sizes below it are scaled by the page, and say nothing
 _FEWEST_LETTERS = 20  # on a page, on average: below that it is a scan
 _DEEPEST = 6
 
-Pages = list[list[Line]]
+Pages = list[list[PdfLine]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class _Document:
     about: dict[str, str]
 
 
-def read(data: bytes, name: str, options: ReadOptions) -> Parsed:
+def read(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     """A PDF in blocks. Raises UserError for locked, damaged and scanned ones."""
     document = _opened(data, name)
     letters = sum(len(line.text) for page in document.pages for line in page)
@@ -42,7 +42,7 @@ def read(data: bytes, name: str, options: ReadOptions) -> Parsed:
     builder = Builder(name)
     _write(builder, document, options)
     source, text, found = builder.finish()
-    return Parsed(
+    return ParsedBook(
         source=source,
         text=text,
         paragraphs=found,
@@ -92,7 +92,7 @@ def _bookmarks(document: Any) -> dict[int, list[tuple[str, int]]]:
 # One page
 
 
-def _lines(document: Any, number: int) -> Iterator[Line]:
+def _lines(document: Any, number: int) -> Iterator[PdfLine]:
     page = document[number]
     try:
         text = page.get_textpage()
@@ -113,7 +113,7 @@ class _Reader:
         self._raw, self._page, self._number = raw, page, number
         self._box = raw.FS_RECTF()
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[PdfLine]:
         raw, page = self._raw, self._page
         letters = [
             _character(raw.FPDFText_GetUnicode(page, at)) for at in range(page.count_chars())
@@ -136,7 +136,7 @@ class _Reader:
             return True
         return abs(self._place(after)[1] - self._place(max(0, at - 1))[1]) > 2
 
-    def _line(self, letters: list[str], start: int, stop: int, parted: bool) -> Iterator[Line]:
+    def _line(self, letters: list[str], start: int, stop: int, parted: bool) -> Iterator[PdfLine]:
         while start < stop and letters[start].isspace():
             start += 1
         while stop > start and letters[stop - 1].isspace():
@@ -150,7 +150,7 @@ class _Reader:
         if stop - start > 1 and letters[stop - 1] == "-" and letters[stop - 2].isalpha():
             stop, parted = stop - 1, True
         text = "".join(letters[start:stop])
-        yield Line(self._number, text, size, left, right, bottom, marks, parted)
+        yield PdfLine(self._number, text, size, left, right, bottom, marks, parted)
 
     def _marks(
         self, letters: list[str], start: int, stop: int, size: float
@@ -190,7 +190,7 @@ def _character(code: int) -> str:
 
 def _write(builder: Builder, document: _Document, options: ReadOptions) -> None:
     """Paragraphs in order; what interrupts one at the end of a page comes after it."""
-    writer = _Writer(builder, document, options)
+    writer = _PdfWriter(builder, document, options)
     found = pdf_lines.roles(document.pages)
     for number, page in enumerate(document.pages):
         for line, role in zip(page, found[number], strict=True):
@@ -198,7 +198,7 @@ def _write(builder: Builder, document: _Document, options: ReadOptions) -> None:
     writer.finish()
 
 
-class _Writer:
+class _PdfWriter:
     def __init__(self, builder: Builder, document: _Document, options: ReadOptions) -> None:
         self._builder, self._pages = builder, document.pages
         self._bookmarks = document.bookmarks
@@ -208,11 +208,11 @@ class _Writer:
         self._known = pdf_lines.vocabulary(document.pages)
         sizes = {round(line.size) for page in document.pages for line in page if self._is_big(line)}
         self._ranks = sorted(sizes, reverse=True)
-        self._before: Line | None = None
+        self._before: PdfLine | None = None
         self._level = 0
-        self._waiting: list[tuple[Line, Role]] = []
+        self._waiting: list[tuple[PdfLine, Role]] = []
 
-    def add(self, line: Line, role: Role) -> None:
+    def add(self, line: PdfLine, role: Role) -> None:
         if role is not Role.BODY:
             self._waiting.append((line, role))
             return
@@ -228,10 +228,10 @@ class _Writer:
     def finish(self) -> None:
         self._end()
 
-    def _is_big(self, line: Line) -> bool:
+    def _is_big(self, line: PdfLine) -> bool:
         return pdf_lines.is_big(line, self._measure.size)
 
-    def _heading(self, line: Line) -> int:
+    def _heading(self, line: PdfLine) -> int:
         """The level of a heading that the bookmarks know, or else that is set larger; 0: none."""
         key = _key(line.text)
         for title, level in self._bookmarks.get(line.page, ()):
@@ -241,7 +241,7 @@ class _Writer:
             return 0
         return min(_DEEPEST, 1 + self._ranks.index(round(line.size)))
 
-    def _begins(self, line: Line, level: int) -> bool:
+    def _begins(self, line: PdfLine, level: int) -> bool:
         before = self._before
         if before is None:
             return True
@@ -250,11 +250,11 @@ class _Writer:
         here, there = self._margins[line.page], self._margins[before.page]
         return pdf_lines.begins_paragraph(before, line, here, there, self._measure)
 
-    def _join(self, before: Line, line: Line) -> None:
+    def _join(self, before: PdfLine, line: PdfLine) -> None:
         if not pdf_lines.keeps_hyphen(before.text, line.text, self._known):
             self._builder.drop(self._builder.length - 1, "line-end hyphen")
 
-    def _put(self, line: Line) -> None:
+    def _put(self, line: PdfLine) -> None:
         self._builder.label(f"page {line.page + 1}")
         at = 0
         for start, stop in line.marks:

@@ -15,11 +15,11 @@ from tts_book.readers.plain_lines import is_scene_mark
 from tts_book.text.headings import is_heading
 from tts_book.text.numerals import roman_value
 
-Page = Sequence["Line"]
+Page = Sequence["PdfLine"]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PdfLine:
     """A line of a page, in points. `marks` are spans of small raised numbers; `is_parted` if it
     ends in a hyphen that the page shows, which `text` does not hold."""
 
@@ -121,7 +121,7 @@ def _notes(page: Page, known: Sequence[Role], usual: float) -> list[int]:
     return order[:small] if small < len(order) else []
 
 
-def is_big(line: Line, usual: float) -> bool:
+def is_big(line: PdfLine, usual: float) -> bool:
     """Whether a line is set as headings are."""
     return line.size >= _BIG * usual and len(line.text) <= _LONGEST_HEADING
 
@@ -156,7 +156,9 @@ class Margins:
         return cls(left, max((line.right for line in page), default=0.0))
 
 
-def begins_paragraph(before: Line, line: Line, here: Margins, there: Margins, m: Measure) -> bool:
+def begins_paragraph(
+    before: PdfLine, line: PdfLine, here: Margins, there: Margins, m: Measure
+) -> bool:
     """Whether `line` begins a paragraph after `before`, whose page has the margins `there`."""
     if before.is_parted:
         return False

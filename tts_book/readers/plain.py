@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from tts_book.model import Source
-from tts_book.readers.book import Parsed, ReadOptions, find_language
+from tts_book.readers.book import ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.plain_lines import lay_out_lines
 from tts_book.text.headings import is_heading
@@ -35,7 +35,7 @@ class _Frame:
     language: str = ""
 
 
-def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
+def read(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
     """A text file in blocks."""
     text = decoded.text
     layout = lay_out_lines(text, is_heading)
@@ -43,7 +43,7 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> Parsed:
     blocks = list(_with_marks(text, layout.blocks))
     if not options.everything:
         blocks = _unframed(text, blocks, frame)
-    return Parsed(
+    return ParsedBook(
         source=Source(name, find_line_starts(text)),
         text=text,
         paragraphs=tuple(make_paragraphs(text, blocks, layout.edits)),

@@ -13,7 +13,7 @@ from tts_book.text.normalize import Block, Kind, unify_whitespace
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlainLine:
     """A line that is not blank: its characters in the source without the white space around
     them, how far it is indented, and the blank lines before it."""
 
@@ -25,7 +25,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PlainLayout:
     """A plain text in blocks. `edits` undo hyphenation and drop what interrupts a paragraph."""
 
     blocks: tuple[Block, ...]
@@ -45,7 +45,7 @@ _OPEN_ENDS = 0.6  # of the lines of a wrapped text break off inside a sentence
 _LEAST_PAGES = 5
 
 
-def lay_out_lines(source: str, is_heading: Callable[[str], bool]) -> Layout:
+def lay_out_lines(source: str, is_heading: Callable[[str], bool]) -> PlainLayout:
     """The blocks of a plain text. `is_heading` tells a line that is a heading by itself."""
     lines = _lines(source)
     pages = _page_numbers(lines)
@@ -60,10 +60,10 @@ def lay_out_lines(source: str, is_heading: Callable[[str], bool]) -> Layout:
         if wrapped:
             edits.extend(_hyphens(group))
     blocks.sort(key=lambda block: block.start)
-    return Layout(tuple(blocks), tuple(edits), wrapped)
+    return PlainLayout(tuple(blocks), tuple(edits), wrapped)
 
 
-def is_wrapped(lines: Sequence[Line]) -> bool:
+def is_wrapped(lines: Sequence[PlainLine]) -> bool:
     """Whether the lines were broken to a width: none is long, and most end inside a sentence.
 
     Verse is like that too, so lines that run on must be about equally long and go on with a
@@ -95,14 +95,14 @@ def is_scene_mark(text: str) -> bool:
     return len(marks) >= (4 if set(marks) <= set(".…") else 3)
 
 
-def _lines(source: str) -> list[Line]:
-    lines: list[Line] = []
+def _lines(source: str) -> list[PlainLine]:
+    lines: list[PlainLine] = []
     start = gap = 0
     for raw in unify_whitespace(source).split("\n"):
         text = raw.strip(" ")
         if text:
             indent = len(raw) - len(raw.lstrip(" "))
-            lines.append(Line(start + indent, start + indent + len(text), indent, gap, text))
+            lines.append(PlainLine(start + indent, start + indent + len(text), indent, gap, text))
             gap = 0
         else:
             gap += 1
@@ -119,7 +119,7 @@ def _opens_big(text: str) -> bool:
     return letter.isupper()
 
 
-def _marks_paragraphs_by_indent(lines: Sequence[Line]) -> bool:
+def _marks_paragraphs_by_indent(lines: Sequence[PlainLine]) -> bool:
     """Whether a line begins a paragraph by standing further in than the usual one."""
     usual = _usual_indent(lines)
     steps = sum(
@@ -128,21 +128,21 @@ def _marks_paragraphs_by_indent(lines: Sequence[Line]) -> bool:
     return steps > 0.03 * len(lines)
 
 
-def _usual_indent(lines: Sequence[Line]) -> int:
+def _usual_indent(lines: Sequence[PlainLine]) -> int:
     return Counter(line.indent for line in lines).most_common(1)[0][0]
 
 
 def _groups(
-    lines: Sequence[Line],
+    lines: Sequence[PlainLine],
     glued: dict[int, Edit],
     wrapped: bool,
     by_indent: bool,
     is_heading: Callable[[str], bool],
-) -> Iterator[list[Line]]:
+) -> Iterator[list[PlainLine]]:
     """Lines that belong together, as paragraphs or verses."""
     spaced = _is_spaced(lines)
     inside = _usual_indent(lines) + 2 if by_indent else 1 << 30
-    group: list[Line] = []
+    group: list[PlainLine] = []
     for line in lines:
         joins = group and (line.start in glued or not line.gap)
         if wrapped:
@@ -165,7 +165,9 @@ def _stands_alone(text: str) -> bool:
     return is_scene_mark(text) or (text[0] == "#" and text.lstrip("#")[:1] == " ")
 
 
-def _settled(group: list[Line], wrapped: bool, glued: dict[int, Edit]) -> Iterator[list[Line]]:
+def _settled(
+    group: list[PlainLine], wrapped: bool, glued: dict[int, Edit]
+) -> Iterator[list[PlainLine]]:
     """In a text that is not wrapped, neighbouring lines are verse or paragraphs of their own."""
     is_glued = any(line.start in glued for line in group)
     if wrapped or is_glued or len(group) == 1 or _is_verse(group):
@@ -174,19 +176,19 @@ def _settled(group: list[Line], wrapped: bool, glued: dict[int, Edit]) -> Iterat
         yield from ([line] for line in group)
 
 
-def _is_spaced(lines: Sequence[Line]) -> bool:
+def _is_spaced(lines: Sequence[PlainLine]) -> bool:
     """Whether blank lines part the paragraphs."""
     return sum(line.gap > 0 for line in lines) > 0.3 * len(lines)
 
 
-def _is_verse(group: Sequence[Line]) -> bool:
+def _is_verse(group: Sequence[PlainLine]) -> bool:
     if max(len(line.text) for line in group) > _WIDEST_WRAP:
         return False
     full_stops = sum(line.text[-1] in ".!?…" for line in group)
     return full_stops <= 0.5 * len(group)
 
 
-def _block(group: Sequence[Line], wrapped: bool, glued: dict[int, Edit]) -> Block:
+def _block(group: Sequence[PlainLine], wrapped: bool, glued: dict[int, Edit]) -> Block:
     first, last = group[0], group[-1]
     if any(line.start in glued for line in group):
         return Block(first.start, last.stop, gap=first.gap)
@@ -198,21 +200,21 @@ def _block(group: Sequence[Line], wrapped: bool, glued: dict[int, Edit]) -> Bloc
     return Block(first.start, last.stop, kind, gap=first.gap)
 
 
-def _is_wrapped_verse(group: Sequence[Line]) -> bool:
+def _is_wrapped_verse(group: Sequence[PlainLine]) -> bool:
     """Among wrapped lines verse is what is clearly shorter and opens every line with a capital."""
     if len(group) < 2 or max(len(line.text) for line in group) > 50:
         return False
     return all(_opens_big(line.text) for line in group)
 
 
-def _hyphens(group: Sequence[Line]) -> Iterator[Edit]:
+def _hyphens(group: Sequence[PlainLine]) -> Iterator[Edit]:
     """A word parted at the end of a line is one word again."""
     for line, after in pairwise(group):
         if _MOST_HYPHENS.search(line.text[-2:]) and after.text[0].islower():
             yield Edit(line.stop - 1, after.start, reason="line-end hyphen")
 
 
-def _page_numbers(lines: Sequence[Line]) -> frozenset[int]:
+def _page_numbers(lines: Sequence[PlainLine]) -> frozenset[int]:
     """Lines that number pages: they count up, and some of them cut a sentence in two."""
     found = [(at, int(m[1])) for at, line in enumerate(lines) if (m := _page(line))]
     pages: set[int] = set()
@@ -228,15 +230,15 @@ def _page_numbers(lines: Sequence[Line]) -> frozenset[int]:
     return frozenset(pages)
 
 
-def _page(line: Line) -> re.Match[str] | None:
+def _page(line: PlainLine) -> re.Match[str] | None:
     return _PAGE.fullmatch(line.text) if len(line.text) < 16 else None
 
 
-def _cut_sentences(lines: Sequence[Line], run: Sequence[int]) -> bool:
+def _cut_sentences(lines: Sequence[PlainLine], run: Sequence[int]) -> bool:
     return sum(_cuts(lines, at) for at in run) >= len(run) / 4
 
 
-def _cuts(lines: Sequence[Line], at: int) -> bool:
+def _cuts(lines: Sequence[PlainLine], at: int) -> bool:
     """Whether the sentence before line `at` goes on after it."""
     if not 0 < at < len(lines) - 1:
         return False
@@ -245,7 +247,7 @@ def _cuts(lines: Sequence[Line], at: int) -> bool:
 
 
 def _page_edits(
-    lines: Sequence[Line], pages: frozenset[int]
+    lines: Sequence[PlainLine], pages: frozenset[int]
 ) -> tuple[list[Block], dict[int, Edit]]:
     """Page numbers as blocks left out; those inside a sentence as edits, by the start of the line
     that goes on with the sentence."""

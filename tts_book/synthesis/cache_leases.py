@@ -34,7 +34,7 @@ _RUN_PREFIX = "tts-book-run-"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CacheLease:
     """The list of one book: its title, its source, the place of its files, and the keys of its
     chunks."""
 
@@ -45,7 +45,7 @@ class Kept:
 
 
 @contextlib.contextmanager
-def holding(cache: Path, books: Sequence[Kept]) -> Iterator[None]:
+def hold_entries(cache: Path, books: Sequence[CacheLease]) -> Iterator[None]:
     """Keeps the entries of these books from being removed for as long as the block runs. Raises
     UserError where another run is at work on one of them, in the same place."""
     with contextlib.ExitStack() as held:
@@ -57,7 +57,7 @@ def holding(cache: Path, books: Sequence[Kept]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def throwing_away(cache: Path) -> Iterator[None]:
+def block_new_runs(cache: Path) -> Iterator[None]:
     """Lets no run begin as long as the block runs: it would count on what is about to go. Raises
     UserError where nothing may be removed."""
     with contextlib.ExitStack() as held:
@@ -74,7 +74,7 @@ def _door(folder: Path) -> contextlib.AbstractContextManager[object]:
     return FileLock(folder / _DOOR).acquire(timeout=_DOOR_S)
 
 
-def _enter(folder: Path, books: Sequence[Kept], held: contextlib.ExitStack) -> None:
+def _enter(folder: Path, books: Sequence[CacheLease], held: contextlib.ExitStack) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _door(folder):
         for book in books:
@@ -84,7 +84,7 @@ def _enter(folder: Path, books: Sequence[Kept], held: contextlib.ExitStack) -> N
             _write(_list_of(folder, book), book, run)
 
 
-def _refuse_second(folder: Path, book: Kept) -> None:
+def _refuse_second(folder: Path, book: CacheLease) -> None:
     found = _read(_list_of(folder, book))
     if found and _is_running(folder / found[1]):
         _, process, _ = found[1].split("-")
@@ -98,45 +98,45 @@ def _begun(folder: Path, held: contextlib.ExitStack) -> str:
     """The name of this run's lock, which is held until the stack is closed."""
     handle, name = tempfile.mkstemp(prefix=f"run-{os.getpid()}-", suffix=_LOCK, dir=folder)
     os.close(handle)
-    held.callback(remove, Path(name))
+    held.callback(remove_file, Path(name))
     lock = FileLock(name)
     lock.acquire(timeout=0)
     held.callback(lock.release, force=True)
     return Path(name).name
 
 
-def remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
     """Removes a file; one that cannot be removed is in nobody's way."""
     with contextlib.suppress(OSError):
         path.unlink()
 
 
-def _list_of(folder: Path, book: Kept) -> Path:
+def _list_of(folder: Path, book: CacheLease) -> Path:
     name = hashlib.sha256(book.place.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return folder / f"{name}{_SUFFIX}"
 
 
-def _write(path: Path, book: Kept, run: str) -> None:
+def _write(path: Path, book: CacheLease, run: str) -> None:
     handle, part = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump([book.title, book.source, book.place, book.keys, run], file)
         Path(part).replace(path)
     finally:
-        remove(Path(part))
+        remove_file(Path(part))
 
 
-def _read(path: Path) -> tuple[Kept, str] | None:
+def _read(path: Path) -> tuple[CacheLease, str] | None:
     """A list and the lock of its run; None without one, and for one that is damaged."""
     try:
         title, source, place, keys, run = json.loads(path.read_text("utf-8"))
-        book = Kept(str(title), str(source), str(place), tuple(map(str, keys)))
+        book = CacheLease(str(title), str(source), str(place), tuple(map(str, keys)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return (book, str(run)) if _RUN.fullmatch(str(run)) else None
 
 
-def lists(cache: Path) -> Iterator[tuple[Path, Kept, bool]]:
+def list_leases(cache: Path) -> Iterator[tuple[Path, CacheLease, bool]]:
     """Every list, and whether its run is at work."""
     running: dict[str, bool] = {}
     for path in sorted((cache / FOLDER).glob(f"*{_SUFFIX}")):
@@ -153,16 +153,16 @@ def _is_running(lock: Path) -> bool:
         return False
     try:
         with FileLock(lock).acquire(timeout=0):
-            remove(lock)
+            remove_file(lock)
             return False
     except OSError:  # it is held; and where it cannot be asked, nothing is risked
         return True
 
 
 @contextlib.contextmanager
-def for_this_run(beside: Path) -> Iterator[Path]:
+def make_run_folder(beside: Path) -> Iterator[Path]:
     """A folder that is gone when the block ends; what killed runs left of theirs goes, too."""
-    sweep_runs(beside)
+    remove_dead_folders(beside)
     # The lock is held before the folder is there, so that nobody sees one without the other.
     handle, name = tempfile.mkstemp(prefix=_RUN_PREFIX, suffix=_LOCK, dir=beside)
     os.close(handle)
@@ -176,7 +176,7 @@ def for_this_run(beside: Path) -> Iterator[Path]:
     _drop(Path(name), folder)
 
 
-def sweep_runs(beside: Path) -> None:
+def remove_dead_folders(beside: Path) -> None:
     """Removes the folders of runs that were killed: those whose locks nobody holds."""
     for path in beside.glob(f"{_RUN_PREFIX}*{_LOCK}"):
         folder = path.with_suffix("")

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_book.synthesis.cache_leases import lists, remove, throwing_away
+from tts_book.synthesis.cache_leases import block_new_runs, list_leases, remove_file
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class CachedFile:
     """An entry on disk: `used_s` is when it was last read or written (seconds since 1970)."""
 
     key: str
@@ -21,7 +21,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class BookShare:
     """What a book has in the cache. `running`: a job is working on it now."""
 
     title: str
@@ -33,7 +33,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class PruneResult:
     """What was thrown away, and how many entries stay only because a running job `needs` them."""
 
     entries: int
@@ -41,19 +41,19 @@ class Removed:
     needed: int
 
 
-def items(cache: Path) -> Iterator[Item]:
+def list_entries(cache: Path) -> Iterator[CachedFile]:
     """All entries on disk, in no order."""
     for path in cache.glob("??/*.mp3"):
         with contextlib.suppress(OSError):
             found = path.stat()
-            yield Item(path.stem, path, found.st_size, found.st_mtime)
+            yield CachedFile(path.stem, path, found.st_size, found.st_mtime)
 
 
-def shares(cache: Path) -> tuple[Share, ...]:
+def list_books(cache: Path) -> tuple[BookShare, ...]:
     """What each book has in the cache, the last used first; entries of no known book last."""
-    on_disk = {item.key: item for item in items(cache)}
+    on_disk = {item.key: item for item in list_entries(cache)}
     found: dict[tuple[str, str], tuple[set[str], bool]] = {}
-    for _, book, at_work in lists(cache):
+    for _, book, at_work in list_leases(cache):
         keys, running = found.get((book.title, book.source), (set(), False))
         found[book.title, book.source] = (
             keys | (on_disk.keys() & set(book.keys)),
@@ -70,8 +70,8 @@ def shares(cache: Path) -> tuple[Share, ...]:
     return (*told, *([_share("", "", others, False)] if others else []))
 
 
-def _share(title: str, source: str, entries: Sequence[Item], running: bool) -> Share:
-    return Share(
+def _share(title: str, source: str, entries: Sequence[CachedFile], running: bool) -> BookShare:
+    return BookShare(
         title,
         source,
         len(entries),
@@ -81,17 +81,17 @@ def _share(title: str, source: str, entries: Sequence[Item], running: bool) -> S
     )
 
 
-def prune(cache: Path, *, used_before_s: float, most_bytes: int | None = None) -> Removed:
+def prune_cache(cache: Path, *, used_before_s: float, most_bytes: int | None = None) -> PruneResult:
     """Removes entries last used before that time, then the longest unused ones until at most
     `most_bytes` are left; never one that a running job needs. Raises UserError where nothing may be
     removed."""
-    with throwing_away(cache):
+    with block_new_runs(cache):
         return _pruned(cache, used_before_s, most_bytes)
 
 
-def _pruned(cache: Path, used_before_s: float, most_bytes: int | None) -> Removed:
-    needed = {key for _, book, running in lists(cache) if running for key in book.keys}
-    left = sorted(items(cache), key=lambda item: item.used_s)
+def _pruned(cache: Path, used_before_s: float, most_bytes: int | None) -> PruneResult:
+    needed = {key for _, book, running in list_leases(cache) if running for key in book.keys}
+    left = sorted(list_entries(cache), key=lambda item: item.used_s)
     total = sum(item.size_bytes for item in left)
     removed = freed = kept = 0
     for item in left:
@@ -105,12 +105,12 @@ def _pruned(cache: Path, used_before_s: float, most_bytes: int | None) -> Remove
             item.path.unlink()
             removed, freed = removed + 1, freed + item.size_bytes
     _forget(cache)
-    return Removed(removed, freed, kept)
+    return PruneResult(removed, freed, kept)
 
 
 def _forget(cache: Path) -> None:
     """Drops the lists of books that have nothing left."""
-    there = {item.key for item in items(cache)}
-    for path, book, running in lists(cache):
+    there = {item.key for item in list_entries(cache)}
+    for path, book, running in list_leases(cache):
         if not running and there.isdisjoint(book.keys):
-            remove(path)
+            remove_file(path)

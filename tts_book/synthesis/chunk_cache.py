@@ -52,7 +52,7 @@ def key_of(fingerprint: str, voice: Voice, spoken: str) -> str:
     return hashlib.sha256(said.encode("ascii")).hexdigest()
 
 
-class Cache:
+class ChunkCache:
     """Entries below `folder`, which is made when the first one is put."""
 
     def __init__(self, folder: Path) -> None:
@@ -181,7 +181,7 @@ def _try_to_write(path: Path, data: bytes) -> None:
             Path(name).unlink(missing_ok=True)
 
 
-def frames_of(path: Path, take: str) -> bytes | None:
+def read_frames(path: Path, take: str) -> bytes | None:
     """The frames of the entry in this file, None where it is another take by now, or damaged.
     Raises OSError."""
     data = path.read_bytes()

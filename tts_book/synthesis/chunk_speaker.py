@@ -24,8 +24,7 @@ from tts_book.errors import (
 )
 from tts_book.events import Listener
 from tts_book.model import Chunk, Mark, Sound, Speech, Voice
-from tts_book.synthesis import rate_limiter as limiter
-from tts_book.synthesis import retry_policy as retry
+from tts_book.synthesis import rate_limiter, retry_policy
 from tts_book.synthesis.rate_limiter import Gate, Tools
 from tts_book.text.halving import split_in_half
 
@@ -43,7 +42,7 @@ ALIKE_MS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class SpokenAudio:
     """A text, spoken: whole MP3 frames and what is known of them."""
 
     frames: bytes
@@ -54,7 +53,7 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ChunkCall:
     """Whose chunk it is and how it shall be spoken."""
 
     order: int
@@ -63,20 +62,20 @@ class Call:
     voice: Voice
 
 
-class Speaker:
+class ChunkSpeaker:
     """Speaks with one backend, for the whole run."""
 
     def __init__(self, backend: Backend, tell: Listener, tools: Tools) -> None:
         most = tools.workers or backend.limits.most
         self._backend, self._tell, self._tools = backend, tell, tools
-        self._limit = limiter.Limit(min(backend.limits.start, most), most)
-        self._circuit = retry.Circuit(tools.clock())
+        self._limit = rate_limiter.Limit(min(backend.limits.start, most), most)
+        self._circuit = retry_policy.Circuit(tools.clock())
         self._gate = Gate(self._limit.now, backend.limits.spacing_s, tools)
         self._measuring = ThreadPoolExecutor(MEASURED_AT_ONCE, "measuring")
         self._letting_in: asyncio.Task[None] | None = None
         self._stopped_by: BackendError | None = None
 
-    async def speak(self, call: Call) -> Take:
+    async def speak(self, call: ChunkCall) -> SpokenAudio:
         """The chunk's `spoken` text as one take. Raises BackendError where no remedy helps."""
         text = call.chunk.spoken
         if not any(character.isalnum() for character in text):
@@ -92,7 +91,7 @@ class Speaker:
             self._letting_in.cancel()
             await asyncio.gather(self._letting_in, return_exceptions=True)
 
-    async def _say(self, call: Call, text: str, depth: int) -> Take:
+    async def _say(self, call: ChunkCall, text: str, depth: int) -> SpokenAudio:
         tries: Counter[Failure] = Counter()
         earlier: list[tuple[int, ...]] = []
         alone = False
@@ -108,15 +107,18 @@ class Speaker:
                     _LOG.debug("came twice the same and is kept: %s", error)
                     return await self._measured(_take, kept, tries.total())
                 decision = self._decide(error, tries[error.failure], depth)
-                if isinstance(decision, retry.Split) and (parts := split_in_half(text)) is not None:
+                if (
+                    isinstance(decision, retry_policy.Split)
+                    and (parts := split_in_half(text)) is not None
+                ):
                     _LOG.debug("spoken in halves from now on: %s", error)
                     return await self._in_halves(call, parts, depth + 1, tries.total())
-                if not isinstance(decision, retry.Again):
+                if not isinstance(decision, retry_policy.TryAgain):
                     raise
                 alone = decision.alone
                 await self._wait(call, error, decision, tries.total())
 
-    async def _try(self, call: Call, text: str, attempt: int, alone: bool) -> Take:
+    async def _try(self, call: ChunkCall, text: str, attempt: int, alone: bool) -> SpokenAudio:
         events.CURRENT_CHUNK.set(f"{call.chunk.chapter}/{call.chunk.number}")
         async with self._gate.enter(call.order, alone=alone):
             if self._stopped_by is not None:
@@ -144,11 +146,11 @@ class Speaker:
         speech = await self._backend.speak(text, voice)
         return lambda: speech
 
-    async def _measured(self, work: Callable[..., Take], *arguments: object) -> Take:
+    async def _measured(self, work: Callable[..., SpokenAudio], *arguments: object) -> SpokenAudio:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._measuring, work, *arguments)
 
-    def _started(self, call: Call, attempt: int) -> events.ChunkStarted:
+    def _started(self, call: ChunkCall, attempt: int) -> events.ChunkStarted:
         chunk = call.chunk
         return events.ChunkStarted(
             call.book, chunk.chapter, chunk.number, attempt, self._gate.in_flight
@@ -169,11 +171,11 @@ class Speaker:
         elif failure not in _OF_THE_TEXT:
             self._circuit = self._circuit.after_failure(failure, now_s)
 
-    def _decide(self, error: BackendError, attempt: int, depth: int) -> retry.Decision:
+    def _decide(self, error: BackendError, attempt: int, depth: int) -> retry_policy.Decision:
         if error is self._stopped_by:
-            return retry.GiveUp()
+            return retry_policy.GiveUp()
         after_s = error.retry_after_s if isinstance(error, BackendUnavailable) else None
-        decision = retry.decide(
+        decision = retry_policy.decide(
             error.failure,
             attempt,
             random=self._tools.random,
@@ -182,17 +184,19 @@ class Speaker:
             failures_in_row=self._circuit.failures_in_row,
             depth=depth,
         )
-        if isinstance(decision, retry.GiveUp) and decision.stops_run:
+        if isinstance(decision, retry_policy.GiveUp) and decision.stops_run:
             self._stop(error, str(error))
             return decision
         reason = self._circuit.stops(self._tools.clock())
         if self._tools.wait and error.failure in _OF_THE_LINE:
             # One piece asks once a minute, everybody else waits for it.
-            gone = reason or isinstance(decision, retry.GiveUp)
-            return retry.Again(retry.PROBE_EVERY_S, True, True) if gone else decision
+            gone = reason or isinstance(decision, retry_policy.GiveUp)
+            return (
+                retry_policy.TryAgain(retry_policy.PROBE_EVERY_S, True, True) if gone else decision
+            )
         if reason:
             self._stop(error, f"The service is given up: {reason}. The last answer was: {error}")
-            return retry.GiveUp(stops_run=True)
+            return retry_policy.GiveUp(stops_run=True)
         return decision
 
     def _stop(self, error: BackendError, reason: str) -> None:
@@ -207,7 +211,7 @@ class Speaker:
         return str(self._stopped_by) if self._stopped_by else ""
 
     async def _wait(
-        self, call: Call, error: BackendError, decision: retry.Again, attempt: int
+        self, call: ChunkCall, error: BackendError, decision: retry_policy.TryAgain, attempt: int
     ) -> None:
         chunk = call.chunk
         self._tell(
@@ -232,8 +236,8 @@ class Speaker:
             await self._tools.sleep(decision.wait_s)
 
     async def _in_halves(
-        self, call: Call, parts: tuple[str, int, str], depth: int, attempts: int
-    ) -> Take:
+        self, call: ChunkCall, parts: tuple[str, int, str], depth: int, attempts: int
+    ) -> SpokenAudio:
         left, at, right = parts
         takes = [await self._say(call, left, depth), await self._say(call, right, depth)]
         return await self._measured(_joined, takes, at, attempts)
@@ -264,7 +268,7 @@ def _alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
     )
 
 
-def _take(speech: Speech, attempts: int) -> Take:
+def _take(speech: Speech, attempts: int) -> SpokenAudio:
     """Frames and their analysis. Raises BackendIncomplete if they are not whole."""
     try:
         if speech.encoding == "pcm":
@@ -275,20 +279,20 @@ def _take(speech: Speech, attempts: int) -> Take:
         sound = audio.analyse(frames)
     except AudioError as error:
         raise BackendIncomplete(f"the sound is damaged: {error}") from error
-    return Take(frames, sound, marks, speech.doubts, attempts)
+    return SpokenAudio(frames, sound, marks, speech.doubts, attempts)
 
 
-def _silence() -> Take:
+def _silence() -> SpokenAudio:
     frames = audio.silence(UNSPEAKABLE_MS)
-    return Take(frames, audio.analyse(frames), (), (), 0)
+    return SpokenAudio(frames, audio.analyse(frames), (), (), 0)
 
 
-def _joined(takes: list[Take], at: int, attempts: int) -> Take:
+def _joined(takes: list[SpokenAudio], at: int, attempts: int) -> SpokenAudio:
     left, right = takes
     joint = audio.silence(JOINT_MS, audio.format_at(left.frames))
     frames = left.frames + joint + right.frames
     later_ms = left.sound.duration_ms + JOINT_MS
-    return Take(
+    return SpokenAudio(
         frames,
         audio.analyse(frames),
         left.marks + tuple(_moved(mark, later_ms, at) for mark in right.marks),

@@ -16,8 +16,8 @@ from tts_book.backends import Backend
 from tts_book.errors import BackendError, BackendRefused
 from tts_book.events import Listener
 from tts_book.model import Chunk, Entry, Voice
-from tts_book.synthesis.chunk_cache import Cache
-from tts_book.synthesis.chunk_speaker import Call, Speaker, Take
+from tts_book.synthesis.chunk_cache import ChunkCache
+from tts_book.synthesis.chunk_speaker import ChunkCall, ChunkSpeaker, SpokenAudio
 from tts_book.synthesis.rate_limiter import Tools
 
 _LOG = logging.getLogger("tts_book.pool")
@@ -55,9 +55,9 @@ Outcome = tuple[Task, str | None]
 class Pool:
     """One for a run."""
 
-    def __init__(self, cache: Cache, listener: Listener, tools: Tools) -> None:
+    def __init__(self, cache: ChunkCache, listener: Listener, tools: Tools) -> None:
         self._cache, self._tell, self._tools = cache, listener, tools
-        self._speakers: dict[str, Speaker] = {}
+        self._speakers: dict[str, ChunkSpeaker] = {}
         self._coming: dict[str, asyncio.Future[Entry | BackendError]] = {}
         self._renewed: set[str] = set()
 
@@ -155,10 +155,10 @@ class Pool:
 
     async def _spoken(self, task: Task) -> Entry:
         speaker = self._speaker(task.backend)
-        take = await speaker.speak(Call(task.order, task.book, task.chunk, task.voice))
+        take = await speaker.speak(ChunkCall(task.order, task.book, task.chunk, task.voice))
         return await asyncio.to_thread(self._put, task, take)
 
-    def _put(self, task: Task, take: Take) -> Entry:
+    def _put(self, task: Task, take: SpokenAudio) -> Entry:
         about = {
             "backend": task.voice.backend,
             "voice": task.voice.id,
@@ -179,9 +179,9 @@ class Pool:
             again=task.again,
         )
 
-    def _speaker(self, backend: Backend) -> Speaker:
+    def _speaker(self, backend: Backend) -> ChunkSpeaker:
         if backend.name not in self._speakers:
-            self._speakers[backend.name] = Speaker(backend, self._tell, self._tools)
+            self._speakers[backend.name] = ChunkSpeaker(backend, self._tell, self._tools)
         return self._speakers[backend.name]
 
     def _done(self, task: Task, entry: Entry, *, cached: bool) -> None:

@@ -62,7 +62,7 @@ PROBE_FOR_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class TryAgain:
     """Try again after `wait_s`: `alone`, with nothing else in flight; `pause_all`, while nobody
     starts anything."""
 
@@ -83,11 +83,11 @@ class GiveUp:
     stops_run: bool = False
 
 
-Decision = Again | Split | GiveUp
+Decision = TryAgain | Split | GiveUp
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class FailedTry:
     """A failed try.
 
     `attempt` counts the tries of this piece that ended with this `failure`, from 1. `depth` is
@@ -117,59 +117,59 @@ def decide(
 
     `random` gives numbers in [0, 1).
     """
-    trouble = Trouble(
+    trouble = FailedTry(
         failure, attempt, depth, retry_after_s, consecutive_overloads, failures_in_row
     )
     return _REMEDIES[failure](trouble, random)
 
 
-def _transient(trouble: Trouble, random: Callable[[], float]) -> Decision:
+def _transient(trouble: FailedTry, random: Callable[[], float]) -> Decision:
     if trouble.attempt >= TRANSIENT_TRIES:
         return GiveUp()
-    return _gently(trouble, random, Again(_wished(trouble) or _soon(trouble, random)))
+    return _gently(trouble, random, TryAgain(_wished(trouble) or _soon(trouble, random)))
 
 
-def _overload(trouble: Trouble, random: Callable[[], float]) -> Decision:
+def _overload(trouble: FailedTry, random: Callable[[], float]) -> Decision:
     if trouble.attempt >= OVERLOAD_TRIES:
         return GiveUp()
     row = max(1, trouble.consecutive_overloads)
     wait_s = _half_jitter(_doubled(OVERLOAD_FIRST_S, row - 1, OVERLOAD_MOST_S), random)
-    return Again(_wished(trouble) or wait_s, pause_all=True)
+    return TryAgain(_wished(trouble) or wait_s, pause_all=True)
 
 
-def _incomplete(trouble: Trouble, random: Callable[[], float]) -> Decision:
+def _incomplete(trouble: FailedTry, random: Callable[[], float]) -> Decision:
     if trouble.attempt < INCOMPLETE_TRIES:
-        return _gently(trouble, random, Again(_soon(trouble, random), alone=True))
+        return _gently(trouble, random, TryAgain(_soon(trouble, random), alone=True))
     return Split() if trouble.depth < INCOMPLETE_DEPTH else GiveUp()
 
 
-def _no_audio(trouble: Trouble, random: Callable[[], float]) -> Decision:
+def _no_audio(trouble: FailedTry, random: Callable[[], float]) -> Decision:
     tries = NO_AUDIO_TRIES if trouble.depth == 0 else NO_AUDIO_TRIES_OF_A_PART
     if trouble.attempt < tries:
         wait_s = NO_AUDIO_WAITS_S[max(1, trouble.attempt) - 1]
-        return _gently(trouble, random, Again(wait_s * (0.5 + random())))
+        return _gently(trouble, random, TryAgain(wait_s * (0.5 + random())))
     return Split() if trouble.depth < NO_AUDIO_DEPTH else GiveUp()
 
 
-def _too_long(trouble: Trouble, random: Callable[[], float]) -> Decision:
+def _too_long(trouble: FailedTry, random: Callable[[], float]) -> Decision:
     return Split() if trouble.depth < TOO_LONG_DEPTH else GiveUp()
 
 
-def _bad_request(trouble: Trouble, random: Callable[[], float]) -> Decision:
+def _bad_request(trouble: FailedTry, random: Callable[[], float]) -> Decision:
     return Split() if trouble.depth < BAD_REQUEST_DEPTH else GiveUp()
 
 
-def _refused(trouble: Trouble, random: Callable[[], float]) -> Decision:
+def _refused(trouble: FailedTry, random: Callable[[], float]) -> Decision:
     if trouble.attempt < REFUSED_TRIES:
-        return Again(REFUSED_WAIT_S, alone=True, pause_all=True)
+        return TryAgain(REFUSED_WAIT_S, alone=True, pause_all=True)
     return GiveUp(stops_run=True)
 
 
-def _misconfigured(trouble: Trouble, random: Callable[[], float]) -> Decision:
+def _misconfigured(trouble: FailedTry, random: Callable[[], float]) -> Decision:
     return GiveUp(stops_run=True)
 
 
-_REMEDIES: dict[Failure, Callable[[Trouble, Callable[[], float]], Decision]] = {
+_REMEDIES: dict[Failure, Callable[[FailedTry, Callable[[], float]], Decision]] = {
     Failure.TRANSIENT: _transient,
     Failure.OVERLOAD: _overload,
     Failure.INCOMPLETE: _incomplete,
@@ -181,17 +181,17 @@ _REMEDIES: dict[Failure, Callable[[Trouble, Callable[[], float]], Decision]] = {
 }
 
 
-def _soon(trouble: Trouble, random: Callable[[], float]) -> float:
+def _soon(trouble: FailedTry, random: Callable[[], float]) -> float:
     return random() * _doubled(TRANSIENT_FIRST_S, trouble.attempt, TRANSIENT_MOST_S)
 
 
-def _gently(trouble: Trouble, random: Callable[[], float], again: Again) -> Again:
+def _gently(trouble: FailedTry, random: Callable[[], float], again: TryAgain) -> TryAgain:
     """`again`, or where one piece after another fails, one probe while all others wait."""
     row = trouble.failures_in_row
     if row < LINE_IS_DOWN:
         return again
     wait_s = _half_jitter(_doubled(TRANSIENT_FIRST_S, row, TRANSIENT_MOST_S), random)
-    return Again(max(wait_s, again.wait_s), alone=True, pause_all=True)
+    return TryAgain(max(wait_s, again.wait_s), alone=True, pause_all=True)
 
 
 def _doubled(first_s: float, times: int, most_s: float) -> float:
@@ -203,7 +203,7 @@ def _half_jitter(most_s: float, random: Callable[[], float]) -> float:
     return most_s * (0.5 + random() / 2)
 
 
-def _wished(trouble: Trouble) -> float | None:
+def _wished(trouble: FailedTry) -> float | None:
     wish_s = trouble.retry_after_s
     if wish_s is None or not isfinite(wish_s) or wish_s <= 0:
         return None

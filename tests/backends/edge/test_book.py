@@ -13,7 +13,7 @@ from tests.backends.edge.simulator import EdgeSimulator
 from tests.backends.edge.test_backend import RUSSIAN, backend_of, heard
 from tests.fakes import Time, chunks, in_time
 from tts_book import events
-from tts_book.synthesis.chunk_cache import Cache, key_of
+from tts_book.synthesis.chunk_cache import ChunkCache, key_of
 from tts_book.synthesis.pool import Pool, Task
 
 TEXTS = [
@@ -41,7 +41,7 @@ def test_all_words_are_there_or_the_chunk_is_named(
     async def work(time: Time) -> None:
         async with service:
             backend = backend_of(service)
-            pool = Pool(Cache(tmp_path), told.append, time.tools())
+            pool = Pool(ChunkCache(tmp_path), told.append, time.tools())
             fingerprint = backend.fingerprint(RUSSIAN)
             tasks = [
                 Task(
@@ -63,7 +63,7 @@ def test_all_words_are_there_or_the_chunk_is_named(
                 await backend.aclose()
         for order, key in found.items():
             assert key, (pool.stopped, TEXTS[order])
-            entry = Cache(tmp_path).get(key)
+            entry = ChunkCache(tmp_path).get(key)
             assert entry is not None
             frames = entry.path.read_bytes()[: entry.frames_bytes]
             assert heard(frames) == tones.codes(TEXTS[order])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tts_book.backends.edge.error_table import TABLE, ErrorContext, known, translate_error
 from tts_book.backends.edge.failures import (
-    Trouble,
+    ServiceTrouble,
     http_date,
     of_close,
     of_status,
@@ -52,7 +52,7 @@ def test_an_error_of_an_unknown_kind_is_told_by_its_name() -> None:
 @pytest.mark.parametrize("rule", TABLE.values(), ids=TABLE)
 def test_every_rule_bears_a_bare_exception(rule: object) -> None:
     assert callable(rule)
-    assert isinstance(rule(Exception("x"), ErrorContext()), Trouble)
+    assert isinstance(rule(Exception("x"), ErrorContext()), ServiceTrouble)
 
 
 RAISED: list[tuple[BaseException, bool, Failure]] = [

@@ -15,9 +15,9 @@ from tts_book.backends.edge.exchange import Reply, Timeouts
 from tts_book.backends.edge.protocol import Boundary
 from tts_book.backends.edge.reply_checks import (
     TAIL_SAMPLES,
-    Finding,
     Habits,
-    Spoken,
+    ReplyFinding,
+    SpokenRequest,
     check,
     check_frames,
     estimate_s,
@@ -40,8 +40,8 @@ def reply_of(said: Said) -> Reply:
 WHOLE = reply_of(edge_sound.say(TEXT, VOICE))
 
 
-def findings(reply: Reply, text: str = TEXT, tail_s: float | None = None) -> list[Finding]:
-    spoken = Spoken(folded(text), "en-GB", 1.0, tail_s)
+def findings(reply: Reply, text: str = TEXT, tail_s: float | None = None) -> list[ReplyFinding]:
+    spoken = SpokenRequest(folded(text), "en-GB", 1.0, tail_s)
     words, sentences = place(spoken.text, reply.words), place(spoken.text, reply.sentences)
     return check(reply, spoken, words, sentences)
 

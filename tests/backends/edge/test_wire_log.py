@@ -28,7 +28,7 @@ from tts_book.backends.edge.redaction import HIDDEN, Secrets, find_url_secrets
 from tts_book.backends.edge.wire_log import LOGGER, MOST_BODY_CHARACTERS, WireLog, short
 from tts_book.cli.commands import convert as desk
 from tts_book.errors import BackendError
-from tts_book.pipeline import environment as surroundings
+from tts_book.pipeline import environment
 from tts_book.pipeline.request import Request
 
 TOKEN = constants.TRUSTED_CLIENT_TOKEN
@@ -265,7 +265,7 @@ def converted(at: Desk, service: EdgeSimulator, request: Request) -> str:
         async with service, Proxy().open() as url:
             certificates = at.write("trusted.pem", service.authority_pem)
             environ = service.environ(str(certificates)) | {"HTTPS_PROXY": proxied(url)}
-            with surroundings.logged(replace(at.here(), environ=environ), "debug") as here:
+            with environment.logged(replace(at.here(), environ=environ), "debug") as here:
                 return await desk.convert(here, request, ["letters.txt"])
 
     at.write("letters.txt", "Первое письмо пришло утром.\n\nВторое письмо пришло вечером.\n")

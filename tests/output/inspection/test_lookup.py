@@ -21,8 +21,8 @@ from tts_book.errors import BackendError, BackendRefused, UserError
 from tts_book.model import Mark, Speech
 from tts_book.output.inspection.lookup import Found, at_time, in_text, time_ms
 from tts_book.output.inspection.timing import Timing, nearest, word_at
-from tts_book.output.manifest import NAME, read, told
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.output.manifest import NAME, read_lines, read_manifest
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 STORY = (
     "Chapter 1\r\n\r\nThe lamp was lit before the ship came in. Nobody on the pier saw it.\r\n\r\n"
@@ -41,7 +41,7 @@ def at(tmp_path: Path) -> Desk:
 
 
 def sought(at: Desk, *, line: int = 0, text: str = "") -> Found:
-    cache = Cache(at.folder / "cache")
+    cache = ChunkCache(at.folder / "cache")
     return in_text(at.folder / "story.txt", [at.folder], cache, line=line, text=text)
 
 
@@ -62,7 +62,7 @@ def test_what_is_no_time_is_told(text: str) -> None:
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_leads_to_its_second_and_the_second_back_to_the_word(at: Desk, word: str) -> None:
     found = sought(at, text=word)
-    again = at_time(found.file, found.at_ms + 30, Cache(at.folder / "cache"))
+    again = at_time(found.file, found.at_ms + 30, ChunkCache(at.folder / "cache"))
     assert word in again.word
     assert word in again.sentence
     assert again.place == found.place
@@ -85,12 +85,12 @@ def test_words_behind_one_that_is_said_otherwise_are_found(tmp_path: Path) -> No
     assert at.convert(source) == 0
     for word in WORDS:
         found = sought(at, text=word)
-        assert word in at_time(found.file, found.at_ms + 30, Cache(tmp_path / "cache")).word
+        assert word in at_time(found.file, found.at_ms + 30, ChunkCache(tmp_path / "cache")).word
         assert found.entry is not None
         spoken = found.entry.about["spoken"]
         if word in spoken:  # the marks are of what is spoken
             heard = [m.start_ms for m in found.entry.marks if word in spoken[m.start : m.stop]]
-            lines = told(found.file.parent / NAME, "chapter")
+            lines = read_lines(found.file.parent / NAME, "chapter")
             pieces = next(each["pieces"] for each in lines if each["number"] == found.chapter)
             times = [
                 ms + heard[-1] - begin for number, ms, begin, _ in pieces if number == found.chunk
@@ -108,7 +108,7 @@ def test_a_line_is_found_beside_a_note_that_is_read_at_its_mark(
     at = Desk(tmp_path)
     source = at.write("story.md", NOTED)
     assert at.convert(source, request=replace(SILENT, notes="inline", language="en")) == 0
-    found = in_text(source, [tmp_path], Cache(tmp_path / "cache"), line=line)
+    found = in_text(source, [tmp_path], ChunkCache(tmp_path / "cache"), line=line)
     assert (found.word, found.place.line) == (word, line)
 
 
@@ -126,16 +126,16 @@ def test_what_was_not_spoken_is_told(at: Desk, line: int, text: str) -> None:
 
 def test_a_file_without_a_record_is_told(at: Desk) -> None:
     with pytest.raises(UserError, match="record"):
-        at_time(at.write("music.mp3", b""), 0, Cache(at.folder))
+        at_time(at.write("music.mp3", b""), 0, ChunkCache(at.folder))
 
 
 def test_a_time_after_the_end_is_told(at: Desk) -> None:
     with pytest.raises(UserError, match="ends at"):
-        at_time(at.folder / "story/001 - Chapter 1.mp3", 10_000_000, Cache(at.folder))
+        at_time(at.folder / "story/001 - Chapter 1.mp3", 10_000_000, ChunkCache(at.folder))
 
 
 def test_the_record_explains_the_run(at: Desk) -> None:
-    record = read(at.folder / "story/tts-book.jsonl")
+    record = read_manifest(at.folder / "story/tts-book.jsonl")
     (run,) = record["run"]
     assert run["voice"]["backend"] == "silent"
     assert run["source"] == str((at.folder / "story.txt").resolve())
@@ -148,14 +148,14 @@ def test_a_run_over_a_part_keeps_what_is_known_of_the_rest(at: Desk) -> None:
     path = at.folder / "story/tts-book.jsonl"
     path.write_text(path.read_text("utf-8") + "damaged line\n", "utf-8")
     at.convert(at.folder / "story.txt")
-    assert sorted(chapter["number"] for chapter in read(path)["chapter"]) == [1, 2]
+    assert sorted(chapter["number"] for chapter in read_manifest(path)["chapter"]) == [1, 2]
 
 
 def test_a_book_of_one_file_has_its_record_beside_it(at: Desk) -> None:
     source = at.write("single.txt", STORY.partition("Chapter 2")[0])
     assert at.convert(source, request=replace(SILENT, quiet=True)) == 0
     assert (at.folder / "single.tts-book.jsonl").exists()
-    cache = Cache(at.folder / "cache")
+    cache = ChunkCache(at.folder / "cache")
     assert in_text(source, [at.folder], cache, text="gull").file == at.folder / "single.mp3"
 
 
@@ -167,7 +167,7 @@ def test_a_file_of_the_whole_book_is_asked_like_a_chapter(
     at = Desk(tmp_path)
     request = replace(SILENT, format=format)
     assert at.convert(at.write("story.txt", STORY), request=request) == 0
-    cache = Cache(tmp_path / "cache")
+    cache = ChunkCache(tmp_path / "cache")
     whole = at.written()[-1]
     found = sought(at, text=word)
     if "mp3" in format.split(","):  # found in its chapter's own file
@@ -184,7 +184,7 @@ def test_a_file_of_the_whole_book_is_asked_like_a_chapter(
 
 
 def duration_ms(folder: Path, number: int) -> int:
-    chapters = {chapter["number"]: chapter for chapter in told(folder / NAME, "chapter")}
+    chapters = {chapter["number"]: chapter for chapter in read_lines(folder / NAME, "chapter")}
     return int(chapters[number]["duration_ms"])
 
 
@@ -193,7 +193,7 @@ def test_an_excerpt_is_asked_like_a_chapter(tmp_path: Path) -> None:
     source = at.write("story.txt", STORY)
     assert at.convert(source, request=replace(SILENT, start="2", stop="2")) == 0
     (file,) = at.written()
-    found = at_time(file, 3_000, Cache(tmp_path / "cache"))
+    found = at_time(file, 3_000, ChunkCache(tmp_path / "cache"))
     assert found.chapter == 2
     assert sought(at, text="Seven").file == file
     assert at.convert(source, request=replace(SILENT, start="1", stop="1")) == 0
@@ -207,7 +207,7 @@ def test_an_excerpt_may_begin_within_a_chapter(tmp_path: Path) -> None:
     request = replace(SILENT, start="1/3", stop="1/4")
     assert at.convert(at.write("story.txt", "\n".join(lines)), request=request) == 0
     (file,) = at.written()
-    cache = Cache(tmp_path / "cache")
+    cache = ChunkCache(tmp_path / "cache")
     for at_ms in (5_000, 100_000):
         found = at_time(file, at_ms, cache)
         assert sought(at, text=found.sentence).file == file
@@ -220,12 +220,12 @@ def test_what_is_not_written_yet_is_told_with_its_chunk(tmp_path: Path) -> None:
 
     source = tmp_path / "book.txt"
     job_of(tmp_path, prepared(tmp_path, ScriptedBackend(answer)))
-    (lost,) = told(tmp_path / "book" / NAME, "unwritten")
+    (lost,) = read_lines(tmp_path / "book" / NAME, "unwritten")
     assert (lost["number"], len(lost["chunks"])) == (2, 2)
     with pytest.raises(UserError, match="chunk 2/2, whose chapter is not written yet"):
-        in_text(source, [tmp_path], Cache(tmp_path / "cache"), text="broken")
+        in_text(source, [tmp_path], ChunkCache(tmp_path / "cache"), text="broken")
     job_of(tmp_path, prepared(tmp_path, ScriptedBackend()))
-    assert not list(told(tmp_path / "book" / NAME, "unwritten"))
+    assert not list(read_lines(tmp_path / "book" / NAME, "unwritten"))
 
 
 def test_a_part_that_is_spoken_again_keeps_what_is_known_of_the_rest(tmp_path: Path) -> None:
@@ -344,17 +344,17 @@ def test_the_cache_of_the_run_is_asked(at: Desk) -> None:
 def test_without_the_sound_a_time_leads_near_its_words(at: Desk) -> None:
     found = sought(at, text="keeper")
     shutil.rmtree(at.folder / "cache")
-    again = at_time(found.file, found.at_ms, Cache(at.folder / "cache"))
+    again = at_time(found.file, found.at_ms, ChunkCache(at.folder / "cache"))
     assert (again.sentence, again.exact, again.entry) == (found.sentence, False, None)
 
 
 def test_another_take_is_not_taken_for_the_sound_of_a_file(at: Desk) -> None:
     record = at.folder / "story" / NAME
-    first, *_ = told(record, "made")
+    first, *_ = read_lines(record, "made")
     _, (take, *_) = first["taken"]
     text = record.read_text("utf-8")
     record.write_text(text.replace(f'["{take}", ', '["another", '), "utf-8")
-    file, cache = at.folder / "story/001 - Chapter 1.mp3", Cache(at.folder / "cache")
+    file, cache = at.folder / "story/001 - Chapter 1.mp3", ChunkCache(at.folder / "cache")
     assert [at_time(file, ms, cache).entry is None for ms in (100, 4_000)] == [False, True]
 
 

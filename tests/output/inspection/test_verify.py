@@ -21,12 +21,12 @@ from tts_book.cli.commands.verify import check
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Pauses, Plan, Speech, Voice
 from tts_book.output.inspection.verify import files, verify
-from tts_book.output.paths import layout
-from tts_book.output.settings import Finish
-from tts_book.pipeline import run as job
-from tts_book.pipeline.planning import Prepared, Work, keys_of
-from tts_book.pipeline.voice_selection import Cast
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.output.paths import lay_out_book
+from tts_book.output.settings import OutputSettings
+from tts_book.pipeline.planning import BookJob, BookRequest, make_keys, prepare_output
+from tts_book.pipeline.run import Result, convert_jobs
+from tts_book.pipeline.voice_selection import ChosenVoice
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 TEXTS = ("It began on a quiet morning. And yet it came.", "Then all was still again, at last.")
 VOICE = Voice("reader", "scripted", "one", "en")
@@ -53,21 +53,21 @@ def converted(
         Chunk(n, 1, 0, len(text), text, text, Break.CHAPTER) for n, text in enumerate(TEXTS, 1)
     )
     backend, plan = ScriptedBackend(answer), Plan(made, chunks)
-    item = Prepared(
-        Work(made, "b", None),
+    item = BookJob(
+        BookRequest(made, "b", None),
         plan,
-        Cast(VOICE, backend, "by script"),
-        keys_of(plan, VOICE, backend),
-        layout(made, "b", None, None, folder, formats),
+        ChosenVoice(VOICE, backend, "by script"),
+        make_keys(plan, VOICE, backend),
+        lay_out_book(made, "b", None, None, folder, formats),
     )
-    job.ready_to_write([item], force=False)
-    results: list[job.Result] = []
+    prepare_output([item], force=False)
+    results: list[Result] = []
 
     async def work(time: Time) -> None:
-        wanted = Finish(captions=("srt",))
-        cache, tools = Cache(folder / "cache"), time.tools()
+        wanted = OutputSettings(captions=("srt",))
+        cache, tools = ChunkCache(folder / "cache"), time.tools()
         results.append(
-            await job.convert([item], Pauses(), cache, lambda event: None, tools, wanted)
+            await convert_jobs([item], Pauses(), cache, lambda event: None, tools, wanted)
         )
 
     in_time(work)

@@ -18,8 +18,8 @@ from tts_book.audio import DELAY_MS
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.edge.alignment import folded, marks_of, place, unwrapped
 from tts_book.backends.edge.endpoint import Endpoint, ServerClock, describe_proxy
-from tts_book.backends.edge.exchange import Reply, Request, Timeouts, run_turn
-from tts_book.backends.edge.failures import NO_SOUND, Trouble, Troubled
+from tts_book.backends.edge.exchange import Reply, SpeechRequest, Timeouts, run_turn
+from tts_book.backends.edge.failures import NO_SOUND, ServiceTrouble, Troubled
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
     OUTPUT_FORMAT,
@@ -35,9 +35,9 @@ from tts_book.backends.edge.protocol import (
 )
 from tts_book.backends.edge.reply_checks import (
     TICKS_PER_S,
-    Finding,
     Habits,
-    Spoken,
+    ReplyFinding,
+    SpokenRequest,
     check,
     estimate_s,
     last_tick,
@@ -61,7 +61,7 @@ class _Prompt:
     sent: str
     name: VoiceName
     voice: Voice
-    spoken: Spoken
+    spoken: SpokenRequest
     habits: Habits
     log: WireLog
 
@@ -175,15 +175,15 @@ class EdgeBackend:
         sent, letters = clean_text(text), folded(text)
         if not letters.letters:
             what = "The text holds no letter and no digit"
-            raise Troubled(Trouble(what, "There is nothing to speak.", Failure.BAD_REQUEST))
+            raise Troubled(ServiceTrouble(what, "There is nothing to speak.", Failure.BAD_REQUEST))
         size = count_bytes(sent)
         if size > MOST_TEXT_BYTES:
             what = f"The text has {size} bytes, more than the {MOST_TEXT_BYTES} of one request"
-            raise Troubled(Trouble(what, "Send it in parts.", Failure.TOO_LONG))
+            raise Troubled(ServiceTrouble(what, "Send it in parts.", Failure.TOO_LONG))
         speed = max(0.1, 1 + voice.rate_pct / 100)
         habits = self._habits.setdefault(f"{name.short} {voice.rate_pct:+d}", Habits())
         tail_s, spread_s = habits.tail_s, habits.tail_spread_s
-        spoken = Spoken(letters, name.locale, speed, tail_s, habits.unmarked, spread_s)
+        spoken = SpokenRequest(letters, name.locale, speed, tail_s, habits.unmarked, spread_s)
         return _Prompt(sent, name, voice, spoken, habits, self._session.open_log())
 
     async def _reply(self, prompt: _Prompt) -> Reply:
@@ -214,20 +214,20 @@ class EdgeBackend:
             request = self._request(prompt, request_id, sentences=sentences)
             return await run_turn(socket, request, self._times, limit_s, log)
 
-    def _request(self, prompt: _Prompt, request_id: str, *, sentences: bool) -> Request:
+    def _request(self, prompt: _Prompt, request_id: str, *, sentences: bool) -> SpeechRequest:
         stamp = timestamp(self._clock.server_s())
         body = ssml(prompt.sent, prompt.name, prompt.voice)
         config = format_config(stamp, sentences=sentences)
-        return Request(request_id, config, format_ssml_message(request_id, stamp, body))
+        return SpeechRequest(request_id, config, format_ssml_message(request_id, stamp, body))
 
-    async def _no_audio(self, prompt: _Prompt) -> Trouble:
+    async def _no_audio(self, prompt: _Prompt) -> ServiceTrouble:
         """A complete answer without sound: the voice may be gone, or the service has a bad day.
         The list of voices tells which."""
         listed = await self._list_once()
         if listed and prompt.name.short not in {info.id for info in listed}:
             return _unknown(prompt.voice.id, listed)
         what = "A complete answer came, without any sound"
-        return Trouble(what, NO_SOUND, Failure.NO_AUDIO)
+        return ServiceTrouble(what, NO_SOUND, Failure.NO_AUDIO)
 
     async def _list_once(self) -> tuple[VoiceInfo, ...]:
         """The list of voices, asked for once a run at most; empty where it cannot be had."""
@@ -271,7 +271,7 @@ def _as_heard(mark: Mark, sound_ms: int) -> Mark:
 
 
 def _incomplete(
-    findings: Sequence[Finding], speech: Speech, print_of_reply: tuple[int, int]
+    findings: Sequence[ReplyFinding], speech: Speech, print_of_reply: tuple[int, int]
 ) -> BackendIncomplete:
     """Speech goes with it only where no sound is known to be missing."""
     certain = any(finding.certain for finding in findings)
@@ -282,11 +282,11 @@ def _incomplete(
     )
 
 
-def _unknown(voice_id: str, listed: Iterable[VoiceInfo]) -> Trouble:
+def _unknown(voice_id: str, listed: Iterable[VoiceInfo]) -> ServiceTrouble:
     close = difflib.get_close_matches(voice_id, [info.id for info in listed], n=3, cutoff=0.5)
     mend = f"Did you mean {' or '.join(close)}?" if close else "See tts-book voices."
     what = f'The online service has no voice "{voice_id}"'
-    return Trouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
+    return ServiceTrouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
 
 
 def _off(skew_min: float) -> str:

@@ -18,7 +18,7 @@ import edge_tts
 from edge_tts import constants, drm
 
 from tts_book.backends import Settings
-from tts_book.backends.edge.failures import PROXY, UPDATE, Trouble, Troubled
+from tts_book.backends.edge.failures import PROXY, UPDATE, ServiceTrouble, Troubled
 from tts_book.backends.edge.redaction import Secrets, find_url_secrets
 from tts_book.errors import Failure
 
@@ -30,7 +30,7 @@ _PROXIES = ("HTTPS_PROXY", "ALL_PROXY")
 
 
 def _misconfigured(what: str, mend: str) -> Troubled:
-    return Troubled(Trouble(what, mend, Failure.MISCONFIGURED, stops_run=True))
+    return Troubled(ServiceTrouble(what, mend, Failure.MISCONFIGURED, stops_run=True))
 
 
 def _of_edge_tts(module: ModuleType, name: str) -> object:

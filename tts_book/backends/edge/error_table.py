@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tts_book.backends.edge.failures import NETWORK, PROXY, UPDATE, Trouble, of_status, plain
+from tts_book.backends.edge.failures import NETWORK, PROXY, UPDATE, ServiceTrouble, of_status, plain
 from tts_book.errors import Failure
 
 
@@ -28,32 +28,32 @@ class ErrorContext:
     now_s: float = 0.0
 
 
-Rule = Callable[[BaseException, ErrorContext], Trouble]
+Rule = Callable[[BaseException, ErrorContext], ServiceTrouble]
 
 
-def _dropped(_error: BaseException, where: ErrorContext) -> Trouble:
-    return Trouble(f"The connection dropped while {where.stage}")
+def _dropped(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
+    return ServiceTrouble(f"The connection dropped while {where.stage}")
 
 
-def _unreachable(error: BaseException, where: ErrorContext) -> Trouble:
+def _unreachable(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     why = plain(getattr(error, "strerror", "") or type(error).__name__)
-    return Trouble(f"The online service cannot be reached ({why})", NETWORK)
+    return ServiceTrouble(f"The online service cannot be reached ({why})", NETWORK)
 
 
-def _no_such_host(_error: BaseException, where: ErrorContext) -> Trouble:
-    return Trouble("The name of the online service cannot be looked up (DNS)", NETWORK)
+def _no_such_host(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
+    return ServiceTrouble("The name of the online service cannot be looked up (DNS)", NETWORK)
 
 
-def _too_slow(_error: BaseException, where: ErrorContext) -> Trouble:
-    return Trouble(f"No answer in time while {where.stage}", NETWORK)
+def _too_slow(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
+    return ServiceTrouble(f"No answer in time while {where.stage}", NETWORK)
 
 
-def _by_status(error: BaseException, where: ErrorContext) -> Trouble:
+def _by_status(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     headers: Mapping[str, str] | None = getattr(error, "headers", None)
     return of_status(int(getattr(error, "status", 0)), headers, where.now_s)
 
 
-def _by_proxy(error: BaseException, where: ErrorContext) -> Trouble:
+def _by_proxy(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     status = int(getattr(error, "status", 0))
     if status == 407 or status in (400, 401, 403, 404, 405):
         what = (
@@ -61,59 +61,61 @@ def _by_proxy(error: BaseException, where: ErrorContext) -> Trouble:
             if status == 407
             else f"The proxy refuses to connect to the online service (status {status})"
         )
-        return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
-    return Trouble(f"The proxy could not connect to the online service (status {status})", PROXY)
+        return ServiceTrouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+    return ServiceTrouble(
+        f"The proxy could not connect to the online service (status {status})", PROXY
+    )
 
 
-def _no_proxy(_error: BaseException, where: ErrorContext) -> Trouble:
+def _no_proxy(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
     what = f"The proxy {where.proxy or 'in use'} cannot be reached"
     if where.proven:
-        return Trouble(what, PROXY)
-    return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+        return ServiceTrouble(what, PROXY)
+    return ServiceTrouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
 
 
-def _bad_certificate(error: BaseException, where: ErrorContext) -> Trouble:
+def _bad_certificate(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     cause = getattr(error, "certificate_error", error)
     why = plain(getattr(cause, "verify_message", "") or "not trusted")
     mend = "Check the clock; where a proxy or firewall signs, set SSL_CERT_FILE to its bundle."
     what = f"The certificate of the online service is not accepted ({why})"
-    return Trouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
+    return ServiceTrouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
 
 
-def _bad_tls(error: BaseException, where: ErrorContext) -> Trouble:
+def _bad_tls(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     inner = getattr(error, "os_error", error)
     if isinstance(inner, ssl.SSLCertVerificationError):
         return _bad_certificate(inner, where)
     why = str(getattr(inner, "reason", "") or "")
     if where.proven or isinstance(inner, ssl.SSLEOFError) or "EOF" in why or not why:
-        return Trouble("The encrypted connection broke off (TLS)", NETWORK)
+        return ServiceTrouble("The encrypted connection broke off (TLS)", NETWORK)
     what = f"No encrypted connection to the online service (TLS: {plain(why)})"
-    return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+    return ServiceTrouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
 
 
-def _os_error(error: BaseException, where: ErrorContext) -> Trouble:
+def _os_error(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     inner = getattr(error, "os_error", error)
     if inner is not error and isinstance(inner, BaseException):
         return translate_error(inner, where)
     return _unreachable(error, where)
 
 
-def _bad_address(_error: BaseException, where: ErrorContext) -> Trouble:
+def _bad_address(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
     what = "An address of the online service or the proxy is not a proper URL"
     mend = "Check TTS_BOOK_EDGE_URL, TTS_BOOK_EDGE_VOICES_URL and the proxy."
-    return Trouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
+    return ServiceTrouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
 
 
-def _garbled(error: BaseException, where: ErrorContext) -> Trouble:
-    return Trouble(f"The online service sent what cannot be read while {where.stage}")
+def _garbled(error: BaseException, where: ErrorContext) -> ServiceTrouble:
+    return ServiceTrouble(f"The online service sent what cannot be read while {where.stage}")
 
 
-def _too_new(_error: BaseException, where: ErrorContext) -> Trouble:
-    return Trouble("edge-tts does not understand the service", UPDATE, Failure.REFUSED)
+def _too_new(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
+    return ServiceTrouble("edge-tts does not understand the service", UPDATE, Failure.REFUSED)
 
 
-def _silent(_error: BaseException, where: ErrorContext) -> Trouble:
-    return Trouble("The answer held no sound", failure=Failure.NO_AUDIO)
+def _silent(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
+    return ServiceTrouble("The answer held no sound", failure=Failure.NO_AUDIO)
 
 
 TABLE: dict[str, Rule] = {
@@ -171,10 +173,10 @@ def known(kind: type[BaseException]) -> Rule | None:
     return TABLE.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
 
 
-def translate_error(error: BaseException, where: ErrorContext) -> Trouble:
+def translate_error(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     """A foreign exception as ours: the rule of its class, else of its nearest base."""
     for kind in type(error).__mro__:
         rule = known(kind)
         if rule is not None:
             return rule(error, where)
-    return Trouble(f"{type(error).__name__} while {where.stage}")
+    return ServiceTrouble(f"{type(error).__name__} while {where.stage}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from tts_book.backends.edge.error_table import ErrorContext, translate_error
-from tts_book.backends.edge.failures import Trouble, Troubled, of_close
+from tts_book.backends.edge.failures import ServiceTrouble, Troubled, of_close
 from tts_book.backends.edge.protocol import (
     Boundary,
     parse_binary_frame,
@@ -48,7 +48,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SpeechRequest:
     """What goes out: the id and the two frames."""
 
     id: str
@@ -164,7 +164,7 @@ class _Limits:
 
 async def run_turn(
     socket: aiohttp.ClientWebSocketResponse,
-    request: Request,
+    request: SpeechRequest,
     times: Timeouts,
     whole_s: float,
     log: WireLog,
@@ -193,7 +193,7 @@ async def run_turn(
                 log.log_received(message)
                 _take(turn, message, socket)
     except TimeoutError as error:
-        trouble = Trouble(limits.broken(turn, clock()))
+        trouble = ServiceTrouble(limits.broken(turn, clock()))
         raise Troubled(trouble, started=turn.started) from error
     reply = turn.reply()
     log.note(f"the answer has ended: {reply}")
@@ -216,13 +216,13 @@ def _take(turn: Turn, message: aiohttp.WSMessage, socket: aiohttp.ClientWebSocke
         trouble = _ended_by(message, socket, turn)
         raise Troubled(trouble, started=turn.started)
     if len(turn.audio) > MOST_AUDIO_BYTES:
-        trouble = Trouble("The answer does not end", failure=Failure.INCOMPLETE)
+        trouble = ServiceTrouble("The answer does not end", failure=Failure.INCOMPLETE)
         raise Troubled(trouble, started=True)
 
 
 def _ended_by(
     message: aiohttp.WSMessage, socket: aiohttp.ClientWebSocketResponse, turn: Turn
-) -> Trouble:
+) -> ServiceTrouble:
     if message.type is aiohttp.WSMsgType.CLOSE:
         return of_close(message.data, str(message.extra or ""), turn.heard)
     if isinstance(message.data, BaseException):
@@ -232,7 +232,7 @@ def _ended_by(
 
 async def _why_closed(
     socket: aiohttp.ClientWebSocketResponse, turn: Turn, times: Timeouts
-) -> Trouble | None:
+) -> ServiceTrouble | None:
     try:
         async with asyncio.timeout(times.close_s):
             message = await socket.receive()

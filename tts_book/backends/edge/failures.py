@@ -30,7 +30,7 @@ LATER = "It is worth trying again."
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ServiceTrouble:
     """What happened, what to do about it, and of which class it is. `of_config`: perhaps not the
     text but the configuration sent before it was refused."""
 
@@ -56,7 +56,7 @@ class Trouble:
 class Troubled(Exception):
     """Carries a Trouble inside this room. `started`: the answer had begun."""
 
-    def __init__(self, trouble: Trouble, *, started: bool = False) -> None:
+    def __init__(self, trouble: ServiceTrouble, *, started: bool = False) -> None:
         super().__init__(trouble.what)
         self.trouble = trouble
         self.started = started
@@ -102,49 +102,49 @@ def http_date(value: str | None) -> float | None:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
-def of_status(status: int, headers: Mapping[str, str] | None, now_s: float) -> Trouble:
+def of_status(status: int, headers: Mapping[str, str] | None, now_s: float) -> ServiceTrouble:
     """An HTTP answer other than the one hoped for."""
     wait = retry_after((headers or {}).get("Retry-After"), now_s)
     told = f"The online service answered {status}"
     if status in (429, 503):
         what = f"{told} ({'too many requests' if status == 429 else 'overloaded'})"
-        return Trouble(what, "Fewer requests at once may help.", Failure.OVERLOAD, wait)
+        return ServiceTrouble(what, "Fewer requests at once may help.", Failure.OVERLOAD, wait)
     if status in (401, 403):
         what = f"{told}: it turns this program, this address or this region away"
-        return Trouble(what, UPDATE, Failure.REFUSED, stops_run=True)
+        return ServiceTrouble(what, UPDATE, Failure.REFUSED, stops_run=True)
     if status == 407:
         what = "The proxy asks for a name and a password (407)"
-        return Trouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+        return ServiceTrouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
     if status == 400:
-        return Trouble(f"{told} (bad request)", UPDATE, Failure.BAD_REQUEST)
+        return ServiceTrouble(f"{told} (bad request)", UPDATE, Failure.BAD_REQUEST)
     if status in (408, 425) or status >= 500:
-        return Trouble(told, retry_after_s=wait)
+        return ServiceTrouble(told, retry_after_s=wait)
     if 400 < status < 500:
         what = f"{told}: the service has moved or changed"
-        return Trouble(what, UPDATE, Failure.REFUSED, stops_run=True)
+        return ServiceTrouble(what, UPDATE, Failure.REFUSED, stops_run=True)
     what = f"A web page came instead of the online service (status {status})"
-    return Trouble(what, "Check whether this network asks for a login first.")
+    return ServiceTrouble(what, "Check whether this network asks for a login first.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Reason:
     pattern: re.Pattern[str]
-    trouble: Trouble
+    trouble: ServiceTrouble
 
 
 # Reasons seen in the wild stand in edge.md, section 2; the first that fits decides.
 _REASONS = (
     _Reason(
         re.compile(r"throttl|too many|quota|rate limit|exceeded the limit", re.I),
-        Trouble("throttled", "Fewer requests at once may help.", Failure.OVERLOAD),
+        ServiceTrouble("throttled", "Fewer requests at once may help.", Failure.OVERLOAD),
     ),
     _Reason(
         re.compile(r"maximum media duration", re.I),
-        Trouble("too much sound for one request", "Send it in parts.", Failure.TOO_LONG),
+        ServiceTrouble("too much sound for one request", "Send it in parts.", Failure.TOO_LONG),
     ),
     _Reason(
         re.compile(r"(unsupported|unknown|invalid) voice|voice .*not (found|supported)", re.I),
-        Trouble(
+        ServiceTrouble(
             "unknown voice",
             "See tts-book voices for those that exist.",
             Failure.MISCONFIGURED,
@@ -156,20 +156,22 @@ _REASONS = (
 _ABOUT_TEXT = re.compile(r"ssml|entity|pars(e|ing)", re.I)
 
 
-def of_close(code: int | None, reason: str, heard: str) -> Trouble:
+def of_close(code: int | None, reason: str, heard: str) -> ServiceTrouble:
     """A connection closed before the answer was complete. `heard` says how far it had come."""
     said = f' ("{plain(reason)}")' if reason else ""
     what = f"The online service closed the connection {heard}, code {code or 'none'}{said}"
     for known in _REASONS:
         if known.pattern.search(reason):
             known_as = known.trouble
-            return Trouble(what, known_as.mend, known_as.failure, stops_run=known_as.stops_run)
+            return ServiceTrouble(
+                what, known_as.mend, known_as.failure, stops_run=known_as.stops_run
+            )
     if code == 1013:
-        return Trouble(what, failure=Failure.OVERLOAD)
+        return ServiceTrouble(what, failure=Failure.OVERLOAD)
     if code == 1009:
-        return Trouble(what, "Send it in parts.", Failure.TOO_LONG)
+        return ServiceTrouble(what, "Send it in parts.", Failure.TOO_LONG)
     if code in (1003, 1007):
         of_config = not _ABOUT_TEXT.search(reason)
         mend = "The service cannot read this text."
-        return Trouble(what, mend, Failure.BAD_REQUEST, of_config=of_config)
-    return Trouble(what)
+        return ServiceTrouble(what, mend, Failure.BAD_REQUEST, of_config=of_config)
+    return ServiceTrouble(what)

@@ -107,7 +107,7 @@ SILENT_S, SILENT_WORDS_S = 3.5, 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ReplyFinding:
     """Something wrong with a reply, in a few words."""
 
     what: str
@@ -118,7 +118,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SpokenRequest:
     """What was asked for: the text, its language, its speed as a factor; how much sound this
     voice leaves after its last word (median seconds) and how far from that it may be, and which
     words it never marks, if known."""
@@ -152,10 +152,10 @@ def last_tick(words: Sequence[Placed], sentences: Sequence[Placed]) -> int:
     return max((p.boundary.stop for p in (*words, *sentences)), default=0)
 
 
-def check_frames(audio: bytes) -> list[Finding]:
+def check_frames(audio: bytes) -> list[ReplyFinding]:
     """Whole frames of the one format, none missing in between as far as they can tell."""
     if len(audio) % FRAME_BYTES:
-        return [Finding("the sound ends in the middle of a frame", certain=True)]
+        return [ReplyFinding("the sound ends in the middle of a frame", certain=True)]
     # Sync, MPEG-2, layer III; 48 kbit/s, 24 kHz, no padding; mono.
     first, second = audio[0::FRAME_BYTES], audio[1::FRAME_BYTES]
     third, fourth = audio[2::FRAME_BYTES], audio[3::FRAME_BYTES]
@@ -166,10 +166,10 @@ def check_frames(audio: bytes) -> list[Finding]:
         and all(byte & 0xC0 == 0xC0 for byte in set(fourth))
     )
     if not whole:
-        return [Finding("the sound is not of the format that was asked for", certain=True)]
+        return [ReplyFinding("the sound is not of the format that was asked for", certain=True)]
     cuts = _cuts(audio)
     if 0 < cuts <= MOST_CUTS:
-        return [Finding("frames are missing inside the sound", certain=True)]
+        return [ReplyFinding("frames are missing inside the sound", certain=True)]
     return []
 
 
@@ -190,7 +190,9 @@ def _cuts(audio: bytes) -> int:
     return cuts
 
 
-def check_silence(audio: bytes, spoken: Spoken, words: Sequence[Placed]) -> list[Finding]:
+def check_silence(
+    audio: bytes, spoken: SpokenRequest, words: Sequence[Placed]
+) -> list[ReplyFinding]:
     """No long stretch of encoded nothing, and none where words are said to be."""
     silent = [bits == 0 for _, bits in _main_data(audio)]
     limit = round(SILENT_S / min(1.0, spoken.speed) * 1_000 / FRAME_MS)
@@ -199,41 +201,41 @@ def check_silence(audio: bytes, spoken: Spoken, words: Sequence[Placed]) -> list
     for quiet in silent[:last]:
         run = run + 1 if quiet else 0
         if run > limit:
-            return [Finding("the sound is silent where words should be", certain=True)]
+            return [ReplyFinding("the sound is silent where words should be", certain=True)]
     spans = [(w.boundary.start // FRAME_TICKS, w.boundary.stop // FRAME_TICKS) for w in words]
     mute = sum(b - a for a, b in spans if 0 <= a < b <= len(silent) and all(silent[a:b]))
     if mute * FRAME_MS > SILENT_WORDS_S * 1_000:
         silent_s = mute * FRAME_MS / 1_000
-        return [Finding(f"{silent_s:.1f} s of marked words are silent", certain=True)]
+        return [ReplyFinding(f"{silent_s:.1f} s of marked words are silent", certain=True)]
     return []
 
 
-def check_length(reply: Reply, spoken: Spoken, end_tick: int) -> list[Finding]:
+def check_length(reply: Reply, spoken: SpokenRequest, end_tick: int) -> list[ReplyFinding]:
     """Sound and marks agree in length."""
     tail_s = sound_s(reply) - end_tick / TICKS_PER_S
     if reply.total and sound_s(reply) < reply.total / TICKS_PER_S + TAIL_LEAST_S:
-        return [Finding("the sound is shorter than the service says", certain=True)]
+        return [ReplyFinding("the sound is shorter than the service says", certain=True)]
     if tail_s < TAIL_LEAST_S:
-        return [Finding(f"the last {-tail_s:.1f} s of sound are missing", certain=True)]
+        return [ReplyFinding(f"the last {-tail_s:.1f} s of sound are missing", certain=True)]
     if tail_s < TAIL_SHORTEST_S:
-        return [Finding("the sound ends with the last mark")]
+        return [ReplyFinding("the sound ends with the last mark")]
     if tail_s > TAIL_MOST_S / min(1.0, spoken.speed):
-        return [Finding(f"{tail_s:.1f} s of sound follow the last mark")]
+        return [ReplyFinding(f"{tail_s:.1f} s of sound follow the last mark")]
     if spoken.tail_s is not None and abs(tail_s - spoken.tail_s) > spoken.tail_spread_s:
-        return [Finding(f"sound and marks differ by {tail_s - spoken.tail_s:+.2f} s")]
+        return [ReplyFinding(f"sound and marks differ by {tail_s - spoken.tail_s:+.2f} s")]
     return []
 
 
-def check_speed(reply: Reply, spoken: Spoken, *, certain: bool) -> list[Finding]:
+def check_speed(reply: Reply, spoken: SpokenRequest, *, certain: bool) -> list[ReplyFinding]:
     """The text can be spoken in that time. `certain`: there is nothing else to go by."""
     chars = len(spoken.text.letters) / LETTER_SHARE
     if chars < SPEED_CHARS:
         return []
     factor = chars / max(0.1, sound_s(reply) - SILENCE_S) / spoken.chars_per_s
     if factor > SPEED_MOST:
-        return [Finding(f"the text is spoken {factor:.1f} times too fast", certain)]
+        return [ReplyFinding(f"the text is spoken {factor:.1f} times too fast", certain)]
     if factor < SPEED_LEAST:
-        return [Finding(f"the text is spoken {1 / factor:.1f} times too slowly")]
+        return [ReplyFinding(f"the text is spoken {1 / factor:.1f} times too slowly")]
     return []
 
 
@@ -246,7 +248,9 @@ class _Stretch:
     time_s: float
 
 
-def _stretches(spoken: Spoken, placed: Sequence[Placed], sound_stop_s: float) -> list[_Stretch]:
+def _stretches(
+    spoken: SpokenRequest, placed: Sequence[Placed], sound_stop_s: float
+) -> list[_Stretch]:
     found: list[_Stretch] = []
     letter, heard_s, marked_s = 0, 0.0, 0.0
     for p in placed:
@@ -269,13 +273,13 @@ def _stretches(spoken: Spoken, placed: Sequence[Placed], sound_stop_s: float) ->
     return found
 
 
-def _free_s(spoken: Spoken, start: int, stop: int, gap_s: float, marked_s: float) -> float:
+def _free_s(spoken: SpokenRequest, start: int, stop: int, gap_s: float, marked_s: float) -> float:
     """Time for speech in a gap: marked by other words, or more than a pause may take."""
     pause_s = _pause_s(spoken, start, stop) / min(1.0, spoken.speed)
     return max(marked_s, gap_s - pause_s)
 
 
-def _pause_s(spoken: Spoken, start: int, stop: int) -> float:
+def _pause_s(spoken: SpokenRequest, start: int, stop: int) -> float:
     places, text = spoken.text.places, spoken.text.text
     begin = places[start - 1] if start else 0
     between = text[begin : places[stop] if stop < len(places) else len(text)]
@@ -287,49 +291,49 @@ def _pause_s(spoken: Spoken, start: int, stop: int) -> float:
 
 
 def check_coverage(
-    spoken: Spoken, placed: Sequence[Placed], kind: str, sound_stop_s: float
-) -> list[Finding]:
+    spoken: SpokenRequest, placed: Sequence[Placed], kind: str, sound_stop_s: float
+) -> list[ReplyFinding]:
     """The marks reach to the end of the text and leave nothing out that was not spoken."""
     total = len(spoken.text.letters)
     stretches = _stretches(spoken, placed, sound_stop_s)
     unspoken = [stretch for stretch in stretches if _unspoken(spoken, stretch)]
     long = [stretch for stretch in unspoken if stretch.stop - stretch.start > SHORT_WORD_CHARS]
     if long:
-        return [Finding(f"not spoken: {_quoted(spoken, long)}", certain=True)]
+        return [ReplyFinding(f"not spoken: {_quoted(spoken, long)}", certain=True)]
     short = [s for s in unspoken if not spoken.unmarked.issuperset(_words(spoken, s))]
     if short:
-        return [Finding(f"perhaps not spoken: {_quoted(spoken, short)}")]
+        return [ReplyFinding(f"perhaps not spoken: {_quoted(spoken, short)}")]
     covered = total - sum(s.stop - s.start for s in stretches)
     if covered < COVERED_SHARE[kind] * total:
-        return [Finding(f"marks cover {100 * covered // max(1, total)} % of the text")]
+        return [ReplyFinding(f"marks cover {100 * covered // max(1, total)} % of the text")]
     last = stretches[-1].start if stretches and stretches[-1].stop == total else total
     if total - last > END_MISSING_CHARS and last < END_SHARE * total:
-        return [Finding("the end of the text has no marks")]
+        return [ReplyFinding("the end of the text has no marks")]
     if any(s.stop - s.start > HOLE_CHARS for s in stretches):
-        return [Finding("a part of the text has no marks")]
+        return [ReplyFinding("a part of the text has no marks")]
     return []
 
 
-def _unspoken(spoken: Spoken, stretch: _Stretch) -> bool:
+def _unspoken(spoken: SpokenRequest, stretch: _Stretch) -> bool:
     needed_s = (stretch.stop - stretch.start) / LETTER_SHARE / spoken.chars_per_s
     return stretch.time_s < SPOKEN_SHARE * needed_s
 
 
-def _words(spoken: Spoken, stretch: _Stretch) -> list[str]:
+def _words(spoken: SpokenRequest, stretch: _Stretch) -> list[str]:
     """The folded words of a stretch."""
     starts = [at for at in range(stretch.start + 1, stretch.stop) if at in spoken.text.starts]
     edges = [stretch.start, *starts, stretch.stop]
     return [spoken.text.letters[a:b] for a, b in pairwise(edges)]
 
 
-def _quoted(spoken: Spoken, stretches: Sequence[_Stretch]) -> str:
+def _quoted(spoken: SpokenRequest, stretches: Sequence[_Stretch]) -> str:
     start, stop = spoken.text.span(stretches[0].start, stretches[0].stop)
     words = " ".join(spoken.text.text[start:stop].split())
     more = f" and {len(stretches) - 1} more" if len(stretches) > 1 else ""
     return f'"{words if len(words) <= 40 else words[:39] + "…"}"{more}'
 
 
-def check_gaps(spoken: Spoken, words: Sequence[Placed]) -> list[Finding]:
+def check_gaps(spoken: SpokenRequest, words: Sequence[Placed]) -> list[ReplyFinding]:
     """No pause between two words that no punctuation explains."""
     limit_s = WORD_GAP_S / min(1.0, spoken.speed)
     text = spoken.text
@@ -338,22 +342,24 @@ def check_gaps(spoken: Spoken, words: Sequence[Placed]) -> list[Finding]:
         if gap_s <= limit_s or not (one.found and other.found):
             continue
         if "\n" not in text.text[text.places[one.stop - 1] : text.places[other.start]]:
-            return [Finding(f"{gap_s:.1f} s of silence between two words")]
+            return [ReplyFinding(f"{gap_s:.1f} s of silence between two words")]
     return []
 
 
 def check(
-    reply: Reply, spoken: Spoken, words: Sequence[Placed], sentences: Sequence[Placed]
-) -> list[Finding]:
+    reply: Reply, spoken: SpokenRequest, words: Sequence[Placed], sentences: Sequence[Placed]
+) -> list[ReplyFinding]:
     """All findings, the certain ones first; empty where the reply may count. It must hold sound."""
     found = check_frames(reply.audio)
     if found:
         return found
     if reply.broken:
-        found.append(Finding(f"{reply.broken} messages with sound could not be read", certain=True))
+        found.append(
+            ReplyFinding(f"{reply.broken} messages with sound could not be read", certain=True)
+        )
     placed, kind = (words, "word") if words else (sentences, "sentence")
     if not placed:
-        found += [*check_speed(reply, spoken, certain=True), Finding("no marks came")]
+        found += [*check_speed(reply, spoken, certain=True), ReplyFinding("no marks came")]
         return sorted(found, key=lambda finding: not finding.certain)
     end_tick = last_tick(words, sentences)
     found += check_length(reply, spoken, end_tick)

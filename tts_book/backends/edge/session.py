@@ -22,7 +22,7 @@ from tts_book.backends.edge.error_table import ErrorContext, translate_error
 from tts_book.backends.edge.exchange import Timeouts
 from tts_book.backends.edge.failures import (
     Foreign,
-    Trouble,
+    ServiceTrouble,
     Troubled,
     foreign,
     http_date,
@@ -134,7 +134,7 @@ class EdgeSession:
                 raise self._troubled(error, "receiving the answer") from cause
             log.note(f"closed, code {socket.close_code}")
 
-    async def find_obstacle(self, trouble: Trouble, limit_s: float) -> Trouble | None:
+    async def find_obstacle(self, trouble: ServiceTrouble, limit_s: float) -> ServiceTrouble | None:
         """After `trouble` with the list of voices: what keeps speech away, too, or None. The list
         may be broken alone, and one dropped connection is no reason to give a book up; what is
         overloaded does answer, and is treated gently by whoever speaks."""
@@ -195,7 +195,7 @@ class EdgeSession:
             while more := await answer.content.read(_MOST_LIST_BYTES):
                 body += more
                 if len(body) > _MOST_LIST_BYTES:
-                    raise Troubled(Trouble("The list of voices does not end"))
+                    raise Troubled(ServiceTrouble("The list of voices does not end"))
         self.proven = True
         return parse_voice_list(body)
 
@@ -277,10 +277,10 @@ def parse_voice_list(body: bytes) -> tuple[VoiceInfo, ...]:
     try:
         told = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Troubled(Trouble("The list of voices came incomplete")) from error
+        raise Troubled(ServiceTrouble("The list of voices came incomplete")) from error
     found = tuple(_voices(told)) if isinstance(told, list) else ()
     if not found:
-        raise Troubled(Trouble("The list of voices came empty"))
+        raise Troubled(ServiceTrouble("The list of voices came empty"))
     return found
 
 

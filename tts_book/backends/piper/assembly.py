@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from tts_book.backends.piper.model import Utterance
-from tts_book.backends.piper.sentence_splitter import After, Piece
-from tts_book.backends.piper.text_rules import Paragraph
+from tts_book.backends.piper.sentence_splitter import After, SentencePart
+from tts_book.backends.piper.text_rules import SayableParagraph
 from tts_book.backends.piper.word_alignment import align, groups, spread
 from tts_book.model import Mark, Speech
 
@@ -33,7 +33,9 @@ class Assembly:
         self._sentences: list[Mark] = []
         self._sentence: tuple[int, int] | None = None  # its first sample and first character
 
-    def add(self, paragraph: Paragraph, piece: Piece, utterances: Sequence[Utterance]) -> None:
+    def add(
+        self, paragraph: SayableParagraph, piece: SentencePart, utterances: Sequence[Utterance]
+    ) -> None:
         """Adds what was heard for one piece."""
         if not utterances:
             return
@@ -89,7 +91,7 @@ class Assembly:
         ]
 
     def _mark_words(
-        self, paragraph: Paragraph, piece: Piece, times: Sequence[tuple[_Span, _Span]]
+        self, paragraph: SayableParagraph, piece: SentencePart, times: Sequence[tuple[_Span, _Span]]
     ) -> None:
         for (first, last), (begin, end) in times:
             source = paragraph.source(piece.start + first, piece.start + last)
@@ -105,7 +107,9 @@ class Assembly:
             if start < stop:
                 self._words.append(Mark("word", begin_ms, self._ms(end), start, stop))
 
-    def _mark_sentence(self, paragraph: Paragraph, piece: Piece, first_sample: int) -> None:
+    def _mark_sentence(
+        self, paragraph: SayableParagraph, piece: SentencePart, first_sample: int
+    ) -> None:
         start, stop = self._trimmed(*paragraph.source(piece.start, piece.stop))
         if self._sentence is None:
             self._sentence = first_sample, start

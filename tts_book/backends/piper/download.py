@@ -40,7 +40,7 @@ class Dropped(Exception):
         self.final = final
 
 
-class Reply:
+class DownloadReply:
     """A body that begins at byte `start` of the file; a context manager that closes it."""
 
     def __init__(self, response: HTTPResponse, url: str) -> None:
@@ -79,7 +79,7 @@ class Wire:
         self._opener = opener
         self._timeout_s = timeout_s
 
-    def get(self, url: str, start: int = 0) -> Reply:
+    def get(self, url: str, start: int = 0) -> DownloadReply:
         """The file from byte `start`; a server that knows no ranges sends it from its beginning,
         as `Reply.start` tells. Raises Dropped."""
         headers = {"User-Agent": "tts-book", "Accept-Encoding": "identity"}
@@ -95,7 +95,7 @@ class Wire:
         except (OSError, HTTPException) as error:
             final = isinstance(getattr(error, "reason", error), ssl.SSLCertVerificationError)
             raise Dropped(f"{url}: {_reason(error)}", final=final) from error
-        reply = Reply(response, url)
+        reply = DownloadReply(response, url)
         if reply.start not in (0, start):
             reply.close()
             raise Dropped(f"{url}: another part came than was asked for", final=True)

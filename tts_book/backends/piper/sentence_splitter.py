@@ -35,7 +35,7 @@ class After(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class SentencePart:
     """Characters `start` to `stop` of a paragraph, without blanks at its ends."""
 
     start: int
@@ -43,7 +43,7 @@ class Piece:
     after: After
 
 
-def pieces(text: str, ordinal_points: bool = False) -> list[Piece]:
+def pieces(text: str, ordinal_points: bool = False) -> list[SentencePart]:
     """The pieces of a paragraph, in order; those in which nothing is to be said are left out.
     With `ordinal_points` a number and a point ("5. Mai") end no sentence."""
     sentences = _sentences(text, ordinal_points)
@@ -62,7 +62,7 @@ def _sentences(text: str, ordinal_points: bool) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _parts(text: str, start: int, stop: int) -> Iterator[Piece]:
+def _parts(text: str, start: int, stop: int) -> Iterator[SentencePart]:
     while stop - start > LONGEST_CHARACTERS:
         cut = _cut(text, start)
         yield from _piece(text, start, cut, After.CLAUSE)
@@ -79,8 +79,8 @@ def _cut(text: str, start: int) -> int:
     return start + LONGEST_CHARACTERS
 
 
-def _piece(text: str, start: int, stop: int, after: After) -> Iterator[Piece]:
+def _piece(text: str, start: int, stop: int, after: After) -> Iterator[SentencePart]:
     said = text[start:stop]
     if any(map(str.isalnum, said)):
         first = start + len(said) - len(said.lstrip())
-        yield Piece(first, first + len(said.strip()), after)
+        yield SentencePart(first, first + len(said.strip()), after)

@@ -148,7 +148,7 @@ _PARAGRAPH = re.compile(r"\S(?:[^\n]|\n(?![^\S\n]*\n))*")
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
+class SayableParagraph:
     """A paragraph made sayable: `start` is where it begins in the text it comes from."""
 
     start: int
@@ -165,11 +165,11 @@ class Paragraph:
         return self.start + begin, self.start + end
 
 
-def paragraphs(text: str, language: str) -> list[Paragraph]:
+def paragraphs(text: str, language: str) -> list[SayableParagraph]:
     """The paragraphs of `text`, each made sayable by the rules of `language` (BCP 47)."""
     rules = _rules(_primary(language))
     return [
-        Paragraph(found.start(), Rewriting(found.group()).apply(rules))
+        SayableParagraph(found.start(), Rewriting(found.group()).apply(rules))
         for found in _PARAGRAPH.finditer(text)
     ]
 

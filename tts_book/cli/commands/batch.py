@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from tts_book.cli.commands import convert as desk
 from tts_book.errors import UserError
-from tts_book.pipeline.request import Here, Request
+from tts_book.pipeline.request import Request, Terminal
 
 if TYPE_CHECKING:
-    from tts_book.pipeline.run import Work
+    from tts_book.pipeline.planning import BookRequest
 
 SHELF = "audiobookshelf"
 
 
-async def batch(at: Here, request: Request, folder: Path) -> int:
+async def batch(at: Terminal, request: Request, folder: Path) -> int:
     """Speaks what is in a folder. Raises UserError where texts and e-books are mixed."""
     from tts_book.readers import folder as found
 
@@ -35,10 +35,10 @@ async def batch(at: Here, request: Request, folder: Path) -> int:
     return await _shelf(at, request, books)
 
 
-async def _shelf(at: Here, request: Request, paths: Sequence[Path]) -> int:
+async def _shelf(at: Terminal, request: Request, paths: Sequence[Path]) -> int:
     """Speaks every e-book into Author/Title; those that cannot be read are told at the end."""
     shelved = replace(request, layout=SHELF)
-    works: list[Work] = []
+    works: list[BookRequest] = []
     unread: list[str] = []
     for path in paths:
         try:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tts_book.cli.progress import counted
 from tts_book.errors import UserError
-from tts_book.pipeline.request import Here
-from tts_book.synthesis import cache_prune as stock
+from tts_book.pipeline.request import Terminal
+from tts_book.synthesis import cache_prune
 
 DAY_S = 24 * 3_600.0
 MB = 1_000_000
@@ -31,7 +31,7 @@ class Pruning:
         return self.clear or self.days is not None or self.most_mb is not None
 
 
-async def cache(at: Here, folder: Path | None, pruning: Pruning, asked: bool) -> int:
+async def cache(at: Terminal, folder: Path | None, pruning: Pruning, asked: bool) -> int:
     """Shows the cache by book; prunes it where that is `asked` for and the rule is named."""
     place = folder or at.cache_dir
     if not (asked or pruning.clear) and pruning.wanted:
@@ -43,7 +43,7 @@ async def cache(at: Here, folder: Path | None, pruning: Pruning, asked: bool) ->
         )
     if pruning.wanted:
         before_s = time.time() - (pruning.days or 0) * DAY_S if pruning.days is not None else 0.0
-        removed = stock.prune(
+        removed = cache_prune.prune_cache(
             place,
             used_before_s=float("inf") if pruning.clear else before_s,
             most_bytes=None if pruning.most_mb is None else pruning.most_mb * MB,
@@ -57,14 +57,14 @@ async def cache(at: Here, folder: Path | None, pruning: Pruning, asked: bool) ->
 
 
 def _lines(place: Path, now_s: float) -> Iterator[str]:
-    shares = stock.shares(place)
+    shares = cache_prune.list_books(place)
     for share in shares:
         name = f"{share.title} ({share.source})" if share.title else "needed by no book any more"
         days = int((now_s - share.used_s) / DAY_S)
         when = "running now" if share.running else f"used {days} days ago" if days else "used today"
         yield f"{_size(share.size_bytes):>10} {share.entries:>7,} chunks  {when:<18} {name}"
     # Books may share entries, so the sum is that of the disk.
-    entries = list(stock.items(place))
+    entries = list(cache_prune.list_entries(place))
     total = _size(sum(item.size_bytes for item in entries))
     yield f"{total:>10} {len(entries):>7,} chunks  in {place}"
 

@@ -11,52 +11,52 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book.cli import plan_report as shown
-from tts_book.cli import progress
+from tts_book.cli import plan_report, progress
 from tts_book.errors import UserError
 from tts_book.events import Listener
 from tts_book.model import Book
-from tts_book.pipeline import session as conversion
-from tts_book.pipeline.environment import config, engines, settings
-from tts_book.pipeline.request import Here, Request
-from tts_book.pipeline.session import absolute
-from tts_book.pipeline.voice_selection import Casting
+from tts_book.pipeline import session
+from tts_book.pipeline.environment import backend_settings, load_config, open_engines
+from tts_book.pipeline.request import Request, Terminal
+from tts_book.pipeline.session import resolve_path
+from tts_book.pipeline.voice_selection import VoiceChooser
 
 if TYPE_CHECKING:
-    from tts_book.pipeline.run import Prepared, Result, Work
-    from tts_book.synthesis.chunk_cache import Cache
+    from tts_book.pipeline.planning import BookJob, BookRequest
+    from tts_book.pipeline.run import Result
+    from tts_book.synthesis.chunk_cache import ChunkCache
 
 
 # Reading
 
 
-def read_works(at: Here, request: Request, sources: Sequence[str]) -> tuple[Work, ...]:
+def read_works(at: Terminal, request: Request, sources: Sequence[str]) -> tuple[BookRequest, ...]:
     """Every source as a book of its own. Raises UserError at the first that cannot be read."""
     from tts_book import readers
-    from tts_book.pipeline import skip_finished as rerun
+    from tts_book.pipeline import skip_finished
 
-    options, known = conversion.read_options(request), config(at, request)
+    options, known = session.read_options(request), load_config(at, request)
     works = []
     for source in _once(at, request, sources):
         if source == "-":
             book = readers.read_bytes(_standard_input(at), "standard input", options)
             stem = request.title or "standard input"
-            works.append(conversion.work(at, request, book, None, stem))
+            works.append(session.make_book_request(at, request, book, None, stem))
         else:
-            path = absolute(at, Path(source))
+            path = resolve_path(at, Path(source))
             book = readers.read(path, options)
-            asked = rerun.asked_of(at, request, known, path)
-            works.append(conversion.work(at, request, book, path, path.stem, asked))
+            asked = skip_finished.fingerprint_options(at, request, known, path)
+            works.append(session.make_book_request(at, request, book, path, path.stem, asked))
     for work in works:
         _tell_notices(at, request, work.book)
     return tuple(works)
 
 
-def _once(at: Here, request: Request, sources: Sequence[str]) -> Iterator[str]:
+def _once(at: Terminal, request: Request, sources: Sequence[str]) -> Iterator[str]:
     """The sources, without those that are named again (as patterns do beside a name)."""
     seen: set[Path | str] = set()
     for source in sources:
-        what = source if source == "-" else absolute(at, Path(source)).resolve()
+        what = source if source == "-" else resolve_path(at, Path(source)).resolve()
         if what not in seen:
             yield source
         elif not request.quiet:
@@ -64,13 +64,13 @@ def _once(at: Here, request: Request, sources: Sequence[str]) -> Iterator[str]:
         seen.add(what)
 
 
-def _standard_input(at: Here) -> bytes:
+def _standard_input(at: Terminal) -> bytes:
     if at.stdin_is_terminal:
         at.err.write("Reading text from the terminal; end it with Ctrl-D (Ctrl-Z on Windows).\n")
     return at.stdin.read()
 
 
-def _tell_notices(at: Here, request: Request, book: Book) -> None:
+def _tell_notices(at: Terminal, request: Request, book: Book) -> None:
     if not request.quiet:
         for notice in book.notices:
             at.err.write(f"{notice}\n")
@@ -79,7 +79,7 @@ def _tell_notices(at: Here, request: Request, book: Book) -> None:
 # Converting
 
 
-async def convert(at: Here, request: Request, sources: Sequence[str]) -> int:
+async def convert(at: Terminal, request: Request, sources: Sequence[str]) -> int:
     """Speaks every source as a book; those that are finished just like this are left alone."""
     changed = [source for source in sources if not _is_finished(at, request, source)]
     if not changed:
@@ -88,48 +88,58 @@ async def convert(at: Here, request: Request, sources: Sequence[str]) -> int:
     return await speak(at, request, works)
 
 
-def _is_finished(at: Here, request: Request, source: str) -> bool:
-    from tts_book.pipeline import skip_finished as rerun
+def _is_finished(at: Terminal, request: Request, source: str) -> bool:
+    from tts_book.pipeline import skip_finished
 
-    path = absolute(at, Path(source))
-    return source != "-" and rerun.is_finished(at, request, config(at, request), path, source)
+    path = resolve_path(at, Path(source))
+    return source != "-" and skip_finished.report_finished(
+        at, request, load_config(at, request), path, source
+    )
 
 
-async def batch(at: Here, request: Request, folder: Path) -> int:
+async def batch(at: Terminal, request: Request, folder: Path) -> int:
     """Speaks a folder as one album; files that cannot be read are told at the end."""
     from tts_book import readers
-    from tts_book.pipeline import skip_finished as rerun
+    from tts_book.pipeline import skip_finished
 
-    path = absolute(at, folder)
+    path = resolve_path(at, folder)
     if _is_finished(at, request, str(folder)):
         return 0
-    read = await asyncio.to_thread(readers.read_folder, path, conversion.read_options(request))
+    read = await asyncio.to_thread(readers.read_folder, path, session.read_options(request))
     _tell_notices(at, request, read.book)
-    wanted = "" if read.unread else rerun.asked_of(at, request, config(at, request), path)
-    work = conversion.work(at, request, read.book, path, path.resolve().name, wanted)
+    wanted = (
+        ""
+        if read.unread
+        else skip_finished.fingerprint_options(at, request, load_config(at, request), path)
+    )
+    work = session.make_book_request(at, request, read.book, path, path.resolve().name, wanted)
     code = await speak(at, request, (work,))
     for unread, reason in read.unread:
         at.err.write(f"not read: {unread.name}: {reason}\n")
     return code or (1 if read.unread else 0)
 
 
-async def plan(at: Here, request: Request, sources: Sequence[str], chunks: bool) -> int:
+async def plan(at: Terminal, request: Request, sources: Sequence[str], chunks: bool) -> int:
     """Shows what convert would do."""
     works = await asyncio.to_thread(read_works, at, request, sources)
-    async with conversion.opened(at, request) as opened:
+    async with session.open_conversion(at, request) as opened:
         # What would be done can be shown also while an engine is away.
         prepared, cache = await opened.prepare(works, patient=True), opened.cache
-        lines = shown.plan_json(prepared, cache) if request.json else shown.plan(prepared, cache)
+        lines = (
+            plan_report.plan_json(prepared, cache)
+            if request.json
+            else plan_report.plan(prepared, cache)
+        )
         if chunks and not request.json:
-            lines = shown.chunks(prepared)
+            lines = plan_report.chunks(prepared)
         if request.explain:
-            lines = shown.explained(prepared, cache)
+            lines = plan_report.explained(prepared, cache)
         for line in lines:
             at.out.write(f"{line}\n")
     return 0
 
 
-async def words(at: Here, request: Request, sources: Sequence[str]) -> int:
+async def words(at: Terminal, request: Request, sources: Sequence[str]) -> int:
     """Lists what voices may say wrong, in the form of pronounce.toml."""
     from tts_book.cli import words as words_of
 
@@ -139,50 +149,50 @@ async def words(at: Here, request: Request, sources: Sequence[str]) -> int:
     return 0
 
 
-async def skipped(at: Here, request: Request, sources: Sequence[str]) -> int:
+async def skipped(at: Terminal, request: Request, sources: Sequence[str]) -> int:
     """Shows what of the sources is not read aloud, and why."""
-    from tts_book.cli import plan_report as left_out
+    from tts_book.cli import plan_report
 
     for work in await asyncio.to_thread(read_works, at, request, sources):
-        rows = left_out.skipped_json_lines if request.json else left_out.skipped_lines
+        rows = plan_report.skipped_json_lines if request.json else plan_report.skipped_lines
         for line in rows(work.book):
             at.out.write(f"{line}\n")
     return 0
 
 
 def _tell_beforehand(
-    at: Here, request: Request, prepared: Sequence[Prepared], cache: Cache
+    at: Terminal, request: Request, prepared: Sequence[BookJob], cache: ChunkCache
 ) -> None:
     """Who speaks, what else is changed by speaking a part again, and why anything is spoken."""
-    lines = [] if request.quiet else [*shown.casts(prepared), *shown.redone(prepared)]
+    lines = [] if request.quiet else [*plan_report.casts(prepared), *plan_report.redone(prepared)]
     if request.explain:
-        lines += shown.explained(prepared, cache)
+        lines += plan_report.explained(prepared, cache)
     for line in lines:
         at.err.write(f"{line}\n")
 
 
-async def speak(at: Here, request: Request, works: Sequence[Work]) -> int:
+async def speak(at: Terminal, request: Request, works: Sequence[BookRequest]) -> int:
     """Prepares, speaks and writes books that are read; says what came of it."""
-    async with conversion.opened(at, request) as opened:
+    async with session.open_conversion(at, request) as opened:
         prepared = await opened.prepare(works)
         _tell_beforehand(at, request, prepared, opened.cache)
         result = await opened.carry_out(prepared, listening(at, request))
     return _tell_result(at, request, result)
 
 
-def _tell_result(at: Here, request: Request, result: Result) -> int:
-    from tts_book.cli import summary as outcome
+def _tell_result(at: Terminal, request: Request, result: Result) -> int:
+    from tts_book.cli import summary
 
     if not request.json:
         for path in dict.fromkeys(result.written):
             at.out.write(f"{path}\n")
-    for line in outcome.lines(result, at.command, quiet=request.quiet):
+    for line in summary.lines(result, at.command, quiet=request.quiet):
         at.err.write(f"{line}\n")
     return 1 if result.lost or result.books_lost else 0
 
 
 @contextmanager
-def listening(at: Here, request: Request) -> Iterator[Listener]:
+def listening(at: Terminal, request: Request) -> Iterator[Listener]:
     """The listeners that fit: a live display only on a terminal."""
     listeners: list[Listener] = [progress.json_lines(at.out)] if request.json else []
     listeners += [at.log.listener] if at.log.listener else []
@@ -199,7 +209,7 @@ def listening(at: Here, request: Request) -> Iterator[Listener]:
         yield progress.both(progress.plain(console), *listeners)
 
 
-async def doctor(at: Here, request: Request) -> int:
+async def doctor(at: Terminal, request: Request) -> int:
     """One line for each thing that the main job needs."""
     from tts_book.cli.commands import doctor as checks
 
@@ -207,12 +217,12 @@ async def doctor(at: Here, request: Request) -> int:
         at.cwd,
         at.config_dir,
         request.cache or at.cache_dir,
-        settings(at, request).voices_dirs,
+        backend_settings(at, request).voices_dirs,
         request.voices,
     )
-    async with engines(at, request) as made:
+    async with open_engines(at, request) as made:
         try:
-            casting = Casting(config(at, request), made)
+            casting = VoiceChooser(load_config(at, request), made)
         except UserError:
             casting = None  # told as a finding of its own
         found = []

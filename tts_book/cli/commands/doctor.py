@@ -12,7 +12,7 @@ from pathlib import Path
 from tts_book import __version__, backends
 from tts_book.config import voices
 from tts_book.errors import UserError
-from tts_book.pipeline.voice_selection import Casting
+from tts_book.pipeline.voice_selection import VoiceChooser
 
 LIBRARIES = ("edge-tts", "aiohttp", "nltk", "lameenc", "miniaudio", "pydub", "mutagen", "lxml")
 # An hour of sound takes 22 MB in the cache and again in the book.
@@ -51,7 +51,7 @@ class Places:
     voices_file: Path | None
 
 
-async def findings(places: Places, casting: Casting | None) -> AsyncIterator[Finding]:
+async def findings(places: Places, casting: VoiceChooser | None) -> AsyncIterator[Finding]:
     """All findings, quick ones first. `casting` is None where voices.toml cannot be read."""
     yield Finding(
         True,
@@ -112,7 +112,7 @@ def _voices_folders(places: Places) -> Finding:
     return Finding(True, "voices folders", ", ".join(str(path) for path in places.voices_dirs))
 
 
-async def _engines(casting: Casting | None) -> AsyncIterator[Finding]:
+async def _engines(casting: VoiceChooser | None) -> AsyncIterator[Finding]:
     if casting is None:
         return
     pleasant = False

@@ -10,17 +10,19 @@ from pathlib import Path
 
 from tts_book.cli.progress import hours
 from tts_book.output.inspection.verify import Problem, Report, files, verify
-from tts_book.output.manifest import read
-from tts_book.pipeline.request import Here
+from tts_book.output.manifest import read_manifest
+from tts_book.pipeline.request import Terminal
 
 _FORMAT = "ACX takes 44.1 kHz, 192 kbit/s; these files are 24 kHz and are not for it as they are."
 
 
-async def check(at: Here, sources: Sequence[str], *, as_json: bool) -> int:
+async def check(at: Terminal, sources: Sequence[str], *, as_json: bool) -> int:
     """Reports each file; 1 if anything is wrong. Raises UserError for what is not there."""
     wrong = 0
     paths = await asyncio.to_thread(files, [at.cwd / source for source in sources])
-    once = lru_cache(maxsize=1)(read)  # the files of a book, which share one, stand together
+    once = lru_cache(maxsize=1)(
+        read_manifest
+    )  # the files of a book, which share one, stand together
     for path in paths:
         report = await asyncio.to_thread(verify, path, once)
         wrong += bool(report.problems)

@@ -12,9 +12,9 @@ from tts_book.cli.progress import hours
 from tts_book.errors import UserError
 from tts_book.model import Place
 from tts_book.output.inspection.lookup import MOST_PLACES, Found, at_time, in_text, time_ms
-from tts_book.pipeline.request import Here
-from tts_book.synthesis.cache_leases import lists
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.pipeline.request import Terminal
+from tts_book.synthesis.cache_leases import list_leases
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 # Players that can begin in the middle; {at} is seconds.
 PLAYERS = (
@@ -27,7 +27,7 @@ SHOWN_PLACES = 5
 
 
 async def where(
-    at: Here,
+    at: Terminal,
     path: Path,
     time: str,
     *,
@@ -38,7 +38,7 @@ async def where(
     play: bool,
 ) -> int:
     """Answers for a file and a time, or for a source and a line or some words of it."""
-    kept = Cache(cache or at.cache_dir)
+    kept = ChunkCache(cache or at.cache_dir)
     if time:
         found = at_time(path, time_ms(time), kept)
     elif line or text:
@@ -54,19 +54,19 @@ async def where(
     return await _play(at, found) if play else 0
 
 
-def _folders(at: Here, source: Path, out: Path | None) -> list[Path]:
+def _folders(at: Terminal, source: Path, out: Path | None) -> list[Path]:
     return [out] if out else list(dict.fromkeys((at.cwd, source.resolve().parent)))
 
 
-def _places(source: Path, cache: Cache) -> Iterator[Path]:
+def _places(source: Path, cache: ChunkCache) -> Iterator[Path]:
     """Where the cache knows books of this source."""
     ours = source.resolve()
-    for _, book, _ in lists(cache.folder):
+    for _, book, _ in list_leases(cache.folder):
         if Path(book.source) in (ours, ours.parent):
             yield Path(book.place)
 
 
-def lines(found: Found, cache: Cache, cwd: Path) -> Iterator[str]:
+def lines(found: Found, cache: ChunkCache, cwd: Path) -> Iterator[str]:
     """The answer, a fact a line."""
     seconds, rest_ms = divmod(found.at_ms, 1_000)
     when = f"{hours(seconds * 1_000)}.{rest_ms:03}"
@@ -111,7 +111,7 @@ def _short(path: Path, cwd: Path) -> Path:
     return path.relative_to(cwd) if path.is_relative_to(cwd) else path
 
 
-async def _play(at: Here, found: Found) -> int:
+async def _play(at: Terminal, found: Found) -> int:
     start_s = max(0, found.at_ms - LEAD_IN_MS) / 1_000
     for name, *options in PLAYERS:
         program = shutil.which(name, path=at.environ.get("PATH"))

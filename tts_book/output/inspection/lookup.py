@@ -17,11 +17,11 @@ from typing import Any
 from tts_book.cli.progress import hours
 from tts_book.errors import UserError
 from tts_book.model import Entry, Place
-from tts_book.output.inspection.manifests import Known, of_file, of_source
+from tts_book.output.inspection.manifests import Manifest, of_file, of_source
 from tts_book.output.inspection.timing import nearest, timing, word_at
 from tts_book.output.manifest import NAME
 from tts_book.output.paths import SUFFIXES
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.text.sentences import Splitter
 
 
@@ -29,7 +29,7 @@ from tts_book.text.sentences import Splitter
 class Hit:
     """Words in a chunk of a record, from `offset` of its text."""
 
-    known: Known
+    known: Manifest
     chapter: dict[str, Any]
     chunk: dict[str, Any]
     offset: int
@@ -46,7 +46,7 @@ class Hit:
 
 
 def hits(
-    known: Known, source: Path, line: int, text: str, *, within: bool, kind: str = "chapter"
+    known: Manifest, source: Path, line: int, text: str, *, within: bool, kind: str = "chapter"
 ) -> Iterator[Hit]:
     """Where a line begins or the words stand; or, `within`, a piece that holds the line."""
     for chapter in known.chapters(kind):
@@ -125,7 +125,7 @@ def _pieces(chapter: dict[str, Any], chunk: dict[str, Any]) -> list[list[int]]:
 
 
 def heard(
-    known: Known, chapter: dict[str, Any], file: Path, time_in_file_ms: int, start_ms: int = 0
+    known: Manifest, chapter: dict[str, Any], file: Path, time_in_file_ms: int, start_ms: int = 0
 ) -> Found:
     """What is heard at a time of a file in which the chapter begins at `start_ms`."""
     at_ms = time_in_file_ms - start_ms
@@ -203,7 +203,7 @@ def time_ms(text: str) -> int:
     return round(1_000 * (3_600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds)))
 
 
-def at_time(output: Path, at_ms: int, cache: Cache) -> Found:
+def at_time(output: Path, at_ms: int, cache: ChunkCache) -> Found:
     """What is heard in the file `output` at that time. Raises UserError."""
     for known in of_file(output, cache):
         for chapter in known.chapters():
@@ -236,7 +236,7 @@ def _unknown(output: Path) -> str:
 def in_text(
     source: Path,
     folders: Sequence[Path],
-    cache: Cache,
+    cache: ChunkCache,
     *,
     line: int = 0,
     text: str = "",

@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from tts_book.model import Entry
-from tts_book.output.manifest import NAME, around, beside, run_of, told
-from tts_book.synthesis.chunk_cache import Cache
+from tts_book.output.manifest import NAME, manifest_beside, manifests_around, read_lines, read_run
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Manifest:
     """A record by its file, and what its `run` line tells. Its lines are read one at a time: it is
     as long as the book. `cache` is asked where that of its run is not there."""
 
     path: Path
     run: dict[str, Any]
-    cache: Cache
+    cache: ChunkCache
 
     def chapters(self, kind: str = "chapter") -> Iterator[dict[str, Any]]:
         """The chapters that are written; or those that are not, by the kind of their lines."""
-        return told(self.path, kind)
+        return read_lines(self.path, kind)
 
     def story(self, chapter: int, chunk: int) -> Iterator[dict[str, Any]]:
         """The events about a chunk."""
-        for event in told(self.path, "event"):
+        for event in read_lines(self.path, "event"):
             if event.get("chapter") == chapter and event.get("chunk") == chunk:
                 yield event
 
@@ -51,13 +51,13 @@ class Known:
         """A chunk's entry, in the cache that its run used, else in the other; None where it is
         gone, or another take than the one in the chapter's file."""
         used = self.run.get("cache")
-        found = Cache(Path(used)).get(chunk["key"]) if used else None
+        found = ChunkCache(Path(used)).get(chunk["key"]) if used else None
         found = found or self.cache.get(chunk["key"])
         wanted = self._takes(chapter).get(chunk["number"])
         return found if found and wanted in (None, found.take) else None
 
     def _takes(self, chapter: dict[str, Any]) -> dict[int, str]:
-        for made in told(self.path, "made"):
+        for made in read_lines(self.path, "made"):
             taken = made.get("taken")
             if made["file"] == chapter["file"] and isinstance(taken, list):
                 numbers = (chunk["number"] for chunk in chapter["chunks"])
@@ -76,7 +76,7 @@ class Known:
     def file_of(self, chapter: dict[str, Any]) -> tuple[Path, int]:
         """A file in which a chapter is heard, and the ms at which it begins there."""
         own = self.path.with_name(chapter["file"])
-        for volume in told(self.path, "volume") if not own.exists() else ():
+        for volume in read_lines(self.path, "volume") if not own.exists() else ():
             for number, start_ms, _ in volume["chapters"]:
                 if number == chapter["number"]:
                     return Path(os.path.normpath(self.path.parent / volume["file"])), start_ms
@@ -84,39 +84,43 @@ class Known:
 
     def volume(self, output: Path) -> dict[str, Any] | None:
         """What it tells of a whole-book file."""
-        for volume in told(self.path, "volume"):
+        for volume in read_lines(self.path, "volume"):
             if (self.path.parent / volume["file"]).resolve() == output.resolve():
                 return volume
         return None
 
 
-def of_file(output: Path, cache: Cache) -> Iterator[Known]:
+def of_file(output: Path, cache: ChunkCache) -> Iterator[Manifest]:
     """The records that may tell of a file, those of its folder first."""
-    near = (beside(output, alone=True), beside(output, alone=False), *_within(output.parent))
-    return _known(dict.fromkeys(near), cache)
+    near = (
+        manifest_beside(output, alone=True),
+        manifest_beside(output, alone=False),
+        *_within(output.parent),
+    )
+    return _open_manifests(dict.fromkeys(near), cache)
 
 
 def of_source(
-    source: Path, folders: Iterable[Path], cache: Cache, places: Iterable[Path]
-) -> list[Known]:
+    source: Path, folders: Iterable[Path], cache: ChunkCache, places: Iterable[Path]
+) -> list[Manifest]:
     """The records of a source in these folders, then those about books at these `places`. Those of
     excerpts come last."""
     paths = [
         *(path for folder in folders for path in _within(folder)),
-        *(path for place in places for path in around(place) if path.exists()),
+        *(path for place in places for path in manifests_around(place) if path.exists()),
     ]
     once = {path.resolve(): path for path in reversed(paths)}
-    found = _known((path for path in paths if once[path.resolve()] is path), cache)
+    found = _open_manifests((path for path in paths if once[path.resolve()] is path), cache)
     return sorted((known for known in found if known.tells_of(source)), key=_is_excerpt)
 
 
-def _known(paths: Iterable[Path], cache: Cache) -> Iterator[Known]:
+def _open_manifests(paths: Iterable[Path], cache: ChunkCache) -> Iterator[Manifest]:
     for path in paths:
-        if run := run_of(path):
-            yield Known(path, run, cache)
+        if run := read_run(path):
+            yield Manifest(path, run, cache)
 
 
-def _is_excerpt(known: Known) -> bool:
+def _is_excerpt(known: Manifest) -> bool:
     return bool(known.run.get("excerpt"))
 
 

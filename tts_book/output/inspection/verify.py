@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tts_book.audio import containers
-from tts_book.audio import tags_id3 as tags
+from tts_book.audio import containers, tags_id3
 from tts_book.audio.measure import Measured, listen
 from tts_book.audio.mp3_frames import fault
 from tts_book.audio.tags_mp4_ogg import owner_of, read_inside
 from tts_book.errors import AudioError, UserError
 from tts_book.model import ChapterMark
-from tts_book.output.manifest import Lines, beside, read
+from tts_book.output.manifest import Lines, manifest_beside, read_manifest
 from tts_book.output.paths import SUFFIX, SUFFIXES
 
 _NEAR_MS = 120  # what rounding and an encoder may add to a file
@@ -73,7 +72,7 @@ def files(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read) -> Report:
+def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest) -> Report:
     """Looks through one file. `read` reads a record, which is that of other files, too."""
     try:
         broken = [Problem(text) for text in fault(path)] if path.suffix.lower() == SUFFIX else []
@@ -112,8 +111,8 @@ class _Chapter:
 
 
 def _record(path: Path, read: Callable[[Path], dict[str, Lines]]) -> dict[str, Lines]:
-    places = [beside(path, alone=True), beside(path, alone=False)]
-    places.append(beside(path.with_suffix("") / "any", alone=False))
+    places = [manifest_beside(path, alone=True), manifest_beside(path, alone=False)]
+    places.append(manifest_beside(path.with_suffix("") / "any", alone=False))
     for place in places:
         if place.exists():
             return read(place)
@@ -154,14 +153,14 @@ def _lengths(
 
 
 def _tags(path: Path, record: dict[str, Lines]) -> Iterator[Problem]:
-    found = tags.read(path) if path.suffix.lower() == SUFFIX else read_inside(path)
+    found = tags_id3.read(path) if path.suffix.lower() == SUFFIX else read_inside(path)
     if not found.title:
         yield Problem("it has no title in its tags")
     if not found.owner:
         yield Problem("it has no tags of tts-book")
     run = record.get("run") or [{}]
     title = run[-1].get("title", "")
-    if title and found.album != tags.cleaned(title):
+    if title and found.album != tags_id3.cleaned(title):
         yield Problem(f"its tags name the book “{found.album}”, not “{title}”")
 
 
