@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from tests.backends.edge import sound as edge_sound
 from tests.backends.edge.faults import Fault
-from tests.backends.edge.sound import Said
+from tests.backends.edge.sound import USUAL, Manner, Said
 
 _SPEAK = "{http://www.w3.org/2001/10/synthesis}"
 _SIGNED = {"pitch": r"[+-]\d+Hz", "rate": r"[+-]\d+%", "volume": r"[+-]\d+%"}
@@ -112,9 +112,10 @@ class Prompt:
     text: str
     voice: str
     speed: float
+    manner: Manner = USUAL
 
     def say(self, text: str) -> Said:
-        return edge_sound.say(text, self.voice, self.speed)
+        return edge_sound.say(text, self.voice, self.speed, self.manner)
 
 
 def read_ssml(body: str) -> Prompt:

@@ -24,7 +24,8 @@ decides which connection meets which fault. Nothing here waits unless a `Pace` a
 
 Beside faults: `skew_s` (the server's clock against ours), `bare_403` (refusals without a Date),
 `boundaries="words"` (both kinds of marks at once are refused), `rate` (a RateLimit), `voice_list`
-(what is wrong with the list), `clock` (the time that waves, limits and bans go by), `pace`.
+(what is wrong with the list), `clock` (the time that waves, limits and bans go by), `pace`, and
+`differences` (see that module: habits of a service that do no harm).
 GET /statistics, on the same port, gives the figures as JSON.
 """
 
@@ -43,8 +44,8 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 from functools import lru_cache
 from types import TracebackType
 from typing import Literal
@@ -54,6 +55,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from edge_tts import constants, drm
 
 from tests.backends.edge.acts import act, at_the_door, until_gone
+from tests.backends.edge.differences import DIFFERENCES, Difference, apply, manner_of
 from tests.backends.edge.faults import Asked, Fault, Faults, mixture, script
 from tests.backends.edge.script import MOST_TICKS, Step, Turn, steps, text_frame, with_fault
 from tests.backends.edge.service import (
@@ -105,9 +107,12 @@ class EdgeSimulator:
         boundaries: Literal["both", "words"] = "both",
         rate: RateLimit | None = None,
         voice_list: ListTrouble = "",
+        differences: Sequence[Difference] = (),
         port: int = 0,
     ) -> None:
         self.faults = faults or script()
+        self._differences = tuple(differences)
+        self._manner = manner_of(differences)
         self.statistics = Statistics()
         self.secrets: set[str] = set()  # what a client showed at the door, and nobody else may see
         self.voice_list: ListTrouble = voice_list
@@ -340,7 +345,7 @@ class EdgeSimulator:
         fault: Fault | None,
     ) -> None:
         try:
-            asked = read_ssml(body)
+            asked = replace(read_ssml(body), manner=self._manner)
         except ValueError as error:
             self.statistics.bad_ssml.append(str(error))
             await ws.close(code=WSCloseCode.INVALID_TEXT, message=str(error).encode()[:120])
@@ -352,6 +357,7 @@ class EdgeSimulator:
             await until_gone(ws)
         text = asked.text if asked.voice in VOICES else ""
         draft = with_fault(turn, text, asked.say, fault)
+        apply(self._differences, draft, text)
         if not draft.audio:
             end = text_frame(turn.request_id, "turn.end", "{}")
             await ws.send_str(end)
@@ -398,7 +404,10 @@ async def _serve(arguments: argparse.Namespace) -> None:
     with tempfile.NamedTemporaryFile(suffix=".pem") as trusted:
         trusted.write(_certificates()[0])
         trusted.flush()
-        async with EdgeSimulator(faults, pace=pace, port=arguments.port) as service:
+        habits = [DIFFERENCES[name] for name in arguments.difference]
+        async with EdgeSimulator(
+            faults, pace=pace, differences=habits, port=arguments.port
+        ) as service:
             for name, value in service.environ(trusted.name).items():
                 sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
             sys.stdout.flush()
@@ -411,6 +420,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--mixture", default="{}", help="faults and their shares, as JSON")
+    parser.add_argument("--difference", action="append", default=[], help="a habit, by name")
     parser.add_argument("--real", action="store_true", help="as slow as the real service")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(parser.parse_args()))

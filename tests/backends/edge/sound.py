@@ -7,6 +7,7 @@ which `tones.read` finds again in the finished sound).
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +26,6 @@ LEAD_FRAMES = 8
 FIRST_TICK = 1_000_000
 WORD_LEAST_FRAMES = 11
 TAIL_FRAMES = {"classic": 36, "multilingual": 15}
-SENTENCE_FRAMES, COMMA_FRAMES, PARAGRAPH_FRAMES = 38, 8, 45
 CHARS_PER_S = {
     "ru": 15.4, "en": 16.7, "de": 20.5, "fr": 21.1, "es": 18.3, "uk": 15.0, "kk": 19.6, "it": 16.3,
     "pt": 16.7, "pl": 17.6, "tr": 16.0, "zh": 5.6, "ja": 7.0, "ko": 7.7,
@@ -54,19 +54,69 @@ def silent_frame() -> bytes:
     return encode(np.zeros(FRAME_SAMPLES, np.int16))[0]
 
 
+@lru_cache(maxsize=4)
+def _noise_frames(dbfs: float) -> list[bytes]:
+    samples = np.random.default_rng(3).normal(0, 32_768 * 10 ** (dbfs / 20), FRAME_SAMPLES * 400)
+    return encode(samples.astype(np.int16))
+
+
+def quiet_frames(count: int, noise_dbfs: float | None) -> bytes:
+    """So many frames without a word: digital silence, or noise of that level."""
+    if noise_dbfs is None:
+        return silent_frame() * count
+    noise, made = _noise_frames(noise_dbfs), []
+    while count > 0:
+        made += noise[: min(count, 396)]  # from its beginning, which needs no earlier frames
+        count -= 396
+    return b"".join(made)
+
+
 @lru_cache(maxsize=20_000)
-def _code_frames(code: str, word: str, count: int) -> bytes:
+def _code_frames(
+    code: str, word: str, count: int, level: float = 0.4, noise_dbfs: float | None = None
+) -> bytes:
     """The word's tones, silence after them up to `count` frames."""
     length_ms = 5 * tones.PIP_MS + 10
-    frames = encode(tones.pcm(word, [Mark("word", 0, length_ms, 0, len(word))], length_ms))
-    frames += [silent_frame()] * (count - len(frames))
-    return b"".join(frames[:count])
+    marks = [Mark("word", 0, length_ms, 0, len(word))]
+    frames = encode(tones.pcm(word, marks, length_ms, level))[:count]
+    return b"".join(frames) + quiet_frames(count - len(frames), noise_dbfs)
 
 
-def word_frames(word: str, count: int) -> bytes:
+def word_frames(
+    word: str, count: int, level: float = 0.4, noise_dbfs: float | None = None
+) -> bytes:
     """`count` frames that say `word`."""
     bare = "".join(filter(str.isalnum, word))
-    return _code_frames(tones.code(word), bare, count)
+    return _code_frames(tones.code(word), bare, count, level, noise_dbfs)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a service speaks, where that is not as usual: frames of silence around and in a text
+    (None leaves what is usual), `tail` drawn between two numbers for each text, the words that it
+    cannot say (a regular expression), how loud it is, and the noise in its pauses."""
+
+    lead: int = 8
+    tail: tuple[int, int] | None = None
+    sentence: int = 38
+    comma: int = 8
+    paragraph: int = 45
+    pace: float = 1.0
+    unspoken: str = ""
+    level: float = 0.4
+    noise_dbfs: float | None = None
+    marks_unspoken: bool = False
+
+    def says(self, word: str) -> bool:
+        return not (self.unspoken and re.search(self.unspoken, word))
+
+    def tail_frames(self, text: str, usual: int) -> int:
+        if self.tail is None:
+            return usual
+        return random.Random(text).randint(*self.tail)
+
+
+USUAL = Manner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,33 +163,41 @@ def tail_frames(voice: str) -> int:
     return TAIL_FRAMES["multilingual" if _SOFT_VOICES.search(voice) else "classic"]
 
 
-def say(text: str, voice: str, speed: float = 1.0) -> Said:
+def say(text: str, voice: str, speed: float = 1.0, manner: Manner = USUAL) -> Said:
     """Speaks `text`; `voice` is a short name, `speed` 1 the voice's own."""
-    cps = CHARS_PER_S.get(voice[:2], OTHER_CHARS_PER_S) * speed
-    quiet = silent_frame()
-    parts, words, now = [quiet * LEAD_FRAMES], [], LEAD_FRAMES
+    cps = CHARS_PER_S.get(voice[:2], OTHER_CHARS_PER_S) * speed * manner.pace
+    noise = manner.noise_dbfs
+    parts, words, now = [quiet_frames(manner.lead, noise)], [], manner.lead
     places = spans(text)
+    heard = False
     for number, (start, stop) in enumerate(places):
         count = max(WORD_LEAST_FRAMES, round((stop - start + 1) / cps / 0.024))
-        parts.append(word_frames(text[start:stop], count))
-        words.append(_word(text, start, stop, now, now + count))
+        spoken = manner.says(text[start:stop])
+        if spoken:
+            heard = True
+            parts.append(word_frames(text[start:stop], count, manner.level, noise))
+            words.append(_word(text, start, stop, now, now + count))
+            now += count
+        elif manner.marks_unspoken:
+            words.append(_word(text, start, stop, now, now + 1))
         following = places[number + 1][0] if number + 1 < len(places) else len(text)
-        rest = 0 if number + 1 == len(places) else _rest(text[start:following], speed)
-        parts.append(quiet * rest)
-        now += count + rest
-    tail = round(tail_frames(voice) / min(1.0, speed)) if words else 0
-    parts.append(quiet * tail)
-    audio = b"".join(parts) if words else b""
-    return Said(audio, tuple(words), tuple(_sentences(text, words)))
+        last = number + 1 == len(places)
+        rest = 0 if last else _rest(text[start:following], speed, manner)
+        parts.append(quiet_frames(rest, noise))
+        now += rest
+    usual = round(tail_frames(voice) / min(1.0, speed))
+    parts.append(quiet_frames(manner.tail_frames(text, usual), noise))
+    audio = b"".join(parts) if heard else b""
+    return Said(audio, tuple(words) if heard else (), tuple(_sentences(text, words)))
 
 
-def _rest(word_and_gap: str, speed: float) -> int:
+def _rest(word_and_gap: str, speed: float, manner: Manner) -> int:
     if "\n\n" in word_and_gap:
-        frames = PARAGRAPH_FRAMES
+        frames = manner.paragraph
     elif re.search(r"[.!?…。！？]\W*$", word_and_gap):
-        frames = SENTENCE_FRAMES
+        frames = manner.sentence
     else:
-        frames = COMMA_FRAMES if re.search(r"[,;:—]\W*$", word_and_gap) else 0
+        frames = manner.comma if re.search(r"[,;:—]\W*$", word_and_gap) else 0
     return round(frames / speed)
 
 
