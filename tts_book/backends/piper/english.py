@@ -41,10 +41,19 @@ BEFORE_A_NAME = {
     "Sen": "Senator",
     "Ste": "Sainte",
 }
-# A title before a name, a road after one.
+# A title before a name, a road after the name of one.
 TITLE_OR_ROAD = {"Dr": ("Doctor", "Drive"), "St": ("Saint", "Street")}
-_PLACES = "Bay Cape Chapel Church Fort Gulf Isle Lake Mount Port River"
-NO_ROAD_AFTER = frozenset((*_PLACES.split(), *TITLES.values(), *BEFORE_A_NAME.values()))
+_NO_ROAD = """
+Bay Cape Chapel Church Father Fort Gulf Isle King Lady Lake Lord Madam Miss Mount Port
+Prince Princess Queen River Sir The
+"""
+NO_ROAD_AFTER = frozenset((*_NO_ROAD.split(), *TITLES.values(), *BEFORE_A_NAME.values()))
+# Names of roads so common that a name may follow them: "on Wall St. Bankers ran".
+_ROADS = """
+Baker Bond Broad Canal Cannon Carnaby Cedar Chestnut Coleman Downing Elm Fleet Front Harley High
+Lombard Main Maple Market Mill Oak Oxford Pine Regent Spring State Threadneedle Wall Walnut Water
+"""
+ROADS = frozenset(_ROADS.split())
 AFTER_A_NAME = {
     "Ave": "Avenue",
     "Blvd": "Boulevard",
@@ -77,6 +86,44 @@ BEFORE_A_NUMBER = {
     "vol": "volume",
     "vols": "volumes",
 }
+# Books of the Bible, before a chapter and a verse.
+BOOKS = {
+    "Chron": "Chronicles",
+    "Col": "Colossians",
+    "Cor": "Corinthians",
+    "Dan": "Daniel",
+    "Deut": "Deuteronomy",
+    "Eccl": "Ecclesiastes",
+    "Eph": "Ephesians",
+    "Ex": "Exodus",
+    "Exod": "Exodus",
+    "Ezek": "Ezekiel",
+    "Gal": "Galatians",
+    "Gen": "Genesis",
+    "Heb": "Hebrews",
+    "Hos": "Hosea",
+    "Isa": "Isaiah",
+    "Jas": "James",
+    "Jer": "Jeremiah",
+    "Josh": "Joshua",
+    "Judg": "Judges",
+    "Lam": "Lamentations",
+    "Lev": "Leviticus",
+    "Mal": "Malachi",
+    "Matt": "Matthew",
+    "Neh": "Nehemiah",
+    "Num": "Numbers",
+    "Pet": "Peter",
+    "Phil": "Philippians",
+    "Prov": "Proverbs",
+    "Ps": "Psalm",
+    "Rev": "Revelation",
+    "Rom": "Romans",
+    "Sam": "Samuel",
+    "Thess": "Thessalonians",
+    "Tim": "Timothy",
+    "Zech": "Zechariah",
+}
 MONTHS = {
     "Jan": "January",
     "Feb": "February",
@@ -91,25 +138,32 @@ MONTHS = {
     "Nov": "November",
     "Dec": "December",
 }
+# One of them, and several.
 AFTER_A_NUMBER = {
-    "cm": "centimeters",
-    "ft": "feet",
-    "hr": "hours",
-    "hrs": "hours",
-    "kg": "kilograms",
-    "km": "kilometers",
-    "lb": "pounds",
-    "lbs": "pounds",
-    "mi": "miles",
-    "min": "minutes",
-    "mins": "minutes",
-    "mm": "millimeters",
-    "mph": "miles an hour",
-    "oz": "ounces",
-    "sec": "seconds",
-    "secs": "seconds",
-    "yd": "yards",
-    "yds": "yards",
+    "cm": ("centimeter", "centimeters"),
+    "ft": ("foot", "feet"),
+    "g": ("gram", "grams"),
+    "hr": ("hour", "hours"),
+    "hrs": ("hour", "hours"),
+    "kg": ("kilogram", "kilograms"),
+    "km": ("kilometer", "kilometers"),
+    "km/h": ("kilometer an hour", "kilometers an hour"),
+    "lb": ("pound", "pounds"),
+    "lbs": ("pound", "pounds"),
+    "m": ("meter", "meters"),
+    "m/s": ("meter a second", "meters a second"),
+    "mg": ("milligram", "milligrams"),
+    "mi": ("mile", "miles"),
+    "min": ("minute", "minutes"),
+    "mins": ("minute", "minutes"),
+    "ml": ("milliliter", "milliliters"),
+    "mm": ("millimeter", "millimeters"),
+    "mph": ("mile an hour", "miles an hour"),
+    "oz": ("ounce", "ounces"),
+    "sec": ("second", "seconds"),
+    "secs": ("second", "seconds"),
+    "yd": ("yard", "yards"),
+    "yds": ("yard", "yards"),
 }
 ANYWHERE = {
     "&c": "et cetera",
@@ -182,15 +236,33 @@ _CENTURIES = {
 }
 
 
+# What an amount may describe: "a 5 pound note", never "5 pounds note".
+_PRICED = "bills? cheques? checks? coins? fares? fees? fines? notes? pieces? prizes? stamps? tips?"
+_IS_PRICED = re.compile(rf"(?:\s|-)(?:{_PRICED.replace(' ', '|')})\b|-[a-z]")
+_ARTICLE = re.compile(r"\b[Aa]n? $")
+_WORD_FOLLOWS = re.compile(r"[\s-][a-z]")
+
+
+def _describes(found: re.Match[str]) -> bool:
+    """Whether an amount stands before what it describes, as in "a 5 km walk"."""
+    text = found.string
+    after = text[found.end() : found.end() + 12]
+    if _IS_PRICED.match(after):
+        return True
+    has_article = _ARTICLE.search(text[max(0, found.start() - 4) : found.start()])
+    return has_article is not None and _WORD_FOLLOWS.match(after) is not None
+
+
 def _money(found: re.Match[str]) -> str:
     unit, hundredth = _UNITS[found["sign"]]
     whole, part, scale = found["whole"], found["part"] or "", found["scale"]
     if scale or len(part) not in (0, 2) or not hundredth:
         amount = f"{whole}.{part}" if part else whole
-        count = 1 if amount == "1" and not scale else 2
+        one = (amount == "1" and not scale) or _describes(found)
         scaled = f" {_SCALES.get(scale.lower(), scale)}" if scale else ""
-        return f"{amount}{scaled} {_counted(count, unit)}"
-    said = f"{whole} {_counted(int(whole.replace(',', '')), unit)}"
+        return f"{amount}{scaled} {_counted(1 if one else 2, unit)}"
+    one = int(part or "0") == 0 and _describes(found)
+    said = f"{whole} {_counted(1 if one else int(whole.replace(',', '')), unit)}"
     if int(part or "0") == 0:
         return said
     parts = f"{int(part)} {_counted(int(part), hundredth)}"
@@ -199,6 +271,45 @@ def _money(found: re.Match[str]) -> str:
 
 def _counted(count: int, unit: str) -> str:
     return unit if count == 1 else _PLURALS.get(unit, f"{unit}s")
+
+
+_ONES = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_PARTS = {
+    2: "half",
+    3: "third",
+    4: "quarter",
+    5: "fifth",
+    6: "sixth",
+    7: "seventh",
+    8: "eighth",
+    9: "ninth",
+    10: "tenth",
+    12: "twelfth",
+    16: "sixteenth",
+}
+
+
+def _fraction(found: re.Match[str]) -> str:
+    """ "2 1/3" is two and one third; "9/11" and "24/7" are no fractions."""
+    above, below = int(found["above"]), int(found["below"])
+    if not 0 < above < min(below, len(_ONES)) or below not in _PARTS:
+        return found.group()
+    part = _PARTS[below] if above == 1 else f"{_PARTS[below]}s"
+    counted = f"{_ONES[above]} {part}"
+    if found["whole"] is None:
+        return counted
+    return f"{found['whole']} and {'a half' if below == 2 else counted}"
+
+
+def _measure(found: re.Match[str]) -> str:
+    one, several = AFTER_A_NUMBER[found["unit"]]
+    said = one if found["number"] == "1" or _describes(found) else several
+    return f"{found['number']} {said}" + (_point(found) if found[0].endswith(".") else "")
+
+
+def _verse(found: re.Match[str]) -> str:
+    book, chapter, verse = BOOKS[found["book"]], found["chapter"], found["verse"]
+    return f"{book} {chapter} {verse}" + (f" to {found['last']}" if found["last"] else "")
 
 
 def _decade(found: re.Match[str]) -> str:
@@ -245,11 +356,21 @@ NUMBERS: tuple[Rule, ...] = (
         lambda found: f" {_counted(2, _UNITS[found[1]][0])}",
     ),
     (re.compile(r"\b\d{1,2}/\d{1,2}/\d{2,4}\b"), _date),
-    (re.compile(r"(?<![\d/])1/2(?![\d/])"), lambda found: "one half"),
-    (re.compile(r"(?<![\d/])1/4(?![\d/])"), lambda found: "one quarter"),
-    (re.compile(r"(?<![\d/])3/4(?![\d/])"), lambda found: "three quarters"),
+    (
+        re.compile(
+            r"(?<![\d/.,:])(?:(?P<whole>\d{1,4})\s)?(?<![\w/.,:])"
+            r"(?P<above>\d{1,2})/(?P<below>\d{1,2})(?![\w/]|[.,]\d)"
+        ),
+        _fraction,
+    ),
+    (
+        re.compile(
+            r"\b(?P<book>" + "|".join(BOOKS) + r")\.?\s(?P<chapter>\d{1,3}):(?P<verse>\d{1,3})"
+            r"(?:[-–—](?P<last>\d{1,3}))?(?!\w)"
+        ),
+        _verse,
+    ),
     (re.compile(r"(?<=\d)[–—](?=\d)"), lambda found: " to "),
-    (re.compile(r"(?<=\d)\s?km/h\b"), lambda found: " kilometers an hour"),
     (re.compile(r"(?<![\w'’])['’]?(?P<century>1\d|20)?(?P<tens>\d)0['’]?s\b"), _decade),
     (
         re.compile(
@@ -275,6 +396,9 @@ NUMBERS: tuple[Rule, ...] = (
 
 _NEXT_WORD = re.compile(r"\s+[\"“‘'(]?([A-Z][a-z']*)")
 _NAME_BEFORE = re.compile(r"(?:\b([A-Z][\w'’-]{1,30})|\d(?:st|nd|rd|th)) $")
+# "5 Elm ", "42nd St. ": a number and one to three words of a road's name.
+_HOUSE_NUMBER = re.compile(r"(?<![\w.,])\d{1,5}[A-Za-z]? (?:[A-Z][\w'’.-]{0,30} ){1,3}$")
+_ROAD_ENDS = re.compile(r"\s*[,;:)!?\"”]|\s+[a-z]")
 _PRONOUN_BEFORE = re.compile(r"[a-z,;]\s$")
 
 
@@ -309,11 +433,19 @@ def _from(table: Mapping[str, str]) -> Rule:
 
 
 def _title_or_road(found: re.Match[str]) -> str:
+    """ "Lord St. Simon" is a saint, "42 Elm St. Boston" and "on Elm St., where" are streets: a
+    title wins before a name unless a road's name or a house number says otherwise."""
     title, road = TITLE_OR_ROAD[found[1]]
-    name = _NAME_BEFORE.search(found.string[max(0, found.start() - 34) : found.start()])
-    if name and name[1] not in STARTERS and name[1] not in NO_ROAD_AFTER:
+    before = found.string[max(0, found.start() - 60) : found.start()]
+    name = _NAME_BEFORE.search(before)
+    if name is None or name[1] == "Dear" or name[1] in STARTERS:
+        return title + _point(found)
+    if _point(found) or _ROAD_ENDS.match(found.string, found.end()):
         return road + _point(found)
-    return title
+    if name[1] in NO_ROAD_AFTER:
+        return title
+    is_road = name[1] is None or name[1] in ROADS or _HOUSE_NUMBER.search(before)
+    return road if is_road else title
 
 
 def _anywhere(found: re.Match[str]) -> str:
@@ -343,11 +475,16 @@ def _initial(found: re.Match[str]) -> str:
     return found.group() if starts or is_number or is_pronoun else _letter(found[1])
 
 
-def _after_a_number(found: re.Match[str]) -> str:
-    return f" {AFTER_A_NUMBER[found[1]]}" + (_point(found) if found[0].endswith(".") else "")
-
-
-BEFORE = NUMBERS
+BEFORE: tuple[Rule, ...] = (
+    *NUMBERS,
+    (
+        re.compile(
+            rf"(?<![\w.,])(?P<number>\d[\d.,]{{0,20}}(?<=\d))[\s-]?"
+            rf"(?P<unit>{_any_of(AFTER_A_NUMBER)})\b\.?(?![\w'’/])"
+        ),
+        _measure,
+    ),
+)
 AFTER: tuple[Rule, ...] = (
     (re.compile(r"\b([Hh])m\b"), lambda found: f"{found[1]}mm"),
     (re.compile(r"\bMs\b\.?(?=\s[A-Z])"), lambda found: "Miz"),
@@ -369,7 +506,6 @@ AFTER: tuple[Rule, ...] = (
         lambda found: _alike(found[1], BEFORE_A_NUMBER[found[1].lower()]) + " ",
     ),
     (re.compile(rf"\b({_any_of(MONTHS)})\.(?=\s\d)"), lambda found: MONTHS[found[1]]),
-    (re.compile(rf"(?<=\d)\s?({_any_of(AFTER_A_NUMBER)})\b\.?(?!\w)"), _after_a_number),
     (re.compile(r"(?<![\w.])((?:[A-Z]\.){2,8})(?!\w)"), _letters),
     (re.compile(r"(?<!\w)([A-Z])\.(?=\s+[A-Z])"), _initial),
 )

@@ -72,9 +72,43 @@ def _dash(found: re.Match[str]) -> str:
     return ", "
 
 
-def _bare_address(found: re.Match[str]) -> str:
-    host = found["host"].rstrip(".")
-    return host + found.group()[len(found.group().rstrip(".,;:!?)")) :]
+# How the signs of an address are read; in other languages each is a short stop.
+_ADDRESS_SIGNS: dict[str, dict[str, str]] = {
+    "en": {
+        "/": "slash", "-": "dash", "_": "underscore", "?": "question mark", "=": "equals",
+        "&": "and", "#": "hash", "%": "percent", ":": "colon", "~": "tilde", "+": "plus",
+        "@": "at", ".": "dot",
+    },
+    "ru": {
+        "/": "слэш", "-": "дефис", "_": "подчёркивание", "?": "вопрос", "=": "равно",
+        "&": "и", "#": "решётка", "%": "процент", ":": "двоеточие", "~": "тильда", "+": "плюс",
+        "@": "собака", ".": "точка",
+    },
+}  # fmt: skip
+_HOST = r"(?P<host>[\w-]{1,63}(?:\.[\w-]{1,63}){0,6}(?::\d{1,5})?)"
+_PATH = r"(?P<path>[/?#][^\s<>\"”»]{0,2000})"
+_ADDRESS = re.compile(
+    rf"(?:https?://|\bwww\.)(?:www\.)?{_HOST}{_PATH}?"
+    rf"|(?<![\w@./-])(?:[a-z0-9-]{{1,63}}\.){{1,4}}[a-z]{{2,6}}(?P<bare>/[^\s<>\"”»]{{0,2000}})",
+    re.IGNORECASE,
+)
+_ADDRESS_PART = re.compile(r"[^\W_]+|[^\w\s]|_")
+
+
+def _address_rule(primary: str) -> Rule:
+    """Addresses without "https://www."; the signs of what follows the host are read by name."""
+    signs = _ADDRESS_SIGNS.get(primary, {})
+
+    def said(found: re.Match[str]) -> str:
+        path = found["path"] or found["bare"] or ""
+        kept = path.rstrip(".,;:!?)'’*_]")
+        host = found["host"] or found.group()[: -len(path)]
+        parts = [signs.get(part, part) for part in _ADDRESS_PART.findall(kept.rstrip("/"))]
+        if not signs:
+            parts = [part for part in parts if part.isalnum()]
+        return " ".join((host, *parts)) + path[len(kept) :]
+
+    return _ADDRESS, said
 
 
 def _compatible(found: re.Match[str]) -> str:
@@ -99,10 +133,6 @@ _CLEANING: tuple[Rule, ...] = (
         _blank,
     ),
     (re.compile("[\u2160-\u217f\ufb00-\ufb06\uff01-\uff5e]"), _compatible),
-    (
-        re.compile(r"(?:https?://|\bwww\.)(?:www\.)?(?P<host>[\w.-]{1,100})[^\s<>\"”»]{0,2000}"),
-        _bare_address,
-    ),
 )
 _MARKUP: tuple[Rule, ...] = (
     # In Piper, double brackets would hold raw phonemes.
@@ -185,4 +215,4 @@ def _primary(language: str) -> str:
 
 def _rules(primary: str) -> tuple[Rule, ...]:
     before, after = _LANGUAGES.get(primary, ((), _INITIALS))
-    return (*_CLEANING, *before, *_NUMERALS, *_MARKUP, *_PAUSES, *after, *_BLANKS)
+    return (*_CLEANING, _address_rule(primary), *before, *_NUMERALS, *_MARKUP, *_PAUSES, *after, *_BLANKS)
