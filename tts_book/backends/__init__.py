@@ -106,6 +106,16 @@ class Hearing(Protocol):
         ...
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A backend that rewrites texts before it speaks them."""
+
+    def prepare(self, text: str, voice: Voice) -> str:
+        """What is really said of `text`, in a form of the backend's own: a cache key is made on it
+        as well, so that a changed rule speaks only those texts again that it changes."""
+        ...
+
+
 Factory = Callable[[Settings], Backend]
 
 

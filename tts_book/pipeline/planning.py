@@ -14,7 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from tts_book.audio.tags_mp4_ogg import owner_of
-from tts_book.backends import Backend
+from tts_book.backends import Backend, Preparing
 from tts_book.errors import UserError
 from tts_book.model import Book, Chunk, Plan, Voice
 from tts_book.output import atomic, audiobookshelf
@@ -135,7 +135,12 @@ def _layout(request: BookRequest, output: Destination) -> Layout:
 def make_keys(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
     """The cache keys of a plan's chunks, spoken by this voice."""
     fingerprint = backend.fingerprint(voice)
-    return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
+    if not isinstance(backend, Preparing):
+        return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
+    return tuple(
+        key_of(fingerprint, voice, chunk.spoken, backend.prepare(chunk.spoken, voice))
+        for chunk in plan.chunks
+    )
 
 
 def _counter(

@@ -33,8 +33,9 @@ _RECORD_MOST_BYTES = 64 * 1024 * 1024
 _TRIES = 5
 
 
-def key_of(fingerprint: str, voice: Voice, spoken: str) -> str:
-    """The name of what is said and how: never of where it stands or what the voice is called."""
+def key_of(fingerprint: str, voice: Voice, spoken: str, prepared: str = "") -> str:
+    """The name of what is said and how: never of where it stands or what the voice is called.
+    `prepared` is what the backend makes of `spoken`, where it rewrites texts."""
     said = json.dumps(
         [
             FORM,
@@ -46,6 +47,7 @@ def key_of(fingerprint: str, voice: Voice, spoken: str) -> str:
             voice.pitch_hz,
             voice.volume_pct,
             spoken,
+            *([prepared] if prepared else ()),
         ],
         ensure_ascii=True,
     )

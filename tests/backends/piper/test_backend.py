@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tts_book.backends.piper.model import (
 )
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
 from tts_book.model import Speech, Voice
+from tts_book.synthesis.chunk_cache import key_of
 
 JOE = Voice("joe", "piper", "en_US-joe-medium", language="en")
 
@@ -208,3 +210,34 @@ def _peak(speech: Speech) -> int:
         abs(int.from_bytes(audio[at : at + 2], "little", signed=True))
         for at in range(0, len(audio), 2)
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "same"),
+    [
+        ("It was dark.", "It was  dark.", True),
+        ("Lord St. Clare came.", "Lord Saint Clare came.", True),
+        ("It was dark.", "It was dark!", False),
+        ("One. Two.", "One.\n\nTwo.", False),
+        ("One. Two.", "One, Two.", False),
+    ],
+)
+def test_what_is_prepared_differs_only_where_it_sounds_otherwise(
+    text: str, other: str, same: bool
+) -> None:
+    mine = backend()
+    assert (mine.prepare(text, JOE) == mine.prepare(other, JOE)) is same
+
+
+def test_a_changed_rule_makes_only_those_keys_new_whose_reading_changes() -> None:
+    mine = backend()
+    fingerprint = mine.fingerprint(JOE)
+
+    def keys(prepare: Callable[[str, Voice], str]) -> list[str]:
+        return [key_of(fingerprint, JOE, text, prepare(text, JOE)) for text in ("at 5 m", "dark")]
+
+    def with_another_rule(text: str, voice: Voice) -> str:
+        return mine.prepare(text, voice).replace("meters", "metres")
+
+    before, after = keys(mine.prepare), keys(with_another_rule)
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True]

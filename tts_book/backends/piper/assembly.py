@@ -13,6 +13,8 @@ from tts_book.model import Mark, Speech
 
 PARAGRAPH_MS = 900
 _PAUSES_MS = {After.CLAUSE: 200, After.SENTENCE: 600}
+# What the pauses are, for a cache key.
+PAUSES = "/".join(map(str, (*_PAUSES_MS.values(), PARAGRAPH_MS)))
 _SAMPLE_BYTES = 2
 _TOKEN = re.compile(r"\S+")
 _Span = tuple[int, int]

@@ -8,14 +8,15 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
-from tts_book.backends.piper.assembly import Assembly
+from tts_book.backends.piper.assembly import PAUSES, Assembly
 from tts_book.backends.piper.model import MEND, Delivery, Model, PiperModel
-from tts_book.backends.piper.sentence_splitter import pieces
-from tts_book.backends.piper.text_rules import RULES_VERSION, has_ordinal_points, paragraphs
+from tts_book.backends.piper.sentence_splitter import Piece, pieces
+from tts_book.backends.piper.text_rules import Paragraph, has_ordinal_points, paragraphs
 from tts_book.backends.piper.voices import (
     SPEAKER_SIGN,
     LocalVoice,
@@ -67,12 +68,16 @@ class PiperBackend:
         self._hashes: dict[tuple[Path, int, int], str] = {}
 
     def fingerprint(self, voice: Voice) -> str:
-        """Hashes of the model and its settings, the speaker, and how texts are prepared. Raises
-        BackendRefused for a voice that is not here."""
+        """Hashes of the model and its settings, the speaker, and the pauses. Raises BackendRefused
+        for a voice that is not here."""
         local, speaker = self._chosen(voice)
         hashes = f"{self._hash(local.model)[:32]} {self._hash(local.config)[:16]}"
         chance = " steady" if self._steady else ""
-        return f"piper {hashes} speaker {speaker or 0} rules {RULES_VERSION}{chance}"
+        return f"piper {hashes} speaker {speaker or 0} pauses {PAUSES}{chance}"
+
+    def prepare(self, text: str, voice: Voice) -> str:
+        """The utterances of `text` as the model is given them, a line each."""
+        return _prepared(text, self._chosen(voice)[0].language)
 
     async def health(self) -> Health:
         """Whether Piper can be imported and a voice is here; loads no model."""
@@ -164,8 +169,8 @@ class PiperBackend:
         slowness = 1 / max(0.1, 1 + voice.rate_pct / 100)
         delivery = Delivery(slowness, max(0.0, 1 + voice.volume_pct / 100), speaker, self._steady)
         assembly = Assembly(text, model.rate_hz, slowness)
-        for paragraph in paragraphs(text, local.language):
-            for piece in pieces(paragraph.text, has_ordinal_points(local.language)):
+        for paragraph, its_pieces in _utterances(text, local.language):
+            for piece in its_pieces:
                 if stopped.is_set():
                     return assembly.speech()
                 said = paragraph.text[piece.start : piece.stop]
@@ -173,6 +178,20 @@ class PiperBackend:
             assembly.end_paragraph()
         speech = assembly.speech()
         return speech if speech.audio else _nothing(text, model.rate_hz)
+
+
+def _utterances(text: str, language: str) -> Iterator[tuple[Paragraph, list[Piece]]]:
+    has_points = has_ordinal_points(language)
+    for paragraph in paragraphs(text, language):
+        yield paragraph, pieces(paragraph.text, has_points)
+
+
+@lru_cache(maxsize=8_192)  # a plan asks twice: what is in the cache, and by which key
+def _prepared(text: str, language: str) -> str:
+    return "\n\n".join(
+        "\n".join(f"{piece.after}: {paragraph.text[piece.start : piece.stop]}" for piece in found)
+        for paragraph, found in _utterances(text, language)
+    )
 
 
 def _nothing(text: str, rate_hz: int) -> Speech:

@@ -16,9 +16,6 @@ from tts_book.backends.piper.abbreviations import ABBREVIATIONS
 from tts_book.backends.piper.rewriting import Rewriting, Rule
 from tts_book.text.numerals import roman_value
 
-# Raised by one whenever a rule changes what is heard: it is part of the fingerprint.
-RULES_VERSION = 1
-
 _OPENERS = "\"'“‘«„‚([¿¡"
 _CLOSERS = "\"'”’»“)]"
 _LETTER = r"[^\W\d_]"
@@ -215,4 +212,13 @@ def _primary(language: str) -> str:
 
 def _rules(primary: str) -> tuple[Rule, ...]:
     before, after = _LANGUAGES.get(primary, ((), _INITIALS))
-    return (*_CLEANING, _address_rule(primary), *before, *_NUMERALS, *_MARKUP, *_PAUSES, *after, *_BLANKS)
+    return (
+        *_CLEANING,
+        _address_rule(primary),
+        *before,
+        *_NUMERALS,
+        *_MARKUP,
+        *_PAUSES,
+        *after,
+        *_BLANKS,
+    )
