@@ -252,6 +252,17 @@ class Mark:
     start: int
     stop: int
 
+    def moved(self, later_ms: int, further: int = 0) -> Mark:
+        """The same mark in a longer sound, `later_ms` on, of a text that begins `further`
+        characters earlier."""
+        return Mark(
+            self.kind,
+            self.start_ms + later_ms,
+            self.stop_ms + later_ms,
+            self.start + further,
+            self.stop + further,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Speech:

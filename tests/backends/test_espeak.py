@@ -67,6 +67,51 @@ def test_words_and_sentences_have_marks() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "second",
+    [
+        "“Two,” he said.",
+        '"Two," he said.',
+        "«Два», — сказал он.",
+        "(Two) left.",
+        "— Два.",
+        "Two left.",
+    ],
+)
+def test_a_paragraph_is_heard_before_whatever_opens_the_next(second: str) -> None:
+    text = f"One came home. Then it was dark.\n\n{second}"
+    marks = speak(text).marks
+    assert said(marks, text, "sentence") == ["One came home.", "Then it was dark.", second]
+    words = [mark for mark in marks if mark.kind == "word"]
+    ends = next(mark.stop_ms for mark in words if text[mark.start : mark.stop] == "dark.")
+    begins = next(mark.start_ms for mark in words if mark.start > text.index("\n"))
+    assert begins - ends == pytest.approx(900, abs=150)
+
+
+def test_a_paragraph_lasts_as_long_as_the_rate_says() -> None:
+    one, two = "Nine boats came.", "Nine boats came.\n\nNine boats came."
+    hurried = replace(ENGLISH, rate_pct=50)
+    pause_ms = duration_ms(speak(two, hurried)) - 2 * duration_ms(speak(one, hurried))
+    assert pause_ms == pytest.approx(600, abs=60)
+
+
+def test_sentences_begin_with_their_quotation_mark() -> None:
+    text = "One came. “Two left,” he said. (Three stayed.) Four went."
+    assert said(speak(text).marks, text, "sentence") == [
+        "One came.",
+        "“Two left,” he said.",
+        "(Three stayed.)",
+        "Four went.",
+    ]
+
+
+def test_only_texts_of_several_paragraphs_have_a_key_of_their_own() -> None:
+    backend = make(Settings())
+    assert backend.prepare("One came.\nTwo left.", ENGLISH) == ""
+    assert backend.prepare("One came.\n\n* * *\n\n", ENGLISH) == ""
+    assert backend.prepare("One came.\n\nTwo left.", ENGLISH)
+
+
 def test_marks_count_characters_outside_the_basic_plane_once() -> None:
     text = "The \U0001f600 cat sat. \U00020000 Then it left."
     words = said(speak(text).marks, text, "word")

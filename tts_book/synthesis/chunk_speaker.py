@@ -273,7 +273,7 @@ def _take(speech: Speech, attempts: int) -> SpokenAudio:
     try:
         if speech.encoding == "pcm":
             frames = audio.encode(audio.trim_pcm(speech.audio, speech.rate_hz), speech.rate_hz)
-            marks = tuple(_moved(mark, audio.DELAY_MS, 0) for mark in speech.marks)
+            marks = tuple(mark.moved(audio.DELAY_MS) for mark in speech.marks)
         else:
             frames, marks = audio.frames_of(speech.audio), speech.marks
         sound = audio.analyse(frames)
@@ -295,17 +295,7 @@ def _joined(takes: list[SpokenAudio], at: int, attempts: int) -> SpokenAudio:
     return SpokenAudio(
         frames,
         audio.analyse(frames),
-        left.marks + tuple(_moved(mark, later_ms, at) for mark in right.marks),
+        left.marks + tuple(mark.moved(later_ms, at) for mark in right.marks),
         left.doubts + right.doubts,
         attempts + left.attempts + right.attempts,
-    )
-
-
-def _moved(mark: Mark, later_ms: int, further: int) -> Mark:
-    return Mark(
-        mark.kind,
-        mark.start_ms + later_ms,
-        mark.stop_ms + later_ms,
-        mark.start + further,
-        mark.stop + further,
     )

@@ -31,8 +31,11 @@ _USUAL_PITCH = 50
 _BASE_HZ = 103
 _STEPS_AN_OCTAVE = 68
 _SILENCE_MS = 300
+_PARAGRAPH_MS = 900  # at the usual rate
 _VARIANT = re.compile(r"[a-z]\w{0,15}", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
+_PARAGRAPH = re.compile(r"\S(?:[^\n]|\n(?![^\S\n]*\n))*")
+_OPENERS = "\"'“‘«„‚([¿¡"
 _FOLDERS = re.compile(r".*[/\\]")
 
 # Read aloud by name, or the end of a C string: each becomes a blank, so that places stay.
@@ -91,14 +94,36 @@ class EspeakBackend:
         engine = self._engine()
         sayable = _UNSPOKEN.sub(" ", text)
         resolved = _resolve(voice.id, engine.voices)
-        told = f"espeak-ng {engine.version}, {resolved}: {len(text)} characters"
-        _LOG.debug("%s", told)
-        answer = engine.speak(sayable, resolved, _settled(voice))
-        if not answer.audio:
+        _LOG.debug("espeak-ng %s, %s: %d characters", engine.version, resolved, len(text))
+        settled = _settled(voice)
+        pause_ms = _PARAGRAPH_MS * _WORDS_PER_MINUTE // settled.words_per_minute
+        pause = bytes(2 * (engine.rate_hz * pause_ms // 1_000))
+        sound: list[bytes] = []
+        marks: list[Mark] = []
+        # espeak itself overlooks an end of paragraph before a quotation mark.
+        for found in _spoken_paragraphs(sayable):
+            answer = engine.speak(found.group(), resolved, settled)
+            if sound and answer.audio:
+                sound.append(pause)
+            before_ms = sum(map(len, sound)) * 1_000 // (2 * engine.rate_hz)
+            length_ms = len(answer.audio) * 1_000 // (2 * engine.rate_hz)
+            its_marks = _marks(answer, found.group(), length_ms)
+            marks += (mark.moved(before_ms, found.start()) for mark in its_marks)
+            sound.append(answer.audio)
+        audio = b"".join(sound)
+        if not audio:
             return _nothing(text, engine.rate_hz)
-        length_ms = len(answer.audio) * 1_000 // (2 * engine.rate_hz)
-        marks = _marks(answer, sayable, length_ms)
-        return Speech(answer.audio, "pcm", engine.rate_hz, marks)
+        return Speech(audio, "pcm", engine.rate_hz, tuple(marks))
+
+    def prepare(self, text: str, voice: Voice) -> str:
+        """How the paragraphs of `text` are parted; nothing where there is only one."""
+        count = len(_spoken_paragraphs(text))
+        return f"{count} paragraphs, {_PARAGRAPH_MS} ms" if count > 1 else ""
+
+
+def _spoken_paragraphs(text: str) -> list[re.Match[str]]:
+    found = _PARAGRAPH.finditer(text)
+    return [paragraph for paragraph in found if any(map(str.isalnum, paragraph.group()))]
 
 
 def _nothing(text: str, rate_hz: int) -> Speech:
@@ -177,7 +202,10 @@ def _word_marks(begins: list[tuple[int, int]], text: str, length_ms: int) -> lis
 
 def _sentence_marks(begins: list[tuple[int, int]], text: str, length_ms: int) -> list[Mark]:
     marks: list[Mark] = []
-    for (start, start_ms), (stop, stop_ms) in pairwise([*begins, (len(text), length_ms)]):
+    starts = [(_with_openers(text, start), ms) for start, ms in begins]
+    if starts:
+        starts[0] = 0, starts[0][1]
+    for (start, start_ms), (stop, stop_ms) in pairwise([*starts, (len(text), length_ms)]):
         said = text[start:stop]
         start += len(said) - len(said.lstrip())
         stop = start + len(said.strip())
@@ -185,6 +213,14 @@ def _sentence_marks(begins: list[tuple[int, int]], text: str, length_ms: int) ->
             times = min(start_ms, length_ms), min(max(stop_ms, start_ms), length_ms)
             marks.append(Mark("sentence", *times, start, stop))
     return marks
+
+
+def _with_openers(text: str, start: int) -> int:
+    """Where a sentence begins whose first word is at `start`: at the quotation mark before it."""
+    begin = start
+    while begin and text[begin - 1] in _OPENERS:
+        begin -= 1
+    return begin if not begin or text[begin - 1].isspace() else start
 
 
 def make(settings: Settings) -> EspeakBackend:
