@@ -15,8 +15,8 @@ from pathlib import Path
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.piper.assembly import PAUSES, Assembly
 from tts_book.backends.piper.model import MEND, Delivery, Model, PiperModel
-from tts_book.backends.piper.sentence_splitter import Piece, pieces
-from tts_book.backends.piper.text_rules import Paragraph, has_ordinal_points, paragraphs
+from tts_book.backends.piper.sentence_splitter import SentencePart, pieces
+from tts_book.backends.piper.text_rules import SayableParagraph, has_ordinal_points, paragraphs
 from tts_book.backends.piper.voices import (
     SPEAKER_SIGN,
     LocalVoice,
@@ -180,7 +180,7 @@ class PiperBackend:
         return speech if speech.audio else _nothing(text, model.rate_hz)
 
 
-def _utterances(text: str, language: str) -> Iterator[tuple[Paragraph, list[Piece]]]:
+def _utterances(text: str, language: str) -> Iterator[tuple[SayableParagraph, list[SentencePart]]]:
     has_points = has_ordinal_points(language)
     for paragraph in paragraphs(text, language):
         yield paragraph, pieces(paragraph.text, has_points)
