@@ -1,0 +1,208 @@
+"""What a run shows on standard error: lines at the foot of a terminal, or a line now and then in
+a log or a pipe.
+
+Text from a book is never taken for markup: everything shown goes through `rich.text.Text`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.control import Control
+from rich.segment import ControlType, Segment
+from rich.style import Style
+from rich.text import Text
+
+from tts_book.cli.event_lines import EventLines
+from tts_book.cli.progress import Clock, Progress
+from tts_book.events import BookProgressed, Event
+
+REFRESH_S = 0.25
+# Without a terminal, a line about what is under way comes at least so often.
+SILENCE_S = 25.0
+MOST_BAR_COLUMNS = 60
+
+
+def make_console(err: IO[str]) -> Console:
+    """A console on standard error; NO_COLOR and TERM are honoured by rich."""
+    return Console(file=err, highlight=False, markup=False, emoji=False)
+
+
+@contextmanager
+def ticking(tick: Callable[[], None], every_s: float) -> Iterator[None]:
+    """Calls `tick` again and again in the running event loop."""
+    loop = asyncio.get_running_loop()
+
+    def again() -> None:
+        nonlocal handle
+        tick()
+        handle = loop.call_later(every_s, again)
+
+    handle = loop.call_later(every_s, again)
+    try:
+        yield
+    finally:
+        handle.cancel()
+
+
+class Footer(RenderHook):
+    """Lines that stay below everything that is printed on a console.
+
+    rich's own Live forgets that a terminal which becomes narrower wraps what is already there;
+    here the rows that it takes now are counted, so that nothing stale stays.
+    """
+
+    def __init__(self, console: Console, lines: Callable[[int], list[Text]]) -> None:
+        self._console, self._lines = console, lines
+        self._drawn: list[int] = []  # columns of each line that is on the terminal now
+
+    def __enter__(self) -> Footer:
+        self._console.show_cursor(False)
+        self._console.push_render_hook(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._console.pop_render_hook()
+        self._console.control(self._erased())
+        self._console.show_cursor(True)
+
+    def refresh(self) -> None:
+        """Draws the lines as they are now."""
+        self._console.print(Control())
+
+    def process_renderables(
+        self, renderables: list[ConsoleRenderable]
+    ) -> list[ConsoleRenderable]:
+        return [self._erased(), *renderables, self]
+
+    def _erased(self) -> Control:
+        width = self._console.width
+        rows = sum(max(1, -(-columns // width)) for columns in self._drawn)
+        self._drawn = []
+        if not rows:
+            return Control()
+        up = [(ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)] * (rows - 1)
+        return Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), *up)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(1, console.width - 1)  # a full line may already count as two
+        for number, line in enumerate(self._lines(width)):
+            line.truncate(width, overflow="ellipsis")
+            self._drawn.append(cell_len(line.plain))
+            if number:
+                yield Segment.line()
+            yield from (part for part in line.render(console) if part.text)
+
+
+class Display:
+    """A listener that shows three lines at the foot of the terminal, and above them whatever is
+    worth a line of its own. It leaves no trace."""
+
+    def __init__(self, console: Console, progress: Progress) -> None:
+        self._console, self._progress = console, progress
+        self._describe = EventLines()
+        self._footer = Footer(console, self._shown)
+
+    def __call__(self, event: Event) -> None:
+        self._progress(event)
+        line = self._describe(event)
+        if line is not None:
+            self._console.print(Text(line), soft_wrap=True)
+
+    @contextmanager
+    def shown(self) -> Iterator[Display]:
+        """Shows the lines as long as this is entered."""
+        with self._footer, ticking(self._footer.refresh, REFRESH_S):
+            yield self
+
+    def _shown(self, width: int) -> list[Text]:
+        place = Text(self._progress.describe_place() or "starting", no_wrap=True)
+        return [place, draw_bar(self._progress.share, width), Text(self._figures(width))]
+
+    def _figures(self, width: int) -> str:
+        """As many of the figures as there is room for; the first, the time left, always."""
+        first, *others = self._progress.describe_figures()
+        line = first
+        for part in others:
+            if cell_len(f"{line}, {part}") > width:
+                break
+            line = f"{line}, {part}"
+        return line
+
+
+def draw_bar(share: float, width: int) -> Text:
+    """A bar of characters, which needs no colours."""
+    columns = min(width, MOST_BAR_COLUMNS)
+    done = round(columns * min(1.0, max(0.0, share)))
+    return Text.assemble(
+        ("█" * done, Style(color="green")), ("░" * (columns - done), Style(dim=True))
+    )
+
+
+class PlainLines:
+    """A listener that writes a line for each chapter, and one about what is under way when it was
+    silent for long."""
+
+    def __init__(
+        self, console: Console, progress: Progress, clock: Clock = time.monotonic
+    ) -> None:
+        self._console, self._progress, self._clock = console, progress, clock
+        self._describe = EventLines()
+        self._said_s = clock()
+
+    def __call__(self, event: Event) -> None:
+        self._progress(event)
+        line = self._describe(event)
+        if line is not None:
+            self._print(line)
+        elif isinstance(event, BookProgressed):
+            self.tick()
+
+    @contextmanager
+    def shown(self) -> Iterator[PlainLines]:
+        """Lets time pass as long as this is entered."""
+        with ticking(self.tick, 1.0):
+            yield self
+
+    def tick(self) -> None:
+        """Says where the run is, if nothing was said for long."""
+        if self._progress.started is None or self._clock() - self._said_s < SILENCE_S:
+            return
+        figures = ", ".join(self._progress.describe_figures())
+        place = self._progress.describe_place()
+        self._print(f"{place}: {figures}" if place else figures)
+
+    def _print(self, line: str) -> None:
+        self._said_s = self._clock()
+        self._console.print(Text(line), soft_wrap=True)
+
+
+@contextmanager
+def show_download(err: IO[str], name: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows how much of a download has come: `listen(done_bytes, all_bytes)`. On a terminal only,
+    and from the first byte, so that a question can be asked before."""
+    from rich.progress import BarColumn, DownloadColumn
+    from rich.progress import Progress as DownloadProgress
+    from rich.progress import TextColumn
+
+    console = make_console(err)
+    columns = (TextColumn(name, markup=False), BarColumn(), DownloadColumn())
+    bar = DownloadProgress(*columns, console=console, disable=True)
+    task = bar.add_task(name, total=None)
+
+    def listen(done_bytes: int, all_bytes: int) -> None:
+        if console.is_terminal and bar.disable:
+            bar.disable = False
+            bar.start()
+        bar.update(task, completed=done_bytes, total=all_bytes)
+
+    try:
+        yield listen
+    finally:
+        bar.stop()
