@@ -219,6 +219,16 @@ Event = (
 Listener = Callable[[Event], None]
 
 
+def join_listeners(*listeners: Listener) -> Listener:
+    """One listener that passes every event to several."""
+
+    def listen(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return listen
+
+
 def as_dict(event: Event) -> dict[str, object]:
     """The event as plain data, its kind under "event"."""
     return {"event": type(event).__name__, **asdict(event)}

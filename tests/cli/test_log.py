@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -18,8 +19,9 @@ from tests.cli.test_commands import ONE, SILENT, Desk
 from tts_book import events
 from tts_book.cli import log as logs
 from tts_book.cli.commands import convert as desk
+from tts_book.cli.display import Display
 from tts_book.cli.log import escaped
-from tts_book.cli.progress import Display
+from tts_book.cli.progress import Progress
 from tts_book.errors import UserError
 from tts_book.pipeline import environment
 from tts_book.pipeline.request import Request
@@ -213,12 +215,16 @@ class Terminal(io.StringIO):
 
 def test_on_a_terminal_lines_stand_whole_above_the_live_display() -> None:
     err, hostile = Terminal(), "[red]markup[/red] \x1b[2J " + "words " * 60
-    with logs.shown(err, "debug") as log:
-        assert log.console is not None
-        with Display(log.console) as display:
-            display(events.JobStarted(1, 1, 9, 0, 900, 60_000))
-            for number in range(20):
-                EDGE.debug("%s", f"line {number} {hostile}end")
+
+    async def run() -> None:
+        with logs.shown(err, "debug") as log:
+            assert log.console is not None
+            with Display(log.console, Progress()).shown() as display:
+                display(events.JobStarted(1, 1, 9, 0, 900, 60_000))
+                for number in range(20):
+                    EDGE.debug("%s", f"line {number} {hostile}end")
+
+    asyncio.run(run())
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", err.getvalue())
     for number in range(20):
         assert f"line {number} [red]markup[/red] \\x1b[2J {'words ' * 60}end\n" in shown

@@ -17,7 +17,7 @@ from tests.output.test_loudness import RATE_HZ, hum
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book import audio, events
 from tts_book.audio import tags_id3
-from tts_book.cli.progress import told as line_of
+from tts_book.cli.event_lines import describe_event
 from tts_book.model import Pauses, Speech
 from tts_book.output.manifest import NAME, read_lines
 from tts_book.output.settings import OutputSettings
@@ -102,7 +102,7 @@ def test_each_chunk_and_chapter_is_told_once_also_of_files_that_stand(shop: Shop
 
 def test_an_edit_joins_its_chapter_and_the_run_says_so_first(shop: Shop) -> None:
     assert shop.convert(shop.item(*EDITED)) == {2}
-    assert line_of(shop.told[0]) == (
+    assert describe_event(shop.told[0]) == (
         "1 of 6 chunks is new (21 characters); 1 of 3 chapters is joined"
     )
 
@@ -279,7 +279,7 @@ def test_a_file_follows_its_chapter_and_leaves_no_double_behind(tmp_path: Path) 
     shop.convert(
         named(shop.item(NEW, *FIVE[:2]), "001 - New.mp3", "002 - One.mp3", "003 - Two.mp3")
     )
-    assert "; 1 of 3 chapters is joined, 2 relabelled" in str(line_of(shop.told[0]))
+    assert "; 1 of 3 chapters is joined, 2 relabelled" in str(describe_event(shop.told[0]))
     assert sorted(shop.bytes()) == ["001 - New.mp3", "002 - One.mp3", "003 - Two.mp3"]
 
 
@@ -301,7 +301,7 @@ def test_other_tags_need_no_joining(shop: Shop) -> None:
         )
 
     shop.convert(dated(shop.item()))
-    assert "; 0 of 3 chapters are joined, 3 relabelled" in str(line_of(shop.told[0]))
+    assert "; 0 of 3 chapters are joined, 3 relabelled" in str(describe_event(shop.told[0]))
     assert tags_id3.read(shop.item().layout.targets[0]).year == "1901"
     before = shop.bytes()
     shop.convert(dated(shop.item()), finish=OutputSettings(anew=True))

@@ -37,18 +37,17 @@ def make_console(err: IO[str]) -> Console:
 @contextmanager
 def ticking(tick: Callable[[], None], every_s: float) -> Iterator[None]:
     """Calls `tick` again and again in the running event loop."""
-    loop = asyncio.get_running_loop()
 
-    def again() -> None:
-        nonlocal handle
-        tick()
-        handle = loop.call_later(every_s, again)
+    async def tick_on() -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            tick()
 
-    handle = loop.call_later(every_s, again)
+    task = asyncio.create_task(tick_on())
     try:
         yield
     finally:
-        handle.cancel()
+        task.cancel()
 
 
 class Footer(RenderHook):
@@ -76,9 +75,7 @@ class Footer(RenderHook):
         """Draws the lines as they are now."""
         self._console.print(Control())
 
-    def process_renderables(
-        self, renderables: list[ConsoleRenderable]
-    ) -> list[ConsoleRenderable]:
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         return [self._erased(), *renderables, self]
 
     def _erased(self) -> Control:
@@ -118,8 +115,12 @@ class Display:
     @contextmanager
     def shown(self) -> Iterator[Display]:
         """Shows the lines as long as this is entered."""
-        with self._footer, ticking(self._footer.refresh, REFRESH_S):
+        with self._footer, ticking(self.refresh, REFRESH_S):
             yield self
+
+    def refresh(self) -> None:
+        """Draws the lines as they are now."""
+        self._footer.refresh()
 
     def _shown(self, width: int) -> list[Text]:
         place = Text(self._progress.describe_place() or "starting", no_wrap=True)
@@ -149,9 +150,7 @@ class PlainLines:
     """A listener that writes a line for each chapter, and one about what is under way when it was
     silent for long."""
 
-    def __init__(
-        self, console: Console, progress: Progress, clock: Clock = time.monotonic
-    ) -> None:
+    def __init__(self, console: Console, progress: Progress, clock: Clock = time.monotonic) -> None:
         self._console, self._progress, self._clock = console, progress, clock
         self._describe = EventLines()
         self._said_s = clock()
@@ -187,9 +186,8 @@ class PlainLines:
 def show_download(err: IO[str], name: str) -> Iterator[Callable[[int, int], None]]:
     """Shows how much of a download has come: `listen(done_bytes, all_bytes)`. On a terminal only,
     and from the first byte, so that a question can be asked before."""
-    from rich.progress import BarColumn, DownloadColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn
     from rich.progress import Progress as DownloadProgress
-    from rich.progress import TextColumn
 
     console = make_console(err)
     columns = (TextColumn(name, markup=False), BarColumn(), DownloadColumn())

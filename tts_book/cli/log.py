@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import IO, TYPE_CHECKING
 
 from tts_book import __version__, events
-from tts_book.cli.progress import console as console_on
-from tts_book.cli.progress import counted, told
+from tts_book.cli.event_lines import describe_event
+from tts_book.cli.figures import format_count
 from tts_book.errors import UserError
 from tts_book.events import Event, Listener
 
@@ -88,8 +88,10 @@ class _Lines(logging.Handler):
     """Writes each record as one line, above a live display where there is one."""
 
     def __init__(self, err: IO[str]) -> None:
+        from tts_book.cli.display import make_console
+
         super().__init__()
-        self.console = console_on(err)
+        self.console = make_console(err)
         self._err = err
         self.addFilter(label_chunk)
         layout = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s %(chunk)s%(message)s"
@@ -149,9 +151,9 @@ def _line(event: Event) -> tuple[int, str]:
         case events.ChunkDone():
             return _done(event)
         case events.ChunkFailed() | events.ChapterLost() | events.BookLost():
-            return logging.ERROR, told(event) or ""
+            return logging.ERROR, describe_event(event) or ""
         case events.VoiceChanged():
-            return logging.WARNING, told(event) or ""
+            return logging.WARNING, describe_event(event) or ""
         case events.LimitChanged():
             limit = f"{event.backend}: at most {event.limit} at once"
             if event.pause_s:
@@ -160,7 +162,7 @@ def _line(event: Event) -> tuple[int, str]:
         case events.JobDone():
             return logging.INFO, _ended(event)
         case _:
-            return logging.INFO, told(event) or ""
+            return logging.INFO, describe_event(event) or ""
 
 
 def _done(event: events.ChunkDone) -> tuple[int, str]:
@@ -169,12 +171,12 @@ def _done(event: events.ChunkDone) -> tuple[int, str]:
         return logging.WARNING, f"{where}: kept with doubts: {'; '.join(event.doubts)}"
     if event.cached:
         return logging.DEBUG, f"{where}: from the cache"
-    tries = "" if event.attempts == 1 else f", {counted(event.attempts, 'attempt')}"
+    tries = "" if event.attempts == 1 else f", {format_count(event.attempts, 'attempt')}"
     sound = f"{event.characters} characters, {event.duration_ms / 1_000:.2f} s of sound"
     return logging.INFO, f"{where}: spoken, {sound}{tries}"
 
 
 def _ended(event: events.JobDone) -> str:
     retries = sum(event.retries.values())
-    ended = f"{event.wall_s:.1f} s, {counted(event.requests, 'request')}, {retries} retried"
+    ended = f"{event.wall_s:.1f} s, {format_count(event.requests, 'request')}, {retries} retried"
     return f"the job has ended: {ended}" + (f"; {event.reason}" if event.reason else "")

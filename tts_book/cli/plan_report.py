@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tts_book.backends import VoiceInfo
-from tts_book.cli.progress import counted, hours, part, thousands
+from tts_book.cli.figures import format_count, format_duration, format_number, format_share
 from tts_book.model import Book, Chapter, Origin, Skip, Source, Voice
 from tts_book.text.coverage import count_by_reason, count_ink
 from tts_book.text.language_tags import primary_language
@@ -30,9 +30,9 @@ def skipped_lines(book: Book) -> Iterator[str]:
         for skip in chapter.skips:
             if size := count_ink(skip.text):
                 place = chapter.origin.source.place(skip.start)
-                yield f"{place}\t{thousands(size)}\t{skip.reason}\t{_shown(skip)}"
+                yield f"{place}\t{format_number(size)}\t{skip.reason}\t{_shown(skip)}"
     for reason, size in count_by_reason(_all(book)).items():
-        yield f"  {thousands(size):>9}  {reason}"
+        yield f"  {format_number(size):>9}  {reason}"
     yield f"  {_sum(book)}"
 
 
@@ -50,7 +50,7 @@ def skipped_json_lines(book: Book) -> Iterator[str]:
 def skipped_summary(book: Book) -> str:
     """One line: what was left out, the most first; empty if it is nothing."""
     found = count_by_reason(_all(book))
-    return ", ".join(f"{reason} {thousands(size)}" for reason, size in found.items())
+    return ", ".join(f"{reason} {format_number(size)}" for reason, size in found.items())
 
 
 def _all(book: Book) -> Iterator[Skip]:
@@ -59,12 +59,14 @@ def _all(book: Book) -> Iterator[Skip]:
 
 def _sum(book: Book) -> str:
     ledger = book.ledger
-    spoken, skipped = thousands(ledger.spoken), thousands(ledger.skipped)
+    spoken, skipped = format_number(ledger.spoken), format_number(ledger.skipped)
     sides = f"{spoken} spoken + {skipped} left out"
     if ledger.adds_up:
-        return f"{sides} = all {thousands(ledger.source)} non-blank characters of the source"
-    missing = thousands(abs(ledger.source - ledger.spoken - ledger.skipped))
-    return f"{sides}, but the source has {thousands(ledger.source)}: {missing} are unaccounted for"
+        return f"{sides} = all {format_number(ledger.source)} non-blank characters of the source"
+    missing = format_number(abs(ledger.source - ledger.spoken - ledger.skipped))
+    return (
+        f"{sides}, but the source has {format_number(ledger.source)}: {missing} are unaccounted for"
+    )
 
 
 def _shown(skip: Skip) -> str:
@@ -142,21 +144,22 @@ def plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
         width = len(str(len(book.chapters)))
         for chapter in its.chapters:
             yield (
-                f"  {chapter.number:>{width}}  {hours(chapter.estimated_ms):>8}  "
-                f"{len(chapter.chunks):>4} chunks {thousands(chapter.characters):>9} characters  "
-                f"{chapter.title}"
+                f"  {chapter.number:>{width}}  {format_duration(chapter.estimated_ms):>8}  "
+                f"{len(chapter.chunks):>4} chunks {format_number(chapter.characters):>9} "
+                f"characters  {chapter.title}"
             )
         yield (
-            f"  in all: {counted(len(its.chapters), 'chapter')}, "
-            f"{counted(len(its.chunks), 'chunk')} "
-            f"({thousands(sum(chunk.cached for chunk in its.chunks))} spoken already), "
-            f"{thousands(its.characters)} characters, about {hours(its.estimated_ms)} of sound"
+            f"  in all: {format_count(len(its.chapters), 'chapter')}, "
+            f"{format_count(len(its.chunks), 'chunk')} "
+            f"({format_number(sum(chunk.cached for chunk in its.chunks))} spoken already), "
+            f"{format_number(its.characters)} characters, "
+            f"about {format_duration(its.estimated_ms)} of sound"
         )
         if changed := find_differences(job.plan):
             listed = job.request.manner.pronunciations.path
             by = f"pronunciations from {listed}; " if listed else ""
             said = "chunk is" if changed == 1 else "chunks are"
-            yield f"  {by}{thousands(changed)} {said} said otherwise than written"
+            yield f"  {by}{format_number(changed)} {said} said otherwise than written"
         if left := skipped_summary(book):
             yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
         if job.excerpt:
@@ -184,7 +187,7 @@ def explained(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
         for chunk, reason in spoken:
             place = job.request.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
             yield f"{chunk.chapter}/{chunk.number} at {place}: {reason}"
-        yield f"{part(len(spoken), len(job.plan.chunks), 'chunks')} to be spoken"
+        yield f"{format_share(len(spoken), len(job.plan.chunks), 'chunks')} to be spoken"
 
 
 def plan_json(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book.cli.progress import counted, hours, thousands
+from tts_book.cli.figures import format_count, format_duration, format_number
 from tts_book.events import JobDone
 from tts_book.pipeline.event_builders import ONLY
 
@@ -49,7 +49,7 @@ def _some(what: str, paths: Sequence[Path]) -> Iterator[str]:
         yield f"{what}: {path}"
     more = len(paths) - MOST_LINES
     if more > 0:
-        yield f"… and {counted(more, 'more file')} beside it"
+        yield f"… and {format_count(more, 'more file')} beside it"
 
 
 def _missing(done: Result, command: str) -> str:
@@ -69,15 +69,17 @@ def _missing(done: Result, command: str) -> str:
 def _metrics(done: Result) -> str:
     end = done.done
     parts = [
-        f"{counted(end.chapters_done - end.chapters_kept, 'chapter')} written"
-        + (f", {thousands(end.chapters_kept)} left as before" if end.chapters_kept else "")
-        + f", {thousands(end.chapters_lost)} missing",
-        f"{counted(end.chunks_spoken, 'chunk')} spoken, {thousands(end.chunks_cached)} from the "
-        f"cache, {thousands(end.chunks_failed)} failed",
-        counted(end.requests, "request")
+        f"{format_count(end.chapters_done - end.chapters_kept, 'chapter')} written"
+        + (f", {format_number(end.chapters_kept)} left as before" if end.chapters_kept else "")
+        + f", {format_number(end.chapters_lost)} missing",
+        f"{format_count(end.chunks_spoken, 'chunk')} spoken, "
+        f"{format_number(end.chunks_cached)} from the cache, "
+        f"{format_number(end.chunks_failed)} failed",
+        format_count(end.requests, "request")
         + "".join(f", {count} retried ({name})" for name, count in end.retries.items()),
-        f"{counted(end.characters_spoken, 'character')}",
-        f"{hours(end.sound_ms)} of sound in {hours(end.wall_s * 1_000)}{_speed(end)}",
+        f"{format_count(end.characters_spoken, 'character')}",
+        f"{format_duration(end.sound_ms)} of sound in "
+        f"{format_duration(end.wall_s * 1_000)}{_speed(end)}",
     ]
     return "; ".join(parts)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tts_book.cli.progress import thousands
+from tts_book.cli.figures import format_number
 from tts_book.model import Book
 from tts_book.text.language_tags import primary_language
 from tts_book.text.numerals import roman_value
@@ -45,7 +45,7 @@ def lines(book: Book) -> Iterator[str]:
         yield f"# {kind}"
         for word, entry in sorted(entries, key=lambda item: (-item[1].count, item[0])):
             name = json.dumps(word, ensure_ascii=False)
-            yield f"{name} = {name}  # {thousands(entry.count)}: {entry.context}"
+            yield f"{name} = {name}  # {format_number(entry.count)}: {entry.context}"
 
 
 def _found(book: Book) -> dict[str, _Found]:

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from tts_book import readers
 from tts_book.cli import log as logs
-from tts_book.cli.progress import both
 from tts_book.errors import UserError
+from tts_book.events import join_listeners
 from tts_book.model import Book
 from tts_book.pipeline import session
 from tts_book.pipeline.environment import find_surroundings
@@ -117,7 +117,7 @@ async def aconvert(
     """
     async with _open_source(source, surroundings, options) as (opened, work):
         prepared, telling = await opened.prepare([work]), _ListenerGuard(listener)
-        listening = contextlib.nullcontext(both(logs.event, telling))
+        listening = contextlib.nullcontext(join_listeners(logs.event, telling))
         try:
             return await opened.carry_out(prepared, listening, tools)
         except ExceptionGroup:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_book.cli.progress import counted
+from tts_book.cli.figures import format_count
 from tts_book.errors import UserError
 from tts_book.pipeline.request import Terminal
 from tts_book.synthesis import cache_prune
@@ -50,7 +50,7 @@ async def cache(at: Terminal, folder: Path | None, pruning: Pruning, asked: bool
         )
         stay = f"; {removed.needed:,} stay: a running job needs them" if removed.needed else ""
         size = _size(removed.size_bytes)
-        at.err.write(f"{counted(removed.entries, 'chunk')} removed, {size}{stay}\n")
+        at.err.write(f"{format_count(removed.entries, 'chunk')} removed, {size}{stay}\n")
     for line in _lines(place, time.time()):
         at.out.write(f"{line}\n")
     return 0

@@ -6,14 +6,18 @@ Each command answers with an exit code. Results go to `here.out`, everything els
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book.cli import plan_report, progress
+from tts_book.cli import plan_report
+from tts_book.cli.event_lines import write_json_lines
+from tts_book.cli.progress import ENCODING_SPEED, OTHER_SPEED, SPEECH_SPEEDS, Outlook, Progress
 from tts_book.errors import UserError
-from tts_book.events import Listener
+from tts_book.events import Listener, join_listeners
 from tts_book.model import Book
 from tts_book.pipeline import session
 from tts_book.pipeline.environment import backend_settings, load_config, open_engines
@@ -176,7 +180,7 @@ async def speak(at: Terminal, request: Request, works: Sequence[BookRequest]) ->
     async with session.open_conversion(at, request) as opened:
         prepared = await opened.prepare(works)
         _tell_beforehand(at, request, prepared, opened.cache)
-        result = await opened.carry_out(prepared, listening(at, request))
+        result = await opened.carry_out(prepared, listening(at, request, prepared))
     return _tell_result(at, request, result)
 
 
@@ -192,21 +196,41 @@ def _tell_result(at: Terminal, request: Request, result: Result) -> int:
 
 
 @contextmanager
-def listening(at: Terminal, request: Request) -> Iterator[Listener]:
+def listening(at: Terminal, request: Request, jobs: Sequence[BookJob]) -> Iterator[Listener]:
     """The listeners that fit: a live display only on a terminal."""
-    listeners: list[Listener] = [progress.json_lines(at.out)] if request.json else []
+    listeners: list[Listener] = [write_json_lines(at.out)] if request.json else []
     listeners += [at.log.listener] if at.log.listener else []
     if request.quiet:
-        yield progress.both(*listeners)
+        yield join_listeners(*listeners)
         return
-    console = at.log.console or progress.console(at.err)
-    if console.is_terminal:
-        from tts_book.cli.progress import Display
+    from tts_book.cli.display import Display, PlainLines, make_console
 
-        with Display(console) as live:
-            yield progress.both(live, *listeners)
-    else:
-        yield progress.both(progress.plain(console), *listeners)
+    console = at.log.console or make_console(at.err)
+    display = Display if console.is_terminal else PlainLines
+    with display(console, Progress(outlook=_foresee(jobs))).shown() as shown:
+        yield join_listeners(shown, *listeners)
+
+
+def _foresee(jobs: Sequence[BookJob]) -> Outlook:
+    """What is known of a run before it begins."""
+    from tts_book.output.paths import WHOLE_MP3
+    from tts_book.pipeline.chapter_job import list_chapter_jobs
+    from tts_book.text.speech_rate import estimate_ms
+
+    chunks: Counter[tuple[str, int]] = Counter()
+    speaking_ms, sound_ms, encoded_ms = 0.0, 0, 0
+    for job in jobs:
+        book, voice = job.request.book, job.cast.voice
+        for chapter in list_chapter_jobs(job):
+            chunks[book.title, chapter.chapter.number] += len(chapter.chunks)
+            length_ms = sum(
+                estimate_ms(chunk.spoken, book.language, voice.rate_pct) for chunk in chapter.chunks
+            )
+            sound_ms += length_ms
+            speaking_ms += length_ms / SPEECH_SPEEDS.get(voice.backend, OTHER_SPEED)
+            encoded_ms += length_ms * sum(kind != WHOLE_MP3 for kind, _ in job.layout.whole)
+    speed = sound_ms / speaking_ms if speaking_ms else OTHER_SPEED
+    return Outlook(chunks, speed, encoded_ms, (os.cpu_count() or 1) * ENCODING_SPEED)
 
 
 async def doctor(at: Terminal, request: Request) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from tts_book.cli.progress import hours
+from tts_book.cli.figures import format_duration
 from tts_book.output.inspection.verify import Problem, Report, files, verify
 from tts_book.output.manifest import read_manifest
 from tts_book.pipeline.request import Terminal
@@ -55,11 +55,11 @@ def _levels(report: Report) -> str:
     )
     told = "".join(f", {level:.1f} {unit}" for level, unit in levels if level is not None)
     acx = f"not ACX: {'; '.join(report.acx)}" if report.acx else "levels as ACX asks"
-    return f": {hours(found.duration_ms)}{told}; {acx}"
+    return f": {format_duration(found.duration_ms)}{told}; {acx}"
 
 
 def _where(problem: Problem) -> str:
-    time = "" if problem.at_ms is None else f"at {hours(problem.at_ms)}"
+    time = "" if problem.at_ms is None else f"at {format_duration(problem.at_ms)}"
     told = ", ".join(part for part in (time, problem.place) if part)
     return f"{told}: " if told else ""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tts_book import backends
-from tts_book.cli import plan_report, progress
+from tts_book.cli import plan_report
 from tts_book.cli.commands import convert as desk
 from tts_book.output.paths import file_name
 from tts_book.pipeline import environment
@@ -58,6 +58,7 @@ async def preview(at: Terminal, request: Request) -> int:
 async def install(at: Terminal, request: Request, name: str, yes: bool) -> int:
     """Fetches a Piper voice into the user's folder; without a name, lists what can be fetched."""
     from tts_book.backends.piper.download import open_store
+    from tts_book.cli.display import show_download
 
     wanted = _language(request.language)
     store = open_store(at.environ, request.proxy)
@@ -76,7 +77,7 @@ async def install(at: Terminal, request: Request, name: str, yes: bool) -> int:
         return at.stdin.readline().strip().lower() in (b"y", b"yes")
 
     folder = environment.backend_settings(at, request).voices_dirs[0]
-    with progress.fetching(at.err, name) as on_progress:
+    with show_download(at.err, name) as on_progress:
         path = await asyncio.to_thread(
             store.install, name, folder, agree=agree, on_progress=on_progress
         )

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tts_book.cli.progress import hours
+from tts_book.cli.figures import format_duration
 from tts_book.errors import UserError
 from tts_book.model import Place
 from tts_book.output.inspection.lookup import MOST_PLACES, Found, at_time, in_text, time_ms
@@ -69,7 +69,7 @@ def _places(source: Path, cache: ChunkCache) -> Iterator[Path]:
 def lines(found: Found, cache: ChunkCache, cwd: Path) -> Iterator[str]:
     """The answer, a fact a line."""
     seconds, rest_ms = divmod(found.at_ms, 1_000)
-    when = f"{hours(seconds * 1_000)}.{rest_ms:03}"
+    when = f"{format_duration(seconds * 1_000)}.{rest_ms:03}"
     yield f"sound     {_short(found.file, cwd)} at {when}" + _doubt(found)
     yield f"text      {found.place}"
     yield f"book      {found.book}, chapter {found.chapter}: {found.title}"

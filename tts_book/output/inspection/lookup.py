@@ -14,7 +14,7 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
-from tts_book.cli.progress import hours
+from tts_book.cli.figures import format_duration
 from tts_book.errors import UserError
 from tts_book.model import Entry, Place
 from tts_book.output.inspection.manifests import Manifest, of_file, of_source
@@ -293,4 +293,6 @@ def _unconverted(source: Path, folders: Sequence[Path]) -> str:
 
 def _refuse_beyond(file: Path, duration_ms: int, at_ms: int) -> None:
     if at_ms > duration_ms:
-        raise UserError(f"{file.name} ends at {hours(duration_ms)}, before {hours(at_ms)}.")
+        raise UserError(
+            f"{file.name} ends at {format_duration(duration_ms)}, before {format_duration(at_ms)}."
+        )
