@@ -75,6 +75,9 @@ HEADINGS = (
     ("Rozdział pierwszy", "chapter pierwszy"),
     ("Розділ перший", "chapter перший"),
     ("Глава 3 ......... 57", "chapter 3"),
+    ("Глава 3 . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . 57", "chapter 3"),
+    ("Chapter 3…………5", "chapter 3"),
+    ("Chapter 3  57", "chapter 3"),
     ("* PART ONE *", "part one"),
 )
 
@@ -303,6 +306,7 @@ def test_nothing_is_lost_or_moved(lines: list[str], end: str) -> None:
 
 
 HUGE = {
+    "spaced leaders": "Chapter 1" + " ." * 60 + " x\n\n" + "word. . . " * 20_000,
     "headings": "Chapter 1\n\nA word.\n\n" * 1_500,
     "bare headings": "Chapter 1\n\n" * 2_000,
     "contents": "Contents\n\n" * 2_000,

@@ -180,9 +180,9 @@ _TWICE = ("Cannot overwrite", "Cannot mutate", "Cannot redefine", "Duplicate")
 _HINTS = tuple(
     (re.compile(look), hint)
     for look, hint in (
-        (r"[“”„‟«»‘’‚‛]", "use straight quotes, not curly ones"),
+        (r".*[“”„‟«»‘’‚‛]", "use straight quotes, not curly ones"),
         (r"\[[^\]]*$", "a ] is missing"),
-        (r"[^=\"'#]*[^A-Za-z0-9_.\"'\[\]\s=#-]|[\w.-]+[ \t]+[\w.-]+[^=]*=", "put a name with "
+        (r"[^=\"'#]*[^A-Za-z0-9_.\"'\[\]\s=#-]|[\w.-]++[ \t]++[\w.-]++[^=]*=", "put a name with "
          "characters other than a-z, 0-9, - and _ in quotes"),
         (r"[^=]*=\s*(\[[^\]\"']*\])", "put the names in a list in quotes"),
         (r"[^=]*=\s*(\"[^\"]*\"|'[^']*')\s*[,;]", "nothing may follow the value"),
@@ -212,7 +212,7 @@ def _in_words(rows: Sequence[str], fault: _Fault) -> str:
         return f"{name} has no value."
     if len(row) < MOST_CHARACTERS:
         for look, hint in _HINTS:
-            if look.match(row) or (look is _HINTS[0][0] and look.search(row)):
+            if look.match(row):
                 return f"{hint}: {row}"
     if row and "=" not in row:
         return f'"{row[:60]}" is neither "key = value" nor a [table].'

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from tts_book.readers.tree_text import Builder, Element, attribute, name_of, words
 
 _LABEL = re.compile(r"[\[({]?(?:\d{1,4}|\*{1,3}|[†‡])[\])}.:]*\s+")
-_BACK = re.compile(r"(?:\s*[↑↩⤴⏎^]\ufe0f?)+\Z")
+_BACK = re.compile(r"(?<![\s↑↩⤴⏎^])(?<![↑↩⤴⏎^]\ufe0f)(?:\s*[↑↩⤴⏎^]\ufe0f?)+\Z")
 _INLINE = frozenset(("a", "sup", "span", "b", "i", "em", "strong", "small"))
 _LONGEST = 20_000  # characters; a link may also lead to a chapter
 

@@ -23,7 +23,7 @@ from tts_book.text.language import detect_language
 from tts_book.text.normalize import Block, Kind, make_paragraphs, unify_whitespace
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
-_FIELD = re.compile(r"^(title|author|lang|language): *(.*?) *$", re.M | re.I)
+_FIELD = re.compile(r"^(title|author|lang|language):(.*)$", re.M | re.I)
 _LEFT_OUT = {"fence": "code", "code_block": "code", "html_block": "HTML", "hr": "scene mark"}
 _FRONT_LONGEST = 20_000
 _SAID_AS_IT_STANDS = ("text", "code_inline", "text_special")
@@ -78,7 +78,7 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
 
 
 def _fields(front: str) -> dict[str, str]:
-    return {key.lower(): value.strip("\"' ") for key, value in _FIELD.findall(front)}
+    return {key.lower(): value.strip(" \"'") for key, value in _FIELD.findall(front)}
 
 
 def _parser() -> MarkdownIt:
@@ -191,7 +191,7 @@ def _with_pictures(walk: _Walk, block: Block | None, start: int, stop: int) -> N
 
 def _blank_of(gap: str) -> str:
     """Markup that holds a line end or a blank parts words."""
-    return " " if re.search(r"\s", re.sub(r"\(.*?\)", "", gap, flags=re.S)) else ""
+    return " " if re.search(r"\s", re.sub(r"\([^()]*\)", "", gap)) else ""
 
 
 def _said(text: str, tokens: Sequence[Token], start: int, stop: int) -> Iterator[tuple[int, int]]:

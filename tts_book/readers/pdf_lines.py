@@ -187,7 +187,7 @@ def vocabulary(pages: Iterable[Page]) -> Counter[str]:
 
 def keeps_hyphen(before: str, after: str, known: Counter[str]) -> bool:
     """Whether the words at the end of one line and the start of the next keep their hyphen."""
-    left = re.search(r"[^\W\d_]*\Z", before)
+    left = re.search(r"(?<![^\W\d_])[^\W\d_]+\Z", before)
     right = re.match(r"[^\W\d_]*", after)
     a, b = (left[0] if left else "").casefold(), (right[0] if right else "").casefold()
     if not a or not b or after[:1].isupper():

@@ -47,7 +47,7 @@ LONGEST = 200  # characters of a heading
 _LONGEST_BARE = 70  # of a title that follows its number without a stop
 _LONGEST_SOLO = 100
 _DECORATION = " *=~_•·-–—#"
-_LEADERS = re.compile(r"(?: ?[.…·_] ?){3,}\s*\d{0,4}\Z| {2,}\d{1,4}\Z|\s*\.{2,}\s*\d{1,4}\Z")
+_LEADERS, _DIGITS = ".…·_", "0123456789"
 _STOPS = ".:—–-)\n"
 _SOLO_STOP = re.compile(r"[.:—\n]")
 _WHICH = re.compile(r"(?:в которо[йм]|где|in which|wherein|where|où|worin|w którym|nel quale)\b")
@@ -155,7 +155,13 @@ def parse_heading(text: str) -> Heading | None:
 
 def _without_leaders(text: str) -> str:
     """An entry of a contents list without its dots and its page."""
-    return _LEADERS.sub("", text) if text[-1].isdigit() or text[-1] in ".…·_ " else text
+    bare = text.rstrip(_DIGITS)
+    page = len(text) - len(bare)
+    start = len(bare.rstrip(_LEADERS + " \t\n"))
+    marks = sum(map(bare[start:].count, _LEADERS))
+    if page <= 4 and (marks >= 3 or (page and marks >= 2)):
+        return text[:start]
+    return bare.rstrip() if 0 < page <= 4 and bare.endswith("  ") else text
 
 
 def parse_marked_heading(text: str, level: int) -> Heading:

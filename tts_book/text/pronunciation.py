@@ -23,9 +23,9 @@ _STRESS = "\u0301"
 _PATTERN_S = 1.0
 _ADDRESS = re.compile(
     r"""
-    \b(?:https?|ftp)://[^\s<>"«»]+ | \bwww\.[^\s<>"«»]+ | [\w.+-]+@[\w-]+(?:\.[\w-]+)+
-    | \b(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|io|dev|ru|su|рф|ua|by|de|fr|uk|eu|es|it|pl|
-      cz|cn|jp|us|ca|au|ch|at|nl|se|me|tv)\b(?:/[^\s<>"«»]*)?
+    \b(?:https?|ftp)://[^\s<>"«»]+ | \bwww\.[^\s<>"«»]+ | (?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+
+    | (?<![\w.-])(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|io|dev|ru|su|рф|ua|by|de|fr|uk|eu|es|
+      it|pl|cz|cn|jp|us|ca|au|ch|at|nl|se|me|tv)\b(?:/[^\s<>"«»]*)?
     """,
     re.X | re.I,
 )

@@ -125,7 +125,7 @@ def place(within: Folded, boundaries: Sequence[Boundary]) -> tuple[Placed, ...]:
     return tuple(placed)
 
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'»”’)\]]*(?=\s|$)|[。！？]+[」』”’）]*|\n\s*\n")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'»”’)\]]*(?=\s|$)|[。！？]+[」』”’）]*|\n\s*\n")
 
 
 def _sentence_spans(text: str) -> list[tuple[int, int]]:

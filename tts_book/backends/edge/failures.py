@@ -77,7 +77,7 @@ def foreign(error: BaseException, said: str) -> Foreign:
 def plain(text: object, most: int = 160) -> str:
     """`text` of a stranger on one line, short, without addresses and long keys."""
     line = " ".join(str(text).split())
-    line = re.sub(r"\w+://\S+", "(address)", line)
+    line = re.sub(r"(?<!\w)\w+://\S+", "(address)", line)
     line = re.sub(r"[0-9A-Fa-f]{24,}", "(key)", line)
     line = "".join(c for c in line if c.isprintable())
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -36,7 +36,6 @@ _VARIANT = re.compile(r"[a-z]\w{0,15}", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 _PARAGRAPH = re.compile(r"\S(?:[^\n]|\n(?![^\S\n]*\n))*")
 _OPENERS = "\"'“‘«„‚([¿¡"
-_FOLDERS = re.compile(r".*[/\\]")
 
 # Read aloud by name, or the end of a C string: each becomes a blank, so that places stay.
 _UNSPOKEN = re.compile(
@@ -148,7 +147,7 @@ def _ids(voices: tuple[EngineVoice, ...]) -> dict[str, EngineVoice]:
     ids: dict[str, EngineVoice] = {}
     for voice in voices:
         code = voice.codes[0]
-        ids[_FOLDERS.sub("", voice.identifier) if code in ids else code] = voice
+        ids[re.split(r"[/\\]", voice.identifier)[-1] if code in ids else code] = voice
     return ids
 
 

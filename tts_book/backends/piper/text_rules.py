@@ -147,7 +147,7 @@ _PAUSES: tuple[Rule, ...] = (
     (re.compile(r"(?<=[!?])\s?(?=[!?])"), _nothing),
 )
 _NUMERALS: tuple[Rule, ...] = (
-    (re.compile(r"^\s*(?P<numeral>[IVXLCDM]{1,15})\s*[.:]?\s*$"), _paragraph_roman),
+    (re.compile(r"^\s*(?P<numeral>[IVXLCDM]{1,15})\s*+[.:]?\s*+$"), _paragraph_roman),
     (re.compile(r"(?<![\w'’-])[IVXLCDM]{2,15}(?![\w'’])"), _lone_roman),
 )
 # "J. R. Miller": a point after a single capital would end the sentence there.
