@@ -16,7 +16,7 @@ from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Plan, Voice
 from tts_book.readers import ReadOptions
 from tts_book.text import chunker
-from tts_book.text import spoken_text as readings
+from tts_book.text import russian_readings as readings
 from tts_book.text import spoken_text as saying
 from tts_book.text.pronunciation import Pronunciations, Words
 from tts_book.text.spoken_text import Readings, apply_readings
@@ -148,8 +148,59 @@ def test_what_needs_no_words_stays_as_it_is_written() -> None:
     text = "«За\u0301мок» — “да”… нет — 5.\n\nИ — «всё»."
     in_words = readings.load_russian_rules()
     assert in_words is not None
-    edits = list(readings.find_readings(text, in_words))
+    edits = list(readings.find_russian_readings(text, in_words))
     assert [(text[e.start : e.stop], e.new) for e in edits] == [("5", "пять")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # Latin that is no Roman numeral
+        ("Есть GitHub CLI, CI/CD и DI, MIX и DIV.", "Есть GitHub CLI, CI/CD и DI, MIX и DIV."),
+        ("Окно CMD, ключ C, ось X и MI6.", "Окно CMD, ключ C, ось X и MI6."),
+        ("Mac OS X и раздел C", "Mac OS X и раздел C"),
+        # Roman numerals that are
+        ("Пётр I, Александр I", "Пётр первый, Александр первый"),
+        ("для Людовика XIV", "для Людовика четырнадцатого"),
+        ("в XIX веке, том II", "в девятнадцатом веке, том второй"),
+        ("I и II части", "первая и вторая части"),
+        ("после II мировой войны, XX съезд", "после второй мировой войны, двадцатый съезд"),
+        ("на I этаже, VI режим, Сцена V", "на первом этаже, шестой режим, Сцена пять"),
+        ("Игра Mega Orr VII вышла", "Игра Mega Orr семь вышла"),
+        ("XII", "двенадцать"),
+        # identifiers
+        ("правка 3f2a9bc1d и a1b2c3d4", "правка 3f2a9bc1d и a1b2c3d4"),
+        ("550e8400-e29b-41d4-a716-446655440000", "550e8400-e29b-41d4-a716-446655440000"),
+        ("H2SO4 и IPv6", "H2SO4 и IPv шесть"),
+        # grams and years
+        ("200 г сахара, 1500 г муки", "двести грамм сахара, одна тысяча пятьсот граммов муки"),
+        ("Он весит 1500 г.", "Он весит одну тысячу пятьсот граммов."),
+        ("в 1995 г. он", "в тысяча девятьсот девяносто пятом году он"),
+        # versions and decimals
+        ("версия 2.0 и Python 3.11", "версия два точка ноль и Python три точка одиннадцать"),
+        ("файл v1.2.3", "файл v один точка два точка три"),
+        ("в 2.5 раза", "в две целых пять десятых раза"),
+        ("12.05.2024", "двенадцатого мая две тысячи двадцать четвёртого года"),
+        # often
+        ("открыто 24/7", "открыто двадцать четыре на семь"),
+        ("1/2 стакана", "одна вторая стакана"),
+    ],
+)  # fmt: skip
+def test_russian_is_read_as_a_reader_would(text: str, said: str) -> None:
+    in_words = readings.load_russian_rules()
+    assert in_words is not None
+    spoken = text
+    for edit in reversed(list(readings.find_russian_readings(text, in_words))):
+        spoken = spoken[: edit.start] + edit.new + spoken[edit.stop :]
+    assert spoken == said
+
+
+@pytest.mark.parametrize("said", ["", "Жщжъ", "Он жил в городе."])
+def test_what_the_rules_lose_is_spoken_as_it_is_written(said: str) -> None:
+    text = "Он жил в 1998 году, CLI и DI."
+    assert not [
+        e for e in readings.find_russian_readings(text, lambda _: said) if not e.new.strip()
+    ]
 
 
 def test_a_chunk_that_grows_too_long_is_cut() -> None:

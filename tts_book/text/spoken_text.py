@@ -3,74 +3,16 @@ needs them. The chunks' ends were decided before, on the text; one that grows to
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from difflib import SequenceMatcher
-from functools import cache
 
 from tts_book.model import Break, Chunk, Plan, Voice
 from tts_book.text.inline_rules import Edit
 from tts_book.text.language_tags import primary_language
 from tts_book.text.pronunciation import Pronunciations, Words
+from tts_book.text.russian_readings import find_russian_readings, load_russian_rules
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes, inseparable
-
-_TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
-_NEEDED = re.compile(r"\d|[IVXLC]{2,}|\b[IVX]\b|(?<!\w)[А-Яа-яёЁ]{1,6}\.|[№§%°&$€₽]")
-_PARAGRAPH = re.compile(r"[^\n]+")
-_LONGEST = 20_000  # characters; a paragraph beyond that is no prose
-
-
-@cache
-def load_russian_rules() -> Callable[[str], str] | None:
-    """Turns a Russian paragraph into words; None where the extra `ru` is not installed."""
-    try:
-        from ru_normalizr import NormalizeOptions, Normalizer
-    except ModuleNotFoundError:
-        return None
-    normalizer = Normalizer(NormalizeOptions(mode="safe"))
-    return lambda text: str(normalizer.normalize(text))
-
-
-def find_readings(text: str, in_words: Callable[[str], str]) -> Iterator[Edit]:
-    """What to say instead of numbers and the like in `text`; all else stays as it is written."""
-    for paragraph in _PARAGRAPH.finditer(text):
-        written = paragraph[0]
-        if len(written) <= _LONGEST and _NEEDED.search(written):
-            for edit in _differences(written, in_words(written)):
-                if _NEEDED.search(written[edit.start : edit.stop]):
-                    shift = paragraph.start()
-                    yield Edit(edit.start + shift, edit.stop + shift, edit.new)
-
-
-def _differences(written: str, said: str) -> Iterator[Edit]:
-    a, b = _TOKEN.findall(written), _TOKEN.findall(said)
-    places = [0]
-    for token in a:
-        places.append(places[-1] + len(token))
-    waiting: Edit | None = None
-    for kind, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        new = "".join(b[k:m])
-        if waiting is not None and (kind != "equal" or not any(map(str.isalnum, new))):
-            # `д. 5.` and `дом пять.` share a full stop, but not the same one.
-            waiting = Edit(waiting.start, places[j], waiting.new + new)
-        elif kind != "equal":
-            waiting = Edit(places[i], places[j], new)
-        elif waiting is not None:
-            yield _trimmed(written, waiting)
-            waiting = None
-    if waiting is not None:
-        yield _trimmed(written, waiting)
-
-
-def _trimmed(written: str, edit: Edit) -> Edit:
-    """Without the marks and blanks at its end that stay."""
-    stop, new = edit.stop, edit.new
-    while stop > edit.start and new and written[stop - 1] == new[-1] and not new[-1].isalnum():
-        stop, new = stop - 1, new[:-1]
-    return Edit(edit.start, stop, new)
-
 
 # The services' own front ends read numbers and drop or ignore stress marks.
 _NO_STRESS = frozenset(("edge", "piper", "espeak"))
@@ -117,7 +59,7 @@ def _said(
 ) -> Iterator[Chunk]:
     edits = list(words.edits(chunk.text, stress=stress)) if words else []
     if in_words is not None:
-        edits = _apart(edits, find_readings(chunk.text, in_words))
+        edits = _apart(edits, find_russian_readings(chunk.text, in_words))
     if not edits:
         yield replace(chunk, spoken=chunk.text, alignment=())
         return
