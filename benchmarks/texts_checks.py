@@ -84,7 +84,7 @@ def wrong(case: Case, book: Book, text: str, plan: Plan, *, thorough: bool) -> I
     yield from _wrong_names(book)
     if thorough:
         "\n".join([*plan_report.skipped_lines(book), *plan_report.skipped_json_lines(book)])
-        tomllib.loads("\n".join(words.lines(book)))
+        tomllib.loads("\n".join(words.list_words(book)))
 
 
 def _wrong_ledger(book: Book, text: str) -> Iterator[str]:

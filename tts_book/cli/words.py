@@ -1,29 +1,48 @@
-"""Words of a book that voices may say wrong, by frequency: the answer of `plan --words`.
+"""What a listener will hear wrong first: the answer of `plan --words`.
 
-Each line is an entry of pronounce.toml that says the word as it is written; the comment behind it
-tells how often the word comes and shows it once in its place.
+Each line is an entry of pronounce.toml that can be pasted; its comment says how often the term
+comes and shows it once in its place. In a text of another script these are Latin words and
+acronyms, in any text acronyms, words of other scripts, Roman numerals, symbols, and numbers of an
+unusual form. Ordinary numbers, addresses and passages in another language are left out.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from tts_book.cli.figures import format_number
-from tts_book.model import Book
+from tts_book.cli.figures import format_count, format_number
+from tts_book.model import Book, Break
 from tts_book.text.language_tags import primary_language
 from tts_book.text.numerals import roman_value
+from tts_book.text.pronunciation import find_addresses
 
 _AROUND = 30  # characters of context on either side
 _CYRILLIC = frozenset(("ru", "uk", "be", "bg", "sr", "mk", "kk"))
-_LATIN_WORD = r"[A-Za-zÀ-ÖØ-öø-ɏ][A-Za-zÀ-ÖØ-öø-ɏ0-9+#]*(?:[-'’./][A-Za-zÀ-ÖØ-öø-ɏ0-9]+)*"
-_OTHER_WORD = r"[Ͱ-ϿЀ-ӿ֐-׿؀-ۿ]+(?:[-'’][Ͱ-ϿЀ-ӿ]+)*"
-_KINDS = ("foreign words", "acronyms", "Roman numerals", "symbols", "numbers")
-_NUMBER = r"\d+(?:[.,:/]\d+)*"
+_LATIN = "A-Za-zÀ-ÖØ-öø-ɏ"
+_OTHER = "Ͱ-ϿЀ-ӿ֐-׿؀-ۿ"
+# A term: words and numbers held together by marks, such as TCP/IP, AT&T, Node.js, UTF-8, C++.
+_LATIN_TERM = rf"(?:\d+(?=[{_LATIN}]))?[{_LATIN}][{_LATIN}0-9]*(?:[-’'./&+][{_LATIN}0-9]+)*[+#]*"
+_OTHER_TERM = rf"[{_OTHER}]+(?:[-’'][{_OTHER}]+)*"
+_ACRONYM = r"[A-ZА-ЯЁ]{2,6}\d?(?:[/&-][A-ZА-ЯЁ0-9]{1,6})*"
+_NUMBER = r"\d+(?:[./:]\d+){2,}|\d+/\d+"
 _SYMBOL = r"[#%&*+/<=>@\\^_`|~§¶©®°±×÷№€$£¥₽→←↑↓≈≠≤≥∞√∑∆Ωµ]"
-_SHORTEST_ROMAN = 2
+# So many foreign words in a row, with only blanks and marks between, are a passage.
+_PASSAGE = 4
+_PASSAGES = {
+    script: re.compile(
+        rf"(?:[{letters}][{letters}’'-]*[\s.,;:!?…«»“”„\"()—–-]+){{{_PASSAGE - 1},}}[{letters}]+"
+    )
+    for script, letters in (("latin", _LATIN), ("other", _OTHER))
+}
+TERMS, NUMERALS, SYMBOLS, NUMBERS = "words and acronyms", "Roman numerals", "symbols", "numbers"
+# How Russian says Latin letters one by one.
+_LETTER_NAMES_RU = (
+    "эй би си ди и эф джи эйч ай джей кей эл эм эн о пи кью ар эс ти ю ви дабл-ю икс уай зет"
+)
+_LETTERS_RU = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", _LETTER_NAMES_RU.split(), strict=True))
 
 
 @dataclass(slots=True)
@@ -33,56 +52,91 @@ class _Found:
     context: str
 
 
-def lines(book: Book) -> Iterator[str]:
+@dataclass(slots=True)
+class _Search:
+    """What was found in a book, and the passages that were left out."""
+
+    words: dict[str, _Found] = field(default_factory=dict)
+    passages: list[str] = field(default_factory=list)
+
+
+def list_words(book: Book) -> Iterator[str]:
     """The words in the form of pronounce.toml, a heading for each kind, the most frequent first."""
-    found = _found(book)
-    yield f"# {_printable(book.title)}: write beside each word how it is to be said"
-    for kind in _KINDS:
-        entries = [(word, entry) for word, entry in found.items() if entry.kind == kind]
+    search = _search(book)
+    russian = primary_language(book.language) == "ru"
+    yield f"# {_printable(book.title)}: write on the right how each is said, delete the rest"
+    for kind in (TERMS, NUMERALS, SYMBOLS, NUMBERS):
+        entries = [(word, entry) for word, entry in search.words.items() if entry.kind == kind]
         if not entries:
             continue
         yield ""
         yield f"# {kind}"
         for word, entry in sorted(entries, key=lambda item: (-item[1].count, item[0])):
             name = json.dumps(word, ensure_ascii=False)
-            yield f"{name} = {name}  # {format_number(entry.count)}: {entry.context}"
+            spelling = _spelled(word) if russian and kind == TERMS else word
+            said = json.dumps(spelling, ensure_ascii=False)
+            yield f"{name} = {said}  # {format_number(entry.count)}: {entry.context}"
+    if search.passages:
+        count = format_count(len(search.passages), "passage")
+        yield ""
+        yield f"# left out: {count} in another language, such as “{search.passages[0]}”"
 
 
-def _found(book: Book) -> dict[str, _Found]:
-    pattern = _pattern(book.language)
-    found: dict[str, _Found] = {}
+def _search(book: Book) -> _Search:
+    cyrillic = primary_language(book.language) in _CYRILLIC
+    passage = _PASSAGES["latin" if cyrillic else "other"]
+    pattern = _pattern(_LATIN_TERM if cyrillic else _OTHER_TERM)
+    search = _Search()
     for chapter in book.chapters:
-        for match in pattern.finditer(chapter.text):
-            word, kind = match[0], _kind(match)
-            if not kind:
-                continue
-            entry = found.get(word)
-            if entry is None:
-                found[word] = _Found(kind, 1, _context(chapter.text, *match.span()))
-            else:
-                entry.count += 1
-    return found
+        left_out = [(*span, False) for span in find_addresses(chapter.text)]
+        left_out += [(*match.span(), True) for match in passage.finditer(chapter.text)]
+        left_out.sort()
+        at = 0
+        headings = {mark.offset for mark in chapter.breaks if mark.kind is Break.HEADING}
+        for start, stop, is_passage in left_out:
+            _collect(pattern, chapter.text, at, start, headings, search.words)
+            if is_passage:
+                search.passages.append(_shorten(chapter.text[start:stop]))
+            at = max(at, stop)
+        _collect(pattern, chapter.text, at, len(chapter.text), headings, search.words)
+    return search
 
 
-def _pattern(language: str) -> re.Pattern[str]:
-    foreign = _LATIN_WORD if primary_language(language) in _CYRILLIC else _OTHER_WORD
-    capitals = r"[A-ZА-ЯЁ]{2,6}\d?"
+def _collect(
+    pattern: re.Pattern[str],
+    text: str,
+    start: int,
+    stop: int,
+    headings: Container[int],
+    words: dict[str, _Found],
+) -> None:
+    for match in pattern.finditer(text, start, stop):
+        word, kind = match[0], _kind(match)
+        if not kind or (kind == NUMERALS and _numbers_a_part(match, headings)):
+            continue
+        entry = words.get(word)
+        if entry is None:
+            words[word] = _Found(kind, 1, _context(text, *match.span()))
+        else:
+            entry.count += 1
+
+
+def _pattern(foreign: str) -> re.Pattern[str]:
     return re.compile(
-        rf"(?<!\w)(?:(?P<capitals>{capitals})(?!\w|[-'’./]\w)|(?P<foreign>{foreign})"
-        rf"|(?P<number>{_NUMBER}))|(?P<symbol>{_SYMBOL})"
+        rf"(?<!\w)(?:(?P<capitals>{_ACRONYM})(?!\w|[-'’./&]\w|[+#])|(?P<foreign>{foreign})"
+        rf"|(?P<numbers>{_NUMBER}))(?!\w)|(?P<symbols>{_SYMBOL})"
     )
 
 
 def _kind(match: re.Match[str]) -> str:
-    group, word = match.lastgroup, match[0]
+    group, word = match.lastgroup or "", match[0]
     if word in ("I", "V", "X"):
-        return "Roman numerals"
-    if group == "capitals":
-        is_roman = (
-            len(word) >= _SHORTEST_ROMAN and not set(word) - set("IVXLCDM") and roman_value(word)
-        )
-        return "Roman numerals" if is_roman else "" if _shouts(match) else "acronyms"
-    return {"foreign": "foreign words", "number": "numbers", "symbol": "symbols"}[group or ""]
+        return NUMERALS
+    if group != "capitals":
+        return {"foreign": TERMS, "numbers": NUMBERS, "symbols": SYMBOLS}[group]
+    if not set(word) - set("IVXLCDM") and roman_value(word):
+        return NUMERALS
+    return "" if _shouts(match) else TERMS
 
 
 def _shouts(match: re.Match[str]) -> bool:
@@ -94,9 +148,35 @@ def _shouts(match: re.Match[str]) -> bool:
     return small < 3 and sum(character.isupper() for character in near) > len(match[0]) + 2
 
 
+def _numbers_a_part(match: re.Match[str], headings: Container[int]) -> bool:
+    """Whether a numeral stands in a heading or begins a paragraph: the number of a chapter."""
+    text, stop = match.string, match.string.find("\n\n", match.end())
+    end = stop if stop >= 0 else len(text)
+    return end in headings or match.start() == 0 or text[match.start() - 1] == "\n"
+
+
+def _spelled(word: str, letters: Mapping[str, str] = _LETTERS_RU) -> str:
+    """A Latin acronym that is said letter by letter: one of two or three letters, or one without
+    vowels. All else as it is written."""
+    parts = re.split(r"([/&-])", word)
+    if not all(_is_initialism(part) for part in parts[::2]):
+        return word
+    return " ".join("-".join(letters[letter] for letter in part) for part in parts[::2])
+
+
+def _is_initialism(word: str) -> bool:
+    if not (word.isascii() and word.isalpha() and word.isupper()) or len(word) < 2:
+        return False
+    return len(word) <= 3 or not set(word) & set("AEIOUY")
+
+
 def _context(text: str, start: int, stop: int) -> str:
-    around = text[max(0, start - _AROUND) : stop + _AROUND]
-    return _printable(" ".join(around.split()))
+    return _printable(" ".join(text[max(0, start - _AROUND) : stop + _AROUND].split()))
+
+
+def _shorten(text: str) -> str:
+    plain = _printable(" ".join(text[: 4 * _AROUND].split()))
+    return plain if len(plain) <= 2 * _AROUND else f"{plain[: 2 * _AROUND - 1]}…"
 
 
 def _printable(text: str) -> str:

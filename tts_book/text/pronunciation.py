@@ -74,7 +74,7 @@ class Words:
         Raises UserError for an expression that takes too long."""
         if not self:
             return
-        addresses = [match.span() for match in _ADDRESS.finditer(text)]
+        addresses = find_addresses(text)
         taken: list[Edit] = []
         for edit in self._by_pattern(text):
             if not _is_within(edit, addresses) and not any(_touch(edit, other) for other in taken):
@@ -109,6 +109,11 @@ class Words:
                         yield edit
                         reached = stop
                         break
+
+
+def find_addresses(text: str) -> list[tuple[int, int]]:
+    """Where URLs, domains and e-mail addresses begin and end."""
+    return [match.span() for match in _ADDRESS.finditer(text)]
 
 
 def is_word(text: str) -> bool:

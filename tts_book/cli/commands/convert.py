@@ -148,7 +148,7 @@ async def words(at: Terminal, request: Request, sources: Sequence[str]) -> int:
     from tts_book.cli import words as words_of
 
     for work in await asyncio.to_thread(read_works, at, request, sources):
-        for line in words_of.lines(work.book):
+        for line in words_of.list_words(work.book):
             at.out.write(f"{line}\n")
     return 0
 
