@@ -353,6 +353,24 @@ def where(
 
 
 @app.command()
+def page(
+    place: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="A folder of a written book, or its audio file."),
+    ],
+    out: Out = None,
+    folder: CacheDir = None,
+    inline_audio: Annotated[
+        bool, typer.Option("--inline-audio", help="Put the audio into the page; up to an hour.")
+    ] = False,
+) -> None:
+    """Write a page that reads along: the text beside its audio, for a browser."""
+    from tts_book.cli.commands.page import page as write
+
+    _finish(lambda here: write(here, place, out=out, cache=folder, inline_audio=inline_audio))
+
+
+@app.command()
 def cache(
     prune: Annotated[
         bool, typer.Option("--prune", help="Throw away by --age, --size, or both.")

@@ -48,13 +48,16 @@ class Manifest:
         return Path(os.path.normpath(self.path.parent.resolve() / way))
 
     def entry(self, chapter: dict[str, Any], chunk: dict[str, Any]) -> Entry | None:
-        """A chunk's entry, in the cache that its run used, else in the other; None where it is
-        gone, or another take than the one in the chapter's file."""
+        """A chunk's entry; see `entry_of`."""
+        return self.entry_of(chunk["key"], self._takes(chapter).get(chunk["number"]))
+
+    def entry_of(self, key: str, take: str | None = None) -> Entry | None:
+        """An entry in the cache that the run used, else in the other; None where it is gone, or
+        another take than the one in the chapter's file."""
         used = self.run.get("cache")
-        found = ChunkCache(Path(used)).get(chunk["key"]) if used else None
-        found = found or self.cache.get(chunk["key"])
-        wanted = self._takes(chapter).get(chunk["number"])
-        return found if found and wanted in (None, found.take) else None
+        found = ChunkCache(Path(used)).get(key) if used else None
+        found = found or self.cache.get(key)
+        return found if found and take in (None, found.take) else None
 
     def _takes(self, chapter: dict[str, Any]) -> dict[int, str]:
         for made in read_lines(self.path, "made"):
@@ -98,6 +101,11 @@ def of_file(output: Path, cache: ChunkCache) -> Iterator[Manifest]:
         *_within(output.parent),
     )
     return _open_manifests(dict.fromkeys(near), cache)
+
+
+def of_place(place: Path, cache: ChunkCache) -> Iterator[Manifest]:
+    """The records that tell of a file, or of the books in a folder."""
+    return of_file(place, cache) if place.is_file() else _open_manifests(_within(place), cache)
 
 
 def of_source(

@@ -1,0 +1,50 @@
+"""The command that writes a page for a book that is already there."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tts_book.errors import UserError
+from tts_book.output.inspection.manifests import Manifest, of_place
+from tts_book.output.page import page_path, write_page
+from tts_book.output.readalong import ReadAlong
+from tts_book.pipeline.request import Terminal
+from tts_book.synthesis.chunk_cache import ChunkCache
+
+
+async def page(
+    at: Terminal, place: Path, *, out: Path | None, cache: Path | None, inline_audio: bool
+) -> int:
+    """Writes a page for each book in a folder, or for the book of a file; nothing is spoken or
+    joined. Raises UserError where there is none."""
+    kept = ChunkCache(cache or at.cache_dir)
+    found = find_books(place if place.is_absolute() else at.cwd / place, kept)
+    if out is not None and len(found) > 1:
+        raise UserError(f"{place} holds {len(found)} books: name one of them, or leave -o out.")
+    for manifest in found:
+        path = _target(manifest, out)
+        made = await asyncio.to_thread(
+            write_page, ReadAlong(manifest), path, inline_audio=inline_audio
+        )
+        at.out.write(f"{made}\n")
+    return 0
+
+
+def find_books(place: Path, cache: ChunkCache) -> list[Manifest]:
+    """The written books of a folder or a file. Raises UserError where there is none."""
+    if not place.exists():
+        raise UserError(f"{place} is not there: name a folder or an audio file of tts-book.")
+    found = list(of_place(place, cache))
+    if not found:
+        raise UserError(
+            f"{place} holds no book that tts-book wrote (no tts-book.jsonl): convert one first."
+        )
+    return found
+
+
+def _target(manifest: Manifest, out: Path | None) -> Path:
+    usual = page_path(manifest.path)
+    if out is None:
+        return usual
+    return out / usual.name if out.is_dir() else out
