@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_book.audio.tags_id3 import OWNER, Level, Tags, cleaned, owner, year_of
+from tts_book.audio.tags_id3 import read as read_id3
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark, Cover
 
@@ -93,8 +94,13 @@ def owner_of(path: Path) -> str | None:
     return text or None
 
 
+def read_tags(path: Path) -> Tags:
+    """The tags of a file of any format; all empty where it has none."""
+    return read_inside(path) if path.suffix.lower() in SUFFIXES else read_id3(path)
+
+
 def read_inside(path: Path) -> Tags:
-    """The tags of an M4B or Opus file, without its cover; all empty where it has none."""
+    """The tags of an M4B or Opus file; all empty where it has none."""
     file = _readable(path)
     if file is None:
         return Tags("", genre="")
@@ -116,7 +122,21 @@ def read_inside(path: Path) -> Tags:
         series=text(_FREE + "SERIES", "SERIES"),
         series_part=text(_FREE + "SERIES-PART", "SERIES-PART"),
         description=text("desc", "DESCRIPTION"),
+        cover=_cover_inside(file),
     )
+
+
+def _cover_inside(file: Any) -> Cover | None:
+    for picture in file.get("covr") or ():
+        png = picture.imageformat == picture.FORMAT_PNG
+        return Cover(bytes(picture), "image/png" if png else "image/jpeg")
+    for text in file.get("METADATA_BLOCK_PICTURE") or ():
+        try:
+            found = import_module("mutagen.flac").Picture(base64.b64decode(text))
+        except (ValueError, import_module("mutagen").MutagenError):  # damaged
+            continue
+        return Cover(found.data, found.mime)
+    return None
 
 
 def _own(tags: Tags) -> dict[str, str]:

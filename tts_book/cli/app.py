@@ -363,11 +363,16 @@ def page(
     inline_audio: Annotated[
         bool, typer.Option("--inline-audio", help="Put the audio into the page; up to an hour.")
     ] = False,
+    epub: Annotated[
+        bool, typer.Option("--epub", help="Write an EPUB with media overlays instead of a page.")
+    ] = False,
 ) -> None:
     """Write a page that reads along: the text beside its audio, for a browser."""
     from tts_book.cli.commands.page import page as write
 
-    _finish(lambda here: write(here, place, out=out, cache=folder, inline_audio=inline_audio))
+    _finish(
+        lambda here: write(here, place, out=out, cache=folder, inline_audio=inline_audio, epub=epub)
+    )
 
 
 @app.command()

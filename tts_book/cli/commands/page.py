@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 
 from tts_book.errors import UserError
+from tts_book.output.epub import SUFFIX as EPUB_SUFFIX
+from tts_book.output.epub import write_epub
 from tts_book.output.inspection.manifests import Manifest, of_place
 from tts_book.output.page import page_path, write_page
 from tts_book.output.readalong import ReadAlong
@@ -14,7 +16,13 @@ from tts_book.synthesis.chunk_cache import ChunkCache
 
 
 async def page(
-    at: Terminal, place: Path, *, out: Path | None, cache: Path | None, inline_audio: bool
+    at: Terminal,
+    place: Path,
+    *,
+    out: Path | None,
+    cache: Path | None,
+    inline_audio: bool,
+    epub: bool,
 ) -> int:
     """Writes a page for each book in a folder, or for the book of a file; nothing is spoken or
     joined. Raises UserError where there is none."""
@@ -23,10 +31,11 @@ async def page(
     if out is not None and len(found) > 1:
         raise UserError(f"{place} holds {len(found)} books: name one of them, or leave -o out.")
     for manifest in found:
-        path = _target(manifest, out)
-        made = await asyncio.to_thread(
-            write_page, ReadAlong(manifest), path, inline_audio=inline_audio
-        )
+        book, path = ReadAlong(manifest), _target(manifest, out)
+        if epub:
+            made = await asyncio.to_thread(write_epub, book, path.with_suffix(EPUB_SUFFIX))
+        else:
+            made = await asyncio.to_thread(write_page, book, path, inline_audio=inline_audio)
         at.out.write(f"{made}\n")
     return 0
 
