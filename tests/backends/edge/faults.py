@@ -79,6 +79,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("silent_midway", "turn", _T),
     Fault("pause_midway", "turn", "whole", wait_s=0.02),
     Fault("pings_only", "turn", _T),
+    Fault("frozen", "turn", _T, size=16_000),
     # 8: an end without sound
     Fault("no_audio", "turn", Failure.NO_AUDIO),
     # 9 and 13: closed before the end
@@ -114,6 +115,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("no_marks", "turn", _I),
     Fault("marks_together", "turn", "whole"),
     Fault("marks_behind", "turn", "whole"),
+    Fault("marks_after_end", "turn", "whole"),
     Fault("marks_overlap", "turn", "whole"),
     Fault("marks_in_words", "turn", "whole"),
     Fault("session_end", "turn", "whole"),

@@ -81,7 +81,8 @@ def _marks(turn: Turn, said: Said) -> list[tuple[int, dict[str, object]]]:
 
 @dataclass(slots=True)
 class Draft:
-    """A turn before it is laid out in steps; faults change it."""
+    """A turn before it is laid out in steps; faults change it. So many messages of marks come
+    `after_end`; after so many bytes nothing comes any more (`freezes_at`, 0 for never)."""
 
     turn: Turn
     audio: bytes
@@ -92,6 +93,8 @@ class Draft:
     behind: bool = False
     final: bool = True
     end: bool = True
+    after_end: int = 0
+    freezes_at: int = 0
     extra: tuple[tuple[float, Step], ...] = ()
     stop: tuple[float, Step] | None = None
 
@@ -101,11 +104,23 @@ class Draft:
 
 
 def steps(draft: Draft) -> Iterator[Step]:
+    """The messages of a turn, in order, as far as the line lets them through."""
+    sent = 0
+    for step in _all_steps(draft):
+        sent += len(step.text.encode()) + len(step.data)
+        if draft.freezes_at and sent > draft.freezes_at:
+            yield Step("hang")
+            return
+        yield step
+
+
+def _all_steps(draft: Draft) -> Iterator[Step]:
     """The messages of a turn, in order, ended early by `stop`."""
     sent = 0
     stop_at = math.inf if draft.stop is None else draft.stop[0] * len(draft.audio)
     extra = sorted(draft.extra, key=lambda pair: pair[0])
     marks = [_metadata_of(draft, n) for n in range(0, len(draft.marks), draft.together)]
+    marks, late = marks[: len(marks) - draft.after_end], marks[len(marks) - draft.after_end :]
     if stop_at == 0 and draft.stop is not None and draft.stop[1].kind == "close":
         yield draft.stop[1]
         return
@@ -136,6 +151,7 @@ def steps(draft: Draft) -> Iterator[Step]:
         yield draft.stop[1]
     elif draft.end:
         yield Step("text", text_frame(draft.shown_id, "turn.end", "{}"))
+        yield from (Step("text", message) for _, message in late)
 
 
 def _metadata_of(draft: Draft, first: int) -> tuple[int, str]:
@@ -268,6 +284,14 @@ def _marks_behind(draft: Draft, fault: Fault) -> None:
     draft.behind = True
 
 
+def _marks_after_end(draft: Draft, fault: Fault) -> None:
+    draft.after_end = 3
+
+
+def _frozen(draft: Draft, fault: Fault) -> None:
+    draft.freezes_at = fault.size
+
+
 def _marks_overlap(draft: Draft, fault: Fault) -> None:
     for _, item in draft.marks:
         data = item["Data"]
@@ -352,6 +376,8 @@ _CHANGES: dict[str, Callable[[Draft, Fault], None]] = {
     "no_marks": _no_marks,
     "marks_together": _marks_together,
     "marks_behind": _marks_behind,
+    "marks_after_end": _marks_after_end,
+    "frozen": _frozen,
     "marks_overlap": _marks_overlap,
     "marks_in_words": _marks_in_words,
     "no_sentences": _no_sentences,

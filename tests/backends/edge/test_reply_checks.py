@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.backends.edge import sound as edge_sound
 from tests.backends.edge.sound import FRAME_BYTES, Said
 from tts_book.backends.edge.alignment import folded, place
-from tts_book.backends.edge.exchange import Reply, Timeouts
+from tts_book.backends.edge.exchange import Reply
 from tts_book.backends.edge.protocol import Boundary
 from tts_book.backends.edge.reply_checks import (
     TAIL_SAMPLES,
@@ -155,10 +155,3 @@ def test_sound_shorter_than_told_is_cut() -> None:
 def test_estimates(language: str, least_s: float, most_s: float) -> None:
     assert least_s < estimate_s(1_200, language, 1.0) < most_s
     assert estimate_s(1_200, language, 0.5) > 1.8 * estimate_s(1_200, language, 1.0)
-
-
-def test_a_turn_may_take_as_long_as_it_plays() -> None:
-    times = Timeouts()
-    assert times.whole_s(5) == 60
-    assert times.whole_s(100) == 100
-    assert times.whole_s(1e6) == 300

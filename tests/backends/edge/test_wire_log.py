@@ -124,7 +124,7 @@ CONVERSATIONS: dict[str, tuple[str, ...]] = {
     "http_429_wait": ("< 429 Too Many Requests [", "failed (overload)"),
     "refused": ("> GET wss://", "aiohttp.Client", "failed (transient)"),
     "mute": ("> GET wss://", "TimeoutError", "failed (transient): No answer in time"),
-    "silent_socket": ("> ssml", "failed (transient): No answer began within 10 s"),
+    "silent_socket": ("> ssml", "failed (transient): No answer began within 27 s"),
     "silent_midway": ("< turn.start", "< audio 720", "failed (transient): Nothing came for"),
     "reset_midway": ("< turn.start", "the connection is ", "failed (transient)"),
     "close_1011": ("< audio 720", "< close 1011 internal error", "failed (transient)"),

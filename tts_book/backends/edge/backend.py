@@ -18,8 +18,9 @@ from tts_book.audio import DELAY_MS
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.edge.alignment import folded, marks_of, place, unwrapped
 from tts_book.backends.edge.endpoint import Endpoint, ServerClock, describe_proxy
-from tts_book.backends.edge.exchange import Reply, SpeechRequest, Timeouts, run_turn
+from tts_book.backends.edge.exchange import Reply, SpeechRequest, run_turn
 from tts_book.backends.edge.failures import NO_SOUND, ServiceTrouble, Troubled
+from tts_book.backends.edge.patience import Patience, Timeouts
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
     OUTPUT_FORMAT,
@@ -89,6 +90,7 @@ class EdgeBackend:
         chance: random.Random | None = None,
     ) -> None:
         self._times = timeouts or Timeouts()
+        self._patience = Patience(self._times)
         self._monotonic = monotonic
         self._clock = ServerClock(wall)
         self._chance = chance or random.SystemRandom()
@@ -212,13 +214,14 @@ class EdgeBackend:
         log.begin(request_id)
         async with self._session.connect(log) as socket:
             request = self._request(prompt, request_id, sentences=sentences)
-            return await run_turn(socket, request, self._times, limit_s, log)
+            return await run_turn(socket, request, self._patience, limit_s, log)
 
     def _request(self, prompt: _Prompt, request_id: str, *, sentences: bool) -> SpeechRequest:
         stamp = timestamp(self._clock.server_s())
         body = ssml(prompt.sent, prompt.name, prompt.voice)
         config = format_config(stamp, sentences=sentences)
-        return SpeechRequest(request_id, config, format_ssml_message(request_id, stamp, body))
+        message = format_ssml_message(request_id, stamp, body)
+        return SpeechRequest(request_id, config, message, prompt.spoken.text.letters[-40:])
 
     async def _no_audio(self, prompt: _Prompt) -> ServiceTrouble:
         """A complete answer without sound: the voice may be gone, or the service has a bad day.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 
 import aiohttp
 
+from tts_book.backends.edge.alignment import fold
 from tts_book.backends.edge.error_table import ErrorContext, translate_error
 from tts_book.backends.edge.failures import ServiceTrouble, Troubled, of_close
+from tts_book.backends.edge.patience import AT_ONCE, UNDER_WAY_BYTES, Pace, Patience, TurnLimits
 from tts_book.backends.edge.protocol import (
     Boundary,
     parse_binary_frame,
@@ -18,48 +21,27 @@ from tts_book.backends.edge.protocol import (
 from tts_book.backends.edge.wire_log import WireLog
 from tts_book.errors import Failure
 
-# 16 minutes of sound; the service stops at ten (edge.md, 1.5). A bound for memory only.
+# 16 minutes of sound; the service stops at ten. A bound for memory only.
 MOST_AUDIO_BYTES = 6_000_000
 # A silence may be found out by this share of its limit too soon.
 SLACK_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
-    """How long each step may take, in seconds (edge.md, section 7).
-
-    `turn_start_s` and `first_audio_s` count from the request; `silence_s` lies between any two
-    messages. A whole turn may take as long as its sound would play, within the two bounds.
-    """
-
-    connect_s: float = 15.0
-    turn_start_s: float = 10.0
-    first_audio_s: float = 20.0
-    silence_s: float = 20.0
-    whole_least_s: float = 60.0
-    whole_most_s: float = 300.0
-    close_s: float = 2.0
-    voices_s: float = 20.0
-    health_s: float = 6.0
-
-    def whole_s(self, estimated_s: float) -> float:
-        """The limit for a turn whose sound is estimated to play so long."""
-        return min(self.whole_most_s, max(self.whole_least_s, estimated_s))
-
-
-@dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """What goes out: the id and the two frames."""
+    """What goes out: the id and the two frames. `ending` are the last letters of the text, folded:
+    marks that do not reach them are not complete."""
 
     id: str
     config: str
     ssml: str
+    ending: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A turn that came to its end. `total` is the length of all sound in ticks, where it was
-    told; `broken` counts frames whose sound is lost, `unreadable` other frames past reading."""
+    """A turn that came to its end. `total` is the length of all sound in ticks, where the service
+    said it; `broken` counts frames whose sound is lost, `unreadable` other frames past reading."""
 
     audio: bytes
     words: tuple[Boundary, ...] = ()
@@ -67,6 +49,7 @@ class Reply:
     total: int | None = None
     broken: int = 0
     unreadable: int = 0
+    pace: Pace = AT_ONCE
 
     def __str__(self) -> str:
         lost = f", {self.broken} broken frames" if self.broken else ""
@@ -77,24 +60,32 @@ class Reply:
 
 @dataclass(slots=True)
 class Turn:
-    """Gathers the frames of one turn. Frames of other requests are passed over."""
+    """Gathers the frames of one turn; frames of other requests are skipped. Times are the loop's,
+    `size_bytes` is that of all messages."""
 
-    request_id: str
+    request: SpeechRequest
+    sent_s: float = 0.0
     audio: bytearray = field(default_factory=bytearray)
     words: list[Boundary] = field(default_factory=list)
     sentences: list[Boundary] = field(default_factory=list)
     total: int | None = None
-    started: bool = False
+    started_s: float | None = None
+    first_audio_s: float | None = None
+    last_s: float = 0.0
+    gap_s: float = 0.0
+    size_bytes: int = 0
     ended: bool = False
     broken: int = 0
     unreadable: int = 0
 
-    def take_text(self, message: str) -> None:
+    def take_text(self, message: str, now_s: float) -> None:
         """Takes a text frame; unknown paths only show that the service is alive."""
+        self.size_bytes += len(message)
+        self._came(now_s)
         frame = parse_text_frame(message)
-        if not frame.belongs_to(self.request_id):
+        if not frame.belongs_to(self.request.id):
             return
-        self.started = True
+        self._starts(now_s)
         if frame.path == "turn.end":
             self.ended = True
         elif frame.path == "audio.metadata":
@@ -109,133 +100,207 @@ class Turn:
             (self.words if boundary.kind == "word" else self.sentences).append(boundary)
         self.total = metadata.total or self.total
 
-    def take_binary(self, message: bytes) -> None:
+    def take_binary(self, message: bytes, now_s: float) -> None:
         """Takes a binary frame; its sound is appended as it is."""
+        self.size_bytes += len(message)
+        self._came(now_s)
         frame = parse_binary_frame(message)
         if frame is None:
             self.broken += len(message) > 2
             self.unreadable += len(message) <= 2
-        elif frame.belongs_to(self.request_id) and frame.path == "audio":
-            self.started = True
+        elif frame.belongs_to(self.request.id) and frame.path == "audio":
+            self._starts(now_s)
+            if frame.body and self.first_audio_s is None:
+                self.first_audio_s = now_s
             self.audio += frame.body
 
+    def _starts(self, now_s: float) -> None:
+        if self.started_s is None:
+            self.started_s = now_s
+
+    def _came(self, now_s: float) -> None:
+        if self.under_way and now_s - self.last_s > self.gap_s:
+            self.gap_s = now_s - self.last_s
+        self.last_s = now_s
+
     @property
-    def heard(self) -> str:
+    def under_way(self) -> bool:
+        """Whether so much has come that the rest should follow without long silences."""
+        return bool(self.audio) or self.size_bytes >= UNDER_WAY_BYTES
+
+    @property
+    def marks_reach_the_end(self) -> bool:
+        """Whether one of the last marks is that of the text's last letters."""
+        # The mark of a sentence comes before those of its words.
+        said = (fold(boundary.text) for boundary in (self.words or self.sentences)[-3:])
+        ending = self.request.ending
+        return not ending or any(s and (ending.endswith(s) or s.endswith(ending)) for s in said)
+
+    @property
+    def started(self) -> bool:
+        """Whether anything came that belongs to this turn."""
+        return self.started_s is not None
+
+    @property
+    def progress(self) -> str:
         """How far the answer has come, for a message."""
         if self.audio:
             return f"after {len(self.audio) / 6_000:.1f} s of sound"
         return "before any sound" if self.started else "before the answer began"
 
+    @property
+    def pace(self) -> Pace:
+        """When things came."""
+        start_s = 0.0 if self.started_s is None else self.started_s - self.sent_s
+        audio_s = 0.0 if self.first_audio_s is None else self.first_audio_s - self.sent_s
+        return Pace(start_s, audio_s, self.gap_s, self.size_bytes)
+
     def reply(self) -> Reply:
         """All that came."""
         words, sentences = tuple(self.words), tuple(self.sentences)
-        return Reply(bytes(self.audio), words, sentences, self.total, self.broken, self.unreadable)
+        marks, lost = (words, sentences), (self.broken, self.unreadable)
+        return Reply(bytes(self.audio), *marks, self.total, *lost, self.pace)
 
 
 @dataclass(frozen=True, slots=True)
-class _Limits:
-    """When the next message must have come: loop times, from when the request was sent."""
+class _Deadlines:
+    """When the next message of a turn must have come, in the loop's time."""
 
-    sent_s: float
+    limits: TurnLimits
     whole_s: float
-    times: Timeouts
 
-    def at(self, turn: Turn, now_s: float) -> float:
-        """The earliest limit that stands now."""
-        times = self.times
-        at = min(now_s + times.silence_s, self.sent_s + self.whole_s)
-        if not turn.audio:
-            at = min(at, self.sent_s + times.first_audio_s)
+    def next_s(self, turn: Turn, now_s: float) -> float:
+        """The earliest deadline now."""
+        if turn.first_audio_s is not None:
+            return min(now_s + self.limits.silence_s, turn.first_audio_s + self.whole_s)
+        at_s = turn.sent_s + self.limits.first_audio_s
+        if turn.under_way:
+            at_s = min(at_s, now_s + max(self.limits.silence_s, self.limits.start_s))
         if not turn.started:
-            at = min(at, self.sent_s + times.turn_start_s)
-        return at
+            at_s = min(at_s, turn.sent_s + self.limits.start_s)
+        return at_s
 
-    def broken(self, turn: Turn, now_s: float) -> str:
-        """Which limit was broken, in a message's words."""
-        times, past_s = self.times, now_s - self.sent_s
-        if past_s >= self.whole_s:
+    def missed(self, turn: Turn, now_s: float) -> str:
+        """Which deadline was missed, in a message's words."""
+        past_s = now_s - turn.sent_s
+        if turn.first_audio_s is not None and now_s - turn.first_audio_s >= self.whole_s:
             return f"The answer took longer than {self.whole_s:g} s"
-        if not turn.started and past_s >= times.turn_start_s:
-            return f"No answer began within {times.turn_start_s:g} s"
-        if not turn.audio and past_s >= times.first_audio_s:
-            return f"No sound came within {times.first_audio_s:g} s"
-        return f"Nothing came for {times.silence_s:g} s {turn.heard}"
+        if not turn.started and past_s >= self.limits.start_s:
+            return f"No answer began within {self.limits.start_s:g} s"
+        if not turn.audio and past_s >= self.limits.first_audio_s:
+            return f"No sound came within {self.limits.first_audio_s:g} s"
+        return f"Nothing came for {now_s - turn.last_s:.0f} s {turn.progress}"
 
 
 async def run_turn(
     socket: aiohttp.ClientWebSocketResponse,
     request: SpeechRequest,
-    times: Timeouts,
+    patience: Patience,
     whole_s: float,
     log: WireLog,
 ) -> Reply:
-    """Sends `request` and gathers the answer. Raises Troubled where it breaks off."""
-    turn = Turn(request.id)
-    try:
-        async with asyncio.timeout(times.turn_start_s):
-            for frame in (request.config, request.ssml):
-                log.log_sent(frame)
-                await socket.send_str(frame)
-    except OSError as error:
-        # The service may have closed with a reason before it read all: that tells more.
-        trouble = await _why_closed(socket, turn, times) or translate_error(
-            error, ErrorContext("sending")
-        )
-        raise Troubled(trouble) from error
+    """Sends `request` and gathers the answer, whose sound may take `whole_s` to come. Raises
+    Troubled where it breaks off."""
     clock = asyncio.get_running_loop().time
-    limits = _Limits(clock(), whole_s, times)
+    limits = patience.limits()
+    turn = Turn(request)
+    await _send(socket, turn, limits, patience.times.close_s, log)
+    turn.sent_s = turn.last_s = clock()
+    deadlines = _Deadlines(limits, whole_s)
     try:
         # Not the library's own time limit: pings from the service would renew it.
         async with asyncio.timeout(None) as timer:
             while not turn.ended:
-                _set(timer, limits.at(turn, clock()), times.silence_s * SLACK_SHARE)
+                _set_deadline(timer, deadlines.next_s(turn, clock()), limits)
                 message = await socket.receive()
                 log.log_received(message)
-                _take(turn, message, socket)
+                _take(turn, message, socket, clock())
     except TimeoutError as error:
-        trouble = ServiceTrouble(limits.broken(turn, clock()))
+        frozen = patience.learn_stall(turn.pace)
+        trouble = frozen or ServiceTrouble(deadlines.missed(turn, clock()))
         raise Troubled(trouble, started=turn.started) from error
+    patience.learn_whole(turn.pace)
+    if turn.audio and not turn.marks_reach_the_end and patience.awaits_late_marks:
+        await _await_late_marks(socket, turn, patience, log)
     reply = turn.reply()
     log.note(f"the answer has ended: {reply}")
     return reply
 
 
-def _set(timer: asyncio.Timeout, at_s: float, slack_s: float) -> None:
-    """Moves the limit, but not for a trifle: that would be a third of the work on a message."""
-    set_s = timer.when()
+async def _send(
+    socket: aiohttp.ClientWebSocketResponse,
+    turn: Turn,
+    limits: TurnLimits,
+    close_s: float,
+    log: WireLog,
+) -> None:
+    try:
+        async with asyncio.timeout(limits.start_s):
+            for frame in (turn.request.config, turn.request.ssml):
+                log.log_sent(frame)
+                await socket.send_str(frame)
+    except OSError as error:
+        # The service may have closed with a reason before it read all: that says more.
+        trouble = await _why_closed(socket, turn, close_s)
+        raise Troubled(trouble or translate_error(error, ErrorContext("sending"))) from error
+
+
+async def _await_late_marks(
+    socket: aiohttp.ClientWebSocketResponse, turn: Turn, patience: Patience, log: WireLog
+) -> None:
+    """Marks may come after the end of a turn, but for a short time only. What else happens to the
+    connection meanwhile does not matter: the turn has ended."""
+    clock = asyncio.get_running_loop().time
+    known = len(turn.words)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience.times.late_marks_s):
+            while not turn.marks_reach_the_end:
+                message = await socket.receive()
+                log.log_received(message)
+                if message.type is not aiohttp.WSMsgType.TEXT:
+                    break
+                turn.take_text(message.data, clock())
+    patience.learn_late_marks(came=len(turn.words) > known)
+
+
+def _set_deadline(timer: asyncio.Timeout, at_s: float, limits: TurnLimits) -> None:
+    """Moves the deadline, but not for a trifle: that would be a third of the work on a message."""
+    set_s, slack_s = timer.when(), limits.silence_s * SLACK_SHARE
     if set_s is None or not 0 <= at_s - set_s <= slack_s:
         timer.reschedule(at_s)
 
 
-def _take(turn: Turn, message: aiohttp.WSMessage, socket: aiohttp.ClientWebSocketResponse) -> None:
-    if message.type is aiohttp.WSMsgType.TEXT:
-        turn.take_text(message.data)
-    elif message.type is aiohttp.WSMsgType.BINARY:
-        turn.take_binary(message.data)
+def _take(
+    turn: Turn, message: aiohttp.WSMessage, socket: aiohttp.ClientWebSocketResponse, now_s: float
+) -> None:
+    if message.type is aiohttp.WSMsgType.BINARY:
+        turn.take_binary(message.data, now_s)
+    elif message.type is aiohttp.WSMsgType.TEXT:
+        turn.take_text(message.data, now_s)
     else:
-        trouble = _ended_by(message, socket, turn)
+        trouble = _closed_by(message, socket, turn)
         raise Troubled(trouble, started=turn.started)
     if len(turn.audio) > MOST_AUDIO_BYTES:
         trouble = ServiceTrouble("The answer does not end", failure=Failure.INCOMPLETE)
         raise Troubled(trouble, started=True)
 
 
-def _ended_by(
+def _closed_by(
     message: aiohttp.WSMessage, socket: aiohttp.ClientWebSocketResponse, turn: Turn
 ) -> ServiceTrouble:
     if message.type is aiohttp.WSMsgType.CLOSE:
-        return of_close(message.data, str(message.extra or ""), turn.heard)
+        return of_close(message.data, str(message.extra or ""), turn.progress)
     if isinstance(message.data, BaseException):
         return translate_error(message.data, ErrorContext("receiving the answer"))
-    return of_close(socket.close_code, "", turn.heard)
+    return of_close(socket.close_code, "", turn.progress)
 
 
 async def _why_closed(
-    socket: aiohttp.ClientWebSocketResponse, turn: Turn, times: Timeouts
+    socket: aiohttp.ClientWebSocketResponse, turn: Turn, close_s: float
 ) -> ServiceTrouble | None:
     try:
-        async with asyncio.timeout(times.close_s):
+        async with asyncio.timeout(close_s):
             message = await socket.receive()
     except TimeoutError:
         return None
-    return _ended_by(message, socket, turn) if message.type is aiohttp.WSMsgType.CLOSE else None
+    return _closed_by(message, socket, turn) if message.type is aiohttp.WSMsgType.CLOSE else None

@@ -19,7 +19,6 @@ from edge_tts.exceptions import EdgeTTSException
 from tts_book.backends import VoiceInfo
 from tts_book.backends.edge.endpoint import Endpoint, ServerClock, describe_proxy, make_tls_context
 from tts_book.backends.edge.error_table import ErrorContext, translate_error
-from tts_book.backends.edge.exchange import Timeouts
 from tts_book.backends.edge.failures import (
     Foreign,
     ServiceTrouble,
@@ -29,6 +28,7 @@ from tts_book.backends.edge.failures import (
     of_status,
     plain,
 )
+from tts_book.backends.edge.patience import Timeouts
 from tts_book.backends.edge.redaction import redact_headers, redact_query
 from tts_book.backends.edge.wire_log import WireLog, is_enabled, short
 from tts_book.errors import Failure
