@@ -47,7 +47,6 @@ LIBRARIES = {
     "lxml": ("readers",),
     "mammoth": ("readers.docx",),
     "markdown_it": ("readers",),
-    "miniaudio": ("audio",),
     "mutagen": ("audio",),
     "nltk": ("text.sentences",),
     "numpy": ("audio", "backends.piper"),
@@ -60,7 +59,6 @@ LIBRARIES = {
     "pydub": ("audio",),
     "regex": ("text", "readers"),
     "pytest": ("backends.contract",),
-    "pyebur128": ("audio",),
     "rich": ("cli",),
     "typer": ("cli",),
 }
@@ -73,7 +71,7 @@ NOT_IMPORTED = {"audioop-lts"}
 # What `tts-book --help` must not wait for.
 HEAVY = (
     "aiohttp", "av", "chardet", "edge_tts", "espeakng_loader", "lameenc", "lxml", "markdown_it",
-    "miniaudio", "mutagen", "nltk", "numpy", "onnxruntime", "piper", "pydub", "pyebur128",
+    "mutagen", "nltk", "numpy", "onnxruntime", "piper", "pydub",
 )  # fmt: skip
 
 VAGUE = {"util", "utils", "common", "helper", "helpers", "manager", "base", "misc"}

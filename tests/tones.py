@@ -8,9 +8,12 @@ gain, another codec), so that a missing, doubled or misplaced word shows.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -101,6 +104,15 @@ def read(sound: Samples, rate_hz: int = RATE_HZ) -> list[Heard]:
     edges = np.flatnonzero(np.diff(opening.astype(np.int8), prepend=0, append=0))
     found = (_spell(power, (a + b - 1) / 2, loud) for a, b in edges.reshape(-1, 2))
     return [heard for heard in found if heard]
+
+
+def play(sound: Path | bytes, rate_hz: int = RATE_HZ) -> Samples:
+    """Mono samples of a file of any format, as a player that reads its header gives them."""
+    resampler = av.AudioResampler("s16", "mono", rate_hz)
+    with av.open(io.BytesIO(sound) if isinstance(sound, bytes) else str(sound), "r") as file:
+        frames = [*file.decode(audio=0), None]
+        blocks = [same.to_ndarray()[0] for frame in frames for same in resampler.resample(frame)]
+    return np.concatenate(blocks).astype(np.int16)
 
 
 def _spell(power: NDArray[np.float64], centre: float, loud: float) -> Heard | None:

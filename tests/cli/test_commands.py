@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import miniaudio
 import pytest
 
-from tts_book.audio import tags_id3
+from tts_book.audio import containers, tags_id3
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
 from tts_book.errors import UserError
@@ -75,7 +74,7 @@ def at(tmp_path: Path) -> Desk:
 
 
 def length_s(path: Path) -> float:
-    return float(miniaudio.mp3_get_file_info(str(path)).duration)
+    return containers.probe(path).duration_ms / 1_000
 
 
 def test_one_chapter_is_one_file(at: Desk) -> None:

@@ -58,7 +58,7 @@ def spoken(folder: Path, *, kind: str, rest_ms: int = 0) -> list[Segment]:
 
 
 def heard_words(path: Path) -> list[tones.Heard]:
-    return tones.read(np.concatenate(list(containers.heard(path))))
+    return tones.read(np.concatenate(list(containers.decode_any(path))))
 
 
 def agrees(found: list[Cue], heard: list[tones.Heard], near_ms: int = NEAR_MS) -> None:

@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import miniaudio
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from tests.fakes import ScriptedBackend, Time, in_time
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book import audio
 from tts_book.audio import tags_id3
-from tts_book.audio.loudness_meter import loudness_of
+from tts_book.audio.bs1770 import measure_loudness
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Sound, Speech
 from tts_book.output.loudness import Loudness
@@ -47,11 +46,11 @@ def meter(loudness_lufs: float, peak_dbfs: float) -> audio.Meter:
 
 
 def heard(path: Path) -> NDArray[np.int16]:
-    return np.frombuffer(miniaudio.mp3_read_s16(path.read_bytes()).samples, "<i2")
+    return tones.play(path)
 
 
 def lufs(path: Path) -> float:
-    found = loudness_of(heard(path), RATE_HZ)
+    found = measure_loudness(heard(path), RATE_HZ)
     assert found is not None
     return found
 
@@ -148,7 +147,7 @@ def test_replaygain_tells_what_is_missing_to_its_own_level(tmp_path: Path) -> No
 def test_peaks_of_an_engine_are_rounded_off_and_the_rest_stays(tmp_path: Path) -> None:
     sound = hum(0.05, peak=0.9)
     soft = np.frombuffer(audio.round_off(sound.tobytes(), RATE_HZ), "<i2")
-    loudness = loudness_of(sound, RATE_HZ)
+    loudness = measure_loudness(sound, RATE_HZ)
     assert loudness is not None
     ceiling = 32_768 * 10 ** ((loudness + 16) / 20)
     assert ceiling * 0.8 < np.abs(soft.astype(int)).max() <= ceiling + 1

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import miniaudio
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -94,7 +93,7 @@ def _decoded(frames: bytes) -> NDArray[np.int16]:
 
 def _played(path: Path) -> NDArray[np.int16]:
     """The sound as a player that reads the Info frame gives it."""
-    return np.frombuffer(miniaudio.mp3_read_s16(path.read_bytes()).samples, "<i2")
+    return tones.play(path)
 
 
 def _pauses_ms(sound: NDArray[np.int16], least_ms: int = 150) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,11 +40,12 @@ def test_what_is_put_is_got(tmp_path: Path) -> None:
 
 
 def test_an_entry_is_a_file_that_decoders_play(tmp_path: Path) -> None:
-    import miniaudio
-
     # The record behind the frames may cost a decoder the last one.
-    heard = miniaudio.mp3_read_file_s16(str(put(tmp_path).path))
-    assert heard.num_frames >= 39 * 576
+    frames = 0
+    with av.open(str(put(tmp_path).path)) as file, contextlib.suppress(av.FFmpegError):
+        for _ in file.decode(audio=0):
+            frames += 1
+    assert frames >= 39
 
 
 @pytest.mark.parametrize("size", [0, 1, 23, 24, 100, -1, -24])

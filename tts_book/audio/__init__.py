@@ -1,6 +1,7 @@
 """Sound: MP3 frames, silence, edges, loudness, encoding, decoding. Alone knows the codecs."""
 
 from tts_book.audio.analysis import analyse
+from tts_book.audio.decoder import decode
 from tts_book.audio.loudness_meter import Meter, round_off
 from tts_book.audio.mp3_edit import (
     DELAY,
@@ -13,7 +14,7 @@ from tts_book.audio.mp3_edit import (
     most_carriers,
 )
 from tts_book.audio.mp3_frames import Format, format_at, frames_of, is_uniform, silence
-from tts_book.audio.pcm import decode, encode, trim_pcm
+from tts_book.audio.pcm import encode, trim_pcm
 
 __all__ = [
     "DELAY",

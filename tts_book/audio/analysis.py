@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tts_book.audio.loudness_meter import loudness_of
+from tts_book.audio.bs1770 import measure_loudness
+from tts_book.audio.decoder import decode
 from tts_book.audio.mp3_edit import is_digital_silence
 from tts_book.audio.mp3_frames import Format, format_at
-from tts_book.audio.pcm import decode
 from tts_book.model import Sound
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def analyse(frames: bytes) -> Sound:
         speech=(start, stop),
         quiet=_stretches(peaks <= _level(SILENT_DBFS), start, stop),
         still=_stretches(peaks <= _level(STILL_DBFS), 0, len(peaks)),
-        loudness_lufs=loudness_of(samples, form.rate_hz),
+        loudness_lufs=measure_loudness(samples, form.rate_hz),
         peak_dbfs=_dbfs(int(peaks.max())),
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from tts_book.audio.decoder import played
+from tts_book.audio.decoder import decode_mp3
 from tts_book.audio.mp3_frames import CURRENCY
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
@@ -91,7 +91,7 @@ def _frames(
     tail = np.zeros(CURRENCY.rate_hz * codec.delay // codec.rate_hz, np.int16)
     factor = 10 ** (gain_db / 20) / 32_768
     at = 0
-    for block in chain(played(source), [tail]):
+    for block in chain(decode_mp3(source), [tail]):
         frame = av.AudioFrame.from_ndarray(_louder(block, factor), "fltp", "mono")
         frame.sample_rate, frame.pts = CURRENCY.rate_hz, at
         frame.time_base = Fraction(1, CURRENCY.rate_hz)
@@ -202,7 +202,7 @@ def _mark(chapter: Any) -> ChapterMark:
     return ChapterMark(chapter["metadata"].get("title", ""), start, stop)
 
 
-def heard(path: Path) -> Iterator[NDArray[np.int16]]:
+def decode_any(path: Path) -> Iterator[NDArray[np.int16]]:
     """Blocks of any audio file's samples, mono at 24 kHz. Raises AudioError."""
     import av
     import numpy as np

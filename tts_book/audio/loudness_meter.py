@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from tts_book.audio.bs1770 import measure_loudness
 from tts_book.audio.mp3_edit import GAIN_STEP_DB
 from tts_book.model import Sound
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 
 class Meter:
@@ -88,23 +88,13 @@ _REACH, _SLOPE = 6, 5  # blocks before and after a peak that are made softer, an
 _FULL_SCALE = 32_768
 
 
-def loudness_of(samples: NDArray[np.int16], rate_hz: int) -> float | None:
-    """LUFS of mono samples; None where they are too few or too quiet to measure."""
-    import pyebur128
-
-    state = pyebur128.R128State(1, rate_hz, pyebur128.MeasurementMode.MODE_I)
-    state.add_frames(samples.astype("int16"), len(samples))
-    lufs: float = pyebur128.get_loudness_global(state)
-    return round(lufs, 2) if math.isfinite(lufs) else None
-
-
 def round_off(pcm: bytes, rate_hz: int, crest_db: float = CREST_DB) -> bytes:
     """Mono 16-bit PCM whose peaks stand at most `crest_db` above its loudness. As it was where
     they do already, or where there is too little sound to measure."""
     import numpy as np
 
     samples = np.frombuffer(pcm, "<i2")
-    loudness_lufs = loudness_of(samples, rate_hz)
+    loudness_lufs = measure_loudness(samples, rate_hz)
     if loudness_lufs is None:
         return pcm
     ceiling = _FULL_SCALE * 10 ** ((loudness_lufs + crest_db) / 20)

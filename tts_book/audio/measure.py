@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book.audio.analysis import SILENT_DBFS
-from tts_book.audio.containers import heard
-from tts_book.audio.decoder import played
+from tts_book.audio.bs1770 import LoudnessMeter
+from tts_book.audio.containers import decode_any
+from tts_book.audio.decoder import decode_mp3
 from tts_book.audio.mp3_frames import CURRENCY
 
 if TYPE_CHECKING:
@@ -54,15 +55,14 @@ class Measured:
 
 def listen(path: Path) -> Measured:
     """Decodes a whole file, in blocks. Raises AudioError where it cannot be decoded."""
-    return measure(played(path) if path.suffix.lower() == ".mp3" else heard(path))
+    return measure(decode_mp3(path) if path.suffix.lower() == ".mp3" else decode_any(path))
 
 
 def measure(blocks: Iterable[NDArray[np.int16]]) -> Measured:
     """What is found in mono sound at 24 kHz."""
     import numpy as np
-    import pyebur128
 
-    state = pyebur128.R128State(1, CURRENCY.rate_hz, pyebur128.MeasurementMode.MODE_I)
+    meter = LoudnessMeter(CURRENCY.rate_hz)
     sounding = bytearray()
     powers: list[NDArray[np.float64]] = []
     peak = samples = 0
@@ -70,7 +70,7 @@ def measure(blocks: Iterable[NDArray[np.int16]]) -> Measured:
     for block in blocks:
         if not len(block):
             continue
-        state.add_frames(np.ascontiguousarray(block), len(block))
+        meter.add(block)
         samples += len(block)
         whole = np.concatenate((left, block))
         count = len(whole) // _WINDOW
@@ -82,10 +82,9 @@ def measure(blocks: Iterable[NDArray[np.int16]]) -> Measured:
             sounding += (peaks > limit).astype(np.uint8).tobytes()
             powers.append((rows.astype(np.float64) ** 2).mean(axis=1))
     power = np.concatenate(powers) if powers else np.zeros(0)
-    lufs = pyebur128.get_loudness_global(state) if samples else -math.inf
     return Measured(
         round(samples * 1_000 / CURRENCY.rate_hz),
-        round(lufs, 2) if math.isfinite(lufs) else None,
+        meter.close(),
         _dbfs(float(peak) ** 2),
         _dbfs(float(power.mean())) if len(power) else None,
         _floor(power),

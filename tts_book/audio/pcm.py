@@ -1,4 +1,4 @@
-"""Between PCM and MP3 frames: encode once, decode to measure, tidy the ends before encoding.
+"""PCM becomes MP3 frames, once; before that its ends are tidied.
 
 PCM is mono, signed 16 bit, little endian.
 """
@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from tts_book.audio.loudness_meter import round_off
-from tts_book.audio.mp3_frames import CURRENCY, format_at, frames_of, is_uniform
+from tts_book.audio.mp3_frames import CURRENCY, frames_of
 from tts_book.errors import AudioError
 
 if TYPE_CHECKING:
@@ -39,24 +39,6 @@ def encode(pcm: bytes, rate_hz: int) -> bytes:
     except (RuntimeError, ValueError) as error:
         raise AudioError(f"LAME cannot encode sound at {rate_hz} Hz: {error}") from error
     return frames_of(made)
-
-
-def decode(frames: bytes) -> tuple[bytes, int]:
-    """PCM and its rate. One frame gives one frame's samples. Raises AudioError where the bytes
-    are not whole frames, or the decoder could not make sound of all of them."""
-    form = format_at(frames)
-    if not is_uniform(frames, form):
-        raise AudioError("These are not whole MP3 frames of one kind.")
-    import miniaudio
-
-    try:
-        heard = miniaudio.mp3_read_s16(frames)
-    except miniaudio.DecodeError as error:
-        raise AudioError(f"The sound cannot be decoded: {error}") from error
-    expected = len(frames) // form.frame_bytes * form.samples
-    if len(heard.samples) != expected:
-        raise AudioError(f"Only {len(heard.samples)} of {expected} samples can be decoded.")
-    return heard.samples.tobytes(), form.rate_hz
 
 
 def trim_pcm(

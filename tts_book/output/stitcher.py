@@ -12,7 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from tts_book import audio
-from tts_book.audio import file_frames, tags_id3
+from tts_book.audio import mp3_files, tags_id3
 from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.timeline import FrameSpan, Timeline, build_timeline
 from tts_book.errors import AudioError
@@ -97,10 +97,10 @@ def relabel_chapter(
     """Writes the sound of a finished file (see `Stitched` for what it is told by) as the file
     `target`, with other tags: the same bytes as if it were stitched anew. Raises AudioError where
     that file is another, UserError where `target` cannot be written."""
-    form = file_frames.form_of(path, frames)
+    form = mp3_files.read_format(path, frames)
     front = _front(frames, form, tags, _level(meter, gain_steps))
     size = frames * form.frame_bytes
-    blocks = chain([front], file_frames.last(path, size))
+    blocks = chain([front], mp3_files.read_end(path, size))
     atomic.write_file(target, blocks, len(front) + size, os.replace, time.sleep)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 
 from tts_book import audio
-from tts_book.audio import containers, file_frames, tags_id3
+from tts_book.audio import containers, mp3_files, tags_id3
 from tts_book.audio.containers import AAC, OPUS, Codec
 from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.tags_mp4_ogg import owner_of, tag_m4b, tag_opus
@@ -122,17 +122,17 @@ def _joined(
     chapters: Sequence[BoundChapter], part: Path, about: Tags, level: Level | None
 ) -> tuple[ChapterMark, ...]:
     with part.open("wb") as file:
-        form = file_frames.form_of(chapters[0].path, chapters[0].frames)
+        form = mp3_files.read_format(chapters[0].path, chapters[0].frames)
         frame_ms = form.samples * 1_000 / form.rate_hz
         marks = _marks(chapters, [chapter.frames * frame_ms for chapter in chapters])
         frames = sum(chapter.frames for chapter in chapters)
         file.write(tags_id3.render(about, round(frames * frame_ms), level, marks))
         file.write(audio.info_frame(form, frames))
         for chapter in chapters:
-            own = file_frames.form_of(chapter.path, chapter.frames)
+            own = mp3_files.read_format(chapter.path, chapter.frames)
             if own.frame_bytes != form.frame_bytes:
                 raise AudioError(f"{chapter.path.name} has frames of another kind.")
-            for block in file_frames.last(chapter.path, chapter.frames * form.frame_bytes):
+            for block in mp3_files.read_end(chapter.path, chapter.frames * form.frame_bytes):
                 file.write(block)
     return marks
 

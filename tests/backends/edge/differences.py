@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import lameenc
-import miniaudio
 import numpy as np
 
+from tests import tones
 from tests.backends.edge.script import Draft
 from tests.backends.edge.sound import FRAME_BYTES, USUAL, Manner, silent_frame, word_frames
 from tts_book.audio.mp3_edit import crc16
@@ -205,8 +205,7 @@ def _twice(marks: Marks, chance: random.Random) -> Marks:
 
 
 def _pcm(audio: bytes, rate_hz: int = 24_000) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
-    heard = miniaudio.decode(audio, miniaudio.SampleFormat.SIGNED16, 1, rate_hz)
-    return np.frombuffer(heard.samples, np.int16)
+    return tones.play(audio, rate_hz)
 
 
 def _encoded(kbps: int, rate_hz: int = 24_000, channels: int = 1) -> Callable[[bytes], bytes]:

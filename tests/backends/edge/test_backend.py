@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-import miniaudio
-import numpy as np
 import pytest
 
 from tests import leaping, tones
@@ -63,9 +61,7 @@ def against(service: EdgeSimulator, work: Callable[[EdgeBackend], Awaitable[T]])
 
 
 def heard(audio: bytes) -> list[str]:
-    decoded = miniaudio.decode(audio, miniaudio.SampleFormat.SIGNED16, 1, 24_000)
-    sound = np.frombuffer(decoded.samples, np.int16)
-    return [word.code for word in tones.read(sound)]
+    return [word.code for word in tones.read(tones.play(audio))]
 
 
 def whole(speech: Speech, text: str = TEXT, voice: Voice = RUSSIAN) -> bool:

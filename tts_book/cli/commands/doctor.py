@@ -14,7 +14,7 @@ from tts_book.config import voices
 from tts_book.errors import UserError
 from tts_book.pipeline.voice_selection import VoiceChooser
 
-LIBRARIES = ("edge-tts", "aiohttp", "nltk", "lameenc", "miniaudio", "pydub", "mutagen", "lxml")
+LIBRARIES = ("edge-tts", "aiohttp", "nltk", "lameenc", "av", "pydub", "mutagen", "lxml")
 # An hour of sound takes 22 MB in the cache and again in the book.
 LITTLE_SPACE_BYTES = 500 * 1024 * 1024
 # Engines that a listener would be glad of; the others are there for when they are named.

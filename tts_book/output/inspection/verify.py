@@ -11,7 +11,7 @@ from typing import Any
 
 from tts_book.audio import containers, tags_id3
 from tts_book.audio.measure import Measured, listen
-from tts_book.audio.mp3_frames import fault
+from tts_book.audio.mp3_files import find_faults
 from tts_book.audio.tags_mp4_ogg import owner_of, read_inside
 from tts_book.errors import AudioError, UserError
 from tts_book.model import ChapterMark
@@ -75,7 +75,9 @@ def files(paths: Sequence[Path]) -> list[Path]:
 def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest) -> Report:
     """Looks through one file. `read` reads a record, which is that of other files, too."""
     try:
-        broken = [Problem(text) for text in fault(path)] if path.suffix.lower() == SUFFIX else []
+        broken = (
+            [Problem(text) for text in find_faults(path)] if path.suffix.lower() == SUFFIX else []
+        )
     except OSError as error:
         return Report(path, None, (Problem(f"it cannot be read: {error.strerror}"),))
     try:
