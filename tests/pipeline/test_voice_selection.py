@@ -119,7 +119,7 @@ def test_who_speaks(stage: Stage, wish: VoiceRequest, language: str, name: str) 
     ],
 )
 def test_what_the_user_is_told(stage: Stage, wish: VoiceRequest, language: str, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+    with pytest.raises((UserError, EngineGone), match=told):
         cast(stage, wish, language)
 
 
@@ -151,13 +151,31 @@ def test_a_service_that_lists_nothing_is_taken_at_its_word() -> None:
 
 
 def test_a_robot_is_never_taken_unasked() -> None:
-    with pytest.raises(UserError):
+    with pytest.raises(EngineGone):
         cast(Stage(online=False, local=()), VoiceRequest(), "ru")
 
 
 def test_a_half_spoken_book_stays_with_the_voice_that_began_it() -> None:
     begun = {"ruslan": SpokenShare(3, whole=False)}
     assert cast(Stage(), spoken=begun).voice.name == "ruslan"
+
+
+def test_a_book_begun_by_a_stand_in_says_how_to_get_the_usual_voice_when_that_is_back() -> None:
+    begun = {"ruslan": SpokenShare(3, whole=False, chunks=12, of=40)}
+    back = cast(Stage(), spoken=begun)
+    assert back.voice.name == "ruslan"
+    assert "this voice has begun the book, 12 of 40 chunks" in back.why
+    assert "dmitry, can be reached again" in back.why
+    assert "add --voice dmitry" in back.why
+    assert cast(Stage(online=False), spoken=begun).why.endswith("12 of 40 chunks")
+    usual = {"dmitry": SpokenShare(3, whole=False, chunks=12, of=40)}
+    assert cast(Stage(), spoken=usual).why.endswith("12 of 40 chunks")
+
+
+@pytest.mark.parametrize("wish", [VoiceRequest(), VoiceRequest(voice="dmitry")])
+def test_a_network_that_is_away_is_no_mistake_of_the_user(wish: VoiceRequest) -> None:
+    with pytest.raises(EngineGone, match="does not answer"):
+        cast(Stage(online=False, local=()), wish)
 
 
 def test_a_half_spoken_book_waits_for_its_engine() -> None:

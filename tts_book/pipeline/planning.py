@@ -151,7 +151,7 @@ def _counter(
         there = [cache.has(key) for key in make_keys(its, voice, backend)]
         long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in its.chunks)
         telling = sum(has and telling for has, telling in zip(there, long, strict=True))
-        return SpokenShare(telling, all(there))
+        return SpokenShare(telling, all(there), sum(there), len(there))
 
     return count
 

@@ -62,10 +62,13 @@ class ChosenVoice:
 
 @dataclass(frozen=True, slots=True)
 class SpokenShare:
-    """How much of a book a voice has spoken already: telling chunks, and whether it is all."""
+    """How much of a book a voice has spoken already: chunks that show it, whether it is all, and
+    `chunks` of `of`."""
 
     telling: int
     whole: bool
+    chunks: int = 0
+    of: int = 0
 
 
 Ask = Callable[[str], Awaitable[Health]]
@@ -99,7 +102,7 @@ class VoiceChooser:
         voices = [wish.applied(voice) for voice in self._candidates(wish, language)]
         begun = self._begun(_choosable(voices), spoken)
         if begun is not None:
-            return await self._go_on(begun, spoken, wish)
+            return await self._go_on(begun, spoken, wish, voices)
         return await self._first_usable(voices, language, wish)
 
     async def health(self, name: str) -> Health:
@@ -151,7 +154,7 @@ class VoiceChooser:
                 return ChosenVoice(voice, backend, explain_waiting(health))
             if self._begun([voice], spoken):
                 raise engine_gone(voice, health)
-            raise UserError(explain_unusable(voice, health))
+            raise _unusable(voice.backend == ONLINE, explain_unusable(voice, health))
         if voice.id not in {known.id for known in self._config.voices.values()}:
             await _refuse_unknown(backend, voice)
         return ChosenVoice(voice, backend, health.detail)
@@ -183,17 +186,36 @@ class VoiceChooser:
         return best[1:] if best else None
 
     async def _go_on(
-        self, begun: tuple[Voice, Backend], spoken: Count, wish: VoiceRequest
+        self,
+        begun: tuple[Voice, Backend],
+        spoken: Count,
+        wish: VoiceRequest,
+        candidates: Sequence[Voice],
     ) -> ChosenVoice:
         voice, backend = begun
-        if spoken(voice, backend).whole:
+        share = spoken(voice, backend)
+        if share.whole:
             return ChosenVoice(voice, backend, "everything is spoken already")
         health = await self.health(voice.backend)
         if not health.usable:
             if _waits(wish, voice):
                 return ChosenVoice(voice, backend, explain_waiting(health))
             raise engine_gone(voice, health)
-        return ChosenVoice(voice, backend, "this voice has begun the book")
+        return ChosenVoice(voice, backend, await self._explain_going_on(voice, share, candidates))
+
+    async def _explain_going_on(
+        self, voice: Voice, share: SpokenShare, candidates: Sequence[Voice]
+    ) -> str:
+        """That a voice goes on with its book, and how the usual one gets it where it was only
+        away when the book was begun."""
+        begun = f"this voice has begun the book, {share.chunks:,} of {share.of:,} chunks"
+        usual = candidates[0]
+        if usual.name == voice.name or not (await self.health(usual.backend)).usable:
+            return begun
+        return (
+            f"{begun}; the usual voice, {usual.name}, can be reached again: to have all of it "
+            f"spoken by {usual.name}, add --voice {usual.name}"
+        )
 
     async def _first_usable(
         self, voices: Sequence[Voice], language: str, wish: VoiceRequest
@@ -223,7 +245,9 @@ class VoiceChooser:
             if _waits(wish, voice):
                 health = await self.health(voice.backend)
                 return ChosenVoice(voice, self._backend_of(voice.backend), explain_waiting(health))
-        raise UserError(explain_no_voice(language, reasons, voices, wish.backend, self._healths))
+        away = ONLINE in reasons and any(voice.backend == ONLINE for voice in voices)
+        message = explain_no_voice(language, reasons, voices, wish.backend, self._healths)
+        raise _unusable(away, message)
 
     async def _installed(
         self, wish: VoiceRequest, language: str, reasons: dict[str, str]
@@ -309,7 +333,12 @@ ONLINE = "edge"
 
 
 class EngineGone(TtsBookError):
-    """The book is half spoken and the engine that spoke it does not answer: exit 1."""
+    """The engine that should speak, or has begun to, does not answer now: exit 1."""
+
+
+def _unusable(away: bool, message: str) -> EngineGone | UserError:
+    """No voice: the user's to fix, or, where the online service is `away`, a matter of time."""
+    return EngineGone(message) if away else UserError(message)
 
 
 def explain_waiting(health: Health) -> str:
@@ -347,12 +376,12 @@ def explain_no_voice(
     asked: str,
     healths: Mapping[str, Health],
 ) -> str:
-    """No voice can speak this language, and the ways out."""
+    """No voice can speak this language, with suggestions."""
     tried = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
     ways = "; or ".join(_ways_out(voices, asked, healths))
     return (
         f"No voice here can speak {language} now ({tried or 'voices.toml names none'}). "
-        f"Ways out: {ways}."
+        f"You can {ways}."
     )
 
 
@@ -365,10 +394,10 @@ def _ways_out(voices: Sequence[Voice], asked: str, healths: Mapping[str, Health]
         mend = piper.mend if piper and not piper.usable else ""
         first = f"{mend}, then " if mend and "voices install" not in mend else ""
         local = next((voice.id for voice in voices if voice.backend == "piper"), "--list")
-        yield f"{first}tts-book voices install {local}"
+        yield f"{first}run tts-book voices install {local}"
     if asked == "espeak" and (robot := healths.get(asked)) and robot.mend:
         yield robot.mend
     if asked != "espeak":
-        yield "take a robotic voice with --backend espeak"
+        yield "use a robotic voice with --backend espeak"
     else:
         yield "leave --backend out"
