@@ -61,15 +61,15 @@ def expect(locator: Any) -> Any:
 
 def written(folder: Path, text: str, language: str = "en") -> tuple[ReadAlong, Path]:
     desk = Desk(folder)
-    desk.write("story.md", text)
+    source = desk.write("story.txt" if text == HOSTILE else "story.md", text)
     request = replace(SILENT, language=language)
     # Playwright keeps an event loop in this thread.
     with ThreadPoolExecutor() as other:
-        convert = partial(desk.convert, folder / "story.md", request=request)
+        convert = partial(desk.convert, source, request=request)
         assert other.submit(convert).result() == 0
     (manifest,) = find_books(folder, ChunkCache(folder / "cache"))
     book = ReadAlong(manifest)
-    return book, write_page(book, folder / "story" / "page.html")
+    return book, write_page(book, manifest.path.parent / "page.html")
 
 
 def seek(reader: Any, number: int, seconds: float) -> None:

@@ -27,15 +27,15 @@ STORY = (
 )
 RUSSIAN = "# Маяк\n\nФонарь зажгли рано. Ещё до тумана пришёл корабль.\n"
 HOSTILE = (
-    "# </script><script>document.title='taken'</script>\n\n"
-    "He wrote `</script>` and \"'<b onclick=x>&amp;\u2028 here. \u202eabc\u202c then more.\n\n"
+    "Chapter 1. </script><script>document.title='taken'</script>\n\n"
+    "He wrote </script> and \"'<b onclick=x>&amp;\u2028 here. \u202eabc\u202c then more.\n\n"
     "שלום לכולם. \U0001d54f marks the spot.\n"
 )
 
 
-def written(folder: Path, text: str, name: str = "story.md", **options: Any) -> ReadAlong:
+def written(folder: Path, text: str, **options: Any) -> ReadAlong:
     """The book that converting a text leaves."""
-    desk = Desk(folder)
+    desk, name = Desk(folder), "story.txt" if text == HOSTILE else "story.md"
     desk.write(name, text)
     request = replace(SILENT, language="en", **options)
     assert desk.convert(folder / name, request=request) == 0

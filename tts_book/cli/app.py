@@ -376,6 +376,21 @@ def page(
 
 
 @app.command()
+def feed(
+    place: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder that your web server offers.")
+    ],
+    url: Annotated[str, typer.Option("--url", metavar="URL", help="The address of that folder.")],
+    title: Annotated[str, typer.Option("--title", help="The feed's title.")] = "",
+    folder: CacheDir = None,
+) -> None:
+    """Write a podcast feed of the books in a folder, an item for each chapter."""
+    from tts_book.cli.commands.feed import feed as write
+
+    _finish(lambda here: write(here, place, url, title=title, cache=folder))
+
+
+@app.command()
 def cache(
     prune: Annotated[
         bool, typer.Option("--prune", help="Throw away by --age, --size, or both.")

@@ -165,10 +165,15 @@ def _owner(folder: Path, source: Path | None, name: str) -> str:
     """The way from the output folder to the source: it holds when both move together."""
     if source is None:
         return f"-/{name}"
+    return relative_path(source, folder)
+
+
+def relative_path(path: Path, folder: Path) -> str:
+    """The way from a folder to a path, with slashes; on another drive the whole path."""
     try:
-        return Path(os.path.relpath(source.resolve(), folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return source.resolve().as_posix()
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:
+        return path.resolve().as_posix()
 
 
 def refuse_foreign_files(layouts: Sequence[Layout], owner_of: Owner, force: bool) -> None:

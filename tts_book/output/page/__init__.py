@@ -12,7 +12,6 @@ import base64
 import hashlib
 import html
 import json
-import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from tts_book.errors import UserError
 from tts_book.model import Break
 from tts_book.output import atomic
 from tts_book.output.manifest import NAME
+from tts_book.output.paths import relative_path
 from tts_book.output.readalong import LeftOut, ReadAlong, TimedChapter, TimedSentence
 from tts_book.text.language_tags import primary_language
 
@@ -91,7 +91,7 @@ class _Page:
         """The command of the book for a terminal in the page's folder."""
         if not self.book.command or self.book.home is None:
             return self.book.command
-        way = _relative(self.book.home, self.folder)
+        way = relative_path(self.book.home, self.folder)
         return self.book.command if way == "." else f"cd {shlex.quote(way)} && {self.book.command}"
 
     def sections(self) -> Iterator[str]:
@@ -129,7 +129,7 @@ class _Page:
         first: dict[int, int] = {}
         for at, sentence in enumerate(sentences):
             first.setdefault(sentence.chunk, at)
-        path = _relative(chapter.file, self.folder)
+        path = relative_path(chapter.file, self.folder)
         stands_for = f" --voice {shlex.quote(chapter.voice)} --backend {chapter.backend}"
         return {
             "n": chapter.number,
@@ -238,13 +238,6 @@ def _json(value: object) -> str:
 
 def _mime(path: Path) -> str:
     return _MIME.get(path.suffix.lower(), "audio/mpeg")
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-    except ValueError:  # another drive
-        return path.resolve().as_posix()
 
 
 @cache
