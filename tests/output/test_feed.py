@@ -123,7 +123,7 @@ def test_hostile_titles_stay_text(tmp_path: Path) -> None:
     convert(at, HOSTILE, "story.txt", title="<b>&\x01Book</b>")
     root = feed_of(at)
     assert "<b>&" in values(root, "/rss/channel/title/text()")[0]
-    assert "</script>" in values(root, "//item/title/text()")[0]
+    assert "</script>" in values(root, "//item/description/text()")[0]
 
 
 @pytest.mark.parametrize(
