@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.test_commands import SILENT, Desk
+from tests.output.firefox import firefox
 from tests.output.test_readalong import HOSTILE, RUSSIAN, STORY, sentences_of
 from tts_book.cli.commands.page import find_books
 from tts_book.output.page import write_page
@@ -204,3 +206,35 @@ def test_an_accessibility_checker_finds_nothing_serious(
     serious = [v for v in found if v["impact"] in ("serious", "critical")]
     assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in serious] == []
     context.close()
+
+
+def test_firefox_highlights_and_copies(tmp_path: Path) -> None:
+    book, page = written(tmp_path, STORY)
+    first = next(book.chapters())
+    sentence = sentences_of(first)[1]
+    word = sentence.words[3]
+
+    async def read() -> tuple[Any, Any]:
+        async with firefox(tmp_path / "profile") as reader:
+            await reader.open(page.as_uri())
+            at_s = word.start_ms / 1_000 + MOST_OFF_S
+            heard = await reader.evaluate(
+                f"""new Promise((done) => {{
+                    const read = () => setTimeout(() => done([
+                        document.querySelector(".s.on").textContent,
+                        [...CSS.highlights.get("word")].map(String).join()]), 0);
+                    const go = () => {{
+                        audio.addEventListener("seeked", read, {{once: true}});
+                        audio.currentTime = {at_s};
+                    }};
+                    jump(1, false);
+                    if (audio.readyState) go();
+                    else audio.addEventListener("loadedmetadata", () => setTimeout(go, 0));
+                }})"""
+            )
+            return heard, await reader.evaluate("copy('text')")
+
+    with ThreadPoolExecutor() as other:
+        heard, copied = other.submit(asyncio.run, read()).result()
+    assert heard == [sentence.text, sentence.text[word.start : word.stop]]
+    assert copied
