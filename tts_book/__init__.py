@@ -50,16 +50,16 @@ if TYPE_CHECKING:
     from tts_book.errors import AudioError, BackendError, TtsBookError, UserError
     from tts_book.model import Book, Chapter, Voice
     from tts_book.pipeline.api import Source, aconvert, aplan, convert, plan, read
+    from tts_book.pipeline.environment import Surroundings
     from tts_book.pipeline.options import Options, ReadingOptions
     from tts_book.pipeline.plan_view import BookPlan, ChapterPlan, ChunkPlan
-    from tts_book.pipeline.request import Surroundings
     from tts_book.pipeline.run import Result
     from tts_book.pipeline.voice_selection import EngineGone
     from tts_book.synthesis.rate_limiter import Tools
 else:
     # Where each name comes from: imported when it is first asked for, so that neither the command
     # line nor a program that needs the events alone waits for all the rest.
-    _ROOMS = {
+    _MODULE_NAMES = {
         "errors": ("AudioError", "BackendError", "TtsBookError", "UserError"),
         "synthesis.rate_limiter": ("Tools",),
         "pipeline.run": ("Result",),
@@ -67,18 +67,18 @@ else:
         "model": ("Book", "Chapter", "Voice"),
         "pipeline.options": ("Options", "ReadingOptions"),
         "pipeline.plan_view": ("BookPlan", "ChapterPlan", "ChunkPlan"),
-        "pipeline.request": ("Surroundings",),
+        "pipeline.environment": ("Surroundings",),
         "pipeline.voice_selection": ("EngineGone",),
     }
-    _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+    _MODULE_OF = {name: module for module, names in _MODULE_NAMES.items() for name in names}
     _MODULES = ("backends", "errors", "events", "model")
 
     def __getattr__(name: str) -> object:
         if name in _MODULES:
             return import_module(f"tts_book.{name}")
-        if name not in _ROOM_OF:
+        if name not in _MODULE_OF:
             raise AttributeError(f"module 'tts_book' has no attribute {name!r}")
-        value = getattr(import_module(f"tts_book.{_ROOM_OF[name]}"), name)
+        value = getattr(import_module(f"tts_book.{_MODULE_OF[name]}"), name)
         globals()[name] = value  # found at once the next time
         return value
 

@@ -232,3 +232,73 @@ def join_listeners(*listeners: Listener) -> Listener:
 def as_dict(event: Event) -> dict[str, object]:
     """The event as plain data, its kind under "event"."""
     return {"event": type(event).__name__, **asdict(event)}
+
+
+def describe_event(event: Event) -> str | None:
+    """The plain line for an event, None for those that say nothing by themselves."""
+    match event:
+        case JobStarted():
+            return _started(event)
+        case ChapterDone(kept=False):
+            length = format_duration(event.duration_ms)
+            return f"{event.book}: chapter {event.chapter} done, {length}: {event.title}"
+        case ChapterLost():
+            return f"{event.book}: chapter {event.chapter} not written: {event.reason}"
+        case GainSettled():
+            chapters = format_count(event.chapters, "chapter")
+            return f"{chapters} to bring to the loudness of the book"
+        case BookDone():
+            chapters = format_count(event.chapters, "chapter")
+            length = format_duration(event.duration_ms)
+            return f"{event.book}: {event.path} done, {chapters}, {length}"
+        case BookLost():
+            return f"{event.book}: {event.path} not written: {event.reason}"
+        case ChunkFailed():
+            return (
+                f"{event.place}: chunk {event.chapter}/{event.chunk} is not spoken: "
+                f"“{event.words}” ({event.failure}). {event.reason}"
+            )
+        case VoiceChanged():
+            return f"{event.book}: {event.voice} takes over chapter {event.chapter}: {event.title}"
+        case LimitChanged() if event.pause_s > 0:
+            return f"{event.backend}: a pause of {event.pause_s:.0f} s. {event.reason}"
+        case _:
+            return None
+
+
+def _started(event: JobStarted) -> str:
+    if event.cached:
+        others = f", {format_number(event.relabelled)} relabelled" if event.relabelled else ""
+        return (
+            f"{format_share(event.chunks - event.cached, event.chunks, 'chunks')} new "
+            f"({format_count(event.new_characters, 'character')}); "
+            f"{format_share(event.joined, event.chapters, 'chapters')} joined{others}"
+        )
+    return (
+        f"{format_count(event.chapters, 'chapter')}, {format_count(event.chunks, 'chunk')}, "
+        f"{format_count(event.characters, 'character')}, "
+        f"about {format_duration(event.estimated_ms)} of sound"
+    )
+
+
+def format_duration(ms: float) -> str:
+    """A length as h:mm:ss."""
+    seconds = round(ms / 1_000)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def format_number(number: int) -> str:
+    """A number with its thousands separated."""
+    return f"{number:,}"
+
+
+def format_count(number: int, thing: str) -> str:
+    """A number of things: "1 chunk", "1,204 chunks"."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def format_share(some: int, all_of: int, things: str) -> str:
+    """So many of all: "1 of 3 chunks is", "2 of 3 chunks are"."""
+    thing = things.removesuffix("s") if all_of == 1 else things
+    verb = "is" if 1 in (some, all_of) else "are"
+    return f"{some:,} of {all_of:,} {thing} {verb}"

@@ -24,7 +24,7 @@ def test_a_folder_of_e_books_is_one_book_each_by_author_and_title(at: Desk) -> N
     at.write("shelf/a.fb2", fb2(BODY))
     at.write("shelf/torn.epub", packed(FILES)[:-200])
     out = at.folder / "out"
-    request = replace(SILENT, out=out)
+    request = replace(SILENT, output=out)
     assert at.run(batch_desk.batch(at.here(), request, at.folder / "shelf")) == 1
     folders = {path.parent.relative_to(out).as_posix() for path in at.written()}
     assert folders >= {"A. Nonymous/The River"}

@@ -16,10 +16,11 @@ import pytest
 from tts_book.audio import containers, tags_id3
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
+from tts_book.cli.options import CommandOptions
+from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
-from tts_book.pipeline.request import Request, Terminal
 
-SILENT = Request(backend="silent")
+SILENT = CommandOptions(backend="silent")
 ONE = "Chapter 1\n\nThe lamp was lit before the ship came in. Nobody saw it. “Well?” he asked."
 TWO = (
     "Глава 1\n\nФонарь зажгли раньше, чем пришёл корабль. — Кто там? — спросил смотритель.\n\n"
@@ -61,7 +62,7 @@ class Desk:
         self.err.truncate(self.err.seek(0))
         return asyncio.run(command)
 
-    def convert(self, *sources: str | Path, request: Request = SILENT) -> int:
+    def convert(self, *sources: str | Path, request: CommandOptions = SILENT) -> int:
         return self.run(desk.convert(self.here(), request, [str(s) for s in sources]))
 
     def written(self) -> list[Path]:
@@ -93,7 +94,7 @@ def test_several_chapters_are_a_folder_of_numbered_files(at: Desk) -> None:
 
 def test_several_sources_are_several_books(at: Desk) -> None:
     one, two = at.write("one.txt", ONE), at.write("two.txt", TWO)
-    assert at.convert(one, two, request=replace(SILENT, out=at.folder / "out")) == 0
+    assert at.convert(one, two, request=replace(SILENT, output=at.folder / "out")) == 0
     assert [path.parent.name for path in at.written()] == ["out", "two", "two"]
 
 
@@ -121,7 +122,7 @@ def test_what_a_killed_run_left_is_swept(at: Desk) -> None:
 def test_standard_input_is_a_book(at: Desk) -> None:
     at.stdin = ONE.encode()
     out = at.folder / "spoken.mp3"
-    assert at.convert("-", request=replace(SILENT, out=out)) == 0
+    assert at.convert("-", request=replace(SILENT, output=out)) == 0
     assert at.written() == [out]
 
 
@@ -293,7 +294,7 @@ def test_the_plan_in_words(at: Desk) -> None:
 def test_batch_makes_an_album_in_natural_order(at: Desk) -> None:
     for number in (10, 2, 1):
         at.write(f"album/{number}.txt", f"Story {number}\n\n{ONE}")
-    request = replace(SILENT, out=at.folder / "out")
+    request = replace(SILENT, output=at.folder / "out")
     assert at.run(desk.batch(at.here(), request, at.folder / "album")) == 0
     assert [path.name[:3] for path in at.written()] == ["001", "002", "003"]
     read = [tags_id3.read(path) for path in at.written()]
@@ -304,7 +305,7 @@ def test_batch_makes_an_album_in_natural_order(at: Desk) -> None:
 def test_batch_tells_what_it_cannot_read_and_does_the_rest(at: Desk) -> None:
     at.write("album/1.txt", ONE)
     at.write("album/2.txt", b"\x7fELF\x02\x01\x01\x00" * 50)
-    request = replace(SILENT, out=at.folder / "out")
+    request = replace(SILENT, output=at.folder / "out")
     assert at.run(desk.batch(at.here(), request, at.folder / "album")) == 1
     assert len(at.written()) == 1
     assert "2.txt" in at.err.getvalue()
@@ -313,7 +314,7 @@ def test_batch_tells_what_it_cannot_read_and_does_the_rest(at: Desk) -> None:
 def test_batch_into_one_file_goes_as_the_refusal_says(at: Desk) -> None:
     for number in (1, 2):
         at.write(f"album/{number}.txt", f"Story {number}\n\n{ONE}")
-    request = replace(SILENT, out=at.folder / "one.mp3")
+    request = replace(SILENT, output=at.folder / "one.mp3")
     with pytest.raises(UserError, match="--format mp3book"):
         at.run(desk.batch(at.here(), request, at.folder / "album"))
     request = replace(request, format="mp3book")
@@ -342,14 +343,14 @@ REFUSED = [
     ("a.txt", ONE, replace(SILENT, language="russian"), "ru"),
     ("a.txt", "12345 67890", SILENT, "--language"),
     ("a.txt", ONE, replace(SILENT, voices=Path("none.toml")), "none.toml"),
-    ("b.txt", TWO, replace(SILENT, out=Path("one.mp3")), "-o"),
-    ("a.txt", ONE, replace(SILENT, out=Path("/dev/null/x")), "-o"),
+    ("b.txt", TWO, replace(SILENT, output=Path("one.mp3")), "-o"),
+    ("a.txt", ONE, replace(SILENT, output=Path("/dev/null/x")), "-o"),
 ]
 
 
 @pytest.mark.parametrize(("name", "text", "request_", "told"), REFUSED)
 def test_what_the_user_can_mend_is_one_line(
-    name: str, text: str | bytes | None, request_: Request, told: str, at: Desk
+    name: str, text: str | bytes | None, request_: CommandOptions, told: str, at: Desk
 ) -> None:
     if text is not None:
         at.write(name, text)
@@ -380,7 +381,7 @@ def test_own_pauses_are_heard(at: Desk) -> None:
 
 
 def test_a_preview_speaks_the_language_of_the_voice(at: Desk) -> None:
-    request = Request(voice="silent:x", language="ru", backend="")
+    request = CommandOptions(voice="silent:x", language="ru", backend="")
     assert at.run(voices_desk.preview(at.here(), request)) == 0
     (path,) = at.written()
     assert length_s(path) > 3
@@ -388,42 +389,42 @@ def test_a_preview_speaks_the_language_of_the_voice(at: Desk) -> None:
 
 
 def test_doctor_names_every_backend_and_ends_well_with_a_voice(at: Desk) -> None:
-    code = at.run(desk.doctor(at.here(), Request()))
+    code = at.run(desk.doctor(at.here(), CommandOptions()))
     shown = at.out.getvalue()
     assert code == 0
     assert all(name in shown for name in ("edge", "piper", "espeak", "silent", "cache", "main job"))
 
 
 def test_voices_are_listed_by_name_and_by_backend(at: Desk) -> None:
-    assert at.run(voices_desk.voices(at.here(), Request(backend="piper"))) == 0
+    assert at.run(voices_desk.voices(at.here(), CommandOptions(backend="piper"))) == 0
     assert "joe" in at.out.getvalue()
     assert "en_US-joe-medium" in at.out.getvalue()
 
 
 def test_voices_of_one_backend_or_language_are_those_only(at: Desk) -> None:
-    at.run(voices_desk.voices(at.here(), Request(backend="piper")))
+    at.run(voices_desk.voices(at.here(), CommandOptions(backend="piper")))
     assert "edge" not in at.out.getvalue()
-    at.run(voices_desk.voices(at.here(), Request(backend="espeak", language="de")))
+    at.run(voices_desk.voices(at.here(), CommandOptions(backend="espeak", language="de")))
     assert "robot-ru" not in at.out.getvalue()
 
 
 def test_silence_is_here_under_any_name(at: Desk) -> None:
-    at.run(voices_desk.voices(at.here(), Request(backend="silent")))
+    at.run(voices_desk.voices(at.here(), CommandOptions(backend="silent")))
     assert "not here now" not in at.out.getvalue()
 
 
 @pytest.mark.parametrize(
     ("request_", "told"),
     [
-        (Request(backend="pipper"), "piper"),
-        (Request(backend="", language="klingonese"), "unknown language"),
+        (CommandOptions(backend="pipper"), "piper"),
+        (CommandOptions(backend="", language="klingonese"), "unknown language"),
     ],
 )
-def test_voices_of_nothing_known(request_: Request, told: str, at: Desk) -> None:
+def test_voices_of_nothing_known(request_: CommandOptions, told: str, at: Desk) -> None:
     with pytest.raises(UserError, match=told):
         at.run(voices_desk.voices(at.here(), request_))
 
 
 def test_a_voice_that_its_engine_does_not_have_is_the_users_to_mend(at: Desk) -> None:
     with pytest.raises(UserError, match=r"uz.*tts-book voices --backend espeak"):
-        at.run(voices_desk.preview(at.here(), Request(voice="espeak:zz", backend="")))
+        at.run(voices_desk.preview(at.here(), CommandOptions(voice="espeak:zz", backend="")))

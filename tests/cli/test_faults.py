@@ -35,16 +35,16 @@ from tests.cli.test_process import (
     run,
     start,
 )
+from tts_book.cli.options import CommandOptions
 from tts_book.errors import UserError
 from tts_book.output.inspection.lookup import at_time, in_text
 from tts_book.output.inspection.verify import verify
-from tts_book.pipeline.request import Request
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 TEXT = long_text(chapters=2, sentences=12)  # two chapters of two chunks and 442 kB each
 # The same for all: the way from the files to their source is part of their tags.
 OUT = "disk/out"
-ASKED = Request(backend="silent", json=True)
+ASKED = CommandOptions(backend="silent", json=True)
 Files = dict[str, bytes]
 linux = pytest.mark.skipif(
     sys.platform != "linux", reason="only there are pipes made narrow, and root without its rights"
@@ -56,9 +56,9 @@ def book(folder: Path, text: str = TEXT) -> Desk:
     return Desk(folder)
 
 
-def convert(at: Desk, request: Request = ASKED) -> int:
+def convert(at: Desk, request: CommandOptions = ASKED) -> int:
     """Converts the book, and says how many chunks had to be spoken."""
-    asked = replace(request, out=at.folder / OUT)
+    asked = replace(request, output=at.folder / OUT)
     assert at.convert(at.folder / "book.txt", request=asked) == 0, at.err.getvalue()
     return spoken(at.out.getvalue())
 
@@ -86,7 +86,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Files
     """What a run leaves when nothing comes in its way."""
 
     @cache
-    def found(request: Request = ASKED, text: str = TEXT) -> Files:
+    def found(request: CommandOptions = ASKED, text: str = TEXT) -> Files:
         at = book(tmp_path_factory.mktemp("undisturbed"), text)
         convert(at, request)
         return files(at.folder / OUT)
@@ -119,7 +119,7 @@ def one_line(ended: subprocess.CompletedProcess[str], told: str) -> None:
 def test_a_file_that_may_not_grow_is_told_and_leaves_nothing(
     most_bytes: int,
     options: tuple[str, ...],
-    request_: Request,
+    request_: CommandOptions,
     told: str,
     undisturbed: Callable[..., Files],
     tmp_path: Path,
@@ -188,7 +188,7 @@ def test_a_full_disk_is_told_and_healed(
     size_kb: int,
     place: str,
     options: tuple[str, ...],
-    request_: Request,
+    request_: CommandOptions,
     told: str,
     undisturbed: Callable[..., Files],
     tmp_path: Path,

@@ -20,11 +20,11 @@ from tts_book import events
 from tts_book.cli import log as logs
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.display import Display
-from tts_book.cli.log import escaped
+from tts_book.cli.options import CommandOptions
+from tts_book.cli.process import hide_passwords, open_log
 from tts_book.cli.progress import Progress
 from tts_book.errors import UserError
-from tts_book.pipeline import environment
-from tts_book.pipeline.request import Request
+from tts_book.pipeline.event_log import ROOT, escape_text
 
 EDGE = logging.getLogger("tts_book.edge")
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR) +tts_book[.\w]* \S.*")
@@ -35,11 +35,11 @@ def at(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
-def logged(at: Desk, level: str, request: Request = SILENT) -> list[str]:
+def logged(at: Desk, level: str, request: CommandOptions = SILENT) -> list[str]:
     """The lines that a conversion leaves on standard error, of the log and others."""
 
     async def run() -> int:
-        with environment.logged(at.here(), level) as here:
+        with open_log(at.here(), level) as here:
             return await desk.convert(here, request, ["story.txt"])
 
     at.write("story.txt", ONE)
@@ -95,7 +95,7 @@ def test_a_level_that_there_is_not(at: Desk) -> None:
 
 
 def test_nothing_is_left_behind(at: Desk) -> None:
-    root = logging.getLogger(logs.ROOT)
+    root = logging.getLogger(ROOT)
     before = (root.level, list(root.handlers))
     logged(at, "debug")
     assert (root.level, list(root.handlers)) == before
@@ -196,16 +196,16 @@ def test_frames_are_logged_only_where_they_are_shown() -> None:
     ],
 )
 def test_what_cannot_be_seen_is_spelled_out(text: str, line: str) -> None:
-    assert escaped(text) == line
+    assert escape_text(text) == line
 
 
 @settings(max_examples=60)
 @given(st.text(st.characters()))
 def test_any_text_is_one_harmless_line(text: str) -> None:
-    line = escaped(text)
+    line = escape_text(text)
     assert line.isprintable()
     assert line.encode("utf-8").decode("utf-8") == line
-    assert escaped(line) == line
+    assert escape_text(line) == line
 
 
 class Terminal(io.StringIO):
@@ -255,4 +255,4 @@ COMMANDS = [
 def test_a_command_is_told_without_the_password_of_a_proxy(
     given: list[str], told: list[str]
 ) -> None:
-    assert list(environment.hide_passwords(given)) == told
+    assert list(hide_passwords(given)) == told

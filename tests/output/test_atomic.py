@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_commands import SILENT, Desk
+from tts_book.cli.options import CommandOptions
 from tts_book.errors import UserError
-from tts_book.pipeline.request import Request
 from tts_book.pipeline.selection import Selection, parse_selection
 
 BOOK = "\n\n".join(
@@ -94,7 +94,7 @@ def test_several_books_have_no_common_parts(at: Desk) -> None:
         (replace(SILENT, voice="silent:other"), "voice silence → other"),
     ],
 )
-def test_a_changed_voice_is_explained(at: Desk, change: Request, told: str) -> None:
+def test_a_changed_voice_is_explained(at: Desk, change: CommandOptions, told: str) -> None:
     at.convert(at.folder / "book.txt")
     at.convert(at.folder / "book.txt", request=replace(change, explain=True))
     assert told in at.err.getvalue()

@@ -116,9 +116,9 @@ def convert(folder: Path, wanted: OutputSettings, only: Selection = EVERYTHING) 
 
 
 def test_a_book_is_as_loud_as_asked_and_its_chapters_keep_their_distance(tmp_path: Path) -> None:
-    plain = [lufs(path) for path in convert(tmp_path, OutputSettings(None))]
+    plain = [lufs(path) for path in convert(tmp_path, OutputSettings(loudness_lufs=None))]
     for target_lufs in (-19.0, -23.0):
-        paths = convert(tmp_path, OutputSettings(target_lufs))
+        paths = convert(tmp_path, OutputSettings(loudness_lufs=target_lufs))
         gains = [lufs(path) - before for path, before in zip(paths, plain, strict=True)]
         assert max(gains) - min(gains) < 0.1
         assert gains[0] / audio.GAIN_STEP_DB == pytest.approx(round(gains[0] / 1.505), abs=0.1)
@@ -128,12 +128,12 @@ def test_a_book_is_as_loud_as_asked_and_its_chapters_keep_their_distance(tmp_pat
 
 def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:
     first = [path.read_bytes() for path in convert(tmp_path, OutputSettings())]
-    assert [path.read_bytes() for path in convert(tmp_path, OutputSettings(anew=True))] == first
+    assert [path.read_bytes() for path in convert(tmp_path, OutputSettings(force=True))] == first
 
 
 def test_a_chapter_alone_has_the_gain_of_its_book(tmp_path: Path) -> None:
     whole = [path.read_bytes() for path in convert(tmp_path, OutputSettings())]
-    (path,) = convert(tmp_path, OutputSettings(anew=True), Selection(frozenset({1})))
+    (path,) = convert(tmp_path, OutputSettings(force=True), Selection(frozenset({1})))
     assert path.read_bytes() == whole[0]
 
 

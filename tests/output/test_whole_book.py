@@ -200,7 +200,7 @@ def test_formats(text: str, out: str | None, wanted: tuple[str, ...]) -> None:
 
 
 def test_several_formats_at_once(at: Desk) -> None:
-    request = replace(SILENT, format="mp3,m4b,opus,mp3book", out=at.folder / "out")
+    request = replace(SILENT, format="mp3,m4b,opus,mp3book", output=at.folder / "out")
     assert at.convert(at.write("книга.txt", TWO), request=request) == 0
     names = [path.relative_to(at.folder / "out").as_posix() for path in at.written()]
     chapters = ["книга/001 - Глава 1.mp3", "книга/002 - Глава 2.mp3"]
@@ -210,7 +210,7 @@ def test_several_formats_at_once(at: Desk) -> None:
 
 def test_the_name_of_the_output_decides(at: Desk) -> None:
     out = at.folder / "my.m4b"
-    assert at.convert(at.write("книга.txt", TWO), request=replace(SILENT, out=out)) == 0
+    assert at.convert(at.write("книга.txt", TWO), request=replace(SILENT, output=out)) == 0
     assert at.written() == [out]
     assert [c.title for c in containers.probe(out).chapters] == ["Глава 1", "Глава 2"]
     left = sorted(path.name for path in at.folder.iterdir() if path.is_file())
@@ -232,7 +232,7 @@ def test_another_program_s_book_is_kept(at: Desk) -> None:
 
 
 def test_several_formats_do_not_fit_one_file(at: Desk) -> None:
-    request = replace(SILENT, format="m4b,opus", out=at.folder / "a.m4b")
+    request = replace(SILENT, format="m4b,opus", output=at.folder / "a.m4b")
     with pytest.raises(UserError, match="-o"):
         at.convert(at.write("книга.txt", TWO), request=request)
 

@@ -21,10 +21,10 @@ from tests.fakes import ScriptedBackend, Time, spoken
 from tts_book import events
 from tts_book.backends import VoiceInfo
 from tts_book.cli.commands import convert as desk
+from tts_book.cli.options import CommandOptions
 from tts_book.errors import BackendError, BackendRefused
 from tts_book.model import Speech
 from tts_book.pipeline.options import Options
-from tts_book.pipeline.request import Request
 
 BOOK = "\n\n".join(
     f"Chapter {n}\n\nThe lamp of day {n} was lit before the ship came.\n\n* * *\n\nNobody saw it."
@@ -175,7 +175,7 @@ def test_the_same_options_give_the_same_bytes_as_the_command_line(
 ) -> None:
     source, one, other = at.folder / "book.txt", at.folder / "one", at.folder / "two"
     given = {name: Path(value) if name == "cover" else str(value) for name, value in more.items()}
-    assert at.convert(source, request=replace(SILENT, out=one, **given)) == 0  # type: ignore[arg-type]  # all are texts but that
+    assert at.convert(source, request=replace(SILENT, output=one, **given)) == 0  # type: ignore[arg-type]  # all are texts but that
     result = tts_book.convert(source, **options(at, output=other, cache=at.folder / "own", **more))
     assert result.done.chunks_spoken > 0
     assert files(one) == files(other)
@@ -268,8 +268,10 @@ def test_what_the_user_can_mend_is_told(at: Desk, given: dict[str, Any], told: s
 
 
 def test_every_wish_of_the_command_line_can_be_made(at: Desk) -> None:
-    wishes = {field.name for field in fields(Request)} - {"json", "quiet", "explain", "log_level"}
-    assert {"out" if name == "output" else name for name in Options.__optional_keys__} == wishes
+    own = {"json", "quiet", "explain", "log_level"}
+    assert {each.name for each in fields(CommandOptions)} - own == {
+        each.name for each in fields(Options)
+    }
 
 
 def test_a_slip_in_a_name_is_told(at: Desk) -> None:
@@ -389,7 +391,7 @@ def test_several_threads_convert_at_once(at: Desk) -> None:
 
 
 def test_every_public_name_is_there_and_is_the_one_of_its_room() -> None:
-    late = {*tts_book._ROOM_OF, *tts_book._MODULES}  # type: ignore[attr-defined]  # not for others
+    late = {*tts_book._MODULE_OF, *tts_book._MODULES}  # type: ignore[attr-defined]  # not for others
     assert late == {*tts_book.__all__} - {"__version__"}
     assert all(getattr(tts_book, name) is not None for name in tts_book.__all__)
     assert {*tts_book.__all__} <= {*dir(tts_book)}

@@ -105,16 +105,16 @@ def test_an_excerpt_is_spoken_once_for_all_and_is_no_left_over_of_the_book(
     ("request_", "name"),
     [
         (replace(SILENT, format="m4b"), "book (excerpt).m4b"),
-        (replace(SILENT, out=Path("first.mp3")), "first.mp3"),
-        (replace(SILENT, out=Path("first.opus")), "first.opus"),
-        (replace(SILENT, out=Path("folder")), "folder/book (excerpt).mp3"),
+        (replace(SILENT, output=Path("first.mp3")), "first.mp3"),
+        (replace(SILENT, output=Path("first.opus")), "first.opus"),
+        (replace(SILENT, output=Path("folder")), "folder/book (excerpt).mp3"),
     ],
 )
 def test_it_goes_where_and_how_it_is_asked_for(tmp_path: Path, request_: object, name: str) -> None:
     at = Desk(tmp_path)
     assert isinstance(request_, type(SILENT))
-    out = tmp_path / request_.out if request_.out else None
-    request = replace(request_, out=out, stop="1/1")
+    out = tmp_path / request_.output if request_.output else None
+    request = replace(request_, output=out, stop="1/1")
     assert at.convert(at.write("book.txt", BOOK), request=request) == 0
     assert at.written() == [tmp_path / name]
 

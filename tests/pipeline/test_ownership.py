@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_commands import ONE, SILENT, TWO, Desk
+from tts_book.cli.options import CommandOptions
 from tts_book.errors import UserError
-from tts_book.pipeline.request import Request
 
 WITH = replace(SILENT, captions="srt,lrc")
 RECORD = "a.tts-book.jsonl"
 
 
-def converted(request: Request) -> Callable[[Desk], object]:
+def converted(request: CommandOptions) -> Callable[[Desk], object]:
     return lambda at: at.convert(at.folder / "a.txt", request=request)
 
 

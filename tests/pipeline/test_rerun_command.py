@@ -11,7 +11,8 @@ import typer
 
 from tests.cli.test_commands import SILENT, Desk
 from tts_book.cli import app as cli
-from tts_book.pipeline.request import Request, format_rerun_command
+from tts_book.cli.options import CommandOptions
+from tts_book.pipeline.options import format_rerun_command
 
 CWD = Path.cwd()
 
@@ -22,23 +23,23 @@ BOOK = CWD / "book.txt"
 @pytest.mark.parametrize(
     ("wish", "options"),
     [
-        (Request(), ""),
-        (Request(voice="dmitry", rate="-10%"), " --voice dmitry --rate -10%"),
-        (Request(out=CWD / "to hear"), " -o 'to hear'"),
-        (Request(start="L3", stop="2:00"), " --from L3 --to 2:00"),
-        (Request(no_cache=True, everything=True), " --everything --no-cache"),
-        (Request(series="Ships #2", year="1901"), " --series 'Ships #2' --year 1901"),
-        (Request(only="3", redo="3/1", proxy="http://me:secret@there"), ""),
-        (Request(json=True, quiet=True, force=True, workers=3), ""),
+        (CommandOptions(), ""),
+        (CommandOptions(voice="dmitry", rate="-10%"), " --voice dmitry --rate -10%"),
+        (CommandOptions(output=CWD / "to hear"), " -o 'to hear'"),
+        (CommandOptions(start="L3", stop="2:00"), " --from L3 --to 2:00"),
+        (CommandOptions(no_cache=True, everything=True), " --everything --no-cache"),
+        (CommandOptions(series="Ships #2", year="1901"), " --series 'Ships #2' --year 1901"),
+        (CommandOptions(only="3", redo="3/1", proxy="http://me:secret@there"), ""),
+        (CommandOptions(json=True, quiet=True, force=True, workers=3), ""),
     ],
 )
-def test_only_what_was_wished_is_said(wish: Request, options: str) -> None:
+def test_only_what_was_wished_is_said(wish: CommandOptions, options: str) -> None:
     assert format_rerun_command(wish, BOOK, CWD) == f"tts-book convert book.txt{options}"
 
 
 def test_it_is_a_command_of_the_program_with_the_same_wishes() -> None:
-    wish = Request(
-        out=Path("out"), voice="dmitry", voices=Path("mine.toml"), backend="edge", rate="-10%",
+    wish = CommandOptions(
+        output=Path("out"), voice="dmitry", voices=Path("mine.toml"), backend="edge", rate="-10%",
         pitch="-8Hz", volume="+5%", language="ru", encoding="koi8-r", title="T", author="A",
         split="none", chapters="^X", notes="end", everything=True, pronounce=Path("p.toml"),
         start="1", stop="2/3", format="m4b", loudness="-23", captions="srt",
@@ -49,12 +50,12 @@ def test_it_is_a_command_of_the_program_with_the_same_wishes() -> None:
     convert = typer.main.get_command(cli.app).commands["convert"]  # type: ignore[attr-defined]  # a group
     given = convert.make_context("convert", words[2:]).params
     assert given.pop("sources") == ["book.txt"]
-    assert Request(**given) == wish
+    assert CommandOptions(**given) == wish
 
 
 def test_a_folder_is_a_batch(tmp_path: Path) -> None:
     assert (
-        format_rerun_command(Request(), tmp_path, tmp_path.parent)
+        format_rerun_command(CommandOptions(), tmp_path, tmp_path.parent)
         == f"tts-book batch {tmp_path.name}"
     )
 

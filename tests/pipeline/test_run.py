@@ -16,14 +16,9 @@ from tts_book.cli.progress import Progress
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure, UserError
 from tts_book.model import Book, Break, Chunk, Pauses, Plan, Speech, Voice
 from tts_book.output.paths import lay_out_book
-from tts_book.pipeline.planning import (
-    BookJob,
-    BookRequest,
-    make_keys,
-    prepare_output,
-    select_excerpt,
-)
+from tts_book.pipeline.planning import BookJob, make_keys, prepare_output, select_excerpt
 from tts_book.pipeline.run import Result, convert_jobs
+from tts_book.pipeline.source import BookRequest
 from tts_book.pipeline.voice_selection import ChosenVoice
 from tts_book.synthesis.chunk_cache import ChunkCache
 

@@ -17,7 +17,7 @@ from tests.output.test_loudness import RATE_HZ, hum
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book import audio, events
 from tts_book.audio import tags_id3
-from tts_book.cli.event_lines import describe_event
+from tts_book.events import describe_event
 from tts_book.model import Pauses, Speech
 from tts_book.output.manifest import NAME, read_lines
 from tts_book.output.settings import OutputSettings
@@ -199,7 +199,7 @@ def test_captions_that_are_gone_are_written_again(shop: Shop) -> None:
 
 
 def test_all_is_joined_where_that_is_wished(shop: Shop) -> None:
-    assert shop.convert(shop.item(), finish=OutputSettings(anew=True)) == {1, 2, 3}
+    assert shop.convert(shop.item(), finish=OutputSettings(force=True)) == {1, 2, 3}
 
 
 def test_files_that_stand_are_written_again_where_the_gain_of_the_book_changes(
@@ -304,7 +304,7 @@ def test_other_tags_need_no_joining(shop: Shop) -> None:
     assert "; 0 of 3 chapters are joined, 3 relabelled" in str(describe_event(shop.told[0]))
     assert tags_id3.read(shop.item().layout.targets[0]).year == "1901"
     before = shop.bytes()
-    shop.convert(dated(shop.item()), finish=OutputSettings(anew=True))
+    shop.convert(dated(shop.item()), finish=OutputSettings(force=True))
     assert shop.bytes() == before
 
 

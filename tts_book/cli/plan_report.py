@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tts_book.backends import VoiceInfo
-from tts_book.cli.figures import format_count, format_duration, format_number, format_share
+from tts_book.events import format_count, format_duration, format_number, format_share
 from tts_book.model import Book, Chapter, Origin, Skip, Source, Voice
 from tts_book.text.coverage import count_by_reason, count_ink
 from tts_book.text.language_tags import primary_language
@@ -156,7 +156,7 @@ def plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
             f"about {format_duration(its.estimated_ms)} of sound"
         )
         if changed := find_differences(job.plan):
-            listed = job.request.manner.pronunciations.path
+            listed = job.request.readings.pronunciations.path
             by = f"pronunciations from {listed}; " if listed else ""
             said = "chunk is" if changed == 1 else "chunks are"
             yield f"  {by}{format_number(changed)} {said} said otherwise than written"

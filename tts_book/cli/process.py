@@ -11,17 +11,71 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
+from tts_book.cli.log import SILENT, Log, shown
 from tts_book.errors import TtsBookError, UserError
-from tts_book.pipeline import environment
-from tts_book.pipeline.request import Terminal
-
-Command = Callable[[Terminal], Coroutine[Any, Any, int]]
+from tts_book.pipeline.environment import Surroundings, find_surroundings
+from tts_book.pipeline.options import quote_command
 
 INTERRUPTED, TERMINATED = 130, 143
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal(Surroundings):
+    """Where and on what the program runs: besides, its streams, the command that the user gave,
+    for saying how to go on, and the log."""
+
+    stdin: IO[bytes]
+    stdin_is_terminal: bool
+    out: IO[str]
+    err: IO[str]
+    command: str = "tts-book"
+    log: Log = SILENT
+
+
+def open_terminal() -> Terminal:
+    """The real surroundings with the streams of this process. Raises UserError."""
+    found = find_surroundings()
+    return Terminal(
+        cwd=found.cwd,
+        config_dir=found.config_dir,
+        cache_dir=found.cache_dir,
+        voices_dir=found.voices_dir,
+        environ=found.environ,
+        stdin=sys.stdin.buffer,
+        stdin_is_terminal=sys.stdin.isatty(),
+        out=sys.stdout,
+        err=sys.stderr,
+        command=quote_command(["tts-book", *hide_passwords(sys.argv[1:])]),
+    )
+
+
+@contextlib.contextmanager
+def open_log(at: Terminal, level: str) -> Iterator[Terminal]:
+    """The same with a log from this level on, or none for "". Raises UserError for a level that
+    there is not."""
+    with shown(at.err, level) as log:
+        yield replace(at, log=log)
+
+
+def hide_passwords(arguments: Sequence[str]) -> Iterator[str]:
+    """A command as it may be shown: name and password of a proxy are left out."""
+    for before, argument in pairwise(("", *arguments)):
+        option, equals, url = argument.rpartition("--proxy=")
+        if before == "--proxy" or (equals and not option):
+            way, at, host = url.rpartition("@")
+            scheme, colon, _ = way.rpartition("://")
+            yield f"{equals}{scheme}{colon}…@{host}" if at else argument
+        else:
+            yield argument
+
+
+Command = Callable[[Terminal], Coroutine[Any, Any, int]]
 
 
 def open_streams() -> None:
@@ -45,7 +99,7 @@ def exit_code(run: Command, *, writes: bool = False, keeps: bool = True) -> int:
     """
     runner, how_on = asyncio.Runner(), ""
     try:
-        here = environment.find_terminal()
+        here = open_terminal()
         how_on = _how_on(here.command, keeps=keeps) if writes else ""
         with _ctrl_c_stops_tasks():
             code = runner.run(_stoppable(run(here)))

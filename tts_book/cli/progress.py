@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tts_book import events
-from tts_book.cli.figures import format_count, format_duration, format_number
-from tts_book.events import Event
+from tts_book.events import Event, format_count, format_duration, format_number
 
 Clock = Callable[[], float]
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book.cli.figures import format_count, format_duration, format_number
-from tts_book.events import JobDone
+from tts_book.events import JobDone, format_count, format_duration, format_number
 from tts_book.pipeline.event_builders import ONLY
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tts_book.cli.figures import format_count, format_number
+from tts_book.events import format_count, format_number
 from tts_book.model import Book, Break
 from tts_book.text.language_tags import primary_language
 from tts_book.text.numerals import roman_value

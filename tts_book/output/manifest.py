@@ -26,14 +26,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tts_book.output.paths import SUFFIX, SUFFIXES, file_name
-from tts_book.pipeline.planning import BookJob
+from tts_book.output.paths import SUFFIX, SUFFIXES, Layout, file_name
 
 NAME = "tts-book.jsonl"
+# The last line is short; this is room for some thousand files.
+_TAIL_BYTES = 1 << 20
 Lines = list[dict[str, Any]]
 
 # What readers of a line count on: a list holds any number of such values, but one at least, a
@@ -65,12 +67,11 @@ _FORMS: dict[str, Any] = {
 }
 
 
-def manifest_path(job: BookJob) -> Path:
-    """Where the record of a book lies."""
-    places = job.layout
-    if not places.keeps_chapters:
-        return manifest_beside(places.whole[0][1], alone=True)
-    return manifest_beside(places.targets[0], alone=len(places.targets) == 1)
+def manifest_path(layout: Layout) -> Path:
+    """Where the manifest of a book lies."""
+    if not layout.keeps_chapters:
+        return manifest_beside(layout.whole[0][1], alone=True)
+    return manifest_beside(layout.targets[0], alone=len(layout.targets) == 1)
 
 
 def manifest_beside(target: Path, *, alone: bool) -> Path:
@@ -158,3 +159,33 @@ def _fits(value: Any, form: Any) -> bool:
     if isinstance(form, tuple):
         return isinstance(value, list) and len(value) == len(form) and all(map(_fits, value, form))
     return isinstance(value, form)
+
+
+def read_file_states(files: Iterable[Path]) -> dict[str, list[int]]:
+    """Size and time of change of each file. Raises OSError where one is not there."""
+    return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
+
+
+def find_finished_files(record: Path, fingerprint: str) -> tuple[Path, ...]:
+    """The files of a whole run with this fingerprint, if all of them are as that run left them;
+    none otherwise."""
+    last = _last_line(record)
+    whole = last.get("whole")
+    if not isinstance(whole, dict) or whole.get("asked") != fingerprint:
+        return ()
+    files = tuple(Path(name) for name in whole["files"])
+    try:
+        return files if read_file_states(files) == whole["files"] else ()
+    except OSError:
+        return ()
+
+
+def _last_line(record: Path) -> dict[str, Any]:
+    try:
+        with record.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            tail = file.read()
+        last = json.loads(tail.rstrip(b"\n").rpartition(b"\n")[2])
+    except (OSError, ValueError):
+        return {}
+    return last if isinstance(last, dict) else {}

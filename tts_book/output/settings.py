@@ -17,15 +17,21 @@ LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
 
 @dataclass(frozen=True, slots=True)
 class OutputSettings:
-    """How a book is finished. `loudness_lufs` None leaves the sound as it came. `cores` is how
-    many chapters are encoded at once; `shelved` books get their facts and cover beside them; `anew`
-    writes also files that stand as they should."""
+    """Where a book goes and how it is finished.
 
+    `out` is the folder or file that was named (None: the working directory). `loudness_lufs` None
+    leaves the sound as it came. `shelved` books go into Author/Series/Title, with their facts and
+    their cover beside them. `force` overwrites any file, and rebuilds those that are up to date.
+    `cores` is how many chapters are encoded at once.
+    """
+
+    out: Path | None = None
+    formats: tuple[str, ...] = (CHAPTERS,)
     loudness_lufs: float | None = LOUDNESS_LUFS
-    cores: int = 1
-    shelved: bool = False
     captions: tuple[str, ...] = ()
-    anew: bool = False
+    shelved: bool = False
+    force: bool = False
+    cores: int = 1
 
 
 def parse_loudness(text: str) -> float | None:

@@ -16,118 +16,158 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Concatenate, ParamSpec, TypeVar
 
 from tts_book import readers
-from tts_book.cli import log as logs
 from tts_book.errors import UserError
-from tts_book.events import join_listeners
+from tts_book.events import Event, Listener, join_listeners
 from tts_book.model import Book
-from tts_book.pipeline import session
-from tts_book.pipeline.environment import find_surroundings
-from tts_book.pipeline.options import Options, ReadingOptions, own_backends, request_of
+from tts_book.pipeline.environment import Surroundings, find_surroundings
+from tts_book.pipeline.event_log import log_event
+from tts_book.pipeline.options import (
+    Options,
+    ReadingOptions,
+    given_options,
+    make_options,
+    resolve_paths,
+)
 from tts_book.pipeline.plan_view import BookPlan, view_plan
-from tts_book.pipeline.session import Conversion
-
-if TYPE_CHECKING:
-    from tts_book.events import Event, Listener
-    from tts_book.pipeline.planning import BookRequest
-    from tts_book.pipeline.request import Request, Surroundings
-    from tts_book.pipeline.run import Result
-    from tts_book.synthesis.pool import Tools
+from tts_book.pipeline.run import Result
+from tts_book.pipeline.session import (
+    Conversion,
+    open_conversion,
+    parse_reading_options,
+    read_settings,
+)
+from tts_book.pipeline.source import BookRequest, make_request
+from tts_book.synthesis.rate_limiter import Tools
 
 Source = str | PathLike[str] | bytes
 _PATH_MOST_CHARACTERS = 4_096
 
+_P = ParamSpec("_P")
+_Given = TypeVar("_Given", bound=ReadingOptions)
+_Of = TypeVar("_Of")
+_Gives = TypeVar("_Gives")
 
-def read(
-    source: Source, *, surroundings: Surroundings | None = None, **options: Unpack[ReadingOptions]
-) -> Book:
+
+@dataclass(frozen=True, kw_only=True)
+class _ReadCall(ReadingOptions):
+    surroundings: Surroundings | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PlanCall(Options):
+    surroundings: Surroundings | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ConvertCall(_PlanCall):
+    listener: Listener | None = None
+    tools: Tools | None = None
+
+
+def _takes(
+    call: Callable[_P, _Given],
+) -> Callable[[Callable[[_Of, _Given], _Gives]], Callable[Concatenate[_Of, _P], _Gives]]:
+    """Gives a function of a source and a call the fields of that call as keyword arguments."""
+
+    def decorate(
+        function: Callable[[_Of, _Given], _Gives],
+    ) -> Callable[Concatenate[_Of, _P], _Gives]:
+        @functools.wraps(function)
+        def take(source: _Of, /, *args: _P.args, **given: _P.kwargs) -> _Gives:
+            return function(source, make_options(call, given))  # type: ignore[arg-type]  # call is a class
+
+        parameters = [next(iter(inspect.signature(function).parameters.values()))]
+        parameters += inspect.signature(call).parameters.values()
+        take.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what help() shows
+        return take
+
+    return decorate
+
+
+@_takes(_ReadCall)
+def read(source: Source, call: _ReadCall) -> Book:
     """The book in a file of any kind that the program reads, in a folder of texts (a chapter
-    each), or in the bytes of such a file.
+    each), or in the bytes of such a file. The other arguments are those of `ReadingOptions`.
 
     Raises UserError where it cannot be read whole, says nothing, or is in no language that can be
     told.
     """
-    at = surroundings or find_surroundings()
-    return _read(at, request_of(options, at, ReadingOptions.__optional_keys__), source)
+    return _read(call.surroundings or find_surroundings(), call, source)
 
 
-def plan(
-    source: Source | Book, *, surroundings: Surroundings | None = None, **options: Unpack[Options]
-) -> BookPlan:
+@_takes(_PlanCall)
+def plan(source: Source | Book, call: _PlanCall) -> BookPlan:
     """What `convert` would do with the same arguments; speaks and writes nothing.
 
     Raises UserError, and EngineGone where a book is half spoken by a voice that cannot go on;
     RuntimeError inside a running event loop.
     """
     _refuse_running_loop("plan")
-    return asyncio.run(aplan(source, surroundings=surroundings, **options))
+    return asyncio.run(_plan(source, call))
 
 
-async def aplan(
-    source: Source | Book, *, surroundings: Surroundings | None = None, **options: Unpack[Options]
-) -> BookPlan:
+@_takes(_PlanCall)
+async def aplan(source: Source | Book, call: _PlanCall) -> BookPlan:
     """`plan` for programs with an event loop, which goes on meanwhile."""
-    async with _open_source(source, surroundings, options) as (opened, work):
-        (prepared,) = await opened.prepare([work], patient=True)
-        return await asyncio.to_thread(view_plan, prepared, opened.cache)
+    return await _plan(source, call)
 
 
-def convert(
-    source: Source | Book,
-    *,
-    listener: Listener | None = None,
-    tools: Tools | None = None,
-    surroundings: Surroundings | None = None,
-    **options: Unpack[Options],
-) -> Result:
-    """Speaks a book and writes its files; what is spoken already is not spoken again.
+async def _plan(source: Source | Book, call: _PlanCall) -> BookPlan:
+    async with _open_source(source, call) as (conversion, request):
+        (job,) = await conversion.prepare([request], patient=True)
+        return await asyncio.to_thread(view_plan, job, conversion.cache)
 
-    `listener` is told every event as it happens, in this thread: keep it short. An exception that
-    it raises ends the run and comes out here. `tools` are clock, sleep and chance.
+
+@_takes(_ConvertCall)
+def convert(source: Source | Book, call: _ConvertCall) -> Result:
+    """Speaks a book and writes its files; what is spoken already is not spoken again. The other
+    arguments are those of `Options`.
+
+    `listener` gets every event as it happens, in this thread: keep it short. An exception that it
+    raises ends the run and comes out here. `tools` are clock, sleep and chance.
 
     A chapter that cannot be spoken whole is not written, and no error: the result's `lost` and
     `books_lost` say what is missing, and the same call speaks only that. Ctrl-C interrupts it as it
     does any program, and keeps all that is spoken.
 
-    Raises UserError for what can be mended, EngineGone where a book is half spoken by a voice that
-    cannot go on, and RuntimeError inside a running event loop.
+    Raises UserError for what the user can fix, EngineGone where a book is half spoken by a voice
+    that cannot go on, and RuntimeError inside a running event loop.
     """
     _refuse_running_loop("convert")
-    return asyncio.run(
-        aconvert(source, listener=listener, tools=tools, surroundings=surroundings, **options)
-    )
+    return asyncio.run(_convert(source, call))
 
 
-async def aconvert(
-    source: Source | Book,
-    *,
-    listener: Listener | None = None,
-    tools: Tools | None = None,
-    surroundings: Surroundings | None = None,
-    **options: Unpack[Options],
-) -> Result:
+@_takes(_ConvertCall)
+async def aconvert(source: Source | Book, call: _ConvertCall) -> Result:
     """`convert` for programs with an event loop, which goes on meanwhile; the listener is called
     in the loop. A task that is cancelled keeps all that is spoken, and leaves no file unfinished.
     """
-    async with _open_source(source, surroundings, options) as (opened, work):
-        prepared, telling = await opened.prepare([work]), _ListenerGuard(listener)
-        listening = contextlib.nullcontext(join_listeners(logs.event, telling))
+    return await _convert(source, call)
+
+
+async def _convert(source: Source | Book, call: _ConvertCall) -> Result:
+    async with _open_source(source, call) as (conversion, request):
+        jobs, guard = await conversion.prepare([request]), _ListenerGuard(call.listener)
+        listening = contextlib.nullcontext(join_listeners(log_event, guard))
         try:
-            return await opened.carry_out(prepared, listening, tools)
+            return await conversion.carry_out(jobs, listening, call.tools)
         except ExceptionGroup:
-            if telling.raised is not None:
-                raise telling.raised from None
+            if guard.raised is not None:
+                raise guard.raised from None
             raise
 
 
 class _ListenerGuard:
-    """Tells a listener all events, until it raises an exception, which is kept."""
+    """Passes all events to a listener, until it raises an exception, which is kept."""
 
     def __init__(self, listener: Listener | None) -> None:
         self._listener = listener
@@ -153,52 +193,46 @@ def _refuse_running_loop(name: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _open_source(
-    source: Source | Book, surroundings: Surroundings | None, options: Options
+    source: Source | Book, call: _PlanCall
 ) -> AsyncIterator[tuple[Conversion, BookRequest]]:
     """The conversion that was asked for and its book."""
-    at = surroundings or find_surroundings()
-    request = request_of(options, at)
-    work = await asyncio.to_thread(_work, at, request, source, options)
-    async with session.open_conversion(at, request, own_backends(options)) as opened:
-        yield opened, work
+    at = call.surroundings or find_surroundings()
+    settings = read_settings(at, resolve_paths(call, at))
+    if isinstance(source, Book):
+        _refuse_reading_options(call)
+        book = source
+    else:
+        book = await asyncio.to_thread(_read, at, call, source)
+    request = await asyncio.to_thread(make_request, settings, book, book.path, _stem(book))
+    async with open_conversion(settings) as conversion:
+        yield conversion, request
 
 
-def _read(at: Surroundings, request: Request, source: Source) -> Book:
-    options = session.read_options(request)
+def _read(at: Surroundings, options: ReadingOptions, source: Source) -> Book:
+    reading = parse_reading_options(options)
     if isinstance(source, bytes):
-        return readers.read_bytes(source, "text", options)
+        return readers.read_bytes(source, "text", reading)
     if isinstance(source, str) and ("\n" in source or len(source) > _PATH_MOST_CHARACTERS):
         beginning = " ".join(source[:40].split())
         raise UserError(f"“{beginning}…” is no path: give a text itself as bytes, text.encode()")
-    path = session.resolve_path(at, Path(source))
-    book = _album(path, options) if _is_folder(path) else readers.read(path, options)
+    path = at.resolve_path(source)
+    book = _read_folder(path, reading) if _is_folder(path) else readers.read(path, reading)
     return replace(book, path=path.absolute())
 
 
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a file that cannot even be asked for is told by the reader
+    except OSError:  # the reader reports a file that cannot even be asked for
         return False
 
 
-def _album(path: Path, options: readers.ReadOptions) -> Book:
+def _read_folder(path: Path, options: readers.ReadOptions) -> Book:
     """All texts of a folder. Raises UserError if one of them cannot be read."""
     found = readers.read_folder(path, options)
     for unread, reason in found.unread:
         raise UserError(f"{unread}: {reason}")
     return found.book
-
-
-def _work(
-    at: Surroundings, request: Request, source: Source | Book, options: Mapping[str, Any]
-) -> BookRequest:
-    if isinstance(source, Book):
-        _refuse_reading_options(options)
-        book = source
-    else:
-        book = _read(at, request, source)
-    return session.make_book_request(at, request, book, book.path, _stem(book))
 
 
 def _stem(book: Book) -> str:
@@ -208,8 +242,9 @@ def _stem(book: Book) -> str:
     return book.path.resolve().name if _is_folder(book.path) else book.path.stem
 
 
-def _refuse_reading_options(options: Mapping[str, Any]) -> None:
-    late = sorted(options.keys() & ReadingOptions.__optional_keys__)
+def _refuse_reading_options(call: Options) -> None:
+    reading = {each.name for each in fields(ReadingOptions)}
+    late = sorted(each.name for each, _ in given_options(call) if each.name in reading)
     if late:
         raise TypeError(
             f"This book is read already: give {', '.join(late)} to tts_book.read, or change the "

@@ -117,7 +117,7 @@ async def take_over_chapters(job: BookJob) -> list[ChapterJob]:
             backend = backend_of(voice.backend)
             if not (await backend.health()).usable:
                 continue
-            plan = apply_readings(job.plan, voice, job.request.manner)
+            plan = apply_readings(job.plan, voice, job.request.readings)
             keys = make_keys(plan, voice, backend)
         except (BackendError, UserError):  # its engine or its model is not there
             continue

@@ -49,7 +49,7 @@ def explain_chunks(job: BookJob, cache: ChunkCache) -> Iterator[tuple[Chunk, str
 
 
 def _before(job: BookJob) -> _EarlierRun:
-    path = manifest_path(job)
+    path = manifest_path(job.layout)
     written = [chunk for chapter in read_lines(path, "chapter") for chunk in chapter["chunks"]]
     planned = [chunk for chapter in read_lines(path, "unwritten") for chunk in chapter["chunks"]]
     run = read_run(path)

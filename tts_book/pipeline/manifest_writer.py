@@ -21,8 +21,8 @@ from tts_book import __version__
 from tts_book.audio import DELAY_MS
 from tts_book.events import Event, as_dict
 from tts_book.model import Chunk, Origin, Pauses
-from tts_book.output import atomic, unchanged
-from tts_book.output.manifest import manifest_path, read_lines
+from tts_book.output import atomic
+from tts_book.output.manifest import manifest_path, read_file_states, read_lines
 from tts_book.output.stitcher import StitchedChapter
 from tts_book.output.whole_book import Volume
 from tts_book.pipeline import ownership
@@ -39,7 +39,7 @@ class ManifestWriter:
         self, job: BookJob, pauses: Pauses, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._job, self._clock, self._began_s = job, clock, clock()
-        self.path = manifest_path(job)
+        self.path = manifest_path(job.layout)
         self._files: set[str] = set()
         self._kept: dict[str, list[ChapterJob]] = {}
         self._made: dict[str, dict[str, Any]] = {}
@@ -104,10 +104,10 @@ class ManifestWriter:
                     for line in (*self._still_there(kind, now), *now.values()):
                         self._line(kind, line)
                 if captions := [path for path in self._captions if path.exists()]:
-                    self._line("captions", {"files": unchanged.read_file_states(captions)})
-                if self._whole and self._job.request.asked:
-                    files = unchanged.read_file_states(self._whole)
-                    self._line("whole", {"asked": self._job.request.asked, "files": files})
+                    self._line("captions", {"files": read_file_states(captions)})
+                if self._whole and self._job.request.fingerprint:
+                    files = read_file_states(self._whole)
+                    self._line("whole", {"asked": self._job.request.fingerprint, "files": files})
                 self._put_down()
                 atomic.name_part(self._part, self.path)
         finally:

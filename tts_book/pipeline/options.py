@@ -1,131 +1,295 @@
-"""The options of `read`, `plan` and `convert` from Python: named and meant as on the command line
-(`--no-cache` is `no_cache`; `--from`, a word of Python's own, and `--to` are `start` and `stop`),
-and made into the same request."""
+"""The options of a conversion, declared once.
+
+The command line, the Python interface, the command that repeats a run and the fingerprint of a
+finished book all derive from the fields of `Options`: a new option is one field here, and its use.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, TypeVar
 
 from tts_book.backends import Backend
-from tts_book.pipeline.request import Request, Surroundings
-from tts_book.pipeline.session import resolve_path
+from tts_book.output.audiobookshelf import NO_COVER
+from tts_book.output.settings import LAYOUTS
+from tts_book.pipeline.environment import Surroundings
 
 FilePath = str | os.PathLike[str]
 
+SPLITS = ("auto", "headings", "none")
+NOTES = ("skip", "inline", "end")
 
-class ReadingOptions(TypedDict, total=False):
+
+class Panel(StrEnum):
+    """What an option is about: the groups of the command line's help."""
+
+    READ = "What to read"
+    VOICE = "Voice"
+    SOUND = "Sound"
+    OUTPUT = "Output"
+    RUN = "Run"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionInfo:
+    """What is known of an option besides its name, type and default.
+
+    `flags` are its names on the command line, `--name` unless they are given. `repeats`: it belongs
+    to the command that repeats the run; `changes_files`: the files depend on it.
+    """
+
+    help: str
+    panel: Panel
+    flags: tuple[str, ...]
+    metavar: str
+    choices: tuple[str, ...]
+    repeats: bool
+    changes_files: bool
+
+
+def option(
+    default: object,
+    help: str,
+    panel: Panel,
+    *,
+    flags: tuple[str, ...] = (),
+    metavar: str = "",
+    choices: tuple[str, ...] = (),
+    repeats: bool = True,
+    changes_files: bool = True,
+) -> Any:
+    """A field of a class of options; see `OptionInfo`."""
+    info = OptionInfo(help, panel, flags, metavar, choices, repeats, changes_files)
+    return field(default=default, metadata={"option": info})
+
+
+def option_info(option: Field[Any]) -> OptionInfo:
+    """What is known of an option besides its name, type and default."""
+    info: OptionInfo = option.metadata["option"]
+    return info
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
     """How a source is read."""
 
-    language: str
-    """What the text is in, as BCP 47 (`ru`, `en-GB`), where it cannot be told."""
-    encoding: str
-    """The text's encoding, where the guess is wrong."""
-    title: str
-    """The book's title, for the tags."""
-    author: str
-    """The book's author, for the tags."""
-    split: Literal["auto", "headings", "none"]
-    """Chapters by headings, or one chapter of all."""
-    chapters: str
-    """Chapters begin with the lines that this regular expression fits, and no others."""
-    notes: Literal["skip", "inline", "end"]
-    """Leaves notes out, reads each after the paragraph of its mark, or where they stand."""
-    everything: bool
-    """Speaks contents lists, notes and licences, too."""
+    language: str = option(
+        "", "Language of the text: ru, en-GB. Detected unless given.", Panel.READ, metavar="CODE"
+    )
+    encoding: str = option(
+        "", "Encoding of the text, where the guess is wrong.", Panel.READ, metavar="NAME"
+    )
+    title: str = option("", "Title of the book.", Panel.READ, metavar="TEXT")
+    author: str = option("", "Author of the book.", Panel.READ, metavar="TEXT")
+    split: str = option(
+        "auto", "Chapters: auto, by headings, or none.", Panel.READ, choices=SPLITS, metavar="HOW"
+    )
+    chapters: str = option(
+        "", "Chapters begin with lines that match this.", Panel.READ, metavar="REGEX"
+    )
+    notes: str = option(
+        "skip",
+        "Footnotes: skip, inline (after their paragraph), end (where they are).",
+        Panel.READ,
+        choices=NOTES,
+        metavar="HOW",
+    )
+    everything: bool = option(False, "Read contents lists, notes and licences, too.", Panel.READ)
 
 
-class Options(ReadingOptions, total=False):
-    """How a book is read, said, spoken and written."""
+@dataclass(frozen=True, kw_only=True)
+class Options(ReadingOptions):
+    """How a book is read, spoken and written. Numbers may be given as numbers or as texts, paths as
+    texts or as path objects."""
 
-    output: FilePath
-    """A folder, or the file of a book; the working directory unless it is given."""
-    voice: str
-    """A name from voices.toml, a service's own id, or BACKEND:ID."""
-    voices: FilePath
-    """The voices.toml to use, instead of those in the working directory and the config folder."""
-    backend: str | Backend
-    """A backend's name: it is made for the call and closed after it. Or an object of your own that
-    keeps `backends.Backend`'s contract: it stays open. (`plan` and `convert` run an event loop
-    each: where yours holds on to one, use `aplan` and `aconvert`.)"""
-    rate: str | int
-    """Faster or slower: `-10%` or -10."""
-    pitch: str | int
-    """Higher or lower: `-8Hz` or -8."""
-    volume: str | int
-    """Louder or softer: `+10%` or 10."""
-    pronounce: FilePath
-    """The pronounce.toml to use, instead of those beside the book and where voices.toml is."""
-    only: str | int
-    """Only these chapters (`3`, `2-5`) or chunks (`3/17`)."""
-    redo: str | int
-    """Speaks these chapters or chunks again."""
-    start: str | int
-    """An excerpt, from a chapter (`3`), chunk (`3/17`), line (`L120`), time (`12:30`) or words."""
-    stop: str | int
-    """Where the excerpt ends, named in the same way."""
-    format: str
-    """`mp3`, a file for each chapter; for the whole book `m4b`, `opus`, `mp3book`: `mp3,m4b`."""
-    loudness: str | float
-    """LUFS: -19 unless it is given; `off` leaves the sound as it came."""
-    captions: str
-    """Beside each file `srt`, `vtt` or `lrc`; several: `srt,lrc`."""
-    layout: Literal["plain", "audiobookshelf"]
-    """How folders are made."""
-    cover: FilePath
-    """A JPEG or PNG picture instead of the book's own; `none` for none."""
-    series: str
-    """The book's series, with its number in it: `Name #2`."""
-    year: str | int
-    """When it was written or published: four digits."""
-    workers: int
-    """At most so many requests at once; 0: as many as go well."""
-    cache: FilePath
-    """Where spoken chunks are kept, instead of the user's cache folder."""
-    no_cache: bool
-    """Keeps nothing for the next run."""
-    force: bool
-    """Replaces files of other origin, too."""
-    proxy: str
-    """A proxy for the online service."""
-    wait: bool
-    """Asks on, once a minute, when the online service is gone, instead of stopping."""
+    only: str | int = option(
+        "",
+        "Only chapters 3 or 2-5, or chunks 3/17.",
+        Panel.READ,
+        metavar="PARTS",
+        repeats=False,
+    )
+    redo: str | int = option(
+        "",
+        "Speak chapters or chunks again.",
+        Panel.READ,
+        metavar="PARTS",
+        repeats=False,
+    )
+    start: str | int = option(
+        "",
+        "An excerpt from here: 3, 3/17, L120, 12:30, or words.",
+        Panel.READ,
+        flags=("--from",),
+        metavar="PLACE",
+    )
+    stop: str | int = option(
+        "", "The end of the excerpt.", Panel.READ, flags=("--to",), metavar="PLACE"
+    )
+    voice: str = option(
+        "", "A name from voices.toml, a voice id, or BACKEND:ID.", Panel.VOICE, metavar="NAME"
+    )
+    voices: FilePath | None = option(None, "The voices.toml to use.", Panel.VOICE, metavar="FILE")
+    backend: str | Backend = option(
+        "auto",
+        "auto, edge (online), piper, espeak (robotic), silent.",
+        Panel.VOICE,
+        metavar="NAME",
+    )
+    rate: str | int = option("", "Faster or slower: -10%.", Panel.VOICE, metavar="PCT")
+    pitch: str | int = option("", "Higher or lower: -8Hz.", Panel.VOICE, metavar="HZ")
+    volume: str | int = option("", "Louder or softer: +10%.", Panel.VOICE, metavar="PCT")
+    pronounce: FilePath | None = option(
+        None, "The pronounce.toml to use.", Panel.VOICE, metavar="FILE"
+    )
+    loudness: str | float = option(
+        "", "-19 unless given; off leaves the sound as it is.", Panel.SOUND, metavar="LUFS"
+    )
+    output: FilePath | None = option(
+        None,
+        "A folder, or the file of a book.",
+        Panel.OUTPUT,
+        flags=("-o", "--output"),
+        metavar="PATH",
+    )
+    format: str = option(
+        "", "mp3, m4b, opus, mp3book; several: mp3,m4b.", Panel.OUTPUT, metavar="LIST"
+    )
+    captions: str = option("", "Beside each file: srt, vtt, lrc.", Panel.OUTPUT, metavar="LIST")
+    layout: str = option(
+        "plain",
+        "Folders: plain, audiobookshelf (Author/Series/Title).",
+        Panel.OUTPUT,
+        choices=LAYOUTS,
+        metavar="NAME",
+    )
+    cover: FilePath | None = option(
+        None, "A JPEG or PNG picture, or none.", Panel.OUTPUT, metavar="FILE"
+    )
+    series: str = option("", 'Series of the book: "Name #2".', Panel.OUTPUT, metavar="NAME")
+    year: str | int = option("", "Year of writing or publication.", Panel.OUTPUT, metavar="YEAR")
+    workers: int = option(
+        0,
+        "At most this many requests at once; 0: as many as go well.",
+        Panel.RUN,
+        metavar="N",
+        repeats=False,
+        changes_files=False,
+    )
+    cache: FilePath | None = option(
+        None, "Folder of the spoken chunks.", Panel.RUN, metavar="DIR", changes_files=False
+    )
+    no_cache: bool = option(False, "Keep nothing for the next run.", Panel.RUN, changes_files=False)
+    force: bool = option(
+        False,
+        "Overwrite any file; rebuild all chapters.",
+        Panel.RUN,
+        repeats=False,
+        changes_files=False,
+    )
+    proxy: str = option(
+        "",
+        "A proxy for the online service.",
+        Panel.RUN,
+        metavar="URL",
+        repeats=False,
+        changes_files=False,
+    )
+    wait: bool = option(
+        False,
+        "Keep retrying every minute when the online service is gone.",
+        Panel.RUN,
+        repeats=False,
+        changes_files=False,
+    )
+
+    @property
+    def own_backends(self) -> tuple[Backend, ...]:
+        """The backend that was given as an object, if one was."""
+        return () if isinstance(self.backend, str) else (self.backend,)
+
+    @property
+    def backend_name(self) -> str:
+        """The name of the backend, "auto" to have one chosen."""
+        backend = self.backend if isinstance(self.backend, str) else self.backend.name
+        return backend or "auto"
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only a part of the book is asked for."""
+        return any(part != "" for part in (self.only, self.redo, self.start, self.stop))
 
 
-# Where the request has another word.
-_NAMES = {"output": "out"}
-_PATHS = ("output", "voices", "pronounce", "cover", "cache")
-_NUMBERS = ("rate", "pitch", "volume", "only", "redo", "start", "stop", "loudness", "year")
-_NO_COVER = Path("none")
+_Some = TypeVar("_Some", bound=ReadingOptions)
 
 
-def own_backends(options: Mapping[str, Any]) -> tuple[Backend, ...]:
-    """The backend that was given as an object, if one was."""
-    backend = options.get("backend", "")
-    return () if isinstance(backend, str) else (backend,)
-
-
-def request_of(
-    options: Mapping[str, Any],
-    at: Surroundings,
-    known: Collection[str] = Options.__optional_keys__,
-) -> Request:
-    """The request that these options make. Raises TypeError for a name that is not `known`."""
-    for name in options:
+def make_options(kind: type[_Some], given: Mapping[str, Any]) -> _Some:
+    """Options of this kind. Raises TypeError for a name that there is not."""
+    known = {each.name for each in fields(kind)}
+    for name in given:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             raise TypeError(
                 f"There is no option {name!r}." + "".join(f" Did you mean {c!r}?" for c in close)
             )
-    given = dict(options)
-    for backend in own_backends(options):
-        given["backend"] = backend.name
-    for name in given.keys() & set(_PATHS):
-        path = Path(given[name])
-        given[name] = path if path == _NO_COVER else resolve_path(at, path)
-    for name in given.keys() & set(_NUMBERS):
-        given[name] = str(given[name])
-    return Request(**{_NAMES.get(name, name): value for name, value in given.items()})
+    return kind(**given)
+
+
+def given_options(options: ReadingOptions) -> Iterator[tuple[Field[Any], Any]]:
+    """The options that are not at their defaults, with their values; a backend by its name."""
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if value != each.default and "option" in each.metadata:
+            is_plain = isinstance(value, str | int | float | os.PathLike)
+            yield each, value if is_plain else value.name
+
+
+def is_path(option: Field[Any]) -> bool:
+    """Whether an option names a file or a folder."""
+    return option.default is None
+
+
+def resolve_paths(options: _Some, at: Surroundings) -> _Some:
+    """The same with all paths seen from the folder that relative ones mean."""
+    given = [(each.name, value) for each, value in given_options(options) if is_path(each)]
+    paths = {name: at.resolve_path(value) for name, value in given if str(value) != NO_COVER}
+    return replace(options, **paths)  # type: ignore[arg-type]  # these are the fields with paths
+
+
+def result_options(options: ReadingOptions) -> tuple[tuple[str, str], ...]:
+    """The given options that the files depend on, as text: a part of a book's fingerprint."""
+    return tuple(
+        (each.name, str(value))
+        for each, value in given_options(options)
+        if option_info(each).changes_files
+    )
+
+
+def format_rerun_command(options: ReadingOptions, source: Path, cwd: Path) -> str:
+    """The command, given in the folder `cwd`, that converts this source (or folder of texts) alone
+    with these options."""
+    words = ["tts-book", "batch" if source.is_dir() else "convert", _short(source, cwd)]
+    for each, value in given_options(options):
+        info = option_info(each)
+        if not info.repeats:
+            continue
+        words.append(info.flags[0] if info.flags else f"--{each.name.replace('_', '-')}")
+        if value is not True:
+            words.append(_short(Path(value), cwd) if is_path(each) else str(value))
+    return quote_command(words)
+
+
+def _short(path: Path, cwd: Path) -> str:
+    return str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
+
+
+def quote_command(words: Sequence[str], *, windows: bool = os.name == "nt") -> str:
+    """A command line as the user's shell takes it."""
+    return subprocess.list2cmdline(words) if windows else shlex.join(words)

@@ -14,9 +14,8 @@ from pathlib import Path
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.output import captions
 from tts_book.output.captions import caption_paths
-from tts_book.output.manifest import manifest_path, read_known_files
+from tts_book.output.manifest import manifest_path, read_file_states, read_known_files
 from tts_book.output.paths import refuse_existing
-from tts_book.output.unchanged import read_file_states
 from tts_book.pipeline.planning import BookJob
 
 
@@ -43,7 +42,7 @@ def find_outdated_captions(
         for path in caption_paths(sound, tuple(captions.FORMATS))
         if path not in made and path.exists()
     ]
-    known = read_known_files(manifest_path(job)) if there else {}
+    known = read_known_files(manifest_path(job.layout)) if there else {}
     return tuple(path for path in there if path.name in known)
 
 
@@ -55,7 +54,7 @@ def _found(job: BookJob, formats: Sequence[str]) -> Iterator[tuple[Path, bool]]:
         for path in caption_paths(sound, formats)
         if path.exists()
     ]
-    known = read_known_files(manifest_path(job)) if there else {}
+    known = read_known_files(manifest_path(job.layout)) if there else {}
     for sound, path in there:
         yield path, path.name in known or _is_ours(sound, job.layout.owner, known)
 

@@ -9,24 +9,25 @@ import asyncio
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.backends import Backend, Preparing
 from tts_book.errors import UserError
-from tts_book.model import Book, Chunk, Plan, Voice
+from tts_book.model import Chunk, Plan, Voice
 from tts_book.output import atomic, audiobookshelf
 from tts_book.output.paths import (
-    CHAPTERS,
     Layout,
     lay_out_book,
     lay_out_excerpt,
     make_folders,
     refuse_foreign_files,
 )
+from tts_book.output.settings import OutputSettings
 from tts_book.pipeline.selection import EVERYTHING, Selection, check_selection, parse_selection
+from tts_book.pipeline.source import BookRequest
 from tts_book.pipeline.voice_selection import (
     TELLING_CHARACTERS,
     ChosenVoice,
@@ -38,25 +39,6 @@ from tts_book.synthesis.chunk_cache import ChunkCache, key_of
 from tts_book.text import chunker
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.spoken_text import Readings, apply_readings
-
-
-@dataclass(frozen=True, slots=True)
-class BookRequest:
-    """A book to convert: what its files are called after, and where it was read (None: stdin).
-    `asked` is the fingerprint of source and wishes, by which a second run knows that nothing has
-    changed; "" where that cannot be told. `manner` is how it is said, `recorded` whether the run
-    leaves a record of it. `command`, given in the folder `cwd`, converts it again. `cache` is the
-    folder of its entries, None where they are not kept."""
-
-    book: Book
-    stem: str
-    source: Path | None
-    asked: str = ""
-    manner: Readings = field(default_factory=Readings)
-    recorded: bool = True
-    command: str = ""
-    cwd: Path | None = None
-    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,48 +70,36 @@ class BookJob:
         return sum(estimate_ms(c.spoken, language, rate_pct) for c in self.plan.chunks)
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where files go: `out` as given with -o (None: `cwd`), whether strangers give way, in which
-    formats, whether a shelf of Author/Series/Title is made of them, and whether they are to hold
-    an excerpt only."""
-
-    cwd: Path
-    out: Path | None = None
-    force: bool = False
-    formats: tuple[str, ...] = (CHAPTERS,)
-    shelved: bool = False
-    excerpt: bool = False
-
-
 async def prepare_jobs(
     requests: Sequence[BookRequest],
-    casting: VoiceChooser,
-    wish: VoiceRequest,
+    chooser: VoiceChooser,
+    voice: VoiceRequest,
     cache: ChunkCache,
-    output: Destination,
+    output: OutputSettings,
+    cwd: Path,
+    *,
+    excerpt: bool = False,
 ) -> tuple[BookJob, ...]:
-    """Plans and casts every book. Speaks and writes nothing. Raises UserError or EngineGone."""
+    """Plans every book and chooses its voice. Speaks and writes nothing. Raises UserError or
+    EngineGone."""
     jobs = []
     for request in requests:
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
         plan = await asyncio.to_thread(chunker.plan_book, request.book)
-        cast = await casting.cast(
-            wish, request.book.language, _counter(plan, cache, request.manner)
-        )
-        plan = await asyncio.to_thread(apply_readings, plan, cast.voice, request.manner)
-        keys = make_keys(plan, cast.voice, cast.backend)
-        jobs.append(BookJob(request, plan, cast, keys, _layout(request, output)))
+        count = _counter(plan, cache, request.readings)
+        chosen = await chooser.cast(voice, request.book.language, count)
+        plan = await asyncio.to_thread(apply_readings, plan, chosen.voice, request.readings)
+        keys = make_keys(plan, chosen.voice, chosen.backend)
+        jobs.append(BookJob(request, plan, chosen, keys, _layout(request, output, cwd, excerpt)))
     return tuple(jobs)
 
 
-def _layout(request: BookRequest, output: Destination) -> Layout:
-    where = (request.book, request.stem, request.source, output.out, output.cwd, output.formats)
-    if output.excerpt:
+def _layout(request: BookRequest, output: OutputSettings, cwd: Path, excerpt: bool) -> Layout:
+    where = (request.book, request.stem, request.source, output.out, cwd, output.formats)
+    if excerpt:
         return lay_out_excerpt(*where)
-    return lay_out_book(
-        *where, audiobookshelf.shelf_folder(request.book) if output.shelved else None
-    )
+    shelf = audiobookshelf.shelf_folder(request.book) if output.shelved else None
+    return lay_out_book(*where, shelf)
 
 
 def make_keys(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
-"""A conversion from what was asked for to its files: the one way that commands and library go.
+"""A conversion from its options to its files: the one way that commands and library go.
 
-async with opened(at, request) as conversion:
-    prepared = await conversion.prepare(works)
-    result = await conversion.carry_out(prepared, listening)
+settings = read_settings(surroundings, options)
+async with open_conversion(settings) as conversion:
+    jobs = await conversion.prepare(requests)
+    result = await conversion.carry_out(jobs, listening)
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from tts_book import backends
+from tts_book.config.voices import Config, load_voices, parse_change
 from tts_book.errors import UserError
-from tts_book.output import audiobookshelf
+from tts_book.output.audiobookshelf import NO_COVER, read_cover
 from tts_book.output.settings import (
     LOUDNESS_LUFS,
     OutputSettings,
@@ -27,129 +30,210 @@ from tts_book.output.settings import (
     parse_layout,
     parse_loudness,
 )
-from tts_book.pipeline.environment import load_config, open_engines, read_voice_request
-from tts_book.pipeline.request import NOTES, SPLITS, Request, Surroundings, format_rerun_command
+from tts_book.pipeline.environment import Surroundings
+from tts_book.pipeline.options import (
+    NOTES,
+    SPLITS,
+    FilePath,
+    Options,
+    ReadingOptions,
+)
 from tts_book.pipeline.selection import parse_selection
-from tts_book.pipeline.voice_selection import VoiceChooser
+from tts_book.pipeline.voice_selection import VoiceChooser, VoiceRequest
 
 if TYPE_CHECKING:
-    from tts_book.backends import Backend, Engines
-    from tts_book.config.voices import Config
     from tts_book.events import Listener
-    from tts_book.model import Book
-    from tts_book.pipeline.planning import BookJob, BookRequest
+    from tts_book.model import Cover
+    from tts_book.pipeline.planning import BookJob
     from tts_book.pipeline.run import Result
+    from tts_book.pipeline.source import BookRequest
     from tts_book.readers import ReadOptions
     from tts_book.synthesis.cache_leases import CacheLease
     from tts_book.synthesis.chunk_cache import ChunkCache
     from tts_book.synthesis.pool import Tools
-    from tts_book.text.spoken_text import Readings
-
-_LOG = logging.getLogger("tts_book.job")
 
 OLD_PART_S = 24 * 3_600.0
+_LOG = logging.getLogger("tts_book.job")
 
 
-def resolve_path(at: Surroundings, path: Path) -> Path:
-    """Against our own folder, and in the words of the user where it is the process's."""
-    return path if path.is_absolute() or at.cwd == Path.cwd() else at.cwd / path
-
-
-def read_options(request: Request) -> ReadOptions:
+def parse_reading_options(options: ReadingOptions) -> ReadOptions:
     """How a source is read. Raises UserError."""
     from tts_book.readers import ReadOptions
 
-    if request.split not in SPLITS:
-        raise UserError(f'--split "{request.split}" is not known: {", ".join(SPLITS)}.')
-    if request.notes not in NOTES:
-        raise UserError(f'--notes "{request.notes}" is not known: {", ".join(NOTES)}.')
+    if options.split not in SPLITS:
+        raise UserError(f'--split "{options.split}" is not known: {", ".join(SPLITS)}.')
+    if options.notes not in NOTES:
+        raise UserError(f'--notes "{options.notes}" is not known: {", ".join(NOTES)}.')
     return ReadOptions(
-        encoding=request.encoding,
-        language=request.language,
-        title=request.title,
-        author=request.author,
-        split=request.split,  # type: ignore[arg-type]  # checked just above
-        everything=request.everything,
-        notes=request.notes,  # type: ignore[arg-type]  # checked just above
-        chapters=request.chapters,
+        encoding=options.encoding,
+        language=options.language,
+        title=options.title,
+        author=options.author,
+        split=options.split,  # type: ignore[arg-type]  # checked just above
+        everything=options.everything,
+        notes=options.notes,  # type: ignore[arg-type]  # checked just above
+        chapters=options.chapters,
     )
 
 
-def make_book_request(
-    at: Surroundings, request: Request, book: Book, source: Path | None, stem: str, asked: str = ""
-) -> BookRequest:
-    """A book with the name of its files and the way it is said: by the list that was named, or
-    the one that lies beside its source. Raises UserError for a list with mistakes."""
-    from tts_book.pipeline.planning import BookRequest
-
-    beside = () if source is None else (source if source.is_dir() else source.parent,)
-    manner = _manner(at, request, beside)
-    again = "" if source is None else format_rerun_command(request, source, at.cwd)
-    cache = None if request.no_cache else resolve_path(at, request.cache or at.cache_dir).absolute()
-    return BookRequest(book, stem, source, asked, manner, command=again, cwd=at.cwd, cache=cache)
+def parse_voice_options(options: Options) -> VoiceRequest:
+    """The voice that was asked for. Raises UserError for changes out of range."""
+    return VoiceRequest(
+        voice=options.voice,
+        backend=options.backend_name,
+        rate_pct=None if options.rate == "" else parse_change("rate", options.rate),
+        pitch_hz=None if options.pitch == "" else parse_change("pitch", options.pitch),
+        volume_pct=None if options.volume == "" else parse_change("volume", options.volume),
+        wait=options.wait,
+    )
 
 
-def _manner(at: Surroundings, request: Request, beside: Sequence[Path]) -> Readings:
-    from tts_book.config.pronunciations import load_pronunciations
-    from tts_book.text.spoken_text import Readings
+def parse_output_options(options: Options, at: Surroundings) -> OutputSettings:
+    """What becomes of the spoken book. Raises UserError."""
+    out = None if options.output is None else at.resolve_path(options.output)
+    lufs = LOUDNESS_LUFS if options.loudness == "" else parse_loudness(str(options.loudness))
+    return OutputSettings(
+        out=out,
+        formats=parse_formats(options.format, out),
+        loudness_lufs=lufs,
+        captions=parse_captions(options.captions),
+        shelved=parse_layout(options.layout),
+        force=options.force,
+        cores=os.cpu_count() or 1,
+    )
 
-    known = load_pronunciations(request.pronounce, (*beside, at.cwd, at.config_dir))
-    _LOG.debug("pronunciations: %s", known.path or "none")
-    return Readings(known)
+
+def load_config(
+    at: Surroundings, voices: FilePath | None, own: Sequence[backends.Backend] = ()
+) -> Config:
+    """voices.toml, as it is looked for; it may name the backends in `own`, too."""
+    known = dict.fromkeys((*backends.names(), *(backend.name for backend in own)))
+    path = None if voices is None else at.resolve_path(voices)
+    config = load_voices(path, cwd=at.cwd, config_dir=at.config_dir, backends=tuple(known))
+    _LOG.debug("voices: %s", config.path)
+    return config
+
+
+def make_backend_settings(at: Surroundings, proxy: str) -> backends.Settings:
+    """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
+    named = at.environ.get("TTS_BOOK_VOICES")
+    folders = (*([Path(named)] if named else []), at.voices_dir)
+    return backends.Settings(folders, proxy, at.environ)
+
+
+@asynccontextmanager
+async def open_engines(
+    at: Surroundings, proxy: str, own: Sequence[backends.Backend] = ()
+) -> AsyncIterator[backends.Engines]:
+    """Backends by name, closed at the end; `own` are there already and stay open."""
+    made = backends.Engines(make_backend_settings(at, proxy), own)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """What options and surroundings decide for all books of a run, each file read once."""
+
+    at: Surroundings
+    options: Options
+    config: Config
+    voice: VoiceRequest
+    output: OutputSettings
+
+    cover: Cover | Literal["none"] | None
+    """The picture that was given, "none" for none, None for the book's own."""
+
+    def reading_options(self) -> ReadOptions:
+        """How a source is read. Raises UserError."""
+        return parse_reading_options(self.options)
+
+    @property
+    def cache_dir(self) -> Path:
+        """The folder of the spoken chunks."""
+        return self.at.resolve_path(self.options.cache or self.at.cache_dir)
+
+    @asynccontextmanager
+    async def open_cache(self) -> AsyncIterator[ChunkCache]:
+        """The cache: the user's, the one named, or one that lives as long as this run."""
+        from tts_book.synthesis import cache_leases
+        from tts_book.synthesis.chunk_cache import ChunkCache
+
+        if self.options.no_cache:
+            with cache_leases.make_run_folder(Path(tempfile.gettempdir())) as folder:
+                yield ChunkCache(folder)
+        else:
+            with suppress(FileNotFoundError):  # no temporary folder is needed here
+                cache_leases.remove_dead_folders(Path(tempfile.gettempdir()))
+            cache = ChunkCache(self.cache_dir)
+            cache.sweep(OLD_PART_S, time.time())
+            yield cache
+
+
+def read_settings(at: Surroundings, options: Options) -> JobSettings:
+    """The settings that these options make. Raises UserError for a wrong value, and for mistakes in
+    voices.toml."""
+    return JobSettings(
+        at,
+        options,
+        load_config(at, options.voices, options.own_backends),
+        parse_voice_options(options),
+        parse_output_options(options, at),
+        _load_cover(at, options),
+    )
+
+
+def _load_cover(at: Surroundings, options: Options) -> Cover | Literal["none"] | None:
+    if options.cover is None:
+        return None
+    return "none" if str(options.cover) == NO_COVER else read_cover(at.resolve_path(options.cover))
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """What is open as long as books are prepared and carried out."""
 
-    at: Surroundings
-    request: Request
-    config: Config
-    finish: OutputSettings
-    engines: Engines
+    settings: JobSettings
+    engines: backends.Engines
     cache: ChunkCache
 
     async def prepare(
-        self, works: Sequence[BookRequest], *, patient: bool = False
+        self, requests: Sequence[BookRequest], *, patient: bool = False
     ) -> tuple[BookJob, ...]:
-        """Plans and casts the books; speaks and writes nothing. `patient`: also while an engine
-        is away. Raises UserError, or EngineGone."""
-        from tts_book.pipeline.planning import (
-            Destination,
-            prepare_jobs,
-            select_excerpt,
-            select_parts,
-        )
+        """Plans the books and chooses their voices; speaks and writes nothing. `patient`: also
+        while an engine is away. Raises UserError, or EngineGone."""
+        from tts_book.pipeline.planning import prepare_jobs, select_excerpt, select_parts
 
-        request = replace(self.request, wait=self.request.wait or patient)
-        only, redo = (
-            parse_selection(request.only, "--only"),
-            parse_selection(request.redo, "--redo"),
-        )
-        excerpt = bool(request.start or request.stop)
-        if (only or redo or excerpt) and len(works) > 1:
+        options = self.settings.options
+        start, stop = str(options.start), str(options.stop)
+        only = parse_selection(str(options.only), "--only")
+        redo = parse_selection(str(options.redo), "--redo")
+        excerpt = bool(start or stop)
+        if options.is_partial and len(requests) > 1:
             raise UserError(
                 "--only, --redo, --from and --to name parts of one book: convert the others by "
                 "themselves."
             )
         if only and excerpt:
             raise UserError("--from and --to make an excerpt: leave --only out.")
-        formats = parse_formats(request.format, request.out)
-        shelved = self.finish.shelved
-        output = Destination(self.at.cwd, request.out, request.force, formats, shelved, excerpt)
-        casting = VoiceChooser(self.config, self.engines)
-        dressed = [_dressed(request, work) for work in works]
-        prepared = await prepare_jobs(
-            dressed, casting, read_voice_request(request), self.cache, output
+        voice = self.settings.voice
+        jobs = await prepare_jobs(
+            requests,
+            VoiceChooser(self.settings.config, self.engines),
+            replace(voice, wait=voice.wait or patient),
+            self.cache,
+            self.settings.output,
+            self.settings.at.cwd,
+            excerpt=excerpt,
         )
-        prepared = tuple(select_parts(job, only, redo) for job in prepared)
-        if excerpt:
-            return tuple(select_excerpt(job, request.start, request.stop) for job in prepared)
-        return prepared
+        jobs = tuple(select_parts(job, only, redo) for job in jobs)
+        return tuple(select_excerpt(job, start, stop) for job in jobs) if excerpt else jobs
 
     async def carry_out(
         self,
-        prepared: Sequence[BookJob],
+        jobs: Sequence[BookJob],
         listening: AbstractContextManager[Listener],
         tools: Tools | None = None,
     ) -> Result:
@@ -161,70 +245,32 @@ class Conversion:
         from tts_book.pipeline.run import convert_jobs, make_tools
         from tts_book.synthesis import cache_leases
 
-        request = self.request
-        tools = replace(
-            tools or make_tools(),
-            workers=request.workers,
-            wait=request.wait,
-        )
-        with cache_leases.hold_entries(self.cache.folder, [_kept(job) for job in prepared]):
-            if not request.force:
-                ownership.refuse_foreign_captions(prepared, self.finish.captions)
-            prepare_output(prepared, request.force)
+        options, output = self.settings.options, self.settings.output
+        tools = replace(tools or make_tools(), workers=options.workers, wait=options.wait)
+        with cache_leases.hold_entries(self.cache.folder, [_lease(job) for job in jobs]):
+            if not output.force:
+                ownership.refuse_foreign_captions(jobs, output.captions)
+            prepare_output(jobs, output.force)
             with listening as listener:
-                return await convert_jobs(
-                    prepared, self.config.pauses, self.cache, listener, tools, self.finish
-                )
+                pauses = self.settings.config.pauses
+                return await convert_jobs(jobs, pauses, self.cache, listener, tools, output)
 
 
 @asynccontextmanager
-async def open_conversion(
-    at: Surroundings, request: Request, own: Sequence[Backend] = ()
-) -> AsyncIterator[Conversion]:
-    """Voices, engines and cache as they were asked for, let go of at the end; `own` are backends
-    of the caller's, who closes them. Raises UserError."""
-    known, wanted = load_config(at, request, own), _finish(request)
-    _LOG.debug("voices: %s", known.path)
-    async with open_engines(at, request, own) as made, _kept_chunks(at, request) as cache:
-        yield Conversion(at, request, known, wanted, made, cache)
+async def open_conversion(settings: JobSettings) -> AsyncIterator[Conversion]:
+    """The engines and the cache of a run, let go of at the end; a backend that the caller gave
+    stays open. Raises UserError."""
+    at, options = settings.at, settings.options
+    async with (
+        open_engines(at, options.proxy, options.own_backends) as engines,
+        settings.open_cache() as cache,
+    ):
+        yield Conversion(settings, engines, cache)
 
 
-def _dressed(request: Request, work: BookRequest) -> BookRequest:
-    book = audiobookshelf.add_facts(work.book, request.cover, request.series, request.year)
-    return replace(work, book=book)
-
-
-def _kept(job: BookJob) -> CacheLease:
+def _lease(job: BookJob) -> CacheLease:
     from tts_book.synthesis.cache_leases import CacheLease
 
     source = str(job.request.source.resolve()) if job.request.source else job.request.stem
     place = str((job.layout.folder / job.layout.stem).resolve())
     return CacheLease(job.request.book.title, source, place, job.keys)
-
-
-def _finish(request: Request) -> OutputSettings:
-    """What becomes of the spoken book. Raises UserError."""
-    return OutputSettings(
-        loudness_lufs=parse_loudness(request.loudness) if request.loudness else LOUDNESS_LUFS,
-        cores=os.cpu_count() or 1,
-        shelved=parse_layout(request.layout),
-        captions=parse_captions(request.captions),
-        anew=request.force,
-    )
-
-
-@asynccontextmanager
-async def _kept_chunks(at: Surroundings, request: Request) -> AsyncIterator[ChunkCache]:
-    """The cache: the user's, the one named, or one that lives as long as this run."""
-    from tts_book.synthesis import cache_leases
-    from tts_book.synthesis.chunk_cache import ChunkCache
-
-    if request.no_cache:
-        with cache_leases.make_run_folder(Path(tempfile.gettempdir())) as folder:
-            yield ChunkCache(folder)
-    else:
-        with suppress(FileNotFoundError):  # no temporary folder is needed here
-            cache_leases.remove_dead_folders(Path(tempfile.gettempdir()))
-        cache = ChunkCache(request.cache or at.cache_dir)
-        cache.sweep(OLD_PART_S, time.time())
-        yield cache

@@ -20,9 +20,8 @@ from tts_book.audio.tags_id3 import Tags
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.model import Pauses
 from tts_book.output.captions import caption_paths
-from tts_book.output.manifest import manifest_path, read_lines
+from tts_book.output.manifest import manifest_path, read_file_states, read_lines
 from tts_book.output.settings import OutputSettings
-from tts_book.output.unchanged import read_file_states
 from tts_book.pipeline.chapter_job import ChapterJob, UsedEntry, list_chapter_jobs, make_tags
 from tts_book.pipeline.planning import BookJob
 from tts_book.pipeline.selection import EVERYTHING
@@ -138,9 +137,9 @@ def find_earlier_files(
 ) -> dict[Path, EarlierFile]:
     """The chapters that need not be joined again, by the paths where they should be."""
     # Captions of a whole book are made of those of its chapters, which are not kept.
-    if finish.anew or not job.layout.keeps_chapters or (job.layout.whole and finish.captions):
+    if finish.force or not job.layout.keeps_chapters or (job.layout.whole and finish.captions):
         return {}
-    record = manifest_path(job)
+    record = manifest_path(job.layout)
     known = [line for line in read_lines(record, "made") if isinstance(line.get("file"), str)]
     by_name = {line["file"]: line for line in known}
     by_sound = {line.get("sound"): line for line in known}

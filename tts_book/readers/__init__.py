@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tts_book.errors import UserError
@@ -14,16 +16,18 @@ from tts_book.readers.folder import Folder
 
 __all__ = ["Folder", "ReadOptions", "read", "read_bytes", "read_folder"]
 
+Load = Callable[[Path], bytes]
+
 _HTML = (".html", ".htm", ".xhtml")
 _TEXT = (".txt", ".text", ".md", ".markdown", ".mdown", ".mkd")
 _PAGE = re.compile(rb"\s*(?:<!doctype html|<html)", re.I)
 _MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 
 
-def read(path: Path, options: ReadOptions) -> Book:
-    """The book in the file at `path`. Raises UserError if it cannot be read, says nothing, or is
-    in no language that can be told."""
-    return build_book(_parse(path, options), stem(path.name), options)
+def read(path: Path, options: ReadOptions, load: Load = decoding.load) -> Book:
+    """The book in the file at `path`, whose bytes `load` gives. Raises UserError if it cannot be
+    read, says nothing, or is in no language that can be told."""
+    return build_book(_parse(path, options, load), stem(path.name), options)
 
 
 def read_bytes(data: bytes, name: str, options: ReadOptions) -> Book:
@@ -31,9 +35,9 @@ def read_bytes(data: bytes, name: str, options: ReadOptions) -> Book:
     return build_book(_parse_bytes(data, name, options), stem(name), options)
 
 
-def read_folder(path: Path, options: ReadOptions) -> Folder:
+def read_folder(path: Path, options: ReadOptions, load: Load = decoding.load) -> Folder:
     """The texts directly in the folder at `path`, in natural order, as chapters of one book."""
-    return folder.read_folder(path, options, _parse)
+    return folder.read_folder(path, options, partial(_parse, load=load))
 
 
 def stem(name: str) -> str:
@@ -44,8 +48,8 @@ def stem(name: str) -> str:
     return Path(name).stem or name
 
 
-def _parse(path: Path, options: ReadOptions) -> ParsedBook:
-    data = decoding.load(path)
+def _parse(path: Path, options: ReadOptions, load: Load) -> ParsedBook:
+    data = load(path)
     try:
         return _parse_bytes(data, path.name, options)
     except UserError as error:

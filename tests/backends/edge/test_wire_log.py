@@ -27,9 +27,9 @@ from tts_book.backends.edge.backend import EdgeBackend
 from tts_book.backends.edge.redaction import HIDDEN, Secrets, find_url_secrets
 from tts_book.backends.edge.wire_log import LOGGER, MOST_BODY_CHARACTERS, WireLog, short
 from tts_book.cli.commands import convert as desk
+from tts_book.cli.options import CommandOptions
+from tts_book.cli.process import open_log
 from tts_book.errors import BackendError
-from tts_book.pipeline import environment
-from tts_book.pipeline.request import Request
 
 TOKEN = constants.TRUSTED_CLIENT_TOKEN
 
@@ -258,14 +258,14 @@ def leaks(secrets: set[str], output: str) -> set[str]:
     return {s for s in every for spelled in spellings(s) if spelled.lower() in output.lower()}
 
 
-def converted(at: Desk, service: EdgeSimulator, request: Request) -> str:
+def converted(at: Desk, service: EdgeSimulator, request: CommandOptions) -> str:
     """A whole conversion through a proxy with the log at its most talkative: all that it wrote."""
 
     async def run() -> int:
         async with service, Proxy().open() as url:
             certificates = at.write("trusted.pem", service.authority_pem)
             environ = service.environ(str(certificates)) | {"HTTPS_PROXY": proxied(url)}
-            with environment.logged(replace(at.here(), environ=environ), "debug") as here:
+            with open_log(replace(at.here(), environ=environ), "debug") as here:
                 return await desk.convert(here, request, ["letters.txt"])
 
     at.write("letters.txt", "Первое письмо пришло утром.\n\nВторое письмо пришло вечером.\n")
@@ -286,7 +286,7 @@ TALKATIVE = replace(NAMED["http_500"], headers=(("Server", TOKEN), ("X-Echo", TO
 )  # fmt: skip
 def test_no_secret_is_told(skew_s: float, faults: Faults, tmp_path: Path) -> None:
     service = EdgeSimulator(faults, skew_s=skew_s)
-    output = converted(Desk(tmp_path), service, Request(voice="ru-RU-DmitryNeural"))
+    output = converted(Desk(tmp_path), service, CommandOptions(voice="ru-RU-DmitryNeural"))
     assert f"TrustedClientToken={HIDDEN}&ConnectionId=" in output
     assert "through the proxy 127.0.0.1:" in output
     assert "> ssml" in output or "failed (refused)" in output

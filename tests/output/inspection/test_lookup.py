@@ -311,7 +311,7 @@ def value(lines: Sequence[str], name: str) -> str:
 def test_words_are_found_wherever_the_files_were_put(at: Desk) -> None:
     out = at.folder / "far" / "away"
     source = at.write("texts/tale.txt", STORY)
-    assert at.convert(source, request=replace(SILENT, out=out, layout="audiobookshelf")) == 0
+    assert at.convert(source, request=replace(SILENT, output=out, layout="audiobookshelf")) == 0
     sound = value(told_of(at, source, text="gull"), "sound")
     assert (at.folder / sound.partition(" at ")[0]).is_file()
     assert sound.startswith(str(Path("far/away")))

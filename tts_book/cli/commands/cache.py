@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_book.cli.figures import format_count
+from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
-from tts_book.pipeline.request import Terminal
+from tts_book.events import format_count
 from tts_book.synthesis import cache_prune
 
 DAY_S = 24 * 3_600.0

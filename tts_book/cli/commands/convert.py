@@ -1,6 +1,6 @@
-"""The commands' work between the options and the rooms: reads, prepares, runs, shows.
+"""The commands' work between the options and the pipeline: reads, prepares, runs, shows.
 
-Each command answers with an exit code. Results go to `here.out`, everything else to `here.err`.
+Each command answers with an exit code. Results go to `at.out`, everything else to `at.err`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,25 @@ from typing import TYPE_CHECKING
 
 from tts_book.cli import plan_report
 from tts_book.cli.event_lines import write_json_lines
+from tts_book.cli.options import CommandOptions
+from tts_book.cli.process import Terminal
 from tts_book.cli.progress import ENCODING_SPEED, OTHER_SPEED, SPEECH_SPEEDS, Outlook, Progress
 from tts_book.errors import UserError
 from tts_book.events import Listener, join_listeners
 from tts_book.model import Book
-from tts_book.pipeline import session
-from tts_book.pipeline.environment import backend_settings, load_config, open_engines
-from tts_book.pipeline.request import Request, Terminal
-from tts_book.pipeline.session import resolve_path
+from tts_book.pipeline.session import (
+    JobSettings,
+    load_config,
+    make_backend_settings,
+    open_conversion,
+    open_engines,
+    read_settings,
+)
+from tts_book.pipeline.source import BookRequest, BookSource, make_request, open_source
 from tts_book.pipeline.voice_selection import VoiceChooser
 
 if TYPE_CHECKING:
-    from tts_book.pipeline.planning import BookJob, BookRequest
+    from tts_book.pipeline.planning import BookJob
     from tts_book.pipeline.run import Result
     from tts_book.synthesis.chunk_cache import ChunkCache
 
@@ -34,48 +41,65 @@ if TYPE_CHECKING:
 # Reading
 
 
-def read_works(at: Terminal, request: Request, sources: Sequence[str]) -> tuple[BookRequest, ...]:
-    """Every source as a book of its own. Raises UserError at the first that cannot be read."""
-    from tts_book import readers
-    from tts_book.pipeline import skip_finished
-
-    options, known = session.read_options(request), load_config(at, request)
-    works = []
-    for source in _once(at, request, sources):
+def read_requests(
+    at: Terminal,
+    options: CommandOptions,
+    settings: JobSettings,
+    sources: Sequence[str],
+    *,
+    skip_finished: bool = False,
+) -> tuple[BookRequest, ...]:
+    """Every source as a book of its own; `skip_finished`: except those that are finished just like
+    this, whose files are printed. Raises UserError at the first that cannot be read."""
+    requests = []
+    for source in _list_once(at, options, sources):
         if source == "-":
-            book = readers.read_bytes(_standard_input(at), "standard input", options)
-            stem = request.title or "standard input"
-            works.append(session.make_book_request(at, request, book, None, stem))
-        else:
-            path = resolve_path(at, Path(source))
-            book = readers.read(path, options)
-            asked = skip_finished.fingerprint_options(at, request, known, path)
-            works.append(session.make_book_request(at, request, book, path, path.stem, asked))
-    for work in works:
-        _tell_notices(at, request, work.book)
-    return tuple(works)
+            requests.append(_read_standard_input(at, options, settings))
+            continue
+        opened = open_source(settings, at.resolve_path(source))
+        if not (skip_finished and _report_finished(at, options, opened, source)):
+            requests.append(opened.parse()[0])
+    for request in requests:
+        _print_notices(at, options, request.book)
+    return tuple(requests)
 
 
-def _once(at: Terminal, request: Request, sources: Sequence[str]) -> Iterator[str]:
+def _list_once(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> Iterator[str]:
     """The sources, without those that are named again (as patterns do beside a name)."""
     seen: set[Path | str] = set()
     for source in sources:
-        what = source if source == "-" else resolve_path(at, Path(source)).resolve()
+        what = source if source == "-" else at.resolve_path(source).resolve()
         if what not in seen:
             yield source
-        elif not request.quiet:
+        elif not options.quiet:
             at.err.write(f"{source} is named twice and read once\n")
         seen.add(what)
 
 
-def _standard_input(at: Terminal) -> bytes:
+def _read_standard_input(
+    at: Terminal, options: CommandOptions, settings: JobSettings
+) -> BookRequest:
+    from tts_book import readers
+
     if at.stdin_is_terminal:
         at.err.write("Reading text from the terminal; end it with Ctrl-D (Ctrl-Z on Windows).\n")
-    return at.stdin.read()
+    book = readers.read_bytes(at.stdin.read(), "standard input", settings.reading_options())
+    return make_request(settings, book, None, options.title or "standard input")
 
 
-def _tell_notices(at: Terminal, request: Request, book: Book) -> None:
-    if not request.quiet:
+def _report_finished(at: Terminal, options: CommandOptions, source: BookSource, name: str) -> bool:
+    """Whether nothing has changed since a whole run; its files are printed then."""
+    if options.json or options.explain:
+        return False
+    files = source.find_finished()
+    at.out.writelines(f"{file}\n" for file in files)
+    if files and not options.quiet:
+        at.err.write(f"{name}: nothing has changed, {len(files)} files are there\n")
+    return bool(files)
+
+
+def _print_notices(at: Terminal, options: CommandOptions, book: Book) -> None:
+    if not options.quiet:
         for notice in book.notices:
             at.err.write(f"{notice}\n")
 
@@ -83,124 +107,110 @@ def _tell_notices(at: Terminal, request: Request, book: Book) -> None:
 # Converting
 
 
-async def convert(at: Terminal, request: Request, sources: Sequence[str]) -> int:
+async def convert(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
     """Speaks every source as a book; those that are finished just like this are left alone."""
-    changed = [source for source in sources if not _is_finished(at, request, source)]
-    if not changed:
-        return 0
-    works = await asyncio.to_thread(read_works, at, request, changed)
-    return await speak(at, request, works)
-
-
-def _is_finished(at: Terminal, request: Request, source: str) -> bool:
-    from tts_book.pipeline import skip_finished
-
-    path = resolve_path(at, Path(source))
-    return source != "-" and skip_finished.report_finished(
-        at, request, load_config(at, request), path, source
+    settings = read_settings(at, options)
+    requests = await asyncio.to_thread(
+        read_requests, at, options, settings, sources, skip_finished=True
     )
+    return await speak(at, options, settings, requests) if requests else 0
 
 
-async def batch(at: Terminal, request: Request, folder: Path) -> int:
-    """Speaks a folder as one album; files that cannot be read are told at the end."""
-    from tts_book import readers
-    from tts_book.pipeline import skip_finished
-
-    path = resolve_path(at, folder)
-    if _is_finished(at, request, str(folder)):
+async def batch(at: Terminal, options: CommandOptions, folder: Path) -> int:
+    """Speaks a folder as one album; files that cannot be read are reported at the end."""
+    settings = read_settings(at, options)
+    source = await asyncio.to_thread(open_source, settings, at.resolve_path(folder))
+    if _report_finished(at, options, source, str(folder)):
         return 0
-    read = await asyncio.to_thread(readers.read_folder, path, session.read_options(request))
-    _tell_notices(at, request, read.book)
-    wanted = (
-        ""
-        if read.unread
-        else skip_finished.fingerprint_options(at, request, load_config(at, request), path)
-    )
-    work = session.make_book_request(at, request, read.book, path, path.resolve().name, wanted)
-    code = await speak(at, request, (work,))
-    for unread, reason in read.unread:
-        at.err.write(f"not read: {unread.name}: {reason}\n")
-    return code or (1 if read.unread else 0)
+    request, unread = await asyncio.to_thread(source.parse)
+    _print_notices(at, options, request.book)
+    code = await speak(at, options, settings, (request,))
+    for path, reason in unread:
+        at.err.write(f"not read: {path.name}: {reason}\n")
+    return code or (1 if unread else 0)
 
 
-async def plan(at: Terminal, request: Request, sources: Sequence[str], chunks: bool) -> int:
+async def plan(at: Terminal, options: CommandOptions, sources: Sequence[str], chunks: bool) -> int:
     """Shows what convert would do."""
-    works = await asyncio.to_thread(read_works, at, request, sources)
-    async with session.open_conversion(at, request) as opened:
+    settings = read_settings(at, options)
+    requests = await asyncio.to_thread(read_requests, at, options, settings, sources)
+    async with open_conversion(settings) as conversion:
         # What would be done can be shown also while an engine is away.
-        prepared, cache = await opened.prepare(works, patient=True), opened.cache
-        lines = (
-            plan_report.plan_json(prepared, cache)
-            if request.json
-            else plan_report.plan(prepared, cache)
-        )
-        if chunks and not request.json:
-            lines = plan_report.chunks(prepared)
-        if request.explain:
-            lines = plan_report.explained(prepared, cache)
+        jobs, cache = await conversion.prepare(requests, patient=True), conversion.cache
+        show = plan_report.plan_json if options.json else plan_report.plan
+        lines = show(jobs, cache)
+        if chunks and not options.json:
+            lines = plan_report.chunks(jobs)
+        if options.explain:
+            lines = plan_report.explained(jobs, cache)
         for line in lines:
             at.out.write(f"{line}\n")
     return 0
 
 
-async def words(at: Terminal, request: Request, sources: Sequence[str]) -> int:
+async def words(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
     """Lists what voices may say wrong, in the form of pronounce.toml."""
-    from tts_book.cli import words as words_of
+    from tts_book.cli.words import list_words
 
-    for work in await asyncio.to_thread(read_works, at, request, sources):
-        for line in words_of.list_words(work.book):
+    settings = read_settings(at, options)
+    for request in await asyncio.to_thread(read_requests, at, options, settings, sources):
+        for line in list_words(request.book):
             at.out.write(f"{line}\n")
     return 0
 
 
-async def skipped(at: Terminal, request: Request, sources: Sequence[str]) -> int:
+async def skipped(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
     """Shows what of the sources is not read aloud, and why."""
-    from tts_book.cli import plan_report
-
-    for work in await asyncio.to_thread(read_works, at, request, sources):
-        rows = plan_report.skipped_json_lines if request.json else plan_report.skipped_lines
-        for line in rows(work.book):
+    settings = read_settings(at, options)
+    rows = plan_report.skipped_json_lines if options.json else plan_report.skipped_lines
+    for request in await asyncio.to_thread(read_requests, at, options, settings, sources):
+        for line in rows(request.book):
             at.out.write(f"{line}\n")
     return 0
 
 
-def _tell_beforehand(
-    at: Terminal, request: Request, prepared: Sequence[BookJob], cache: ChunkCache
+def _print_beforehand(
+    at: Terminal, options: CommandOptions, jobs: Sequence[BookJob], cache: ChunkCache
 ) -> None:
     """Who speaks, what else is changed by speaking a part again, and why anything is spoken."""
-    lines = [] if request.quiet else [*plan_report.casts(prepared), *plan_report.redone(prepared)]
-    if request.explain:
-        lines += plan_report.explained(prepared, cache)
+    lines = [] if options.quiet else [*plan_report.casts(jobs), *plan_report.redone(jobs)]
+    if options.explain:
+        lines += plan_report.explained(jobs, cache)
     for line in lines:
         at.err.write(f"{line}\n")
 
 
-async def speak(at: Terminal, request: Request, works: Sequence[BookRequest]) -> int:
+async def speak(
+    at: Terminal,
+    options: CommandOptions,
+    settings: JobSettings,
+    requests: Sequence[BookRequest],
+) -> int:
     """Prepares, speaks and writes books that are read; says what came of it."""
-    async with session.open_conversion(at, request) as opened:
-        prepared = await opened.prepare(works)
-        _tell_beforehand(at, request, prepared, opened.cache)
-        result = await opened.carry_out(prepared, listening(at, request, prepared))
-    return _tell_result(at, request, result)
+    async with open_conversion(settings) as conversion:
+        jobs = await conversion.prepare(requests)
+        _print_beforehand(at, options, jobs, conversion.cache)
+        result = await conversion.carry_out(jobs, listening(at, options, jobs))
+    return _print_result(at, options, result)
 
 
-def _tell_result(at: Terminal, request: Request, result: Result) -> int:
+def _print_result(at: Terminal, options: CommandOptions, result: Result) -> int:
     from tts_book.cli import summary
 
-    if not request.json:
+    if not options.json:
         for path in dict.fromkeys(result.written):
             at.out.write(f"{path}\n")
-    for line in summary.lines(result, at.command, quiet=request.quiet):
+    for line in summary.lines(result, at.command, quiet=options.quiet):
         at.err.write(f"{line}\n")
     return 1 if result.lost or result.books_lost else 0
 
 
 @contextmanager
-def listening(at: Terminal, request: Request, jobs: Sequence[BookJob]) -> Iterator[Listener]:
+def listening(at: Terminal, options: CommandOptions, jobs: Sequence[BookJob]) -> Iterator[Listener]:
     """The listeners that fit: a live display only on a terminal."""
-    listeners: list[Listener] = [write_json_lines(at.out)] if request.json else []
+    listeners: list[Listener] = [write_json_lines(at.out)] if options.json else []
     listeners += [at.log.listener] if at.log.listener else []
-    if request.quiet:
+    if options.quiet:
         yield join_listeners(*listeners)
         return
     from tts_book.cli.display import Display, PlainLines, make_console
@@ -233,24 +243,25 @@ def _foresee(jobs: Sequence[BookJob]) -> Outlook:
     return Outlook(chunks, speed, encoded_ms, (os.cpu_count() or 1) * ENCODING_SPEED)
 
 
-async def doctor(at: Terminal, request: Request) -> int:
+async def doctor(at: Terminal, options: CommandOptions) -> int:
     """One line for each thing that the main job needs."""
     from tts_book.cli.commands import doctor as checks
 
+    voices = None if options.voices is None else at.resolve_path(options.voices)
     places = checks.Places(
         at.cwd,
         at.config_dir,
-        request.cache or at.cache_dir,
-        backend_settings(at, request).voices_dirs,
-        request.voices,
+        at.resolve_path(options.cache or at.cache_dir),
+        make_backend_settings(at, options.proxy).voices_dirs,
+        voices,
     )
-    async with open_engines(at, request) as made:
+    async with open_engines(at, options.proxy) as engines:
         try:
-            casting = VoiceChooser(load_config(at, request), made)
+            chooser = VoiceChooser(load_config(at, voices), engines)
         except UserError:
-            casting = None  # told as a finding of its own
+            chooser = None  # a finding of its own
         found = []
-        async for finding in checks.findings(places, casting):
+        async for finding in checks.findings(places, chooser):
             at.out.write(f"{finding}\n")
             found.append(finding)
     return 0 if checks.sound(found) else 1

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tts_book.cli.commands.page import find_books
+from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
 from tts_book.output.feed import check_url, write_feed
 from tts_book.output.readalong import ReadAlong
-from tts_book.pipeline.request import Terminal
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
 from tts_book.output.epub import SUFFIX as EPUB_SUFFIX
 from tts_book.output.epub import write_epub
 from tts_book.output.inspection.manifests import Manifest, of_place
 from tts_book.output.page import page_path, write_page
 from tts_book.output.readalong import ReadAlong
-from tts_book.pipeline.request import Terminal
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from tts_book.cli.figures import format_duration
+from tts_book.cli.process import Terminal
+from tts_book.events import format_duration
 from tts_book.output.inspection.verify import Problem, Report, files, verify
 from tts_book.output.manifest import read_manifest
-from tts_book.pipeline.request import Terminal
 
 _FORMAT = "ACX takes 44.1 kHz, 192 kbit/s; these files are 24 kHz and are not for it as they are."
 

@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tts_book import backends
 from tts_book.cli import plan_report
 from tts_book.cli.commands import convert as desk
+from tts_book.cli.options import CommandOptions
+from tts_book.cli.process import Terminal
 from tts_book.output.paths import file_name
-from tts_book.pipeline import environment
-from tts_book.pipeline.request import Request, Terminal
+from tts_book.pipeline.session import (
+    load_config,
+    make_backend_settings,
+    open_engines,
+    read_settings,
+)
 from tts_book.pipeline.voice_selection import VoiceChooser
 from tts_book.text.language_tags import parse_language_tag
 
 if TYPE_CHECKING:
     from tts_book.backends.piper.catalog import StoreVoice
 
-_LOG = logging.getLogger("tts_book.job")
 
-
-async def voices(at: Terminal, request: Request) -> int:
+async def voices(at: Terminal, options: CommandOptions) -> int:
     """Lists the voices of voices.toml and of every backend that can speak now."""
-    known = environment.load_config(at, request)
-    _LOG.debug("voices: %s", known.path)
-    request = replace(request, language=_language(request.language))
-    async with environment.open_engines(at, request) as made:
+    known, only = load_config(at, options.voices), str(options.backend)
+    language = _language(options.language)
+    async with open_engines(at, options.proxy) as made:
         casting = VoiceChooser(known, made)
-        chosen = (request.backend,) if request.backend else backends.names()
+        chosen = (only,) if only else backends.names()
         made(chosen[0])  # an unknown name is told before all else
         found, problems = await casting.offered(chosen)
-    listed = plan_report.voices_json if request.json else plan_report.voices
-    for line in listed(known, found, request.language, request.backend):
+    listed = plan_report.voices_json if options.json else plan_report.voices
+    for line in listed(known, found, language, only):
         at.out.write(f"{line}\n")
     for name, health in problems.items():
         at.err.write(f"{name}: {health.detail} {health.mend}".rstrip() + "\n")
@@ -44,24 +46,25 @@ def _language(code: str) -> str:
     return parse_language_tag(code) if code else ""
 
 
-async def preview(at: Terminal, request: Request) -> int:
+async def preview(at: Terminal, options: CommandOptions) -> int:
     """Speaks one sentence with a voice, in its own language."""
-    from tts_book.pipeline.planning import BookRequest
+    from tts_book.pipeline.source import BookRequest
 
-    voice = environment.load_config(at, request).resolve(request.voice)
-    spoken_in = _language(request.language) or voice.language or "en"
+    voice = load_config(at, options.voices).resolve(options.voice)
+    spoken_in = _language(options.language) or voice.language or "en"
     book = plan_report.preview_book(voice, spoken_in)
-    spoken = replace(request, out=request.out or at.cwd / f"{file_name(voice.name)}.mp3")
-    return await desk.speak(at, spoken, (BookRequest(book, voice.name, None, recorded=False),))
+    spoken = replace(options, output=options.output or at.cwd / f"{file_name(voice.name)}.mp3")
+    requests = (BookRequest(book, voice.name, None, recorded=False),)
+    return await desk.speak(at, spoken, read_settings(at, spoken), requests)
 
 
-async def install(at: Terminal, request: Request, name: str, yes: bool) -> int:
+async def install(at: Terminal, options: CommandOptions, name: str, yes: bool) -> int:
     """Fetches a Piper voice into the user's folder; without a name, lists what can be fetched."""
     from tts_book.backends.piper.download import open_store
     from tts_book.cli.display import show_download
 
-    wanted = _language(request.language)
-    store = open_store(at.environ, request.proxy)
+    wanted = _language(options.language)
+    store = open_store(at.environ, options.proxy)
     if not name:
         index = await asyncio.to_thread(store.index)
         for line in plan_report.store(index, wanted):
@@ -76,7 +79,7 @@ async def install(at: Terminal, request: Request, name: str, yes: bool) -> int:
         at.err.flush()
         return at.stdin.readline().strip().lower() in (b"y", b"yes")
 
-    folder = environment.backend_settings(at, request).voices_dirs[0]
+    folder = make_backend_settings(at, options.proxy).voices_dirs[0]
     with show_download(at.err, name) as on_progress:
         path = await asyncio.to_thread(
             store.install, name, folder, agree=agree, on_progress=on_progress

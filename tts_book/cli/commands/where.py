@@ -8,11 +8,11 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tts_book.cli.figures import format_duration
+from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
+from tts_book.events import format_duration
 from tts_book.model import Place
 from tts_book.output.inspection.lookup import MOST_PLACES, Found, at_time, in_text, time_ms
-from tts_book.pipeline.request import Terminal
 from tts_book.synthesis.cache_leases import list_leases
 from tts_book.synthesis.chunk_cache import ChunkCache
 

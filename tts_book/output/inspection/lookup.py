@@ -14,8 +14,8 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
-from tts_book.cli.figures import format_duration
 from tts_book.errors import UserError
+from tts_book.events import format_duration
 from tts_book.model import Entry, Place
 from tts_book.output.inspection.manifests import Manifest, of_file, of_source
 from tts_book.output.inspection.timing import nearest, timing, word_at

@@ -1,0 +1,95 @@
+"""The options of the commands: the fields of `Options`, and those that only a terminal has."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import Field, dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tts_book.pipeline.options import Options, Panel, is_path, option, option_info
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandOptions(Options):
+    """The options of a conversion, and how the command line reports it."""
+
+    explain: bool = option(
+        False,
+        "Say why each chunk has to be spoken.",
+        Panel.RUN,
+        repeats=False,
+        changes_files=False,
+    )
+    json: bool = option(
+        False,
+        "One event a line on standard output.",
+        Panel.RUN,
+        repeats=False,
+        changes_files=False,
+    )
+    quiet: bool = option(
+        False,
+        "Nothing but errors.",
+        Panel.RUN,
+        flags=("-q", "--quiet"),
+        repeats=False,
+        changes_files=False,
+    )
+    log_level: str = option(
+        "",
+        "A log: error, warning, info, debug.",
+        Panel.RUN,
+        metavar="LEVEL",
+        repeats=False,
+        changes_files=False,
+    )
+
+
+def _declare_option(field: Field[Any]) -> inspect.Parameter:
+    """A field as an option that typer takes: its type and default with flags and help."""
+    info = option_info(field)
+    kind = Path | None if is_path(field) else type(field.default)
+    option = typer.Option(
+        *(info.flags or (f"--{field.name.replace('_', '-')}",)),
+        metavar=None if kind is bool else info.metavar or None,
+        min=0 if kind is int else None,
+        help=info.help,
+        rich_help_panel=info.panel.value,
+    )
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=field.default,
+        annotation=Annotated[kind, option],
+    )
+
+
+def with_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the named fields of `CommandOptions` as options, all of them without names;
+    it takes them as its first argument."""
+    shared = [
+        _declare_option(field)
+        for field in fields(CommandOptions)
+        if not names or field.name in names
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            options = CommandOptions(**{each.name: given.pop(each.name) for each in shared})
+            command(options, **given)
+
+        parameters = [each.replace(kind=each.KEYWORD_ONLY) for each in (*own, *shared)]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        del run.__wrapped__  # or its signature would win
+        return run
+
+    return decorate

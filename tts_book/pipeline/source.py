@@ -1,0 +1,175 @@
+"""A source of a run: its bytes are read once, and both its fingerprint and its book made of them.
+
+A command that is given again over finished books needs the bytes and the manifest's last line only,
+so that running it over a whole library costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tts_book import __version__
+from tts_book.config.pronunciations import load_pronunciations
+from tts_book.errors import UserError
+from tts_book.model import Book
+from tts_book.output import audiobookshelf
+from tts_book.output.manifest import find_finished_files, manifests_for_stem
+from tts_book.pipeline.options import format_rerun_command, result_options
+from tts_book.text.pronunciation import Pronunciations
+from tts_book.text.spoken_text import Readings
+
+if TYPE_CHECKING:
+    from tts_book.pipeline.session import JobSettings
+
+_LOG = logging.getLogger("tts_book.job")
+
+
+@dataclass(frozen=True, slots=True)
+class BookRequest:
+    """A book to convert: what its files are called after, and where it was read (None: stdin).
+    `fingerprint` is that of source and options, by which a second run knows that nothing has
+    changed; "" where there is none. `readings` is how it is said, `recorded` whether the run leaves
+    a manifest of it. `command`, given in the folder `cwd`, converts it again. `cache` is the folder
+    of its entries, None where they are not kept."""
+
+    book: Book
+    stem: str
+    source: Path | None
+    fingerprint: str = ""
+    readings: Readings = field(default_factory=Readings)
+    recorded: bool = True
+    command: str = ""
+    cwd: Path | None = None
+    cache: Path | None = None
+
+
+def make_request(
+    settings: JobSettings, book: Book, source: Path | None, stem: str, fingerprint: str = ""
+) -> BookRequest:
+    """A request for a book that is read already. Raises UserError for a list of pronunciations
+    with mistakes, and for a cover that cannot be used."""
+    return _request(settings, book, source, stem, _load_words(settings, source), fingerprint)
+
+
+def _request(
+    settings: JobSettings,
+    book: Book,
+    source: Path | None,
+    stem: str,
+    words: Pronunciations,
+    fingerprint: str,
+) -> BookRequest:
+    at, options = settings.at, settings.options
+    return BookRequest(
+        audiobookshelf.add_facts(book, settings.cover, options.series, str(options.year)),
+        stem,
+        source,
+        fingerprint,
+        Readings(words),
+        command="" if source is None else format_rerun_command(options, source, at.cwd),
+        cwd=at.cwd,
+        cache=None if options.no_cache else settings.cache_dir.absolute(),
+    )
+
+
+def _load_words(settings: JobSettings, source: Path | None) -> Pronunciations:
+    """The list of pronunciations that was given, or the one beside the source or voices.toml."""
+    at, given = settings.at, settings.options.pronounce
+    beside = () if source is None else (source if source.is_dir() else source.parent,)
+    path = None if given is None else at.resolve_path(given)
+    words = load_pronunciations(path, (*beside, at.cwd, at.config_dir))
+    _LOG.debug("pronunciations: %s", words.path or "none")
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class BookSource:
+    """A text, an e-book or a folder of texts, its files as they were read. `fingerprint` is as in
+    `BookRequest`."""
+
+    settings: JobSettings
+    path: Path
+    is_folder: bool
+    files: Mapping[Path, bytes | UserError]
+    words: Pronunciations
+    fingerprint: str
+
+    @property
+    def stem(self) -> str:
+        """What the book's files are called after."""
+        return self.path.resolve().name if self.is_folder else self.path.stem
+
+    def find_finished(self) -> tuple[Path, ...]:
+        """The files of a whole run over the same bytes with the same options, if they are as that
+        run left them; none otherwise."""
+        if not self.fingerprint or self.settings.output.force:
+            return ()
+        places = manifests_for_stem(self.settings.output.out, self.settings.at.cwd, self.stem)
+        found = (find_finished_files(place, self.fingerprint) for place in places)
+        return next((files for files in found if files), ())
+
+    def parse(self) -> tuple[BookRequest, tuple[tuple[Path, str], ...]]:
+        """The book, and the files of a folder that could not be read, with the reasons. Raises
+        UserError."""
+        from tts_book import readers
+
+        options = self.settings.reading_options()
+        if self.is_folder:
+            found = readers.read_folder(self.path, options, self._load)
+            book, unread = found.book, found.unread
+        else:
+            book, unread = readers.read(self.path, options, self._load), ()
+        fingerprint = "" if unread else self.fingerprint
+        return (
+            _request(self.settings, book, self.path, self.stem, self.words, fingerprint),
+            unread,
+        )
+
+    def _load(self, path: Path) -> bytes:
+        data = self.files[path]
+        if isinstance(data, UserError):
+            raise data
+        return data
+
+
+def open_source(settings: JobSettings, path: Path) -> BookSource:
+    """A source with the bytes of its files. One that cannot be read is reported when it is parsed.
+    Raises UserError for a list of pronunciations with mistakes."""
+    from tts_book.readers.decoding import load
+    from tts_book.readers.folder import texts_in
+
+    is_folder = path.is_dir()
+    texts = texts_in(path) if is_folder else [path]
+    files = {text: _load_or_fail(load, text) for text in texts}
+    words = _load_words(settings, path)
+    return BookSource(settings, path, is_folder, files, words, _fingerprint(settings, files, words))
+
+
+def _load_or_fail(load: Callable[[Path], bytes], path: Path) -> bytes | UserError:
+    try:
+        return load(path)
+    except UserError as error:
+        return error
+
+
+def _fingerprint(
+    settings: JobSettings, files: Mapping[Path, bytes | UserError], words: Pronunciations
+) -> str:
+    """Of everything that could change the result: this program, the options, voices.toml, the
+    pronunciations, the cover, and the bytes of the source. "" where only a part is asked for, and
+    where a file cannot be read."""
+    if settings.options.is_partial:
+        return ""
+    wishes = (result_options(settings.options), settings.config, words, settings.cover)
+    digest = hashlib.sha256(f"{__version__}\n{wishes!r}\n".encode("utf-8", "surrogatepass"))
+    for path, data in files.items():
+        if isinstance(data, UserError):
+            return ""
+        digest.update(f"\n{path}\n".encode("utf-8", "surrogatepass"))
+        digest.update(data)
+    return digest.hexdigest()
