@@ -396,20 +396,20 @@ def test_doctor_names_every_backend_and_ends_well_with_a_voice(at: Desk) -> None
 
 
 def test_voices_are_listed_by_name_and_by_backend(at: Desk) -> None:
-    assert at.run(voices_desk.voices(at.here(), CommandOptions(backend="piper"))) == 0
+    assert at.run(voices_desk.list_all(at.here(), CommandOptions(backend="piper"), False)) == 0
     assert "joe" in at.out.getvalue()
     assert "en_US-joe-medium" in at.out.getvalue()
 
 
 def test_voices_of_one_backend_or_language_are_those_only(at: Desk) -> None:
-    at.run(voices_desk.voices(at.here(), CommandOptions(backend="piper")))
+    at.run(voices_desk.list_all(at.here(), CommandOptions(backend="piper"), False))
     assert "edge" not in at.out.getvalue()
-    at.run(voices_desk.voices(at.here(), CommandOptions(backend="espeak", language="de")))
+    at.run(voices_desk.list_all(at.here(), CommandOptions(backend="espeak", language="de"), False))
     assert "robot-ru" not in at.out.getvalue()
 
 
 def test_silence_is_here_under_any_name(at: Desk) -> None:
-    at.run(voices_desk.voices(at.here(), CommandOptions(backend="silent")))
+    at.run(voices_desk.list_all(at.here(), CommandOptions(backend="silent"), False))
     assert "not here now" not in at.out.getvalue()
 
 
@@ -422,7 +422,7 @@ def test_silence_is_here_under_any_name(at: Desk) -> None:
 )
 def test_voices_of_nothing_known(request_: CommandOptions, told: str, at: Desk) -> None:
     with pytest.raises(UserError, match=told):
-        at.run(voices_desk.voices(at.here(), request_))
+        at.run(voices_desk.list_all(at.here(), request_, False))
 
 
 def test_a_voice_that_its_engine_does_not_have_is_the_users_to_mend(at: Desk) -> None:

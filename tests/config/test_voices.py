@@ -226,12 +226,22 @@ def test_a_voice_is_a_name_or_an_id(packaged: Config, text: str, voice: Voice) -
     assert packaged.resolve(text) == voice
 
 
+def test_with_its_backend_a_bare_id_is_enough(packaged: Config) -> None:
+    assert packaged.resolve("ru", "espeak") == Voice("ru", "espeak", "ru", "ru")
+    assert packaged.resolve("mine", "piper").id == "mine"
+    assert packaged.resolve("joe", "espeak").backend == "piper"
+    for backend in ("edge", "silent", "auto", ""):
+        with pytest.raises(UserError, match="Did you mean"):
+            packaged.resolve("dmitri", backend)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("dmitri", 'There is no voice "dmitri". Did you mean "dmitry"?'),
         ("zzzzzz", 'There is no voice "zzzzzz". All voices: tts-book voices'),
         ("egde:ru-RU-DmitryNeural", 'There is no backend "egde", as in'),
+        ("ru", 'There is no voice "ru"'),
         ("egde:x", 'Did you mean "edge"?'),
         ("edge:", 'There is no voice "edge:"'),
         ("C:\\voices\\a.onnx", "There is no voice"),

@@ -112,6 +112,7 @@ def voices_root(
     options: CommandOptions,
     context: typer.Context,
     backend: Annotated[str, typer.Option("--backend", help="Only this backend's.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All voices of every service.")] = False,
     preview: Annotated[
         str, typer.Option("--preview", metavar="NAME", help="Speak a sentence with this voice.")
     ] = "",
@@ -123,8 +124,10 @@ def voices_root(
     if context.invoked_subcommand is not None:
         return
     options = replace(options, voice=preview, backend=backend, output=out)
-    answer = voices_desk.preview if preview else voices_desk.voices
-    _finish(lambda here: answer(here, options), options.log_level)
+    if preview:
+        _finish(lambda here: voices_desk.preview(here, options), options.log_level)
+    else:
+        _finish(lambda here: voices_desk.list_all(here, options, everything), options.log_level)
 
 
 @voices_app.command("install")

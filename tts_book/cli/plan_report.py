@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tts_book.backends import VoiceInfo
+from tts_book.cli.voice_list import describe_voice
 from tts_book.events import format_count, format_duration, format_number, format_share
-from tts_book.model import Book, Chapter, Origin, Skip, Source, Voice
+from tts_book.model import Book, Skip
 from tts_book.text.coverage import count_by_reason, count_ink
-from tts_book.text.language_tags import primary_language
 
 if TYPE_CHECKING:
-    from tts_book.backends.piper.catalog import Index
-    from tts_book.config.voices import Config
     from tts_book.pipeline.planning import BookJob
     from tts_book.synthesis.chunk_cache import ChunkCache
 
@@ -74,37 +71,11 @@ def _shown(skip: Skip) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
-PREVIEWS = {
-    "ru": "Этим голосом можно прочитать целую книгу, от первой страницы до последней.",
-    "en": "This voice can read you a whole book, from the first page to the last.",
-    "de": "Diese Stimme liest ein ganzes Buch vor, von der ersten Seite bis zur letzten.",
-    "fr": "Cette voix peut lire un livre entier, de la première page à la dernière.",
-    "es": "Esta voz puede leer un libro entero, de la primera página a la última.",
-    "it": "Questa voce può leggere un libro intero, dalla prima pagina all'ultima.",
-    "pt": "Esta voz pode ler um livro inteiro, da primeira à última página.",
-    "pl": "Ten głos może przeczytać całą książkę, od pierwszej strony do ostatniej.",
-    "uk": "Цим голосом можна прочитати цілу книжку, від першої сторінки до останньої.",
-    "cs": "Tento hlas dokáže přečíst celou knihu, od první stránky do poslední.",
-    "nl": "Deze stem kan een heel boek voorlezen, van de eerste tot de laatste bladzijde.",
-    "tr": "Bu ses, ilk sayfadan son sayfaya kadar bütün bir kitabı okuyabilir.",
-    "sv": "Den här rösten kan läsa en hel bok, från första sidan till den sista.",
-    "zh": "这个声音可以从第一页到最后一页朗读整本书。",
-    "ja": "この声は、最初のページから最後のページまで本を読むことができます。",
-    "ko": "이 목소리는 첫 장부터 마지막 장까지 책 한 권을 읽어 줄 수 있습니다.",
-    "ar": "يستطيع هذا الصوت أن يقرأ كتابا كاملا من أول صفحة إلى آخر صفحة.",
-    "hi": "यह आवाज़ पहले पन्ने से आख़िरी पन्ने तक पूरी किताब पढ़ सकती है।",
-}
-# A language without a sentence of its own counts to three in digits, which any voice can read.
-PREVIEW_ANYWHERE = "1, 2, 3."
-# What a backend says of a voice that reads whatever comes.
-ANY_LANGUAGE = "und"
-
-
 def casts(jobs: Sequence[BookJob]) -> Iterator[str]:
     """Who speaks each book, and why."""
     for job in jobs:
         voice = job.cast.voice
-        yield f"{job.request.book.title}: voice {_voice(voice)}; {job.cast.why}"
+        yield f"{job.request.book.title}: voice {describe_voice(voice)}; {job.cast.why}"
         if job.excerpt:
             yield f"an excerpt: {_excerpt(job)}"
 
@@ -119,19 +90,6 @@ def _excerpt(job: BookJob) -> str:
     return f"from chunk {first} to the end of {last}"
 
 
-def _voice(voice: Voice) -> str:
-    changes = [
-        f"{name} {value:+}{unit}"
-        for name, value, unit in (
-            ("rate", voice.rate_pct, "%"),
-            ("pitch", voice.pitch_hz, "Hz"),
-            ("volume", voice.volume_pct, "%"),
-        )
-        if value
-    ]
-    return f"{voice.name} ({', '.join([voice.backend, voice.id, *changes])})"
-
-
 def plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
     """Chapters with chunks, characters and estimated length; a total for each book."""
     from tts_book.pipeline.plan_view import view_plan
@@ -140,7 +98,7 @@ def plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
     for job in jobs:
         book, its = job.request.book, view_plan(job, cache)
         yield f"{book.title}" + (f", {book.author}" if book.author else "")
-        yield f"  language {book.language}; voice {_voice(its.voice)}; {its.why}"
+        yield f"  language {book.language}; voice {describe_voice(its.voice)}; {its.why}"
         width = len(str(len(book.chapters)))
         for chapter in its.chapters:
             yield (
@@ -224,64 +182,3 @@ def chunks(jobs: Sequence[BookJob]) -> Iterator[str]:
             place = chapter.origin.place(chunk.start)
             text = " ".join(chunk.spoken.split())
             yield f"{chunk.chapter}/{chunk.number}\t{place}\t{chunk.after.value}\t{text}"
-
-
-def voices(
-    known: Config, found: Iterable[VoiceInfo], language: str, only: str = ""
-) -> Iterator[str]:
-    """The voices of voices.toml, then all that the backends offer; `only` one backend's."""
-    offered = {(info.backend, info.id): info for info in found}
-    anything = {info.backend for info in offered.values() if info.language == ANY_LANGUAGE}
-    yield f"from {known.path}:"
-    for name, voice in known.voices.items():
-        if only in ("", voice.backend) and _fits(voice.language, language):
-            here = voice.backend in anything or (voice.backend, voice.id) in offered
-            state = "" if here else "  (not here now)"
-            yield f"  {name:<18} {voice.language:<8} {voice.gender:<7} {_voice(voice)}{state}"
-    fitting = [info for info in offered.values() if _fits(info.language, language)]
-    for backend in dict.fromkeys(info.backend for info in fitting):
-        yield f"from {backend}:"
-        for info in fitting:
-            if info.backend == backend:
-                note = f"  ({info.note})" if info.note else ""
-                yield f"  {info.id:<40} {info.language:<10} {info.gender}{note}"
-
-
-def _fits(language: str, wanted: str) -> bool:
-    return not wanted or primary_language(language) in (primary_language(wanted), ANY_LANGUAGE, "")
-
-
-def voices_json(
-    known: Config, found: Iterable[VoiceInfo], language: str, only: str = ""
-) -> Iterator[str]:
-    """The same as JSON lines."""
-    names = {(voice.backend, voice.id): name for name, voice in known.voices.items()}
-    for info in found:
-        if only in ("", info.backend) and _fits(info.language, language):
-            yield json.dumps(
-                {
-                    "name": names.get((info.backend, info.id), ""),
-                    "backend": info.backend,
-                    "id": info.id,
-                    "language": info.language,
-                    "gender": info.gender,
-                    "note": info.note,
-                },
-                ensure_ascii=False,
-            )
-
-
-def store(index: Index, language: str) -> Iterator[str]:
-    """The Piper voices that can be fetched."""
-    for voice in index.values():
-        if not language or primary_language(voice.language) == primary_language(language):
-            many = f"  {voice.speakers} speakers" if voice.speakers > 1 else ""
-            size = f"{voice.model_bytes // 1_000_000:>4} MB"
-            yield f"{voice.key:<40} {voice.language:<8} {size}{many}"
-
-
-def preview_book(voice: Voice, language: str) -> Book:
-    """A book of one sentence in the language of the voice."""
-    text = PREVIEWS.get(primary_language(language), PREVIEW_ANYWHERE)
-    chapter = Chapter(1, voice.name, text, Origin(Source("preview"), ()))
-    return Book(voice.name, language, (chapter,))

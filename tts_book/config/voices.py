@@ -33,6 +33,8 @@ FILE_NAME = "voices.toml"
 BACKENDS = ("edge", "piper", "espeak", "silent")
 # Used only when they are given: a robot, and silence.
 NEVER_UNASKED = frozenset({"espeak", "silent"})
+# A word that is no voice id of theirs is a mistyped name.
+_STRICT = frozenset({"edge", "silent"})
 
 # A voices.toml with every language of the online service has 17,000 bytes.
 MOST_BYTES = 128 * 1024
@@ -65,7 +67,7 @@ _MEANT_BY_PAUSE = {f"{kind}_ms": kind for kind in PAUSES} | {"title": "heading"}
 @dataclass(frozen=True, slots=True)
 class Config:
     """The voices of a run. `path` is the file that was used, `voices` are in order of preference,
-    the user's own first, `languages` has tags as BCP 47 writes them."""
+    the user's own first, which `own` names; `languages` has tags as BCP 47 writes them."""
 
     path: Path
     default: str
@@ -73,6 +75,7 @@ class Config:
     languages: Mapping[str, tuple[str, ...]]
     pauses: Pauses
     backends: tuple[str, ...] = BACKENDS
+    own: frozenset[str] = frozenset()
 
     def voice(self, name: str) -> Voice:
         """The voice called `name`, in large or small letters. Raises UserError."""
@@ -81,18 +84,19 @@ class Config:
             raise UserError(f'There is no voice "{name}".{self._hint(name)}')
         return found
 
-    def resolve(self, text: str) -> Voice:
+    def resolve(self, text: str, backend: str = "") -> Voice:
         """The voice that `--voice` means: a name, a service's own id ("ru-RU-DmitryNeural",
-        "en_US-joe-medium"), or "BACKEND:ID". Raises UserError.
+        "en_US-joe-medium"), an id of the given `backend`, or "BACKEND:ID". Raises UserError.
 
         An id is taken as it is, without the rate or pitch of a named voice that bears it.
         """
         named = self._named(text)
         if named is not None:
             return named
-        backend, colon, id_ = text.partition(":")
+        given, (backend, colon, id_) = backend, text.partition(":")
         if not colon:
-            backend, id_ = backend_of(text), text
+            free = given if given in self.backends and given not in _STRICT else ""
+            backend, id_ = backend_of(text) or free, text
         if backend in self.backends and id_:
             return Voice(text, backend, id_, language_of(backend, id_))
         if colon and id_ and re.fullmatch(r"\w{2,}", backend):
@@ -336,6 +340,7 @@ def _merged(packaged: Config, own: _Draft, file: Path) -> Config:
         MappingProxyType({**own.languages, **languages}),
         replace(packaged.pauses, **{f"{kind}_ms": ms for kind, ms in own.pauses_ms.items()}),
         packaged.backends,
+        frozenset(own.voices) if packaged.voices else frozenset(),
     )
 
 

@@ -138,7 +138,7 @@ class VoiceChooser:
         return [v for v in self._config.candidates(language) if v.backend == wish.backend]
 
     async def _named(self, wish: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
-        voice = wish.applied(self._config.resolve(wish.voice))
+        voice = wish.applied(self._config.resolve(wish.voice, wish.backend))
         if wish.backend not in (AUTO, "", voice.backend):
             raise UserError(
                 f'The voice "{wish.voice}" belongs to the backend {voice.backend}, '

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tts_book import backends
-from tts_book.cli import plan_report
+from tts_book.cli import voice_list
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
@@ -19,26 +19,31 @@ from tts_book.pipeline.session import (
     read_settings,
 )
 from tts_book.pipeline.voice_selection import VoiceChooser
-from tts_book.text.language_tags import parse_language_tag
+from tts_book.text.language_tags import parse_language_tag, primary_language
 
 if TYPE_CHECKING:
     from tts_book.backends.piper.catalog import StoreVoice
 
 
-async def voices(at: Terminal, options: CommandOptions) -> int:
+async def list_all(at: Terminal, options: CommandOptions, everything: bool) -> int:
     """Lists the voices of voices.toml and of every backend that can speak now."""
     known, only = load_config(at, options.voices), str(options.backend)
-    language = _language(options.language)
+    language, own = _language(options.language), voice_list.find_user_languages(at.environ)
+    default = primary_language(known.voices[known.default].language)
+    wanted = voice_list.VoiceFilter(language, only, everything, (*own, default))
     async with open_engines(at, options.proxy) as made:
         casting = VoiceChooser(known, made)
         chosen = (only,) if only else backends.names()
         made(chosen[0])  # an unknown name is told before all else
         found, problems = await casting.offered(chosen)
-    listed = plan_report.voices_json if options.json else plan_report.voices
-    for line in listed(known, found, language, only):
+    if options.json:
+        lines = voice_list.list_voices_json(known, found, wanted)
+    else:
+        lines = voice_list.list_voices(known, found, problems, wanted)
+    for line in lines:
         at.out.write(f"{line}\n")
     for name, health in problems.items():
-        at.err.write(f"{name}: {health.detail} {health.mend}".rstrip() + "\n")
+        at.err.write(f"{name}: {health.detail.rstrip('.')}. {health.mend}".rstrip() + "\n")
     return 0
 
 
@@ -50,9 +55,9 @@ async def preview(at: Terminal, options: CommandOptions) -> int:
     """Speaks one sentence with a voice, in its own language."""
     from tts_book.pipeline.source import BookRequest
 
-    voice = load_config(at, options.voices).resolve(options.voice)
+    voice = load_config(at, options.voices).resolve(options.voice, str(options.backend))
     spoken_in = _language(options.language) or voice.language or "en"
-    book = plan_report.preview_book(voice, spoken_in)
+    book = voice_list.make_preview_book(voice, spoken_in)
     spoken = replace(options, output=options.output or at.cwd / f"{file_name(voice.name)}.mp3")
     requests = (BookRequest(book, voice.name, None, recorded=False),)
     return await desk.speak(at, spoken, read_settings(at, spoken), requests)
@@ -67,7 +72,7 @@ async def install(at: Terminal, options: CommandOptions, name: str, yes: bool) -
     store = open_store(at.environ, options.proxy)
     if not name:
         index = await asyncio.to_thread(store.index)
-        for line in plan_report.store(index, wanted):
+        for line in voice_list.list_store(index, wanted):
             at.out.write(f"{line}\n")
         return 0
 
