@@ -284,8 +284,8 @@ class Sound:
 
     `speech_start` to `speech_stop` hold everything above the silence threshold (equal where there
     is nothing); `quiet` are the silent stretches between them. `loudness_lufs` is None for sound
-    too short or too quiet to measure, `peak_dbfs` None for digital silence. `still` are the
-    stretches so near to digital silence (below -80 dBFS) that digital silence may be set there.
+    too short or too quiet to measure, `peak_dbfs` None for digital silence. `onsets_ms` are when
+    speech begins, and begins again after each quiet stretch (empty where only frames are known).
     """
 
     version: int
@@ -298,7 +298,7 @@ class Sound:
     quiet: tuple[tuple[int, int], ...]
     loudness_lufs: float | None
     peak_dbfs: float | None
-    still: tuple[tuple[int, int], ...] = ()
+    onsets_ms: tuple[int, ...] = ()
 
     @property
     def duration_ms(self) -> int:

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from tts_book.audio.timeline import KEPT_AFTER, KEPT_BEFORE, LEAD_LEAST, LEAD_MOST, build_timeline
 from tts_book.model import Break, Chunk, Entry, Mark, Pauses, Segment, Sound
+from tts_book.text.sentences import Splitter
 
 FRAME_MS = 24
 LEAST = 2
+SPLITTER = Splitter("en")
 
 
 def _segment(
@@ -25,14 +27,13 @@ def _segment(
     *,
     text: str = "text",
     quiet: tuple[tuple[int, int], ...] = (),
-    still: tuple[tuple[int, int], ...] = (),
     marks: tuple[Mark, ...] = (),
     spoken: str = "",
     alignment: tuple[tuple[int, int], ...] = (),
 ) -> Segment:
     chunk = Chunk(1, 1, 0, len(text), text, spoken or text, after, alignment)
     frames = head + speech + tail
-    sound = Sound(1, frames, 144, 576, 24_000, head, head + speech, quiet, -20.0, -3.0, still)
+    sound = Sound(1, frames, 144, 576, 24_000, head, head + speech, quiet, -20.0, -3.0)
     return Segment(chunk, Entry(Path("x"), frames * 144, sound, marks, {}), cached=True)
 
 
@@ -49,7 +50,7 @@ _segments = st.builds(
 @given(st.lists(_segments, min_size=1, max_size=8), st.integers(0, 3_000))
 def test_pauses_between_segments(segments: list[Segment], sentence_ms: int) -> None:
     pauses = Pauses(sentence_ms=sentence_ms)
-    made = build_timeline(segments, pauses, LEAST)
+    made = build_timeline(segments, pauses, LEAST, SPLITTER)
     heard = list(made.heard())
     assert made.frames == heard[-1][1] + heard[-1][0].stop - heard[-1][0].start + made.end_rest
     assert [piece.segment for piece, _ in heard] == list(range(len(segments)))
@@ -71,14 +72,14 @@ def test_pauses_between_segments(segments: list[Segment], sentence_ms: int) -> N
 
 @pytest.mark.parametrize("head", [0, 3, LEAD_LEAST, 8, LEAD_MOST, LEAD_MOST + 1, 100])
 def test_a_file_begins_soon_but_not_at_once(head: int) -> None:
-    made = build_timeline([_segment(head, 50, 30)], Pauses(), LEAST)
+    made = build_timeline([_segment(head, 50, 30)], Pauses(), LEAST, SPLITTER)
     assert LEAD_LEAST <= made.speech[0] <= LEAD_MOST
     first = made.pieces[0]
     assert first.start == 0 or first.rest >= LEAST
 
 
 def test_no_segments_make_no_sound() -> None:
-    assert build_timeline([], Pauses(), LEAST).frames == 0
+    assert build_timeline([], Pauses(), LEAST, SPLITTER).frames == 0
 
 
 # A pause of 50 frames between two sentences, heard from 2,400 to 3,600 ms.
@@ -87,30 +88,63 @@ SENTENCES = (Mark("sentence", 200, 2_400, 0, 4), Mark("sentence", 3_600, 5_000, 
 
 
 @pytest.mark.parametrize(
-    ("text", "still", "pauses", "frames"),
+    ("text", "quiet", "pauses", "frames"),
     [
         ("One. Two.", QUIET, Pauses(sentence_ms=600), 24),
         ("One. Two.", QUIET, Pauses(sentence_ms=0), KEPT_AFTER + LEAST + KEPT_BEFORE),
         ("One. Two.", QUIET, Pauses(sentence_ms=1_190), 50),
-        ("One. Two.", QUIET, Pauses(sentence_ms=3_000), 50),
+        ("One. Two.", QUIET, Pauses(sentence_ms=1_224), 50),
+        ("One. Two.", QUIET, Pauses(sentence_ms=3_000), 124),
         ("One.\n\nTwo.", QUIET, Pauses(paragraph_ms=3_000), 124),
         ("One.\n\nTwo.", QUIET, Pauses(paragraph_ms=900), 36),
+        # A breath parts the silence: it is one pause all the same.
+        ("One. Two.", ((100, 120), (123, 150)), Pauses(sentence_ms=600), 24),
+        ("One. Two.", ((100, 120), (123, 150)), Pauses(sentence_ms=3_000), 124),
+        # A short rest is lengthened; of a short one no more is taken than can be spared.
+        ("One. Two.", ((120, 124),), Pauses(sentence_ms=600), 70),
+        ("One. Two.", ((115, 127),), Pauses(sentence_ms=0), 46),
+        # No silence where the marks say that there is one.
         ("One. Two.", (), Pauses(sentence_ms=600), 50),
-        ("One.\n\nTwo.", (), Pauses(paragraph_ms=3_000), 50),
-        # Only ten of the frames are still enough: eight go, two of silence come.
-        ("One. Two.", ((120, 130),), Pauses(sentence_ms=600), 42),
-        ("One. Two.", ((120, 124),), Pauses(sentence_ms=600), 48),
         ("One. Two.", ((10, 40),), Pauses(sentence_ms=600), 50),
+        # The service rests where no sentence ends: that is shortened, never lengthened.
+        ("One, two.", QUIET, Pauses(sentence_ms=600), 24),
+        ("One, two.", QUIET, Pauses(sentence_ms=3_000), 50),
+        # An abbreviation ends no sentence, whatever its full stop says.
+        ("Dr. Two..", (), Pauses(sentence_ms=600), 50),
     ],
 )
 def test_pauses_within_a_segment(
-    text: str, still: tuple[tuple[int, int], ...], pauses: Pauses, frames: int
+    text: str, quiet: tuple[tuple[int, int], ...], pauses: Pauses, frames: int
 ) -> None:
     marks = (SENTENCES[0], Mark("sentence", 3_600, 5_000, len(text) - 4, len(text)))
-    segment = _segment(8, 240, 20, text=text, quiet=QUIET, still=still, marks=marks)
-    unmarked = replace(segment, entry=replace(segment.entry, marks=()))
-    made, plain = (build_timeline([each], pauses, LEAST) for each in (segment, unmarked))
+    segment = _segment(8, 240, 20, text=text, quiet=quiet, marks=marks)
+    made = build_timeline([segment], pauses, LEAST, SPLITTER)
+    bare = replace(segment, entry=replace(segment.entry, sound=_segment(8, 240, 20).entry.sound))
+    plain = build_timeline([bare], pauses, LEAST, SPLITTER)
     assert 50 + made.frames - plain.frames == frames
+
+
+@pytest.mark.parametrize(
+    ("text", "marks", "quiet", "unpaused"),
+    [
+        ("One. Two.", SENTENCES, QUIET, []),
+        ("One. Two.", SENTENCES, (), [4]),
+        ("One. Two.", (), QUIET, [4]),
+        ("Dr. Two.", SENTENCES, (), []),
+        ("One two.", (), (), []),
+        # One mark for both sentences tells nothing about the end of the first.
+        ("One. Two.", (Mark("sentence", 200, 5_000, 0, 9),), QUIET, [4]),
+    ],
+)
+def test_ends_without_a_silence_are_reported(
+    text: str,
+    marks: tuple[Mark, ...],
+    quiet: tuple[tuple[int, int], ...],
+    unpaused: list[int],
+) -> None:
+    segment = _segment(8, 240, 20, text=text, quiet=quiet, marks=marks)
+    made = build_timeline([segment], Pauses(), LEAST, SPLITTER)
+    assert [offset for _, offset in made.unpaused] == unpaused
 
 
 def test_marks_are_led_back_from_what_was_spoken() -> None:
@@ -123,10 +157,10 @@ def test_marks_are_led_back_from_what_was_spoken() -> None:
     )
     segment = _segment(
         8, 240, 20,
-        text=text, spoken=spoken, quiet=QUIET, still=QUIET, marks=marks,
+        text=text, spoken=spoken, quiet=QUIET, marks=marks,
         alignment=((0, 0), (3, 3), (22, 22 - shift)),
     )  # fmt: skip
-    made = build_timeline([segment], Pauses(paragraph_ms=3_000), LEAST)
+    made = build_timeline([segment], Pauses(paragraph_ms=3_000), LEAST, SPLITTER)
     assert len(made.pieces) == 2
     assert made.pieces[1].rest == 124 - 50
 
@@ -136,5 +170,5 @@ def test_many_marks_take_no_time() -> None:
     count = 8_000
     quiet = tuple((n * 10 + 4, n * 10 + 9) for n in range(count))
     marks = tuple(Mark("word", n * 240, n * 240 + 100, n * 2, n * 2 + 1) for n in range(count))
-    segment = _segment(0, count * 10, 0, text="a." * count, quiet=quiet, still=quiet, marks=marks)
-    assert build_timeline([segment], Pauses(), LEAST).frames > count * 10
+    segment = _segment(0, count * 10, 0, text="a." * count, quiet=quiet, marks=marks)
+    assert build_timeline([segment], Pauses(), LEAST, SPLITTER).frames > count * 10

@@ -278,14 +278,14 @@ def _one(folder: Path, text: str, sentences: bool, noise: float = 0.0) -> list[S
     [
         (Pauses(), [600, 900, 600]),
         (Pauses(sentence_ms=300, paragraph_ms=2_000), [300, 2_000, 300]),
-        (Pauses(sentence_ms=2_000), [1_260, 900, 1_260]),
+        (Pauses(sentence_ms=2_000), [2_000, 900, 2_000]),
         (Pauses(sentence_ms=1_200, paragraph_ms=1_260), [1_200, 1_260, 1_200]),
     ],
 )
 def test_pauses_within_a_chunk(
     tmp_path: Path, sentences: bool, pauses: Pauses, asked: list[int]
 ) -> None:
-    """Sentences are brought nearer, never further apart; paragraphs both ways."""
+    """Whatever the voice rests, sentences and paragraphs are as far apart as asked."""
     text = "One two. Three four five.\n\nSix seven. Eight nine ten."
     segments = _one(tmp_path, text, sentences)
     done = _stitch(segments, tmp_path / "out.mp3", pauses)
@@ -295,12 +295,6 @@ def test_pauses_within_a_chunk(
     assert len(got) == 3
     for ms, wanted in zip(got, asked, strict=True):
         assert abs(ms - wanted) <= 2.5 * FRAME_MS
-
-
-def test_no_silence_is_set_into_noise(tmp_path: Path) -> None:
-    segments = _one(tmp_path, "One two. Three four.", sentences=True, noise=8.0)
-    done = _stitch(segments, tmp_path / "out.mp3")
-    assert len(done.timeline.pieces) == 1
 
 
 def test_long_silences_that_no_sentence_explains_stay(tmp_path: Path) -> None:

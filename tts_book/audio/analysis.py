@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 SILENT_DBFS = -50.0  # a frame whose peak stays below holds no speech
-STILL_DBFS = -80.0  # one whose peak stays below can be exchanged for digital silence
+# Where a voice's room is louder than that, its own floor decides: the peak below which a twentieth
+# of its frames stay. What is louder than the last of these is no silence for anybody.
+_FLOOR_SHARE, _ABOVE_FLOOR_DB, _LOUDEST_SILENCE_DBFS = 0.05, 8.0, -36.0
 _SHORTEST_STRETCH = 4  # frames; shorter ones belong to the sounds around them
 _FULL_SCALE = 32_768
 
@@ -35,14 +37,18 @@ def analyse(frames: bytes) -> Sound:
     # One row a frame; the largest of -32768 has no 16-bit negative, hence the wider type.
     rows = samples.astype(np.int32).reshape(-1, form.samples)
     peaks = np.abs(rows).max(axis=1)
-    speech = np.flatnonzero(peaks > _level(SILENT_DBFS))
+    limit = _silence_limit(peaks)
+    speech = np.flatnonzero(peaks > limit)
     start, stop = (int(speech[0]), int(speech[-1]) + 1) if len(speech) else (0, 0)
+    quiet = _stretches(peaks <= limit, start, stop)
     return _sound(
         form,
         len(peaks),
         speech=(start, stop),
-        quiet=_stretches(peaks <= _level(SILENT_DBFS), start, stop),
-        still=_stretches(peaks <= _level(STILL_DBFS), 0, len(peaks)),
+        quiet=quiet,
+        onsets_ms=tuple(_onset_ms(rows, at, limit, form) for at in (start, *(b for _, b in quiet)))
+        if stop
+        else (),
         loudness_lufs=measure_loudness(samples, form.rate_hz),
         peak_dbfs=_dbfs(int(peaks.max())),
     )
@@ -54,7 +60,7 @@ def _sound(
     *,
     speech: tuple[int, int] = (0, 0),
     quiet: tuple[tuple[int, int], ...] = (),
-    still: tuple[tuple[int, int], ...] | None = None,
+    onsets_ms: tuple[int, ...] = (),
     loudness_lufs: float | None = None,
     peak_dbfs: float | None = None,
 ) -> Sound:
@@ -69,8 +75,27 @@ def _sound(
         quiet=quiet,
         loudness_lufs=loudness_lufs,
         peak_dbfs=peak_dbfs,
-        still=((0, frames),) if still is None else still,
+        onsets_ms=onsets_ms,
     )
+
+
+def _silence_limit(peaks: NDArray[np.int32]) -> float:
+    """The peak below which frames of this voice are silent."""
+    import numpy as np
+
+    floor_dbfs = _dbfs(int(np.quantile(peaks, _FLOOR_SHARE)))
+    if floor_dbfs is None:
+        return _level(SILENT_DBFS)
+    own_dbfs = min(floor_dbfs + _ABOVE_FLOOR_DB, _LOUDEST_SILENCE_DBFS)
+    return _level(max(SILENT_DBFS, own_dbfs))
+
+
+def _onset_ms(rows: NDArray[np.int32], at: int, limit: float, form: Format) -> int:
+    """When the sound begins in frame `at`, to the millisecond."""
+    import numpy as np
+
+    inside = int(np.argmax(np.abs(rows[at]) > limit))
+    return round((at * form.samples + inside) * 1_000 / form.rate_hz)
 
 
 def _stretches(low: NDArray[np.bool_], start: int, stop: int) -> tuple[tuple[int, int], ...]:

@@ -21,7 +21,7 @@ _APE_HAS_HEADER = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
-class FrameSpan:
+class FileFrames:
     """Which bytes of a file are frames: those between the tags in front and behind. `info` is the
     first of them where that only tells about the stream, and the `stated` number of frames what it
     says."""
@@ -38,7 +38,7 @@ class FrameSpan:
         return self.start + self.info * self.form.frame_bytes
 
 
-def find_frames(file: IO[bytes]) -> FrameSpan:
+def find_frames(file: IO[bytes]) -> FileFrames:
     """The frames of an open file. Raises AudioError where none begins behind the tag."""
     file.seek(0)
     start = _tag_bytes(file.read(10))
@@ -49,7 +49,7 @@ def find_frames(file: IO[bytes]) -> FrameSpan:
     notice = first[form.main_at : form.main_at + 4]
     info = notice in (b"Info", b"Xing")
     flags, frames = struct.unpack_from(">II", first, form.main_at + 4) if info else (0, 0)
-    return FrameSpan(form, start, stop, info, int(frames) if flags & 1 else None)
+    return FileFrames(form, start, stop, info, int(frames) if flags & 1 else None)
 
 
 def _tag_bytes(head: bytes) -> int:
@@ -74,7 +74,7 @@ def _before_tags(file: IO[bytes], stop: int) -> int:
     return stop
 
 
-def read_blocks(path: Path) -> Iterator[tuple[FrameSpan, bytes]]:
+def read_blocks(path: Path) -> Iterator[tuple[FileFrames, bytes]]:
     """The frames with sound of a file, in blocks of whole frames. Raises AudioError where it
     cannot be read, or holds anything else."""
     try:

@@ -8,15 +8,14 @@ digital silence fills up what is missing.
 
 from __future__ import annotations
 
-import re
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
 from typing import overload
 
-from tts_book.model import Break, Chunk, Mark, Pauses, Segment, Sound
+from tts_book.audio.speech_times import Stretch, find_inner_pauses
+from tts_book.model import Pauses, Segment, Sound
+from tts_book.text.sentences import Splitter
 
 _FIELDS = 4
 
@@ -65,24 +64,22 @@ class FrameSpans(Sequence[FrameSpan]):
 KEPT_BEFORE, KEPT_AFTER = 3, 3
 # Frames before the first word of a file.
 LEAD_LEAST, LEAD_MOST = 5, 10
-_ROUGHLY_MS = 200  # how far a service's marks may stand from the silence that they mean
 _WORTH_FRAMES = 2  # smaller changes within a chunk are not worth a cut
-_SENTENCE_END = re.compile(r"[.!?…。！？।؟]")
-
-_Stretch = tuple[int, int]
-_Stretches = tuple[_Stretch, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """A chapter as it will be heard: its pieces, and the frames of silence at its end.
 
-    `speech` says for each segment at which frame of the chapter its speech begins.
+    `speech` says for each segment at which frame of the chapter its speech begins. `unpaused` are
+    the ends of sentences and paragraphs at which no silence was found, so that their pauses are the
+    voice's own: number of the segment, offset in its text.
     """
 
     pieces: Sequence[FrameSpan]
     end_rest: int
     speech: Sequence[int]
+    unpaused: tuple[tuple[int, int], ...] = ()
 
     @property
     def frames(self) -> int:
@@ -98,11 +95,14 @@ class Timeline:
             at += piece.stop - piece.start
 
 
-def build_timeline(segments: Iterable[Segment], pauses: Pauses, least_rest: int) -> Timeline:
+def build_timeline(
+    segments: Iterable[Segment], pauses: Pauses, least_rest: int, splitter: Splitter
+) -> Timeline:
     """How the segments of a chapter follow one another. `least_rest` frames of silence are needed
     wherever sound does not follow what it followed before. Asks for each segment once."""
     pieces = FrameSpans()
     speech = array("q")
+    unpaused: list[tuple[int, int]] = []
     at = tail = 0
     before: Segment | None = None
     for number, segment in enumerate(segments):
@@ -116,15 +116,18 @@ def build_timeline(segments: Iterable[Segment], pauses: Pauses, least_rest: int)
         else:
             rest, head = _lead(begin, least_rest)
         speech.append(at + rest + head)
-        for piece in _pieces(number, segment, begin - head, rest, pauses, least_rest):
+        here: list[int] = []
+        changes = _changes(segment, pauses, least_rest, splitter, here)
+        for piece in _pieces(number, sound.frames, begin - head, rest, changes):
             pieces.append(piece)
             at += piece.rest + piece.stop - piece.start
+        unpaused += ((number, offset) for offset in here)
         tail, before = sound.frames - end, segment
     if not before:
         return Timeline((), 0, ())
     kept, end_rest = _ending(tail, _wanted(pauses.chapter_ms, before.entry.sound))
     pieces.shorten(tail - kept)
-    return Timeline(pieces, end_rest, speech)
+    return Timeline(pieces, end_rest, speech, tuple(unpaused))
 
 
 def _span(sound: Sound) -> tuple[int, int]:
@@ -157,96 +160,49 @@ def _ending(tail: int, wanted: int) -> tuple[int, int]:
 
 
 def _pieces(
-    number: int, segment: Segment, start: int, rest: int, pauses: Pauses, least_rest: int
+    number: int, frames: int, start: int, rest: int, changes: Iterable[tuple[int, int, int]]
 ) -> Iterator[FrameSpan]:
-    for cut, resume, silent in _changes(segment, pauses, least_rest):
+    for cut, resume, silent in changes:
         yield FrameSpan(number, rest, start, cut)
         start, rest = resume, silent
-    yield FrameSpan(number, rest, start, segment.entry.sound.frames)
+    yield FrameSpan(number, rest, start, frames)
 
 
-def _changes(segment: Segment, pauses: Pauses, least_rest: int) -> Iterator[tuple[int, int, int]]:
+def _changes(
+    segment: Segment, pauses: Pauses, least_rest: int, splitter: Splitter, unpaused: list[int]
+) -> Iterator[tuple[int, int, int]]:
     """Changes to the pauses within a segment: where it stops, where it goes on, and the frames of
-    silence set in between."""
-    sound = segment.entry.sound
-    if not (sound.quiet and sound.still):
-        return
-    used = 0
-    for since_ms, until_ms, kind in _ends(segment.chunk, segment.entry.marks):
-        since = _frames(since_ms - _ROUGHLY_MS, sound)
-        until = _frames(until_ms + _ROUGHLY_MS, sound)
-        quiet = _longest(sound.quiet, max(used, since), until)
-        if quiet is None:
+    silence set in between. Ends without a silence go into `unpaused`."""
+    entry = segment.entry
+    for found in find_inner_pauses(segment.chunk, entry.marks, entry.sound, splitter):
+        if not found.silences:
+            if found.certain:
+                unpaused.append(found.offset)
             continue
-        used = quiet[1]
-        change = _change(
-            quiet, sound.still, _wanted(pauses.after(kind), sound, sound), kind, least_rest
-        )
-        if change:
-            yield change
+        missing = _wanted(pauses.after(found.kind), entry.sound, entry.sound) - found.frames
+        if missing < 0:
+            yield from _shorten(found.silences, -missing, least_rest)
+        elif found.certain and missing >= max(_WORTH_FRAMES, least_rest):
+            start, stop = max(found.silences, key=_length)
+            yield (start + stop) // 2, (start + stop) // 2, missing
 
 
-def _change(
-    quiet: _Stretch, still: _Stretches, wanted: int, kind: Break, least_rest: int
-) -> tuple[int, int, int] | None:
-    """How the pause `quiet` becomes `wanted` frames long, where it can. Only frames that are
-    nearly silent already are taken out or parted. The pauses of sentences are not lengthened."""
-    first, last = quiet[0] + KEPT_AFTER, quiet[1] - KEPT_BEFORE
-    room = _longest(still, first, last)
-    if room is None:
-        return None
-    start, stop = max(room[0], first), min(room[1], last)
-    over = quiet[1] - quiet[0] - wanted
-    if over >= _WORTH_FRAMES:
-        gone = min(over + least_rest, stop - start)
-        return (stop - gone, stop, least_rest) if gone - least_rest >= _WORTH_FRAMES else None
-    if kind is Break.SENTENCE or -over < max(_WORTH_FRAMES, least_rest):
-        return None
-    middle = (start + stop) // 2
-    return middle, middle, -over
+def _shorten(
+    silences: Sequence[Stretch], over: int, least_rest: int
+) -> Iterator[tuple[int, int, int]]:
+    """Takes `over` frames out of a pause, or as many as can be spared: from its longest silence
+    first."""
+    changes = []
+    for start, stop in sorted(silences, key=_length, reverse=True):
+        gone = min(over + least_rest, stop - KEPT_BEFORE - start - KEPT_AFTER)
+        if gone - least_rest >= _WORTH_FRAMES:
+            changes.append((stop - KEPT_BEFORE - gone, stop - KEPT_BEFORE, least_rest))
+            over -= gone - least_rest
+    yield from sorted(changes)
 
 
-def _longest(stretches: _Stretches, start: int, stop: int) -> _Stretch | None:
-    """The one of the stretches (in order, apart) that shares most with `start` to `stop`."""
-    best, most = None, 0
-    first = bisect_right(stretches, start, key=lambda stretch: stretch[1])
-    for stretch in islice(stretches, first, None):
-        if stretch[0] >= stop:
-            break
-        shared = min(stretch[1], stop) - max(stretch[0], start)
-        if shared > most:
-            best, most = stretch, shared
-    return best
-
-
-def _ends(chunk: Chunk, marks: tuple[Mark, ...]) -> Iterator[tuple[int, int, Break]]:
-    """Where sentences and paragraphs end within a chunk: from which time to which, and what ends.
-
-    Marks of sentences tell best; from marks of words the marks between them are read.
-    """
-    sentences = [mark for mark in marks if mark.kind == "sentence"]
-    for before, after in pairwise(sentences or marks):
-        between = _text_between(chunk, before, after)
-        if "\n\n" in between:
-            yield before.stop_ms, after.start_ms, Break.PARAGRAPH
-        elif sentences or _SENTENCE_END.search(between):
-            yield before.stop_ms, after.start_ms, Break.SENTENCE
-
-
-def _text_between(chunk: Chunk, before: Mark, after: Mark) -> str:
-    """What stands between two marks, and two characters on either side: services count a full
-    stop or a line's end to the words or not, as they like."""
-    start, stop = (led_back(chunk.alignment, at) for at in (before.stop, after.start))
-    return chunk.text[max(0, start - 2) : stop + 2]
-
-
-def led_back(alignment: Sequence[Sequence[int]], spoken: int) -> int:
-    """The offset in a chunk's text of an offset in what is spoken (see `Chunk.alignment`)."""
-    at = bisect_right(alignment, spoken, key=lambda pair: pair[0]) - 1
-    if at < 0:
-        return spoken
-    start, offset = alignment[at]
-    return offset + spoken - start
+def _length(stretch: Stretch) -> int:
+    return stretch[1] - stretch[0]
 
 
 def _wanted(ms: int, *edges: Sound) -> int:
@@ -255,7 +211,3 @@ def _wanted(ms: int, *edges: Sound) -> int:
     half_frames = sum(sound.speech_start < sound.speech_stop for sound in edges)
     frames = ms * edges[0].rate_hz / (edges[0].samples_per_frame * 1_000)
     return max(0, round(frames - half_frames / 2))
-
-
-def _frames(ms: float, sound: Sound) -> int:
-    return round(ms * sound.rate_hz / (sound.samples_per_frame * 1_000))

@@ -18,7 +18,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from tts_book.audio import DELAY
-from tts_book.audio.timeline import FrameSpan, Timeline, led_back
+from tts_book.audio.speech_times import find_text_offset, place_marks
+from tts_book.audio.timeline import FrameSpan, Timeline
 from tts_book.model import Chunk, Mark, Segment, Sound
 from tts_book.output import atomic
 from tts_book.output.whole_book import Volume
@@ -63,7 +64,7 @@ def _of_segment(
     segment: Segment, heard: list[tuple[FrameSpan, int]], splitter: Splitter
 ) -> Iterator[Cue]:
     chunk, sound = segment.chunk, segment.entry.sound
-    clock = _clock(chunk, segment.entry.marks, sound)
+    clock = _clock(chunk, place_marks(segment.entry.marks, sound), sound)
     for start, stop in _lines(chunk.text, splitter):
         text = " ".join(chunk.text[start:stop].split())
         if any(map(str.isalnum, text)):
@@ -119,7 +120,7 @@ def _clock(
     edges = [(0, 0.0 if told else begin_ms)]
     for mark in told:
         for spoken, ms in ((mark.start, mark.start_ms), (mark.stop, mark.stop_ms)):
-            at = led_back(chunk.alignment, spoken)
+            at = find_text_offset(chunk.alignment, spoken)
             edges.append((max(at, edges[-1][0]), max(float(ms), edges[-1][1])))
     edges.append((max(len(chunk.text), edges[-1][0]), max(end_ms, edges[-1][1])))
     if told:

@@ -19,6 +19,7 @@ from tts_book.errors import AudioError
 from tts_book.model import Pauses, Segment, Sound
 from tts_book.output import atomic
 from tts_book.synthesis import chunk_cache
+from tts_book.text.sentences import Splitter
 
 _LEAST_REST = 2  # frames of silence after which a decoder has forgotten what came before
 
@@ -55,11 +56,13 @@ def stitch_chapter(
     *,
     pauses: Pauses,
     tags: Tags,
+    language: str = "",
     gain_steps: int | Callable[[audio.Meter], int] = 0,
     replace: Callable[[Path, Path], None] = os.replace,
     sleep: Callable[[float], None] = time.sleep,
 ) -> StitchedChapter:
     """Writes the segments, in order, as the file `target`. Holds one segment's sound at a time.
+    Their sentences are found by the rules of their `language`.
 
     `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips; they
     may be asked for when the level of all segments is known. Raises UserError where the file cannot
@@ -72,7 +75,9 @@ def stitch_chapter(
     least_rest = max(_LEAST_REST, audio.most_carriers(form))
     takes: list[_StoredFrames] = []
     meter = audio.Meter()
-    timeline = build_timeline(_noted(segments, first, takes, meter), pauses, least_rest)
+    timeline = build_timeline(
+        _noted(segments, first, takes, meter), pauses, least_rest, Splitter(language)
+    )
     wanted = gain_steps if isinstance(gain_steps, int) else gain_steps(meter)
     steps = min(wanted, meter.most_steps)
     front = _front(timeline.frames, form, tags, _level(meter, steps))

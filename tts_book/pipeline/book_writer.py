@@ -150,6 +150,7 @@ class BookWriter:
             target if kept else self._unfinished(chapter.job) / target.name,
             pauses=self._pauses,
             tags=make_tags(chapter.job, chapter.chapter),
+            language=chapter.job.request.book.language,
             gain_steps=lambda level: self._loudness.steps(voice, number, level),
         )
         self._caption(chapter, target, stitched)

@@ -28,7 +28,7 @@ from tts_book.pipeline.selection import EVERYTHING
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 # Goes up when the same sounds are joined otherwise.
-_FORM = 2
+_FORM = 3
 
 
 @dataclass(frozen=True, slots=True)

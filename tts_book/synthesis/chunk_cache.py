@@ -241,10 +241,10 @@ def _take(footer: bytes) -> str:
 
 
 def _sound(known: dict[str, Any]) -> Sound:
-    """JSON has lists where the value has tuples."""
-    stretches = {
-        name: tuple((start, stop) for start, stop in value)
-        for name, value in known.items()
-        if isinstance(value, list)
-    }
-    return Sound(**{**known, **stretches})
+    """JSON has lists where the value has tuples. An entry of another version may know more."""
+    names = {each.name for each in dataclasses.fields(Sound)}
+    return Sound(**{name: _tuples(value) for name, value in known.items() if name in names})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

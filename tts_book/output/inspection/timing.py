@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tts_book.audio.timeline import led_back
+from tts_book.audio.speech_times import find_text_offset
 from tts_book.model import Entry, Mark
 
 # No language that parts words by spaces has longer ones; where none are parted, a mark says more.
@@ -67,7 +67,11 @@ def timing(entry: Entry | None, chunk: dict[str, Any], pieces: Sequence[Sequence
         return Timing((), length_ms, characters)
     alignment = chunk.get("alignment", ())
     marks = tuple(
-        replace(mark, start=led_back(alignment, mark.start), stop=led_back(alignment, mark.stop))
+        replace(
+            mark,
+            start=find_text_offset(alignment, mark.start),
+            stop=find_text_offset(alignment, mark.stop),
+        )
         for mark in entry.marks
     )
     return Timing(marks, entry.sound.duration_ms, characters)
