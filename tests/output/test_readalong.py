@@ -15,8 +15,9 @@ from lxml import etree
 from tests.cli.test_commands import SILENT, Desk
 from tts_book.cli.commands.page import find_books, page
 from tts_book.errors import UserError
+from tts_book.output.companions import companion_path
 from tts_book.output.epub import write_epub
-from tts_book.output.page import MOST_INLINE_MS, page_path, write_page
+from tts_book.output.page import MOST_INLINE_MS, write_page
 from tts_book.output.readalong import ReadAlong, TimedChapter, TimedSentence
 from tts_book.synthesis.chunk_cache import ChunkCache
 
@@ -111,7 +112,7 @@ def data_of(html: str) -> dict[str, Any]:
 
 def test_the_page_holds_the_text_and_its_times(tmp_path: Path) -> None:
     book = written(tmp_path, STORY)
-    path = write_page(book, page_path(book.path))
+    path = write_page(book, companion_path(book.path, "page"))
     assert path == tmp_path / "story" / "story.html"
     html = path.read_text("utf-8")
     data = data_of(html)
@@ -234,6 +235,70 @@ def test_where_there_is_no_book(tmp_path: Path, place: str, said: str) -> None:
     )
     with pytest.raises(UserError, match=said):
         desk.run(wanted)
+
+
+SHOWN = replace(SILENT, language="en", format="page,epub")
+PAGE, EPUB = Path("story/story.html"), Path("story/story.epub")
+
+
+def test_convert_writes_page_and_epub_beside_the_audio(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    source = at.write("story.md", STORY)
+    assert at.convert(source, request=SHOWN) == 0
+    assert at.written()[-2:] == [tmp_path / PAGE, tmp_path / EPUB]
+    assert "Nobody on the pier saw it." in (tmp_path / PAGE).read_text("utf-8")
+
+
+def test_a_page_that_was_removed_is_written_again_and_nothing_else(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    source = at.write("story.md", STORY)
+    assert at.convert(source, request=SHOWN) == 0
+    assert at.convert(source, request=SHOWN) == 0
+    assert "nothing has changed" in at.err.getvalue()
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "story").glob("*.mp3")}
+    (tmp_path / PAGE).unlink()
+    assert at.convert(source, request=SHOWN) == 0
+    assert (tmp_path / PAGE).exists()
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_an_edit_changes_the_page_and_one_chapter(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    source = at.write("story.md", STORY)
+    assert at.convert(source, request=SHOWN) == 0
+    times = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "story").glob("*.mp3")}
+    at.write("story.md", STORY.replace("grey", "golden"))
+    assert at.convert(source, request=SHOWN) == 0
+    now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "story").glob("*.mp3")}
+    assert [name for name in now if now[name] != times[name]] == ["002 - Two.mp3"]
+    assert "Morning was golden." in (tmp_path / PAGE).read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", [PAGE, EPUB])
+def test_a_file_of_others_is_left_alone(tmp_path: Path, path: Path) -> None:
+    at = Desk(tmp_path)
+    source = at.write("story.md", STORY)
+    at.write(str(path), "something of mine")
+    with pytest.raises(UserError, match="was not written by tts-book"):
+        at.convert(source, request=SHOWN)
+    assert (tmp_path / path).read_text("utf-8") == "something of mine"
+    assert at.convert(source, request=replace(SHOWN, force=True)) == 0
+    assert (tmp_path / path).read_bytes() != b"something of mine"
+
+
+def test_the_page_shows_what_was_left_out(tmp_path: Path) -> None:
+    book = written(tmp_path, STORY.replace("saw it.", "saw it.[^1]") + "\n[^1]: Or so they say.\n")
+    html = write_page(book, tmp_path / "page.html").read_text("utf-8")
+    panels = etree.HTML(html).xpath("//div[@class='panel']//li")
+    assert any("Or so they say." in "".join(item.itertext()) for item in panels)
+
+
+def test_a_page_of_an_m4b_plays_it(tmp_path: Path) -> None:
+    book = written(tmp_path, STORY, format="m4b")
+    one, two = book.chapters()
+    assert one.file == two.file == tmp_path / "story.m4b"
+    assert two.start_ms == pytest.approx(one.duration_ms, abs=100)
+    assert sentences_of(two)[0].start_ms >= two.start_ms
 
 
 @pytest.mark.external

@@ -190,10 +190,14 @@ def test_a_file_that_is_not_what_it_should_be_gets_no_name(tmp_path: Path) -> No
         ("", "book.mp3", ("mp3",)),
         ("mp3,m4b", None, ("mp3", "m4b")),
         (" M4B , m4b,", None, ("m4b",)),
+        ("page", None, ("mp3",)),
+        ("epub", "book.m4b", ("m4b",)),
+        ("m4b,page", None, ("m4b",)),
     ],
 )
 def test_formats(text: str, out: str | None, wanted: tuple[str, ...]) -> None:
-    assert parse_formats(text, Path(out) if out else None) == wanted
+    companions = tuple(name for name in text.split(",") if name in ("page", "epub"))
+    assert parse_formats(text, Path(out) if out else None) == (wanted, companions)
 
 
 # The command --------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from tts_book.output import atomic
 from tts_book.output.readalong import ReadAlong, TimedChapter
 from tts_book.text.language_tags import normalize_tag
 
-SUFFIX = ".epub"
+PACKAGE = "EPUB/package.opf"
 _MIME = {".mp3": "audio/mpeg", ".m4b": "audio/mp4", ".opus": "audio/ogg; codecs=opus"}
 _PICTURES = {"image/jpeg": "jpg", "image/png": "png"}
 _ACTIVE = "-epub-media-overlay-active"
@@ -34,10 +34,10 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAMESPACE = uuid.UUID("6f0f6d0e-3a44-5f0b-9d43-5ec0b2a0c1d7")
 
-_CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
+_CONTAINER = f"""<?xml version="1.0" encoding="UTF-8"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
 <rootfiles>
-<rootfile full-path="EPUB/package.opf" media-type="application/oebps-package+xml"/>
+<rootfile full-path="{PACKAGE}" media-type="application/oebps-package+xml"/>
 </rootfiles>
 </container>
 """
@@ -148,7 +148,7 @@ class _Package:
         nav = f'<nav epub:type="toc" id="toc"><h1>{title}</h1><ol>{entries}</ol></nav>'
         self.add("EPUB/nav.xhtml", self._page(self.book.title, nav))
         self._items.append(_Item("nav", "nav.xhtml", "application/xhtml+xml", "nav"))
-        self.add("EPUB/package.opf", self._opf(cover))
+        self.add(PACKAGE, self._opf(cover))
 
     def _add_cover(self) -> bool:
         cover = self._tags.cover
@@ -186,6 +186,7 @@ class _Package:
         total_ms = sum(ms for _, ms in self._durations)
         changed = max(path.stat().st_mtime for path in self._audio)
         metadata = [
+            '<meta name="generator" content="tts-book"/>',
             f'<dc:identifier id="id">urn:uuid:{uuid.uuid5(_NAMESPACE, identity)}</dc:identifier>',
             f"<dc:title>{_text(self.book.title) or '…'}</dc:title>",
             f"<dc:language>{_text(normalize_tag(self.book.language))}</dc:language>",

@@ -5,6 +5,8 @@
 
     {"run": {...}}      versions, source, voice, pauses, cache; the first line. `way` leads from the
                         record's folder to the source, `home` to where `command` was given
+    {"skips": {...}}    what is not read aloud: `all`, each [chapter (0: none), line, column, name
+                        or label, reason, beginning of the text]
     {"event": {...}}    an event of the run, with `at_s` seconds since its start
     {"chapter": {...}}  a written file: its chunks, each with its key, text, what is `spoken` where
                         that differs (and the `alignment` of both), and `places` [offset in its
@@ -52,6 +54,7 @@ _CHUNKS: list[Any] = [
 ]
 _FORMS: dict[str, Any] = {
     "run": {"title": str, "source": str, "language": str, "voice": dict, "fingerprint": str},
+    "skips": {"all": [(int, int, int, str, str, str)]},
     "event": {"event": str},
     "chapter": {
         "number": int,

@@ -121,6 +121,11 @@ class ReadAlong:
         """The folder in which `command` is given, if it is known."""
         return self._record.home
 
+    @property
+    def has_chapters(self) -> bool:
+        """Whether any chapter is written."""
+        return next(self._record.chapters(), None) is not None
+
     def left_out(self) -> tuple[LeftOut, ...]:
         """What is not read aloud, in order."""
         return tuple(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tts_book.errors import UserError
 from tts_book.output import captions
-from tts_book.output.paths import CHAPTERS, WHOLE
+from tts_book.output.paths import CHAPTERS, COMPANIONS, WHOLE
 
 LOUDNESS_LUFS = -19.0
 SHELF = "audiobookshelf"
@@ -22,7 +22,7 @@ class OutputSettings:
     `out` is the folder or file that was named (None: the working directory). `loudness_lufs` None
     leaves the sound as it came. `shelved` books go into Author/Series/Title, with their facts and
     their cover beside them. `force` overwrites any file, and rebuilds those that are up to date.
-    `cores` is how many chapters are encoded at once.
+    `cores` is how many chapters are encoded at once. `companions` show the book: page, epub.
     """
 
     out: Path | None = None
@@ -32,6 +32,7 @@ class OutputSettings:
     shelved: bool = False
     force: bool = False
     cores: int = 1
+    companions: tuple[str, ...] = ()
 
 
 def parse_loudness(text: str) -> float | None:
@@ -51,18 +52,19 @@ def parse_loudness(text: str) -> float | None:
     return lufs
 
 
-def parse_formats(text: str, out: Path | None) -> tuple[str, ...]:
-    """What --format asks for, in order, each once. Where nothing is said, the name of the file
-    that -o asks for decides, and else it is a file for each chapter. Raises UserError."""
-    if not text:
-        named = out.suffix.lower() if out is not None else ""
-        return (next((f for f in ("m4b", "opus") if named == WHOLE[f]), CHAPTERS),)
+def parse_formats(text: str, out: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What --format asks for, in order, each once: audio, and companions of it. Where no audio is
+    named, the name of the file that -o asks for decides, and else it is a file for each chapter.
+    Raises UserError."""
     wanted = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
-    known = (CHAPTERS, *WHOLE)
+    known = (CHAPTERS, *WHOLE, *COMPANIONS)
     for name in wanted:
         if name not in known:
             raise UserError(f'--format "{name}" is not known: {", ".join(known)}.')
-    return wanted or (CHAPTERS,)
+    named = out.suffix.lower() if out is not None else ""
+    usual = next((f for f in ("m4b", "opus") if named == WHOLE[f]), CHAPTERS)
+    audio = tuple(name for name in wanted if name not in COMPANIONS)
+    return audio or (usual,), tuple(name for name in wanted if name in COMPANIONS)
 
 
 def parse_captions(text: str) -> tuple[str, ...]:

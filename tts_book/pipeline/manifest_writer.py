@@ -20,7 +20,7 @@ from typing import Any
 from tts_book import __version__
 from tts_book.audio import DELAY_MS
 from tts_book.events import Event, as_dict
-from tts_book.model import Chunk, Origin, Pauses
+from tts_book.model import Book, Chunk, Origin, Pauses
 from tts_book.output import atomic
 from tts_book.output.manifest import manifest_path, read_file_states, read_lines
 from tts_book.output.stitcher import StitchedChapter
@@ -30,6 +30,7 @@ from tts_book.pipeline.chapter_job import ChapterJob, list_chapter_jobs
 from tts_book.pipeline.planning import BookJob
 
 _BLOCK_BYTES = 8_192
+_SHOWN_CHARACTERS = 200  # of what is not read aloud
 
 
 class ManifestWriter:
@@ -54,6 +55,8 @@ class ManifestWriter:
             with atomic.open_part(self.path.parent) as part:
                 self._part = Path(part.name)
         self._line("run", _run(job, pauses) | self._ways())
+        if skips := list(_skips(job.request.book)):
+            self._line("skips", {"all": skips})
 
     def event(self, event: Event) -> None:
         """Takes down an event."""
@@ -170,6 +173,7 @@ def _run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.platform(),
         "title": work.book.title,
+        "author": work.book.author,
         "language": work.book.language,
         "source": str(work.source.resolve()) if work.source else "",
         "command": work.command,
@@ -183,6 +187,18 @@ def _run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
         "pauses": asdict(pauses),
         "notices": list(work.book.notices),
     }
+
+
+def _skips(book: Book) -> Iterator[list[int | str]]:
+    """What is not read aloud: chapter (0: none), line, column, name or label, reason, beginning."""
+    for chapter in book.chapters:
+        everywhere = book.skips if chapter is book.chapters[0] else ()
+        for number, skips in ((0, everywhere), (chapter.number, chapter.skips)):
+            for skip in skips:
+                place = chapter.origin.source.place(skip.start)
+                name = place.label or place.source
+                text = " ".join(skip.text.split())[:_SHOWN_CHARACTERS]
+                yield [number, place.line, place.column, name, skip.reason, text]
 
 
 def _planned(chapter: ChapterJob) -> dict[str, Any]:

@@ -160,7 +160,7 @@ class Options(ReadingOptions):
         metavar="PATH",
     )
     format: str = option(
-        "", "mp3, m4b, opus, mp3book; several: mp3,m4b.", Panel.OUTPUT, metavar="LIST"
+        "", "mp3, m4b, opus, mp3book, page, epub; several: mp3,page.", Panel.OUTPUT, metavar="LIST"
     )
     captions: str = option("", "Beside each file: srt, vtt, lrc.", Panel.OUTPUT, metavar="LIST")
     layout: str = option(

@@ -22,6 +22,7 @@ from tts_book import backends
 from tts_book.config.voices import Config, load_voices, parse_change
 from tts_book.errors import UserError
 from tts_book.output.audiobookshelf import NO_COVER, read_cover
+from tts_book.output.manifest import manifest_path
 from tts_book.output.settings import (
     LOUDNESS_LUFS,
     OutputSettings,
@@ -92,9 +93,11 @@ def parse_output_options(options: Options, at: Surroundings) -> OutputSettings:
     """What becomes of the spoken book. Raises UserError."""
     out = None if options.output is None else at.resolve_path(options.output)
     lufs = LOUDNESS_LUFS if options.loudness == "" else parse_loudness(str(options.loudness))
+    formats, companions = parse_formats(options.format, out)
     return OutputSettings(
         out=out,
-        formats=parse_formats(options.format, out),
+        formats=formats,
+        companions=companions,
         loudness_lufs=lufs,
         captions=parse_captions(options.captions),
         shelved=parse_layout(options.layout),
@@ -240,6 +243,7 @@ class Conversion:
         """Speaks what is missing and writes the files. `listening` is entered when nothing stands
         in the way; `tools` are the real clock, sleep and chance unless they are given. Raises
         UserError."""
+        from tts_book.output.companions import refuse_foreign
         from tts_book.pipeline import ownership
         from tts_book.pipeline.planning import prepare_output
         from tts_book.pipeline.run import convert_jobs, make_tools
@@ -250,10 +254,27 @@ class Conversion:
         with cache_leases.hold_entries(self.cache.folder, [_lease(job) for job in jobs]):
             if not output.force:
                 ownership.refuse_foreign_captions(jobs, output.captions)
+                refuse_foreign([path for job in jobs for path in _companions(job, output)])
             prepare_output(jobs, output.force)
             with listening as listener:
                 pauses = self.settings.config.pauses
-                return await convert_jobs(jobs, pauses, self.cache, listener, tools, output)
+                result = await convert_jobs(jobs, pauses, self.cache, listener, tools, output)
+            return await self._write_companions(jobs, result)
+
+    async def _write_companions(self, jobs: Sequence[BookJob], result: Result) -> Result:
+        """Adds the page and the EPUB, which show what is in the files."""
+        from tts_book.output.companions import write_companions
+        from tts_book.pipeline.book_writer import run_to_end
+
+        kinds = self.settings.output.companions
+        written = [
+            path
+            for job in jobs
+            for path in await run_to_end(
+                write_companions, manifest_path(job.layout), kinds, self.cache
+            )
+        ]
+        return replace(result, written=(*result.written, *written))
 
 
 @asynccontextmanager
@@ -266,6 +287,12 @@ async def open_conversion(settings: JobSettings) -> AsyncIterator[Conversion]:
         settings.open_cache() as cache,
     ):
         yield Conversion(settings, engines, cache)
+
+
+def _companions(job: BookJob, output: OutputSettings) -> list[Path]:
+    from tts_book.output.companions import companion_path
+
+    return [companion_path(manifest_path(job.layout), kind) for kind in output.companions]
 
 
 def _lease(job: BookJob) -> CacheLease:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
-from tts_book.output.epub import SUFFIX as EPUB_SUFFIX
+from tts_book.output.companions import companion_path, refuse_foreign
 from tts_book.output.epub import write_epub
 from tts_book.output.inspection.manifests import Manifest, of_place
-from tts_book.output.page import page_path, write_page
+from tts_book.output.page import write_page
 from tts_book.output.readalong import ReadAlong
 from tts_book.synthesis.chunk_cache import ChunkCache
 
@@ -31,9 +31,10 @@ async def page(
     if out is not None and len(found) > 1:
         raise UserError(f"{place} holds {len(found)} books: name one of them, or leave -o out.")
     for manifest in found:
-        book, path = ReadAlong(manifest), _target(manifest, out)
+        book, path = ReadAlong(manifest), _target(manifest.path, "epub" if epub else "page", out)
+        refuse_foreign([path])
         if epub:
-            made = await asyncio.to_thread(write_epub, book, path.with_suffix(EPUB_SUFFIX))
+            made = await asyncio.to_thread(write_epub, book, path)
         else:
             made = await asyncio.to_thread(write_page, book, path, inline_audio=inline_audio)
         at.out.write(f"{made}\n")
@@ -52,8 +53,8 @@ def find_books(place: Path, cache: ChunkCache) -> list[Manifest]:
     return found
 
 
-def _target(manifest: Manifest, out: Path | None) -> Path:
-    usual = page_path(manifest.path)
+def _target(manifest: Path, kind: str, out: Path | None) -> Path:
+    usual = companion_path(manifest, kind)
     if out is None:
         return usual
     return out / usual.name if out.is_dir() else out

@@ -25,23 +25,15 @@ from urllib.parse import quote
 from tts_book.errors import UserError
 from tts_book.model import Break
 from tts_book.output import atomic
-from tts_book.output.manifest import NAME
 from tts_book.output.paths import relative_path
 from tts_book.output.readalong import LeftOut, ReadAlong, TimedChapter, TimedSentence
 from tts_book.text.language_tags import primary_language
 
-SUFFIX = ".html"
 # Browsers decode a data URI at once and whole: one hour takes Firefox four seconds.
 MOST_INLINE_MS = 3_600_000
 _MIME = {".mp3": "audio/mpeg", ".m4b": "audio/mp4", ".opus": "audio/ogg"}
 _SPEEDS = ("0.75", "0.9", "1", "1.1", "1.25", "1.5", "1.75", "2")
 _RIGHT_TO_LEFT = {"ar", "fa", "he", "ur", "ps", "yi", "ug", "sd", "ckb", "dv"}
-
-
-def page_path(record: Path) -> Path:
-    """Where the page of a book is written, by its record: beside the audio."""
-    stem = record.name.removesuffix(NAME).rstrip(".") or record.resolve().parent.name
-    return record.with_name(f"{stem}{SUFFIX}")
 
 
 def write_page(book: ReadAlong, path: Path, *, inline_audio: bool = False) -> Path:
@@ -109,7 +101,9 @@ class _Page:
             self.data["said"] |= {
                 number + at: sentence.said for at, sentence in enumerate(sentences) if sentence.said
             }
-            skips = [skip for skip in left_out if skip.chapter == chapter.number]
+            # What belongs to no chapter (an imprint, a contents list) is shown in the first.
+            here = {chapter.number} if number else {0, chapter.number}
+            skips = [skip for skip in left_out if skip.chapter in here]
             yield self._section(chapter, number, skips)
             number += len(sentences)
 
