@@ -1,6 +1,6 @@
 """Options in, an exit code out.
 
-Exit codes: 0 every chapter asked for is written; 1 something is missing; 2 the user can mend it;
+Exit codes: 0 every chapter asked for is written; 1 something is missing; 2 the user can fix it;
 130 stopped with Ctrl-C (143: with SIGTERM).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,23 +17,32 @@ from tts_book import __version__
 from tts_book.cli.commands import batch as batch_desk
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
-from tts_book.cli.options import CommandOptions, with_options
-from tts_book.cli.process import Command, Terminal, exit_code, open_log, open_streams
+from tts_book.cli.help import Command, CommandGroup
+from tts_book.cli.options import HIDDEN_IN_PLAN, CommandOptions, with_options
+from tts_book.cli.process import (
+    Run,
+    Terminal,
+    complain,
+    exit_code,
+    open_log,
+    open_streams,
+)
+from tts_book.errors import UserError
 from tts_book.pipeline.options import FilePath
+
+# What typer raises for a mistake in a command line.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="tts-book",
     help="Turn long texts into audiobooks: free voices, no limits, nothing lost on the way.",
-    no_args_is_help=True,
+    cls=CommandGroup,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-voices_app = typer.Typer(
-    help="Voices that can be used here and now.", rich_markup_mode=None, no_args_is_help=False
-)
-app.add_typer(voices_app, name="voices", invoke_without_command=True)
+voices_app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, no_args_is_help=False)
 
 Sources = Annotated[
     list[str], typer.Argument(metavar="SOURCE...", help="Texts to read; - is standard input.")
@@ -46,20 +55,22 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    """Nothing to do here: every command does its own work."""
+    if context.invoked_subcommand is None:
+        sys.stdout.write(f"{context.get_help()}\n")
 
 
-@app.command()
+@app.command(cls=Command)
 @with_options()
 def convert(options: CommandOptions, sources: Sources) -> None:
-    """Speak texts into MP3 files, a file for each chapter.
+    """Speak texts into audio files, one for each chapter.
 
     A source with one chapter gives STEM.mp3, one with several a folder STEM/ of numbered files,
     both in this folder or where -o says. Run the same command again after any interruption: what
@@ -68,22 +79,23 @@ def convert(options: CommandOptions, sources: Sources) -> None:
     _convert(lambda here: desk.convert(here, options, _globbed(sources)), options)
 
 
-@app.command()
+@app.command(cls=Command)
 @with_options()
 def batch(
     options: CommandOptions,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of chapters.")],
 ) -> None:
-    """Speak a folder of texts as one album, a track for each file, in natural order.
+    """Speak a folder of texts as one audiobook, or a folder of e-books.
 
-    Headings inside a file are pauses, unless --split headings makes them tracks of their own.
-    A folder of e-books becomes a book each, in folders Author/Title.
+    Texts become the tracks of one book, in natural order. Headings inside a file are pauses,
+    unless --split headings makes them tracks of their own. E-books become a book each, in
+    folders Author/Title.
     """
     _convert(lambda here: batch_desk.batch(here, options, folder), options)
 
 
-@app.command()
-@with_options()
+@app.command(cls=Command)
+@with_options(hidden=HIDDEN_IN_PLAN)
 def plan(
     options: CommandOptions,
     sources: Sources,
@@ -97,13 +109,16 @@ def plan(
         bool, typer.Option("--words", help="Foreign words and the like, as pronounce.toml.")
     ] = False,
 ) -> None:
-    """Show chapters, chunks, length and voice of what convert would do; speak nothing."""
+    """Show what convert would do, and speak nothing."""
     if words:
         _finish(lambda here: desk.words(here, options, _globbed(sources)), options.log_level)
     elif skipped:
         _finish(lambda here: desk.skipped(here, options, _globbed(sources)), options.log_level)
     else:
         _finish(lambda here: desk.plan(here, options, _globbed(sources), chunks), options.log_level)
+
+
+app.add_typer(voices_app, name="voices", invoke_without_command=True)
 
 
 @voices_app.callback()
@@ -120,7 +135,7 @@ def voices_root(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="The preview's file.")
     ] = None,
 ) -> None:
-    """List voices from voices.toml, the online service and this machine's engines."""
+    """List voices, listen to one, or install more."""
     if context.invoked_subcommand is not None:
         return
     options = replace(options, voice=preview, backend=backend, output=out)
@@ -130,7 +145,7 @@ def voices_root(
         _finish(lambda here: voices_desk.list_all(here, options, everything), options.log_level)
 
 
-@voices_app.command("install")
+@voices_app.command("install", cls=Command)
 @with_options("language", "proxy")
 def voices_install(
     options: CommandOptions,
@@ -140,11 +155,11 @@ def voices_install(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask about the licence.")] = False,
 ) -> None:
-    """Fetch a voice for any language, to speak without a network ever after."""
+    """Download a voice that speaks without a network."""
     _finish(lambda here: voices_desk.install(here, options, "" if listed else name, yes))
 
 
-@app.command()
+@app.command(cls=Command)
 @with_options("json")
 def verify(
     options: CommandOptions,
@@ -152,23 +167,23 @@ def verify(
         list[str], typer.Argument(metavar="PATH...", help="Files or folders that were written.")
     ],
 ) -> None:
-    """Listen to what was written, from end to end: is it whole, and is every word there?
+    """Check written files from end to end: is every word there?
 
-    Tells loudness and peak of each file, and how they stand against what ACX asks for.
+    Reports length, loudness and peak of each file.
     """
     from tts_book.cli.commands.verify import check
 
     _finish(lambda here: check(here, _globbed(paths), as_json=options.json))
 
 
-@app.command()
+@app.command(cls=Command)
 @with_options("voices", "cache", "proxy", "log_level")
 def doctor(options: CommandOptions) -> None:
-    """Check this machine line by line, with a mend for all that fails."""
+    """Check this machine, with a fix for all that fails."""
     _finish(lambda here: desk.doctor(here, options), options.log_level)
 
 
-@app.command()
+@app.command(cls=Command)
 @with_options("output", "cache")
 def where(
     options: CommandOptions,
@@ -182,7 +197,7 @@ def where(
     ] = "",
     play: Annotated[bool, typer.Option("--play", help="Play it from there.")] = False,
 ) -> None:
-    """Lead from a second of sound to its text, or from a text to where it is heard."""
+    """Find the text behind a moment of sound, or where a text is heard."""
     from tts_book.cli.commands.where import where as answer
 
     _finish(
@@ -199,7 +214,7 @@ def where(
     )
 
 
-@app.command()
+@app.command(cls=Command)
 @with_options("output", "cache")
 def page(
     options: CommandOptions,
@@ -229,7 +244,7 @@ def page(
     )
 
 
-@app.command()
+@app.command(cls=Command)
 @with_options("cache")
 def feed(
     options: CommandOptions,
@@ -245,24 +260,24 @@ def feed(
     _finish(lambda here: write(here, place, url, title=title, cache=_path(options.cache)))
 
 
-@app.command()
+@app.command(cls=Command)
 @with_options("cache")
 def cache(
     options: CommandOptions,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Throw away by --age, --size, or both.")
+        bool, typer.Option("--prune", help="Delete by --age, --size, or both.")
     ] = False,
     age: Annotated[
-        float | None, typer.Option("--age", metavar="DAYS", min=0, help="Unused for so long.")
+        float | None, typer.Option("--age", metavar="DAYS", min=0, help="Unused for this long.")
     ] = None,
     size: Annotated[
         int | None, typer.Option("--size", metavar="MB", min=0, help="The most that may stay.")
     ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Throw away everything.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete everything.")] = False,
 ) -> None:
-    """Show what is kept of spoken books, and throw away what is not needed any more.
+    """Show the spoken chunks that are kept, or delete old ones.
 
-    What a running job needs is never thrown away.
+    What a running job needs is never deleted.
     """
     from tts_book.cli.commands import cache as cache_desk
 
@@ -290,16 +305,16 @@ def _glob(pattern: str) -> list[str]:
     return glob.glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute patterns
 
 
-def _convert(run: Command, options: CommandOptions) -> None:
+def _convert(run: Run, options: CommandOptions) -> None:
     keeps = not options.no_cache
     raise typer.Exit(exit_code(_logged(run, options.log_level), writes=True, keeps=keeps))
 
 
-def _finish(run: Command, log_level: str = "") -> None:
+def _finish(run: Run, log_level: str = "") -> None:
     raise typer.Exit(exit_code(_logged(run, log_level)))
 
 
-def _logged(run: Command, level: str) -> Command:
+def _logged(run: Run, level: str) -> Run:
     async def logged(here: Terminal) -> int:
         with open_log(here, level) as there:
             return await run(there)
@@ -310,4 +325,17 @@ def _logged(run: Command, level: str) -> Command:
 def main() -> None:
     """Runs the command that the process was started with."""
     open_streams()
-    app()
+    try:
+        code = app(prog_name="tts-book", standalone_mode=False)
+    except UserError as error:
+        code = complain(str(error), 2)
+    except _UsageError as error:
+        code = complain(_explain(error), 2)
+    sys.exit(code)
+
+
+def _explain(error: Any) -> str:
+    """A mistake in a command line, in one line with a way out."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    command = error.ctx.command_path if error.ctx else "tts-book"
+    return f"{message}. See {command} --help"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import Field, dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tts_book.cli.completion import find_completer
 from tts_book.pipeline.options import Options, Panel, is_path, option, option_info
 
 
@@ -50,7 +51,13 @@ class CommandOptions(Options):
     )
 
 
-def _declare_option(field: Field[Any]) -> inspect.Parameter:
+# What `plan` takes all the same, so that a command need not be shortened to be looked at.
+HIDDEN_IN_PLAN = frozenset(
+    ("redo", "loudness", "captions", "cover", "year", "workers", "force", "wait", "quiet")
+)
+
+
+def _declare_option(field: Field[Any], hidden: bool) -> inspect.Parameter:
     """A field as an option that typer takes: its type and default with flags and help."""
     info = option_info(field)
     kind = Path | None if is_path(field) else type(field.default)
@@ -59,7 +66,10 @@ def _declare_option(field: Field[Any]) -> inspect.Parameter:
         metavar=None if kind is bool else info.metavar or None,
         min=0 if kind is int else None,
         help=info.help,
+        show_default=bool(field.default),
+        autocompletion=find_completer(field.name, info.choices),
         rich_help_panel=info.panel.value,
+        hidden=hidden,
     )
     return inspect.Parameter(
         field.name,
@@ -69,14 +79,15 @@ def _declare_option(field: Field[Any]) -> inspect.Parameter:
     )
 
 
-def with_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_options(
+    *names: str, hidden: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command the named fields of `CommandOptions` as options, all of them without names;
-    it takes them as its first argument."""
-    shared = [
-        _declare_option(field)
-        for field in fields(CommandOptions)
-        if not names or field.name in names
-    ]
+    it takes them as its first argument. The `hidden` ones are understood, but not shown."""
+    wanted = [field for field in fields(CommandOptions) if not names or field.name in names]
+    panels = list(Panel)
+    wanted.sort(key=lambda field: panels.index(option_info(field).panel))
+    shared = [_declare_option(field, field.name in hidden) for field in wanted]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]

@@ -75,7 +75,7 @@ def hide_passwords(arguments: Sequence[str]) -> Iterator[str]:
             yield argument
 
 
-Command = Callable[[Terminal], Coroutine[Any, Any, int]]
+Run = Callable[[Terminal], Coroutine[Any, Any, int]]
 
 
 def open_streams() -> None:
@@ -91,7 +91,7 @@ def open_streams() -> None:
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def exit_code(run: Command, *, writes: bool = False, keeps: bool = True) -> int:
+def exit_code(run: Run, *, writes: bool = False, keeps: bool = True) -> int:
     """Runs a command; what the user can mend is one line, never a traceback.
 
     `writes`: it writes books, so that one whose reader has gone away is not all done; `keeps`:
@@ -108,14 +108,14 @@ def exit_code(run: Command, *, writes: bool = False, keeps: bool = True) -> int:
     except asyncio.CancelledError:
         _leave(TERMINATED, how_on)
     except UserError as error:
-        code = _complain(str(error), 2)
+        code = complain(str(error), 2)
     except TtsBookError as error:
-        code = _complain(str(error), 1)
+        code = complain(str(error), 1)
     except BrokenPipeError:
         code = int(writes)
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
-        code = _complain(f"{what}{error.strerror or error}", 1)
+        code = complain(f"{what}{error.strerror or error}", 1)
     runner.close()
     return _flushed(code)
 
@@ -157,7 +157,8 @@ def _leave(code: int, how_on: str) -> NoReturn:
     os._exit(code)
 
 
-def _complain(message: str, code: int) -> int:
+def complain(message: str, code: int) -> int:
+    """One line on standard error; gives back the exit code."""
     with contextlib.suppress(OSError):  # nobody is there to be told
         sys.stderr.write(f"tts-book: {message}\n")
     return code
@@ -172,7 +173,7 @@ def _flushed(code: int) -> int:
             _lead_nowhere(stream.fileno())
         except OSError as error:
             _lead_nowhere(stream.fileno())
-            code = code or _complain(f"the output cannot be written: {error.strerror}", 1)
+            code = code or complain(f"the output cannot be written: {error.strerror}", 1)
     return code
 
 
