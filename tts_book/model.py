@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -180,6 +180,22 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechServer:
+    """A server that speaks, as voices.toml names it. `url` has no name and password in it: those
+    are `login` ("name:password"). `name` stands for the address in cache keys; `key_env` is the
+    environment variable that holds the key; `extra` is a JSON object of more that is sent."""
+
+    url: str
+    name: str
+    model: str = ""
+    format: str = "wav"
+    instructions: str = ""
+    key_env: str = ""
+    extra: str = ""
+    login: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Voice:
     """A voice as voices.toml names it. Changes are signed; 0 is the service's own."""
 
@@ -192,6 +208,17 @@ class Voice:
     volume_pct: int = 0
     fallback: tuple[str, ...] = ()
     gender: str = ""
+    server: SpeechServer | None = None
+
+    def as_record(self) -> dict[str, object]:
+        """The voice as a book's record holds it: without anything secret."""
+        record = asdict(self)
+        if self.server is None:
+            del record["server"]
+        else:
+            shown = ("name", "model", "format")
+            record["server"] = {name: getattr(self.server, name) for name in shown}
+        return record
 
 
 @dataclass(frozen=True, slots=True)

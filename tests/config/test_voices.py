@@ -295,7 +295,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ),
     (
         '[voices.x]\nbackend = "quux"\nid = "a"',
-        ['2: voices.x.backend = "quux" is not known. Known: edge, piper, espeak, silent.'],
+        ['2: voices.x.backend = "quux" is not known. Known: edge, piper, openai, espeak, silent.'],
     ),
     (
         '[voices.x]\nid = "ru-RU-DmitryNeural"',

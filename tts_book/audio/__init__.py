@@ -15,6 +15,7 @@ from tts_book.audio.mp3_edit import (
 )
 from tts_book.audio.mp3_frames import Format, format_at, frames_of, is_uniform, silence
 from tts_book.audio.pcm import encode, trim_pcm
+from tts_book.audio.received_sound import ReceivedSound, read_sound
 
 __all__ = [
     "DELAY",
@@ -22,6 +23,7 @@ __all__ = [
     "GAIN_STEP_DB",
     "Format",
     "Meter",
+    "ReceivedSound",
     "amplify",
     "analyse",
     "carriers",
@@ -33,6 +35,7 @@ __all__ = [
     "is_digital_silence",
     "is_uniform",
     "most_carriers",
+    "read_sound",
     "round_off",
     "silence",
     "trim_pcm",

@@ -65,9 +65,9 @@ def format_at(data: bytes, at: int = 0) -> Format:
     header = data[at : at + _HEADER_BYTES]
     if len(header) < _HEADER_BYTES or header[0] != 0xFF or header[1] < 0xE0:
         raise AudioError(f"This is not MP3: no frame begins at byte {at}.")
-    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
-    kbps_index, rate_index, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
-    if version == 1 or layer != _LAYER_3 or kbps_index in (0, 15) or rate_index == 3:
+    version = header[1] >> 3 & 3
+    kbps_index, rate_index = header[2] >> 4, header[2] >> 2 & 3
+    if not find_frame_bytes(data, at):
         raise AudioError(f"This is not MPEG Layer III: header {header.hex()} at byte {at}.")
     if header[3] >> 6 != 3:
         raise AudioError("The sound is stereo; one channel is expected.")
@@ -78,7 +78,7 @@ def format_at(data: bytes, at: int = 0) -> Format:
     rate_hz = _RATES_HZ[version][rate_index]
     return Format(
         header=header,
-        frame_bytes=(144 if first else 72) * kbps * 1_000 // rate_hz + padding,
+        frame_bytes=find_frame_bytes(data, at),
         samples=1_152 if first else 576,
         rate_hz=rate_hz,
         kbps=kbps,
@@ -86,6 +86,20 @@ def format_at(data: bytes, at: int = 0) -> Format:
         mdb_bits=9 if first else 8,
         granules=(18, 77) if first else (9,),
     )
+
+
+def find_frame_bytes(data: bytes, at: int) -> int:
+    """How long the frame at byte `at` is, of any MPEG Layer III form; 0 where none begins."""
+    header = data[at : at + _HEADER_BYTES]
+    if len(header) < _HEADER_BYTES or header[0] != 0xFF or header[1] < 0xE0:
+        return 0
+    version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
+    kbps_index, rate_index, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
+    if version == 1 or layer != _LAYER_3 or kbps_index in (0, 15) or rate_index == 3:
+        return 0
+    first = version == _MPEG_1
+    kbps = (_KBPS_1 if first else _KBPS_2)[kbps_index]
+    return (144 if first else 72) * kbps * 1_000 // _RATES_HZ[version][rate_index] + padding
 
 
 # What `encode` makes and the online service sends: 24 kHz, mono, 48 kbit/s, 24 ms a frame.

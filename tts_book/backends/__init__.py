@@ -21,6 +21,7 @@ from tts_book.model import Speech, Voice
 BUILT_IN = {
     "edge": "tts_book.backends.edge.backend:make",
     "piper": "tts_book.backends.piper.backend:make",
+    "openai": "tts_book.backends.openai.backend:make",
     "espeak": "tts_book.backends.espeak.backend:make",
     "silent": "tts_book.backends.silent:make",
 }
@@ -61,12 +62,14 @@ class Health:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a backend may need from outside. `voices_dirs` are searched in order for local voices;
-    `proxy` is a URL or ""; `environ` stands for the process's environment. What happens inside goes
-    to `logging.getLogger(f"tts_book.{name}")`."""
+    `proxy` is a URL or ""; `environ` stands for the process's environment; `voices` are those of
+    voices.toml, for backends whose servers it names. What happens inside goes to
+    `logging.getLogger(f"tts_book.{name}")`."""
 
     voices_dirs: tuple[Path, ...] = ()
     proxy: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    voices: tuple[Voice, ...] = ()
 
 
 class Backend(Protocol):

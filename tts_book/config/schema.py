@@ -3,9 +3,11 @@ stops the next."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from urllib.parse import urlsplit, urlunsplit
 
 from tts_book.config.toml_file import Where
 from tts_book.text.language_tags import LANGUAGE, normalize_tag
@@ -93,12 +95,12 @@ def language_tag(value: object) -> str:
 
 
 def one_of(*words: str) -> Check:
-    """One of two words."""
+    """One of some words."""
 
     def check(value: object) -> str:
         word = text(value)
         if word not in words:
-            known = " nor ".join(f'"{known}"' for known in words)
+            known = ", ".join(f'"{known}"' for known in words[:-1]) + f' nor "{words[-1]}"'
             raise ValueError(f'= "{word}" is neither {known}.{suggest(word, words)}')
         return word
 
@@ -137,6 +139,42 @@ def pause_ms(value: object) -> int:
 def name_list(value: object) -> tuple[object, ...]:
     """Names of voices: one, or a list of them. The items are checked where voices are known."""
     return tuple(value) if isinstance(value, list) else (value,)
+
+
+def http_url(value: object) -> tuple[str, str]:
+    """An address without name and password, and these ("name:password" or "")."""
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment:
+        raise ValueError('must be an address like "http://localhost:8880".')
+    login, _, host = parts.netloc.rpartition("@")
+    path = parts.path.rstrip("/").removesuffix("/audio/speech").removesuffix("/v1")
+    return urlunsplit((parts.scheme, host, path.rstrip("/"), "", "")), login
+
+
+def variable_name(value: object) -> str:
+    """The name of an environment variable, never a key itself."""
+    name = text(value)
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,60}", name):
+        raise ValueError(
+            'must be the name of an environment variable in capitals, like "SPEECH_KEY"; a key '
+            "itself is never written here."
+        )
+    return name
+
+
+def json_table(value: object) -> str:
+    """A table as a JSON object, its keys in order."""
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a table, {{ speaker = 3 }}, not {describe(value)}.")
+    try:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    except TypeError:
+        raise ValueError("may hold texts, numbers, lists and tables, no dates.") from None
 
 
 def table(name: str) -> Check:

@@ -18,7 +18,7 @@ from tts_book.config import schema
 from tts_book.config.schema import Note, describe, read_table, suggest
 from tts_book.config.toml_file import Mistake, Where, parse_toml, raise_mistakes, read_limited
 from tts_book.errors import UserError
-from tts_book.model import Pauses, Voice
+from tts_book.model import Pauses, SpeechServer, Voice
 from tts_book.text.language_tags import (
     EDGE_ID,
     LANGUAGE,
@@ -30,7 +30,9 @@ from tts_book.text.language_tags import (
 )
 
 FILE_NAME = "voices.toml"
-BACKENDS = ("edge", "piper", "espeak", "silent")
+BACKENDS = ("edge", "piper", "openai", "espeak", "silent")
+# Speaks through servers that each voice names.
+SERVED = "openai"
 # Used only when they are given: a robot, and silence.
 NEVER_UNASKED = frozenset({"espeak", "silent"})
 # A word that is no voice id of theirs is a mistyped name.
@@ -48,6 +50,16 @@ _VOICE_KEYS: dict[str, schema.Check] = {
     "gender": schema.one_of("male", "female"),
     **{kind: schema.change(kind) for kind in schema.RANGES},
     "fallback": schema.name_list,
+}
+# Only for voices of a server of the user's own.
+_SERVER_KEYS: dict[str, schema.Check] = {
+    "url": schema.http_url,
+    "server": schema.text,
+    "model": schema.text,
+    "format": schema.one_of("wav", "flac", "mp3", "opus", "aac"),
+    "instructions": schema.text,
+    "key_env": schema.variable_name,
+    "extra": schema.json_table,
 }
 _PAUSE_KEYS: dict[str, schema.Check] = dict.fromkeys(PAUSES, schema.pause_ms)
 _TOP_KEYS: dict[str, schema.Check] = {
@@ -98,7 +110,8 @@ class Config:
             free = given if given in self.backends and given not in _STRICT else ""
             backend, id_ = backend_of(text) or free, text
         if backend in self.backends and id_:
-            return Voice(text, backend, id_, language_of(backend, id_))
+            server = self._server_of(backend) if backend == SERVED else None
+            return Voice(text, backend, id_, language_of(backend, id_), server=server)
         if colon and id_ and re.fullmatch(r"\w{2,}", backend):
             known = suggest(backend, self.backends) or f" Known: {', '.join(self.backends)}."
             raise UserError(f'There is no backend "{backend}", as in "{text}".{known}')
@@ -134,6 +147,16 @@ class Config:
             return self.voices[name]
         folded = _folded(name)
         return next((v for known, v in self.voices.items() if _folded(known) == folded), None)
+
+    def _server_of(self, backend: str) -> SpeechServer:
+        """The first server that a voice names. Raises UserError where there is none."""
+        for voice in self.voices.values():
+            if voice.backend == backend and voice.server:
+                return voice.server
+        raise UserError(
+            f"No voice in {self.path} names a server. Add one: [voices.NAME] with "
+            f'backend = "{backend}", url = "http://localhost:8880" and id = "what it is called".'
+        )
 
     def _hint(self, name: str) -> str:
         more = "All voices: tts-book voices"
@@ -248,12 +271,13 @@ def _voice(
         if key in _TOP_KEYS:
             hint = " It belongs above the first [table]."
         else:
-            hint = suggest(key, _VOICE_KEYS, _MEANT)
+            hint = suggest(key, checks, _MEANT)
         return f'unknown key "{key}" in [voices.{name}].{hint}'
 
     where: Where = ("voices", name)
-    its: dict[str, Any] = read_table(value, where, _VOICE_KEYS, note, unknown)
     given = value if isinstance(value, dict) else {"backend": None}
+    checks = {**_VOICE_KEYS, **(_SERVER_KEYS if given.get("backend") == SERVED else {})}
+    its: dict[str, Any] = read_table(value, where, checks, note, unknown)
     if name in packaged.voices and "backend" not in given and "id" not in given:
         known = packaged.voices[name]
     else:
@@ -269,8 +293,19 @@ def _voice(
         its.get("volume", known.volume_pct),
         _texts(fallback),
         its.get("gender", known.gender),
+        _server(its) if "url" in its else known.server,
     )
     return voice, fallback
+
+
+def _server(its: Mapping[str, Any]) -> SpeechServer:
+    url, login = its["url"]
+    return SpeechServer(
+        url,
+        its.get("server", url),
+        **{key: its[key] for key in _SERVER_KEYS if key in its and key not in ("url", "server")},
+        login=login,
+    )
 
 
 def _new_voice(
@@ -289,6 +324,8 @@ def _new_voice(
         note(("voices", name, "backend"), wrong)
     elif backend and "id" not in given and backend != "silent":
         note(("voices", name), f"{dotted} has no id: what {backend} calls the voice.")
+    elif backend == SERVED and "url" not in given:
+        note(("voices", name), f'{dotted} has no url: url = "http://localhost:8880", say.')
     elif backend == "edge" and id_ and not EDGE_ID.fullmatch(id_):
         wrong = f'{dotted}.id = "{id_}" is no voice of the online service'
         note(("voices", name, "id"), f'{wrong}: they look like "ru-RU-DmitryNeural".')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from tts_book.model import Chunk
@@ -91,7 +91,7 @@ def _otherwise(before: str, now: str) -> str:
 
 def _changed(job: BookJob, run: dict[str, Any]) -> str:
     """What is said differently now, for text that is the same."""
-    voice, before = asdict(job.cast.voice), run["voice"]
+    voice, before = job.cast.voice.as_record(), run["voice"]
     told_of = [
         f"{name} {before.get(field)} → {voice[field]}"
         for field, name in _SETTINGS.items()

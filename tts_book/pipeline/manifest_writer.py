@@ -180,7 +180,7 @@ def _run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
         "cwd": str(work.cwd or ""),
         "cache": str(work.cache or ""),
         "excerpt": job.excerpt,
-        "voice": asdict(cast.voice),
+        "voice": cast.voice.as_record(),
         "backend": cast.backend.name,
         "fingerprint": cast.backend.fingerprint(cast.voice),
         "why": cast.why,

@@ -117,19 +117,26 @@ def load_config(
     return config
 
 
-def make_backend_settings(at: Surroundings, proxy: str) -> backends.Settings:
+def make_backend_settings(
+    at: Surroundings, proxy: str, known: Config | None = None
+) -> backends.Settings:
     """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
     named = at.environ.get("TTS_BOOK_VOICES")
     folders = (*([Path(named)] if named else []), at.voices_dir)
-    return backends.Settings(folders, proxy, at.environ)
+    voices = tuple(known.voices.values()) if known else ()
+    return backends.Settings(folders, proxy, at.environ, voices)
 
 
 @asynccontextmanager
 async def open_engines(
-    at: Surroundings, proxy: str, own: Sequence[backends.Backend] = ()
+    at: Surroundings,
+    proxy: str,
+    known: Config | None = None,
+    own: Sequence[backends.Backend] = (),
 ) -> AsyncIterator[backends.Engines]:
-    """Backends by name, closed at the end; `own` are there already and stay open."""
-    made = backends.Engines(make_backend_settings(at, proxy), own)
+    """Backends by name, closed at the end; `known` are the voices that may name servers, `own`
+    are there already and stay open."""
+    made = backends.Engines(make_backend_settings(at, proxy, known), own)
     try:
         yield made
     finally:
@@ -283,7 +290,7 @@ async def open_conversion(settings: JobSettings) -> AsyncIterator[Conversion]:
     stays open. Raises UserError."""
     at, options = settings.at, settings.options
     async with (
-        open_engines(at, options.proxy, options.own_backends) as engines,
+        open_engines(at, options.proxy, settings.config, options.own_backends) as engines,
         settings.open_cache() as cache,
     ):
         yield Conversion(settings, engines, cache)

@@ -255,11 +255,12 @@ async def doctor(at: Terminal, options: CommandOptions) -> int:
         make_backend_settings(at, options.proxy).voices_dirs,
         voices,
     )
-    async with open_engines(at, options.proxy) as engines:
-        try:
-            chooser = VoiceChooser(load_config(at, voices), engines)
-        except UserError:
-            chooser = None  # a finding of its own
+    try:
+        known = load_config(at, voices)
+    except UserError:
+        known = None  # a finding of its own
+    async with open_engines(at, options.proxy, known) as engines:
+        chooser = VoiceChooser(known, engines) if known else None
         found = []
         async for finding in checks.findings(places, chooser):
             at.out.write(f"{finding}\n")

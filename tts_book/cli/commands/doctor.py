@@ -18,7 +18,7 @@ LIBRARIES = ("edge-tts", "aiohttp", "nltk", "lameenc", "av", "pydub", "mutagen",
 # An hour of sound takes 22 MB in the cache and again in the book.
 LITTLE_SPACE_BYTES = 500 * 1024 * 1024
 # Engines that a listener would be glad of; the others are there for when they are named.
-PLEASANT = ("edge", "piper")
+PLEASANT = ("edge", "piper", "openai")
 
 
 @dataclass(frozen=True, slots=True)

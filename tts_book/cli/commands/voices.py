@@ -11,6 +11,7 @@ from tts_book.cli import voice_list
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
+from tts_book.config.voices import SERVED, Config
 from tts_book.output.paths import file_name
 from tts_book.pipeline.session import (
     load_config,
@@ -31,9 +32,9 @@ async def list_all(at: Terminal, options: CommandOptions, everything: bool) -> i
     language, own = _language(options.language), voice_list.find_user_languages(at.environ)
     default = primary_language(known.voices[known.default].language)
     wanted = voice_list.VoiceFilter(language, only, everything, (*own, default))
-    async with open_engines(at, options.proxy) as made:
+    async with open_engines(at, options.proxy, known) as made:
         casting = VoiceChooser(known, made)
-        chosen = (only,) if only else backends.names()
+        chosen = (only,) if only else _backends_of(known)
         made(chosen[0])  # an unknown name is told before all else
         found, problems = await casting.offered(chosen)
     if options.json:
@@ -45,6 +46,12 @@ async def list_all(at: Terminal, options: CommandOptions, everything: bool) -> i
     for name, health in problems.items():
         at.err.write(f"{name}: {health.detail.rstrip('.')}. {health.mend}".rstrip() + "\n")
     return 0
+
+
+def _backends_of(known: Config) -> tuple[str, ...]:
+    """All backends, but the one of the user's own servers only where voices.toml names one."""
+    has_servers = any(voice.server for voice in known.voices.values())
+    return tuple(name for name in backends.names() if name != SERVED or has_servers)
 
 
 def _language(code: str) -> str:
