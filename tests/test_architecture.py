@@ -35,7 +35,7 @@ PACKAGES = (
 
 # Each third-party library and the only modules that may know it.
 LIBRARIES = {
-    "aiohttp": ("backends.edge",),
+    "aiohttp": ("backends.edge", "backends.openai"),
     "av": ("audio",),
     "certifi": ("backends.edge", "backends.piper"),
     "chardet": ("readers",),

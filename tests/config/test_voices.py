@@ -22,7 +22,7 @@ from tts_book.config.voices import (
     parse_change,
 )
 from tts_book.errors import UserError
-from tts_book.model import Pauses, Voice
+from tts_book.model import Pauses, SpeechServer, Voice
 from tts_book.text.language_tags import language_of, normalize_tag
 
 
@@ -252,6 +252,76 @@ def test_an_unknown_voice_is_told_with_a_like_one(packaged: Config, text: str, w
     with pytest.raises(UserError) as caught:
         packaged.resolve(text)
     assert words in str(caught.value)
+
+
+SERVED = """
+[voices.mine]
+backend = "openai"
+url = "https://orr:secret-1@nas.example:8443/tts/v1/"
+id = "af_heart"
+model = "kokoro"
+format = "flac"
+instructions = "calm"
+key_env = "SPEECH_KEY"
+extra = { b = 1, a = ["x"] }
+"""
+
+
+def test_a_voice_may_name_a_server(tmp_path: Path) -> None:
+    voice = of(tmp_path, SERVED).voice("mine")
+    assert voice.server == SpeechServer(
+        url="https://nas.example:8443/tts",
+        name="https://nas.example:8443/tts",
+        model="kokoro",
+        format="flac",
+        instructions="calm",
+        key_env="SPEECH_KEY",
+        extra='{"a": ["x"], "b": 1}',
+        login="orr:secret-1",
+    )
+    assert "secret-1" not in f"{voice!r} {voice.as_record()}"
+    named = of(tmp_path, SERVED + 'server = "nas"').voice("mine")
+    assert named.server is not None
+    assert named.server.name == "nas"
+
+
+def test_an_id_of_the_server_needs_no_name(tmp_path: Path) -> None:
+    config = of(tmp_path, SERVED)
+    assert config.resolve("openai:bm_lewis").server == config.voice("mine").server
+    with pytest.raises(UserError, match=r"No voice in .* names a server"):
+        of(tmp_path, "").resolve("openai:bm_lewis")
+
+
+@pytest.mark.parametrize(
+    ("line", "mistake"),
+    [
+        ('url = "localhost:8880"', "voices.x.url must be an address like"),
+        ('url = "http://h/?key=1"', "voices.x.url must be an address like"),
+        ('key_env = "sk-abc"', "voices.x.key_env must be the name of an environment variable"),
+        ('format = "pcm"', '"pcm" is neither "wav", "flac", "mp3", "opus" nor "aac"'),
+        ("extra = 5", "voices.x.extra must be a table"),
+        ("extra = { a = 2020-01-01 }", "voices.x.extra may hold texts, numbers"),
+        ('speaker = "y"', 'unknown key "speaker" in [voices.x].'),
+    ],
+)
+def test_mistakes_in_a_server_are_told_without_its_secrets(
+    tmp_path: Path, line: str, mistake: str
+) -> None:
+    text = f'[voices.x]\nbackend = "openai"\nid = "a"\n{line}'
+    with pytest.raises(UserError) as caught:
+        of(tmp_path, text if "url" in line else f'{text}\nurl = "http://h"')
+    assert mistake in str(caught.value)
+    assert "sk-abc" not in str(caught.value)
+
+
+def test_a_voice_of_a_server_needs_its_url(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has no url"):
+        of(tmp_path, '[voices.x]\nbackend = "openai"\nid = "a"')
+
+
+def test_keys_of_a_server_are_for_its_backend_only(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='unknown key "url"'):
+        of(tmp_path, '[voices.x]\nbackend = "piper"\nid = "x"\nurl = "http://h"')
 
 
 def test_a_plugged_in_backend_may_be_named(tmp_path: Path) -> None:

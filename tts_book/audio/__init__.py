@@ -15,7 +15,13 @@ from tts_book.audio.mp3_edit import (
 )
 from tts_book.audio.mp3_frames import Format, format_at, frames_of, is_uniform, silence
 from tts_book.audio.pcm import encode, trim_pcm
-from tts_book.audio.received_sound import ReceivedSound, read_sound
+from tts_book.audio.received_sound import (
+    ReceivedSound,
+    SpeechShape,
+    change_volume,
+    measure_speech,
+    read_sound,
+)
 
 __all__ = [
     "DELAY",
@@ -24,9 +30,11 @@ __all__ = [
     "Format",
     "Meter",
     "ReceivedSound",
+    "SpeechShape",
     "amplify",
     "analyse",
     "carriers",
+    "change_volume",
     "decode",
     "encode",
     "format_at",
@@ -34,6 +42,7 @@ __all__ = [
     "info_frame",
     "is_digital_silence",
     "is_uniform",
+    "measure_speech",
     "most_carriers",
     "read_sound",
     "round_off",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tts_book.audio.mp3_frames import find_frame_bytes
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _UNKNOWN_LENGTHS = 0x7FFF_0000
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _FULL_SCALE = 32_768
+_WINDOW_MS = 10
+_SILENT_DBFS = -50.0
+# Speech that stops, stops within a few windows; sound that is cut is as loud at its end as before.
+_END_MS, _CUT_DB = 20, 14.0
 _ID3_BYTES = 128
 _OGG_HEADER = struct.Struct("<4sBBqIIIB")
 _OGG_ENDS = 4
@@ -56,6 +60,61 @@ def read_sound(data: bytes) -> ReceivedSound:
     if not missing and expected and len(pcm) // 2 < expected:
         missing = f"{len(pcm) // 2} of {expected} samples"
     return ReceivedSound(pcm, rate_hz, missing)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechShape:
+    """What of a sound matters here, in ms. `ends_loud`: its last window is as loud as speech."""
+
+    length_ms: int
+    begins_ms: int
+    ends_ms: int
+    longest_silence_ms: int
+    ends_loud: bool
+
+    @property
+    def has_speech(self) -> bool:
+        """Whether anything is louder than silence."""
+        return self.ends_ms > self.begins_ms
+
+
+def measure_speech(pcm: bytes, rate_hz: int) -> SpeechShape:
+    """The shape of mono 16-bit PCM."""
+    import numpy as np
+
+    size = max(1, rate_hz * _WINDOW_MS // 1_000)
+    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
+    length_ms = len(samples) * 1_000 // rate_hz
+    count = len(samples) // size
+    levels: NDArray[np.float64] = np.full(0, -120.0)
+    if count:
+        # From the end, so that the last window is whole.
+        rows = samples[len(samples) - count * size :].reshape(count, size)
+        levels = 10 * np.log10(np.maximum(np.mean(rows**2, axis=1), 1e-3) / 32_768**2)
+    loud = np.flatnonzero(levels > _SILENT_DBFS)
+    if not len(loud):
+        return SpeechShape(length_ms, 0, 0, 0, ends_loud=False)
+    speech_db = float(np.median(levels[loud]))
+    last_db = float(levels[-(_END_MS // _WINDOW_MS) :].min())
+    gaps = np.diff(loud) - 1
+    return SpeechShape(
+        length_ms,
+        int(loud[0]) * _WINDOW_MS,
+        (int(loud[-1]) + 1) * _WINDOW_MS,
+        int(gaps.max(initial=0)) * _WINDOW_MS,
+        ends_loud=last_db > speech_db - _CUT_DB,
+    )
+
+
+def change_volume(sound: ReceivedSound, volume_pct: int) -> ReceivedSound:
+    """The same sound, louder or softer; 0 changes nothing."""
+    if not volume_pct:
+        return sound
+    import numpy as np
+
+    factor = max(0.0, 1 + volume_pct / 100)
+    samples = np.frombuffer(sound.pcm, "<i2").astype(np.float64) * factor
+    return replace(sound, pcm=_rounded(samples))
 
 
 def _kind(data: bytes) -> str:
@@ -188,12 +247,16 @@ def _read_form(chunk: bytes) -> _WavForm:
 
 
 def _to_pcm(raw: bytes, form: _WavForm) -> bytes:
-    import numpy as np
-
     frame_bytes = form.channels * form.bits // 8
     samples = _as_floats(raw[: len(raw) - len(raw) % frame_bytes], form)
-    mono = samples.reshape(-1, form.channels).mean(axis=1)
-    return bytes(np.clip(np.round(mono), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2").tobytes())
+    return _rounded(samples.reshape(-1, form.channels).mean(axis=1))
+
+
+def _rounded(samples: NDArray[np.float64]) -> bytes:
+    import numpy as np
+
+    whole = np.clip(np.round(samples), -_FULL_SCALE, _FULL_SCALE - 1)
+    return bytes(whole.astype("<i2").tobytes())
 
 
 def _as_floats(raw: bytes, form: _WavForm) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
-from tts_book.audio import ReceivedSound, read_sound
+from tts_book.audio import ReceivedSound, SpeechShape, change_volume, measure_speech, read_sound
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.edge.alignment import folded, marks_of, place
 from tts_book.backends.edge.protocol import TICKS_PER_MS, Boundary
@@ -29,7 +29,7 @@ from tts_book.backends.openai.client import (
     find_error_text,
     misconfigured,
 )
-from tts_book.backends.openai.reply_checks import SoundShape, VoiceTraits, measure_shape
+from tts_book.backends.openai.reply_checks import VoiceTraits
 from tts_book.errors import (
     AudioError,
     BackendError,
@@ -160,8 +160,8 @@ class OpenAIBackend:
             sound = read_sound(data)
         except AudioError as error:
             raise _no_sound(data, str(error)) from error
-        sound = _louder(sound, voice.volume_pct)
-        shape = measure_shape(sound.pcm, sound.rate_hz)
+        sound = change_volume(sound, voice.volume_pct)
+        shape = measure_speech(sound.pcm, sound.rate_hz)
         speech = Speech(sound.pcm, "pcm", sound.rate_hz, _marks(text, words, shape.length_ms))
         if not shape.has_speech:
             raise BackendIncomplete("The server sent silence.", Failure.NO_AUDIO)
@@ -320,20 +320,9 @@ def _no_sound(data: bytes, why: str) -> BackendIncomplete:
     return BackendIncomplete(told, Failure.NO_AUDIO)
 
 
-def _print_of(shape: SoundShape) -> tuple[int, ...]:
+def _print_of(shape: SpeechShape) -> tuple[int, ...]:
     """Equal (to 24) for replies whose lengths differ by no more than chance makes them differ."""
     return (round(math.log(max(1, shape.length_ms)) / _ALIKE_SHARE * _ALIKE_MS),)
-
-
-def _louder(sound: ReceivedSound, volume_pct: int) -> ReceivedSound:
-    if not volume_pct or not sound.pcm:
-        return sound
-    import numpy as np
-
-    factor = max(0.0, 1 + volume_pct / 100)
-    samples = np.frombuffer(sound.pcm, "<i2").astype(np.float64) * factor
-    pcm = np.clip(np.round(samples), -32_768, 32_767).astype("<i2").tobytes()
-    return replace(sound, pcm=pcm)
 
 
 def _joined(left: Speech, right: Speech, at: int) -> Speech:
