@@ -311,8 +311,8 @@ class Sound:
 
     `speech_start` to `speech_stop` hold everything above the silence threshold (equal where there
     is nothing); `quiet` are the silent stretches between them. `loudness_lufs` is None for sound
-    too short or too quiet to measure, `peak_dbfs` None for digital silence. `onsets_ms` are when
-    speech begins, and begins again after each quiet stretch (empty where only frames are known).
+    too short or too quiet to measure, `peak_dbfs` None for digital silence. `runs_ms` are from
+    when to when speech is heard without a quiet stretch (empty where only frames are known).
     """
 
     version: int
@@ -325,7 +325,7 @@ class Sound:
     quiet: tuple[tuple[int, int], ...]
     loudness_lufs: float | None
     peak_dbfs: float | None
-    onsets_ms: tuple[int, ...] = ()
+    runs_ms: tuple[tuple[int, int], ...] = ()
 
     @property
     def duration_ms(self) -> int:

@@ -100,6 +100,8 @@ SENTENCES = (Mark("sentence", 200, 2_400, 0, 4), Mark("sentence", 3_600, 5_000, 
         # A breath parts the silence: it is one pause all the same.
         ("One. Two.", ((100, 120), (123, 150)), Pauses(sentence_ms=600), 24),
         ("One. Two.", ((100, 120), (123, 150)), Pauses(sentence_ms=3_000), 124),
+        # The last consonant of a word stops the breath: that silence belongs to the word.
+        ("One. Two.", ((95, 99), (100, 150)), Pauses(sentence_ms=600), 24),
         # A short rest is lengthened; of a short one no more is taken than can be spared.
         ("One. Two.", ((120, 124),), Pauses(sentence_ms=600), 70),
         ("One. Two.", ((115, 127),), Pauses(sentence_ms=0), 46),

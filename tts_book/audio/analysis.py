@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tts_book.audio.bs1770 import measure_loudness
@@ -46,9 +47,7 @@ def analyse(frames: bytes) -> Sound:
         len(peaks),
         speech=(start, stop),
         quiet=quiet,
-        onsets_ms=tuple(_onset_ms(rows, at, limit, form) for at in (start, *(b for _, b in quiet)))
-        if stop
-        else (),
+        runs_ms=tuple(_runs_ms(rows, limit, (start, stop), quiet, form)) if stop else (),
         loudness_lufs=measure_loudness(samples, form.rate_hz),
         peak_dbfs=_dbfs(int(peaks.max())),
     )
@@ -60,7 +59,7 @@ def _sound(
     *,
     speech: tuple[int, int] = (0, 0),
     quiet: tuple[tuple[int, int], ...] = (),
-    onsets_ms: tuple[int, ...] = (),
+    runs_ms: tuple[tuple[int, int], ...] = (),
     loudness_lufs: float | None = None,
     peak_dbfs: float | None = None,
 ) -> Sound:
@@ -75,7 +74,7 @@ def _sound(
         quiet=quiet,
         loudness_lufs=loudness_lufs,
         peak_dbfs=peak_dbfs,
-        onsets_ms=onsets_ms,
+        runs_ms=runs_ms,
     )
 
 
@@ -90,12 +89,21 @@ def _silence_limit(peaks: NDArray[np.int32]) -> float:
     return _level(max(SILENT_DBFS, own_dbfs))
 
 
-def _onset_ms(rows: NDArray[np.int32], at: int, limit: float, form: Format) -> int:
-    """When the sound begins in frame `at`, to the millisecond."""
+def _runs_ms(
+    rows: NDArray[np.int32],
+    limit: float,
+    speech: tuple[int, int],
+    quiet: tuple[tuple[int, int], ...],
+    form: Format,
+) -> Iterator[tuple[int, int]]:
+    """From when to when something is heard between two quiet stretches, to the millisecond."""
     import numpy as np
 
-    inside = int(np.argmax(np.abs(rows[at]) > limit))
-    return round((at * form.samples + inside) * 1_000 / form.rate_hz)
+    edges = [speech[0], *(at for stretch in quiet for at in stretch), speech[1]]
+    for first, stop in zip(edges[::2], edges[1::2], strict=True):
+        begin = first * form.samples + int(np.argmax(np.abs(rows[first]) > limit))
+        end = stop * form.samples - int(np.argmax(np.abs(rows[stop - 1][::-1]) > limit))
+        yield round(begin * 1_000 / form.rate_hz), round(end * 1_000 / form.rate_hz)
 
 
 def _stretches(low: NDArray[np.bool_], start: int, stop: int) -> tuple[tuple[int, int], ...]:

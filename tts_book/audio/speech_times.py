@@ -24,26 +24,24 @@ _EARLIER_MS, _LATER_MS = 150, 300  # how far before and behind its sound a mark 
 _LEAST_SHIFT_MS = 30  # engines whose marks are exact stay as they are
 _AFTER_REST_MS = 50  # a word that begins so long after the last one may follow a silence
 _ROUGHLY_MS = 200  # how far brought marks may still stand from the silence that they mean
-_CLICK_FRAMES = 4  # a sound this short inside a pause is a breath or a click, and part of it
+# A sound this short inside a pause is a click or a breath and part of it; but behind a short
+# silence it is the end of a word, whose last consonant stops the breath.
+_CLICK_FRAMES, _CLOSURE_FRAMES = 4, 8
 _MARGIN = 2  # characters: services count a full stop or a line's end to the words or not
 _PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class InnerPause:
-    """A sentence or paragraph that ends at character `offset` of a chunk's text, and the silences
-    of the pause there, which clicks may part; none where none was found. `certain`: not only the
-    service takes this for an end."""
+    """A sentence or paragraph that ends at character `offset` of a chunk's text. There the voice
+    rests for `length_ms`, which clicks may part into several `silences`; none where none was found.
+    `certain`: not only the service takes this for an end."""
 
     offset: int
     kind: Break
-    silences: Sequence[Stretch]
+    silences: Sequence[Stretch] = ()
+    length_ms: float = 0.0
     certain: bool = True
-
-    @property
-    def frames(self) -> int:
-        """How long the voice rests, clicks included."""
-        return self.silences[-1][1] - self.silences[0][0] if self.silences else 0
 
 
 def place_marks(marks: tuple[Mark, ...], sound: Sound) -> tuple[Mark, ...]:
@@ -59,17 +57,27 @@ def place_marks(marks: tuple[Mark, ...], sound: Sound) -> tuple[Mark, ...]:
 
 def measure_shift(marks: Sequence[Mark], sound: Sound) -> int:
     """By how many ms the sound of a chunk follows its marks, in the median."""
-    onsets_ms = list(sound.onsets_ms) or [
-        _ms(frame, sound) + round(_ms(1, sound) / 2)
-        for frame in (sound.speech_start, *(stop for _, stop in sound.quiet))
-    ]
+    onsets_ms = [start_ms for start_ms, _ in find_runs(sound)]
     late = [
         onset_ms - start_ms
         for start_ms in _starts_after_rests(marks)
         if (onset_ms := _nearest(onsets_ms, start_ms)) is not None
     ]
-    shift_ms = round(median(late)) if late and sound.speech_start < sound.speech_stop else 0
+    shift_ms = round(median(late)) if late else 0
     return shift_ms if abs(shift_ms) >= _LEAST_SHIFT_MS else 0
+
+
+def find_runs(sound: Sound) -> tuple[tuple[float, float], ...]:
+    """From when to when in ms speech is heard without a rest. Where only frames are known, it is
+    taken to begin and end in the middle of one."""
+    if sound.runs_ms or sound.speech_start == sound.speech_stop:
+        return sound.runs_ms
+    frame_ms = sound.samples_per_frame * 1_000 / sound.rate_hz
+    edges = [sound.speech_start, *(at for pair in sound.quiet for at in pair), sound.speech_stop]
+    return tuple(
+        ((start + 0.5) * frame_ms, (stop - 0.5) * frame_ms)
+        for start, stop in zip(edges[::2], edges[1::2], strict=True)
+    )
 
 
 def _starts_after_rests(marks: Sequence[Mark]) -> Iterator[int]:
@@ -82,7 +90,7 @@ def _starts_after_rests(marks: Sequence[Mark]) -> Iterator[int]:
             yield mark.start_ms
 
 
-def _nearest(onsets_ms: Sequence[int], start_ms: int) -> int | None:
+def _nearest(onsets_ms: Sequence[float], start_ms: int) -> float | None:
     near = [ms for ms in onsets_ms if -_EARLIER_MS <= ms - start_ms <= _LATER_MS]
     # Marks stand before their sound, if not at it: those behind count as further away.
     return min(
@@ -100,17 +108,21 @@ def find_inner_pauses(
     words = [mark for mark in placed if mark.kind == "word"] or list(placed)
     starts = [find_text_offset(chunk.alignment, mark.start) for mark in words]
     stops = [find_text_offset(chunk.alignment, mark.stop) for mark in words]
+    runs = find_runs(sound)
     used = 0
     for offset, kind, certain in _find_ends(chunk, placed, splitter):
         after = bisect_left(starts, offset)
-        silences: Sequence[Stretch] = ()
+        first = last = 0
         if 0 < after < len(words) and stops[after - 1] <= offset + _MARGIN:
             since = _frame(words[after - 1].stop_ms - _ROUGHLY_MS, sound)
             until = _frame(words[after].start_ms + _ROUGHLY_MS, sound)
-            silences = _find_silences(sound.quiet, max(used, since), until)
-        if silences:
-            used = silences[-1][1]
-        yield InnerPause(offset, kind, silences, certain)
+            first, last = _find_silences(sound.quiet, max(used, since), until)
+        if first < last:
+            used = sound.quiet[last - 1][1]
+            length_ms = runs[last][0] - runs[first][1]
+            yield InnerPause(offset, kind, sound.quiet[first:last], length_ms, certain)
+        else:
+            yield InnerPause(offset, kind, certain=certain)
 
 
 def _find_ends(
@@ -139,9 +151,10 @@ def _find_ends(
         yield offset, kind, certain
 
 
-def _find_silences(stretches: Sequence[Stretch], start: int, stop: int) -> Sequence[Stretch]:
-    """The one of the stretches (in order, apart) that shares most with `start` to `stop`, with
-    those around it from which only a click parts it."""
+def _find_silences(stretches: Sequence[Stretch], start: int, stop: int) -> tuple[int, int]:
+    """Which of the stretches make a pause, from the first to behind the last: the one (in
+    order, apart) that shares most with `start` to `stop`, and those that only clicks part from it.
+    """
     best, most = -1, 0
     for at in range(bisect_right(stretches, start, key=lambda stretch: stretch[1]), len(stretches)):
         if stretches[at][0] >= stop:
@@ -150,18 +163,19 @@ def _find_silences(stretches: Sequence[Stretch], start: int, stop: int) -> Seque
         if shared > most:
             best, most = at, shared
     if best < 0:
-        return ()
+        return 0, 0
     first = last = best
-    while first > 0 and _is_click(stretches, first - 1) and stretches[first - 1][0] >= start:
+    while first > 0 and _is_click(stretches[first - 1], stretches[first], start):
         first -= 1
-    while last + 1 < len(stretches) and _is_click(stretches, last):
+    while last + 1 < len(stretches) and _is_click(stretches[last], stretches[last + 1], start):
         last += 1
-    return stretches[first : last + 1]
+    return first, last + 1
 
 
-def _is_click(stretches: Sequence[Stretch], at: int) -> bool:
-    """Whether hardly anything parts a stretch from the next."""
-    return stretches[at + 1][0] - stretches[at][1] <= _CLICK_FRAMES
+def _is_click(before: Stretch, after: Stretch, start: int) -> bool:
+    """Whether only a click parts two silences, of which none begins before `start`."""
+    closure = before[1] - before[0] < _CLOSURE_FRAMES
+    return before[0] >= start and after[0] - before[1] <= _CLICK_FRAMES and not closure
 
 
 def find_text_offset(alignment: Sequence[Sequence[int]], spoken: int) -> int:
@@ -171,10 +185,6 @@ def find_text_offset(alignment: Sequence[Sequence[int]], spoken: int) -> int:
         return spoken
     start, offset = alignment[at]
     return offset + spoken - start
-
-
-def _ms(frames: int, sound: Sound) -> int:
-    return round(frames * sound.samples_per_frame * 1_000 / sound.rate_hz)
 
 
 def _frame(ms: float, sound: Sound) -> int:

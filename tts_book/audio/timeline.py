@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from tts_book.audio.speech_times import Stretch, find_inner_pauses
+from tts_book.audio.speech_times import Stretch, find_inner_pauses, find_runs
 from tts_book.model import Pauses, Segment, Sound
 from tts_book.text.sentences import Splitter
 
@@ -109,7 +109,8 @@ def build_timeline(
         sound = segment.entry.sound
         begin, end = _span(sound)
         if before:
-            wanted = _wanted(pauses.after(before.chunk.after), before.entry.sound, sound)
+            rest_ms = pauses.after(before.chunk.after) - _after_ms(before.entry.sound)
+            wanted = _frames(rest_ms - _before_ms(sound), sound)
             kept, rest, head = _between(tail, begin, wanted, least_rest)
             pieces.shorten(tail - kept)
             at -= tail - kept
@@ -125,7 +126,8 @@ def build_timeline(
         tail, before = sound.frames - end, segment
     if not before:
         return Timeline((), 0, ())
-    kept, end_rest = _ending(tail, _wanted(pauses.chapter_ms, before.entry.sound))
+    last = before.entry.sound
+    kept, end_rest = _ending(tail, _frames(pauses.chapter_ms - _after_ms(last), last))
     pieces.shorten(tail - kept)
     return Timeline(pieces, end_rest, speech, tuple(unpaused))
 
@@ -179,7 +181,7 @@ def _changes(
             if found.certain:
                 unpaused.append(found.offset)
             continue
-        missing = _wanted(pauses.after(found.kind), entry.sound, entry.sound) - found.frames
+        missing = _frames(pauses.after(found.kind) - found.length_ms, entry.sound)
         if missing < 0:
             yield from _shorten(found.silences, -missing, least_rest)
         elif found.certain and missing >= max(_WORTH_FRAMES, least_rest):
@@ -205,9 +207,21 @@ def _length(stretch: Stretch) -> int:
     return stretch[1] - stretch[0]
 
 
-def _wanted(ms: int, *edges: Sound) -> int:
-    """Whole frames of quiet that are heard as `ms`: the frames where speech ends and begins again
-    are quiet too, each half on the average."""
-    half_frames = sum(sound.speech_start < sound.speech_stop for sound in edges)
-    frames = ms * edges[0].rate_hz / (edges[0].samples_per_frame * 1_000)
-    return max(0, round(frames - half_frames / 2))
+def _after_ms(sound: Sound) -> float:
+    """How much of the last frame with speech is quiet."""
+    runs = find_runs(sound)
+    return sound.speech_stop * _frame_ms(sound) - runs[-1][1] if runs else 0.0
+
+
+def _before_ms(sound: Sound) -> float:
+    """How much of the first frame with speech is quiet."""
+    runs = find_runs(sound)
+    return runs[0][0] - sound.speech_start * _frame_ms(sound) if runs else 0.0
+
+
+def _frame_ms(sound: Sound) -> float:
+    return sound.samples_per_frame * 1_000 / sound.rate_hz
+
+
+def _frames(ms: float, sound: Sound) -> int:
+    return round(ms / _frame_ms(sound))
