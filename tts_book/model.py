@@ -163,7 +163,8 @@ class Book:
     """Chapters numbered 1..n. `language` is BCP 47. `notices` are one-line remarks for the user
     on what was guessed while reading (an encoding, a language) or found odd. `series_part` is the
     book's place in its series, as the book writes it. `path` is the file (or folder) that it was
-    read from, where the reader of the book keeps hold of it."""
+    read from, where the reader of the book keeps hold of it. `missing` are one-line remarks on
+    parts that the file should hold and does not, or only damaged."""
 
     title: str
     language: str
@@ -177,6 +178,7 @@ class Book:
     year: str = ""
     ledger: Ledger = Ledger()
     path: Path | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

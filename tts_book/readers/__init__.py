@@ -68,22 +68,22 @@ def _parse_bytes(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     if b"%PDF-" in data[:1024]:
         from tts_book.readers import pdf
 
-        return pdf.read(data, name, options)
+        return pdf.read_pdf(data, name, options)
     if kind := _for_calibre(data):
         return _by_calibre(data, kind, name, options)
     if suffix == ".fb2" or b"<FictionBook" in data[:2048]:
         from tts_book.readers import fb2
 
-        return fb2.read(data, name, options)
+        return fb2.read_fb2(data, name, options)
     if suffix in _HTML or (suffix not in _TEXT and _PAGE.match(data[:1024])):
         from tts_book.readers import html
 
-        return html.read(_decoded_page(data, name, options), name, options)
+        return html.read_html(_decoded_page(data, name, options), name, options)
     decoded = decoding.decode(data, name, options.encoding)
     if suffix in _MARKDOWN:
         from tts_book.readers import markdown
 
-        return markdown.read(decoded, name, options)
+        return markdown.read_markdown(decoded, name, options)
     return plain.read(decoded, name, options)
 
 
@@ -97,14 +97,16 @@ def _for_calibre(data: bytes) -> str:
 def _by_calibre(data: bytes, kind: str, name: str, options: ReadOptions) -> ParsedBook:
     from tts_book.readers import archives, calibre, epub
 
-    return epub.read(archives.open_archive(calibre.as_epub(data, kind, name), name), name, options)
+    return epub.read_epub(
+        archives.open_archive(calibre.as_epub(data, kind, name), name), name, options
+    )
 
 
 def _decoded_page(data: bytes, name: str, options: ReadOptions) -> decoding.Decoded:
     """A page's own word on its encoding is taken where the bytes do not say otherwise."""
     from tts_book.readers import html
 
-    if not options.encoding and (told := html.declared(data)):
+    if not options.encoding and (told := html.find_declared_encoding(data)):
         try:
             return decoding.Decoded(data.decode(told), told)
         except UnicodeDecodeError:
@@ -122,11 +124,11 @@ def _parse_archive(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     if archive.read("META-INF/container.xml") or any(path.endswith(".opf") for path in lower):
         from tts_book.readers import epub
 
-        return epub.read(archive, name, options)
+        return epub.read_epub(archive, name, options)
     if "word/document.xml" in lower:
         from tts_book.readers import docx
 
-        return docx.read(data, archive, name, options)
+        return docx.read_docx(data, archive, name, options)
     if archive.read("mimetype").startswith(b"application/vnd.oasis.opendocument.text"):
         return _by_calibre(data, ".odt", name, options)
     books = [path for path in names if path.lower().endswith((".fb2", *_HTML, *_TEXT))]

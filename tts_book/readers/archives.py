@@ -17,6 +17,10 @@ _MOST_RATIO = 200  # text packs 1:3 to 1:10; a bomb 1:1000
 _MOST_FILES = 50_000
 
 
+class DamagedFile(UserError):
+    """One file of an archive cannot be read; the others may well be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Archive:
     """The files of a ZIP archive by name. Nothing is ever written to disk."""
@@ -29,25 +33,29 @@ class Archive:
         """The names of all files, as they stand in the archive."""
         return [info.filename for info in self.by_key.values()]
 
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return _key(path) in self.by_key or _key(unquote(path)) in self.by_key
+
     def same(self, path: str) -> str:
         """What all ways of writing the path of one file have in common."""
         return _key(unquote(path))
 
     def read(self, path: str) -> bytes:
         """The bytes of a file, found whatever its case, slashes or percent signs; empty if it is
-        not there. Raises UserError if it is damaged or too large."""
+        not there. Raises DamagedFile if it is damaged or too large."""
         info = self.by_key.get(_key(path)) or self.by_key.get(_key(unquote(path)))
         if info is None:
             return b""
         if info.file_size > MOST_FILE_BYTES:
-            raise UserError(f"{self.name}: {info.filename} is larger than 256 MB unpacked")
+            raise DamagedFile(f"{self.name}: {info.filename} is larger than 256 MB unpacked")
         try:
             with self.files.open(info) as file:
                 data = file.read(MOST_FILE_BYTES + 1)
         except RuntimeError:
             raise UserError(f"{self.name} is locked with a password: unlock it first") from None
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError):
-            raise UserError(f"{self.name} is damaged at {info.filename}: get it again") from None
+            raise DamagedFile(f"{self.name} is damaged at {info.filename}: get it again") from None
         return data
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from tts_book.errors import UserError
 from tts_book.model import Book, Chapter, Cover, Source
+from tts_book.text.announcements import UrlsAs, announce
 from tts_book.text.chapters import divide_chapters
 from tts_book.text.coverage import count_by_reason, make_ledger
 from tts_book.text.language import MARGIN, detect_language
@@ -64,6 +65,7 @@ class ChapterPattern:
 
 Split = Literal["auto", "headings", "none"]
 NotesAt = Literal["skip", "inline", "end"]
+CodeAs = Literal["announce", "read", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ class ReadOptions:
     `split`: "auto" and "headings" make chapters of a file's headings, "none" one chapter; in a
     folder "auto" makes one chapter of each file. `everything` keeps contents lists, notes and
     licences. `notes` are left out, read after the paragraph of their mark, or where they stand.
-    `chapters` is a regular expression for the lines that begin chapters.
+    `chapters` is a regular expression for the lines that begin chapters. `code`, which counts for
+    formulas and figures too, is announced in a word or two, read, or skipped; `urls` are said as
+    their host, as they are written, or not at all.
     """
 
     encoding: str = ""
@@ -84,11 +88,14 @@ class ReadOptions:
     everything: bool = False
     notes: NotesAt = "skip"
     chapters: str = ""
+    code: CodeAs = "announce"
+    urls: UrlsAs = "host"
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedBook:
-    """A file read: its text as the source, and its paragraphs, ready to be divided."""
+    """A file read: its text as the source, and its paragraphs, ready to be divided. `missing` are
+    lines on parts of the book that the file should hold and does not, or only damaged."""
 
     source: Source
     text: str
@@ -101,6 +108,7 @@ class ParsedBook:
     notices: tuple[str, ...] = ()
     series: str = ""
     series_part: str = ""
+    missing: tuple[str, ...] = ()
 
 
 OPENING = {
@@ -115,11 +123,6 @@ OPENING = {
     "pt": "Abertura",
     "cs": "Úvod",
 }
-# What is said before a note that is read at its mark.
-LEADS = {
-    "ru": "Примечание: ", "en": "Note: ", "de": "Anmerkung: ", "fr": "Note : ", "es": "Nota: ",
-    "it": "Nota: ", "pl": "Przypis: ", "uk": "Примітка: ", "pt": "Nota: ", "cs": "Poznámka: ",
-}  # fmt: skip
 _CLEAR = 0.5  # a margin at which the text is believed rather than its metadata
 _TOLD = ("contents list", "notes", "Project Gutenberg", "code", "table", "picture", "page number",
          "index", "copyright")  # fmt: skip
@@ -145,6 +148,7 @@ def build_book(parsed: ParsedBook, stem: str, options: ReadOptions) -> Book:
         series=parsed.series,
         series_part=parsed.series_part,
         ledger=make_ledger(parsed.text, chapters),
+        missing=parsed.missing,
     )
 
 
@@ -174,7 +178,7 @@ def _divided(
     return divide_chapters(
         parsed.source,
         parsed.text,
-        parsed.paragraphs,
+        announce(parsed.text, parsed.paragraphs, tag, options.urls),
         title=title,
         opening=OPENING.get(primary_language(tag), "Opening"),
         split=split,

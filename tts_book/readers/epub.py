@@ -6,28 +6,28 @@ import base64
 import binascii
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from tts_book.errors import UserError
 from tts_book.model import Cover
-from tts_book.readers import decoding, html, xml
-from tts_book.readers.archives import Archive
-from tts_book.readers.book import (
-    LEADS,
-    PICTURES,
-    ParsedBook,
-    ReadOptions,
-    find_cover,
-    find_language,
-)
+from tts_book.readers import html, xml
+from tts_book.readers.archives import Archive, DamagedFile
+from tts_book.readers.book import PICTURES, ParsedBook, ReadOptions, find_cover, find_language
 from tts_book.readers.footnotes import Notes
-from tts_book.readers.tree_text import Builder, Element, attribute, name_of, words
+from tts_book.readers.tree_text import Builder, Element, attribute, name_of, text_of
 
-_PAGES = ("application/xhtml+xml", "text/html", "application/xml", "text/xml", "")
+_PAGES = (
+    "application/xhtml+xml", "text/html", "application/xml", "text/xml", "application/x-dtbook+xml",
+    "text/x-oeb1-document", "",
+)  # fmt: skip
+_BEGINS = re.compile(r"<(?:\w+:)?html\b", re.I)
+_ENDS = re.compile(r"</(?:\w+:)?(?:html|body)\s*>", re.I)
+_EDGE = 4096  # characters at either end of a page
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 _SVG = "image/svg+xml"
+_PICTURES = (*PICTURES, _SVG, "image/gif", "image/webp")
 _EMBEDDED = re.compile(rb"data:image/(?:jpeg|jpg|png);base64,([A-Za-z0-9+/=\s]+)")
 _DEEPEST = 6
 
@@ -37,11 +37,12 @@ class _Item:
     path: str
     media: str
     properties: str
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Package:
-    """What the package file says: its items by id, the spine's paths in order."""
+    """What the package file says: its items by id, the spine's in order (by their ids)."""
 
     root: Element
     folder: str
@@ -59,13 +60,77 @@ class _Entry:
     level: int
 
 
-def read(archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
+@dataclass(slots=True)
+class _Pages:
+    """The documents of the spine, one after the other; `missing` and `notices` are lines on those
+    that cannot be read, or not whole."""
+
+    archive: Archive
+    package: _Package
+    titles: dict[str, str]
+    missing: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def read(self) -> Iterator[tuple[str, Element]]:
+        """The paths and trees of the pages."""
+        seen: set[str] = set()
+        for id_ in self.package.spine:
+            item = self._readable(id_)
+            if item is None or self.archive.same(item.path) in seen:
+                continue
+            seen.add(self.archive.same(item.path))
+            text = self._text_of(item)
+            if text:
+                yield item.path, html.parse_page(text, item.path)
+
+    def _readable(self, id_: str) -> _Item | None:
+        """The item of the spine, or the first of its fallbacks that is a page."""
+        first = item = self.package.items.get(id_)
+        if item is None:
+            self._miss(f'"{id_}"', "is not in the list of the book's files")
+            return None
+        for _ in range(_DEEPEST):
+            if item is None or item.media in _PAGES:
+                break
+            item = self.package.items.get(item.fallback)
+        if (item is None or item.media not in _PAGES) and first is not None:
+            if first.media not in _PICTURES:
+                self.notices.append(f"{first.path} ({first.media}) is no page: not read")
+            return None
+        return item
+
+    def _text_of(self, item: _Item) -> str:
+        if not self.archive.has(item.path):
+            self._miss(item.path, "is missing from the archive")
+            return ""
+        try:
+            data = self.archive.read(item.path)
+        except DamagedFile:
+            self._miss(item.path, "is damaged")
+            return ""
+        if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
+            self._miss(item.path, "is empty")
+            return ""
+        text = xml.decode_xml(data, item.path)
+        if _BEGINS.search(text[:_EDGE]) and not _ENDS.search(text[-_EDGE:]):
+            self._miss(item.path, "breaks off: its end is missing")
+        return text
+
+    def _miss(self, path: str, what: str) -> None:
+        title = self.titles.get(path)
+        self.missing.append(f"{path} ({title}) {what}" if title else f"{path} {what}")
+
+
+def read_epub(archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
     """An EPUB in blocks. Raises UserError for DRM, and for what has no readable page."""
     _refuse_locked(archive, name)
-    package = _package(archive, name)
-    metadata = metadata_of(package.root)
-    builder = Builder(name)
-    _pages_of(archive, package, builder, find_language(metadata.get("language", "")), options)
+    package = _read_package(archive, name)
+    metadata = find_metadata(package.root)
+    builder = Builder(name, options.code)
+    entries = list(_contents(archive, package))
+    titles = {entry.path: entry.title for entry in reversed(entries)}
+    pages = _Pages(archive, package, titles)
+    _walk_pages(pages, entries, builder, options)
     source, text, found = builder.finish()
     return ParsedBook(
         source=source,
@@ -76,30 +141,32 @@ def read(archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
         language=find_language(metadata.get("language", "")),
         cover=_cover(archive, package),
         encoding="utf-8",
+        notices=tuple(pages.notices),
         series=metadata.get("series", ""),
         series_part=metadata.get("series_part", ""),
+        missing=tuple(f"{name}: {line}" for line in pages.missing),
     )
 
 
-def _pages_of(
-    archive: Archive, package: _Package, builder: Builder, language: str, options: ReadOptions
+def _walk_pages(
+    pages: _Pages, entries: Sequence[_Entry], builder: Builder, options: ReadOptions
 ) -> None:
     """The documents of the spine. To read notes where their marks stand, all are held at once."""
-    entries = list(_contents(archive, package))
     by_page: dict[str, list[_Entry]] = {}
     for entry in entries:
         by_page.setdefault(entry.path, []).append(entry)
     deepest = max((entry.level for entry in entries), default=0)
-    reasons = guide(package.root, lambda href: _join(package.folder, href))
-    pages = _trees(archive, package)
+    package = pages.package
+    reasons = find_guide_reasons(package.root, lambda href: _join(package.folder, href))
+    found = pages.read()
     notes = None
     if options.notes == "inline":
-        notes = Notes(LEADS.get((options.language or language).partition("-")[0], ""))
-        held = list(pages)
+        notes = Notes()
+        held = list(found)
         for path, root in held:
             notes.collect(path, root)
-        pages = iter(held)
-    for path, root in pages:
+        found = iter(held)
+    for path, root in found:
         base = posixpath.basename(path)
         here = by_page.get(path, ())
         builder.close()
@@ -116,18 +183,7 @@ def _pages_of(
             notes=notes,
             reason="" if reason == "notes" and options.notes != "skip" else reason,
         )
-        html.walk(root, how)
-
-
-def _trees(archive: Archive, package: _Package) -> Iterator[tuple[str, Element]]:
-    seen: set[str] = set()
-    for path in package.spine:
-        same = archive.same(path)
-        if same in seen:
-            continue
-        seen.add(same)
-        if data := archive.read(path):
-            yield path, html.parse_page(_text_of(data, path), path)
+        html.walk_page(root, how)
 
 
 def _refuse_locked(archive: Archive, name: str) -> None:
@@ -135,37 +191,37 @@ def _refuse_locked(archive: Archive, name: str) -> None:
     data = archive.read("META-INF/encryption.xml")
     if not data:
         return
-    root, _ = xml.tree(data, name)
+    root, _ = xml.parse_xml(data, name)
     methods = [e for e in root.iter() if name_of(e) == "encryptionmethod"]
     if any(not attribute(e, "Algorithm").startswith(_FONTS) for e in methods):
         raise UserError(f"{name} is locked (DRM): only books without a lock can be read aloud")
 
 
-def _package(archive: Archive, name: str) -> _Package:
+def _read_package(archive: Archive, name: str) -> _Package:
     path = ""
     container = archive.read("META-INF/container.xml")
     if container:
-        root, _ = xml.tree(container, name)
+        root, _ = xml.parse_xml(container, name)
         files = (attribute(e, "full-path") for e in root.iter() if name_of(e) == "rootfile")
         path = next(files, "")
     if not path or not archive.read(path):
         path = next((p for p in archive.names() if p.lower().endswith(".opf")), "")
     if not path:
         raise UserError(f"{name} is not a whole EPUB (no package file): get it again")
-    root, _ = xml.tree(archive.read(path), name)
+    root, _ = xml.parse_xml(archive.read(path), name)
     folder = posixpath.dirname(path.replace("\\", "/"))
     items = {
         attribute(e, "id"): _Item(
             _join(folder, attribute(e, "href")),
             attribute(e, "media-type").lower(),
             attribute(e, "properties"),
+            attribute(e, "fallback"),
         )
         for e in root.iter()
         if name_of(e) == "item"
     }
-    ids = [attribute(e, "idref") for e in root.iter() if name_of(e) == "itemref"]
-    paths = [items[id_].path for id_ in ids if id_ in items and items[id_].media in _PAGES]
-    return _Package(root, folder, items, tuple(dict.fromkeys(paths)))
+    ids = (attribute(e, "idref") for e in root.iter() if name_of(e) == "itemref")
+    return _Package(root, folder, items, tuple(dict.fromkeys(ids)))
 
 
 def _join(folder: str, href: str) -> str:
@@ -187,7 +243,7 @@ def _contents(archive: Archive, package: _Package) -> Iterator[_Entry]:
 
 
 def _nav(data: bytes, path: str) -> Iterator[_Entry]:
-    root = html.parse(_text_of(data, path), path)
+    root = html.parse_page(xml.decode_xml(data, path), path)
     navs = [e for e in root.iter() if name_of(e) == "nav"]
     chosen = next((e for e in navs if "toc" in attribute(e, "type").split()), None)
     if chosen is None and not navs:
@@ -196,35 +252,23 @@ def _nav(data: bytes, path: str) -> Iterator[_Entry]:
     for link in nav.iter():
         if name_of(link) == "a" and attribute(link, "href"):
             lists = sum(name_of(up) in ("ol", "ul") for up in link.iterancestors())
-            yield _entry(path, attribute(link, "href"), words(link), lists)
+            yield _entry(path, attribute(link, "href"), text_of(link), lists)
 
 
 def _ncx(data: bytes, path: str) -> Iterator[_Entry]:
-    root, _ = xml.tree(data, path)
+    root, _ = xml.parse_xml(data, path)
     for point in root.iter():
         if name_of(point) == "navpoint":
             content = next((e for e in point if name_of(e) == "content"), None)
             label = next((e for e in point if name_of(e) == "navlabel"), None)
             if content is not None:
                 depth = 1 + sum(name_of(up) == "navpoint" for up in point.iterancestors())
-                yield _entry(path, attribute(content, "src"), words(label), depth)
+                yield _entry(path, attribute(content, "src"), text_of(label), depth)
 
 
 def _entry(path: str, href: str, title: str, level: int) -> _Entry:
     target = _join(posixpath.dirname(path), href) or path
     return _Entry(target, unquote(href.partition("#")[2]), title, max(1, min(level, _DEEPEST)))
-
-
-def _text_of(data: bytes, name: str) -> str:
-    encoding = xml.declared(data) or ""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode(encoding) if encoding else decoding.decode(data, name).text
-    except (LookupError, UnicodeDecodeError):
-        return decoding.decode(data, name).text
 
 
 def _cover(archive: Archive, package: _Package) -> Cover | None:
@@ -269,12 +313,12 @@ _GUIDE = {
 }
 
 
-def metadata_of(root: Element) -> dict[str, str]:
+def find_metadata(root: Element) -> dict[str, str]:
     """`title`, `creator`, `language`, `series` and `series_part`, as far as they are told."""
     found: dict[str, list[str]] = {}
     for element in root.iter():
-        if name_of(element) in ("title", "creator", "language") and words(element):
-            found.setdefault(name_of(element), []).append(words(element))
+        if name_of(element) in ("title", "creator", "language") and text_of(element):
+            found.setdefault(name_of(element), []).append(text_of(element))
     made = {key: values[0] for key, values in found.items()}
     if "creator" in found:
         made["creator"] = ", ".join(dict.fromkeys(found["creator"][:3]))
@@ -285,11 +329,11 @@ def _series(metas: list[Element]) -> dict[str, str]:
     """As EPUB 3 or Calibre writes it."""
     refined = {(attribute(m, "refines"), attribute(m, "property")): m for m in reversed(metas)}
     for meta in metas:
-        if attribute(meta, "property") == "belongs-to-collection" and words(meta):
+        if attribute(meta, "property") == "belongs-to-collection" and text_of(meta):
             id_ = f"#{attribute(meta, 'id')}"
-            if words(refined.get((id_, "collection-type"))) != "set":
-                part = words(refined.get((id_, "group-position")))
-                return {"series": words(meta), "series_part": part}
+            if text_of(refined.get((id_, "collection-type"))) != "set":
+                part = text_of(refined.get((id_, "group-position")))
+                return {"series": text_of(meta), "series_part": part}
     told = {attribute(m, "name"): attribute(m, "content") for m in metas}
     if name := told.get("calibre:series"):
         part = told.get("calibre:series_index", "").removesuffix(".0")
@@ -297,7 +341,7 @@ def _series(metas: list[Element]) -> dict[str, str]:
     return {}
 
 
-def guide(root: Element, path_of: Callable[[str], str]) -> dict[str, str]:
+def find_guide_reasons(root: Element, path_of: Callable[[str], str]) -> dict[str, str]:
     """Why pages are left out, by path."""
     found: dict[str, str] = {}
     for element in root.iter():

@@ -7,42 +7,61 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from tts_book.readers.tree_text import Builder, Element, attribute, name_of, words
+from tts_book.readers.tree_text import Builder, Element, QueuedNote, attribute, name_of, text_of
 
 _LABEL = re.compile(r"[\[({]?(?:\d{1,4}|\*{1,3}|[†‡])[\])}.:]*\s+")
-_BACK = re.compile(r"(?<![\s↑↩⤴⏎^])(?<![↑↩⤴⏎^]\ufe0f)(?:\s*[↑↩⤴⏎^]\ufe0f?)+\Z")
+_BACK = "↑↩⤴⏎^\ufe0f "
 _INLINE = frozenset(("a", "sup", "span", "b", "i", "em", "strong", "small"))
+_DEEPEST = 20  # elements around a word
 _LONGEST = 20_000  # characters; a link may also lead to a chapter
 
 
 @dataclass(slots=True)
 class Notes:
-    """The elements that marks can lead to, by page and anchor, and those that were read."""
+    """The elements that marks can lead to, by page and anchor. `read` are those that were read or
+    are about to be; `open` those that the walk is inside of."""
 
-    lead: str = ""
     by_anchor: dict[str, Element] = field(default_factory=dict)
-    told: set[Element] = field(default_factory=set)
+    read: set[Element] = field(default_factory=set)
+    open: set[Element] = field(default_factory=set)
+    _targets: set[Element] = field(default_factory=set)
+    _refused: set[Element] = field(default_factory=set)
 
     def collect(self, page: str, root: Element) -> None:
         """Remembers what has an anchor in a page."""
         for element in root.iter():
             if name_of(element) and (anchor := attribute(element, "id")):
-                self.by_anchor.setdefault(f"{page}#{anchor}", _whole(element))
+                note = _whole(element)
+                self.by_anchor.setdefault(f"{page}#{anchor}", note)
+                self._targets.add(note)
 
-    def tell(self, mark: Element, page: str, builder: Builder) -> None:
+    def enter(self, element: Element) -> None:
+        """The walk goes into an element."""
+        if element in self._targets:
+            self.open.add(element)
+
+    def leave(self, element: Element) -> None:
+        """The walk leaves an element: what was passed is not read again for a link back to it."""
+        if element in self.open:
+            self.open.remove(element)
+            self._refused.add(element)
+
+    def queue(self, mark: Element, page: str, builder: Builder) -> None:
         """Has the note that `mark` leads to read after the paragraph, once."""
         href = next((found for e in mark.iter() if (found := attribute(e, "href"))), "")
-        key = resolved(page, href)
+        key = resolve_link(page, href)
         note = self.by_anchor.get(key)
-        if note is None or note in self.told or mark in note.iter():
+        if note is None or note in self.read or note in self._refused or note in self.open:
             return
-        text = words(note)
+        text = text_of(note)
         if 0 < len(text) <= _LONGEST:
-            self.told.add(note)
-            queue(builder, key, self.lead, text)
+            self.read.add(note)
+            builder.queued.append(make_note(key.rpartition("/")[2], text))
+        else:
+            self._refused.add(note)
 
 
-def resolved(page: str, href: str) -> str:
+def resolve_link(page: str, href: str) -> str:
     """The page and anchor that a link in `page` leads to."""
     path, _, anchor = href.partition("#")
     folder = posixpath.dirname(page)
@@ -50,17 +69,18 @@ def resolved(page: str, href: str) -> str:
     return f"{target}#{unquote(anchor)}"
 
 
-def queue(builder: Builder, label: str, lead: str, text: str) -> None:
-    """Has a note read after the paragraph, without the number that it begins with."""
+def make_note(label: str, text: str) -> QueuedNote:
+    """A note as it is read: without the number that it begins with and the link back."""
     number = _LABEL.match(text)
-    back = _BACK.search(text)
     start = number.end() if number else 0
-    stop = back.start() if back and back.start() > start else len(text)
-    builder.after.append((label, lead, text[:start], text[start:stop], text[stop:]))
+    stop = max(start, len(text.rstrip(_BACK)))
+    return QueuedNote(label, text[:start], text[start:stop], text[stop:])
 
 
 def _whole(element: Element) -> Element:
     """The note of an anchor that is a word in it."""
-    while name_of(element) in _INLINE and element.getparent() is not None:
+    for _ in range(_DEEPEST):
+        if name_of(element) not in _INLINE or element.getparent() is None:
+            break
         element = element.getparent()
     return element

@@ -6,27 +6,41 @@ import re
 from dataclasses import dataclass, field
 
 from tts_book.errors import UserError
-from tts_book.readers.book import LEADS, ParsedBook, ReadOptions, find_language
+from tts_book.readers import web_page, xml
+from tts_book.readers.book import ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.footnotes import Notes
-from tts_book.readers.tree_text import Builder, Element, attribute, events, name_of, words
+from tts_book.readers.formulas import is_simple, write_formula
+from tts_book.readers.tree_text import (
+    Builder,
+    Element,
+    attribute,
+    find_head,
+    name_of,
+    text_of,
+    walk_tree,
+)
+from tts_book.text.announcements import Sign
 from tts_book.text.normalize import Kind
 
 _BLOCKS = frozenset(
     (
         "p", "div", "li", "ul", "ol", "dl", "dt", "dd", "blockquote", "section", "article", "body",
         "main", "header", "footer", "figure", "figcaption", "address", "table", "tr", "caption",
-        "center", "fieldset", "form", "hgroup", "thead", "tbody", "details", "summary",
+        "center", "fieldset", "form", "hgroup", "thead", "tbody", "details", "summary", "aside",
+        "nav", "pre", "dialog", "search", "menu", "legend", "tfoot",
     )
 )  # fmt: skip
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_SILENT = frozenset(
-    (
-        "head", "script", "style", "template", "noscript", "iframe", "object", "svg", "math",
-        "audio", "video", "canvas", "rp", "rt", "select", "button", "textarea", "input", "img",
-    )
-)  # fmt: skip
-_LEFT_OUT = {"nav": "contents list", "pre": "code", "aside": "aside"}
+_NO_TEXT = ("head", "script", "style")  # what is written there is meant for programs
+_LEFT_OUT = {
+    "nav": "contents list", "pre": "code", "math": "formula", "svg": "figure",
+    "noscript": "noscript", "template": "hidden", "rt": "ruby", "rp": "ruby", "rtc": "ruby",
+    "button": "form field", "textarea": "form field", "select": "form field",
+    "datalist": "form field", "iframe": "media", "object": "media", "audio": "media",
+    "video": "media", "canvas": "media", "noframes": "hidden", "noembed": "hidden",
+}  # fmt: skip
+_CODE = ("code", "kbd", "samp", "tt", "var")
 _NOTE_TYPES = frozenset(("noteref", "doc-noteref", "biblioref", "doc-biblioref"))
 _TYPES = {
     "footnote": "notes", "footnotes": "notes", "endnote": "notes", "endnotes": "notes",
@@ -39,7 +53,14 @@ _TYPES = {
     "titlepage": "title page", "cover": "cover",
     "backlink": "note mark", "doc-backlink": "note mark",
 }  # fmt: skip
+_NO_FIGURE = re.compile(
+    r"\W*(?:[\w-]+ ){0,2}(?:cover|ornament|decorat\w+|separator|divider|flourish|vignette|logo|"
+    r"drop ?cap|initial|обложка|орнамент|виньетка|заставка|логотип)\b",
+    re.I,
+)
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?([\w-]{3,20})", re.I)
+_UNSEEN = re.compile(r"(?:\A|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.I)
+_WIDEST = 100  # columns that a cell may span
 
 
 @dataclass(slots=True)
@@ -47,7 +68,7 @@ class Walk:
     """How a document is walked: whether everything is read, what its places are called, and the
     titles that a table of contents gives to its anchors: title and level by anchor. `page` is what
     links start from; notes are read where they stand (`keep_notes`) or where their marks stand
-    (`notes`); `reason` leaves the whole page out.
+    (`notes`); `reason` leaves the whole page out; `site` knows what of a web page is not its text.
     """
 
     builder: Builder
@@ -59,31 +80,43 @@ class Walk:
     keep_notes: bool = False
     notes: Notes | None = None
     reason: str = ""
+    site: web_page.Site | None = None
 
 
-def read(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
+def read_html(
+    decoded: Decoded, name: str, options: ReadOptions, *, is_web_page: bool = True
+) -> ParsedBook:
     """A page in blocks. Raises UserError if there is nothing in it."""
     root = parse_page(decoded.text, name)
-    builder = Builder(name)
+    builder = Builder(name, options.code)
     notes = None
-    language = find_language(attribute(root, "lang"))
     if options.notes == "inline":
-        notes = Notes(LEADS.get((options.language or language).partition("-")[0], ""))
+        notes = Notes()
         notes.collect("", root)
-    walk(root, Walk(builder, options.everything, keep_notes=options.notes == "end", notes=notes))
+    site = web_page.Site(root) if is_web_page and not options.everything else None
+    walk_page(
+        root,
+        Walk(
+            builder,
+            options.everything,
+            keep_notes=options.notes == "end",
+            notes=notes,
+            site=site,
+        ),
+    )
     source, text, found = builder.finish()
     return ParsedBook(
         source=source,
         text=text,
         paragraphs=found,
-        title=_title(root),
-        language=language,
+        title=web_page.find_title(root),
+        language=find_language(attribute(root, "lang")),
         encoding=decoded.encoding,
         notices=(decoded.notice,) if decoded.notice else (),
     )
 
 
-def declared(data: bytes) -> str:
+def find_declared_encoding(data: bytes) -> str:
     """The encoding that a page declares, if it names one that exists."""
     found = _CHARSET.search(data[:4096])
     if found is None:
@@ -98,6 +131,7 @@ def declared(data: bytes) -> str:
 
 def parse_page(text: str, name: str) -> Element:
     """The tree of a page: strictly as XHTML if it is that, else as forgiving as browsers are."""
+    text = xml.write_out_entities(text)
     if "<html" in text[:4096] and "xhtml" in text[:4096]:
         from lxml import etree
 
@@ -106,13 +140,13 @@ def parse_page(text: str, name: str) -> Element:
         try:
             root = etree.fromstring(clean.encode("utf-8", "replace"), parser)
         except etree.XMLSyntaxError:
-            return parse(text, name)
+            return parse_forgivingly(text, name)
         if not any(node.tag is etree.Entity for node in root.iter()):
             return root
-    return parse(text, name)
+    return parse_forgivingly(text, name)
 
 
-def parse(text: str, name: str) -> Element:
+def parse_forgivingly(text: str, name: str) -> Element:
     """The tree of a page, however broken: no entities from outside, no network."""
     from lxml import etree
     from lxml import html as forgiving
@@ -129,10 +163,10 @@ def parse(text: str, name: str) -> Element:
     return root
 
 
-def walk(root: Element, how: Walk) -> None:
+def walk_page(root: Element, how: Walk) -> None:
     """Writes what a page says into the builder."""
-    walker = _Walker(how)
-    for event, element in events(root):
+    walker = _Walker(how, has_words=bool(text_of(_body(root))))
+    for event, element in walk_tree(root):
         if event == "start":
             walker.start(element)
         else:
@@ -140,100 +174,107 @@ def walk(root: Element, how: Walk) -> None:
     how.builder.close()
 
 
+def _body(root: Element) -> Element:
+    return next((element for element in root if name_of(element) == "body"), root)
+
+
+@dataclass(slots=True)
+class _Table:
+    """The heads of a table's columns, and the column that comes next."""
+
+    heads: list[str] = field(default_factory=list)
+    column: int = 0
+    has_rows: bool = False
+
+
 class _Walker:
     """Keeps where the walk is inside something silent or left out."""
 
-    def __init__(self, how: Walk) -> None:
+    def __init__(self, how: Walk, *, has_words: bool) -> None:
         self._how = how
         self._builder = how.builder
-        self._silent = 0  # depth inside what has no text for a reader
-        self._out = 0  # depth inside what is left out
-        self._marks: list[tuple[Element, int, str]] = []
+        self._has_words = has_words
+        self._silent: Element | None = None  # inside what has no text for a reader
+        self._aside: tuple[Element, int, str, bool] | None = None  # inside what is left out
         self._waiting = how.entries.get("")
         self._row: Element | None = None  # a row of a table is read as one sentence
+        self._tables: list[_Table] = []
+        self._group: Element | None = None  # of lines that are one heading
+        self._group_level = 0
+        self._scripts: list[tuple[Element, int]] = []
+        self._figure: Element | None = None
 
     def start(self, element: Element) -> None:
+        if self._silent is not None:
+            return
         name = name_of(element)
         notes = self._how.notes
-        if self._silent or name in _SILENT or (notes and element in notes.told):
-            self._silent += 1
+        if name in _NO_TEXT or (notes and element in notes.read):
+            self._silent = element
             return
-        self._anchor(element)
-        reason = self._reason(element, name)
-        if self._out or (reason and reason != "note mark"):
-            if not self._out:
-                self._builder.open(Kind.LEFT_OUT, reason=reason)
-            self._out += 1
-        elif reason:
-            self._marks.append((element, self._builder.length, reason))
-        else:
-            self._open(element, name)
+        if notes:
+            notes.enter(element)
+        if self._aside is None:
+            self._anchor(element)
+            reason = self._reason(element, name)
+            if reason:
+                self._leave_out(element, name, reason)
+            else:
+                self._open(element, name)
         self._builder.write(element.text)
 
     def end(self, element: Element) -> None:
-        name = name_of(element)
-        if not isinstance(element.tag, str):
-            if not self._silent:
-                self._builder.write(element.tail)
+        if self._silent is not None and element is not self._silent:
             return
-        if self._silent:
-            self._silent -= 1
-        elif self._out:
-            self._out -= 1
-            if not self._out:
-                self._builder.close()
+        if element is self._silent:
+            self._silent = None
+        elif isinstance(element.tag, str):
+            if self._aside is None:
+                self._close(element, name_of(element))
+            elif element is self._aside[0]:
+                self._end_aside(*self._aside)
+            if self._how.notes:
+                self._how.notes.leave(element)
+        self._builder.write(element.tail)
+
+    # What is left out
+
+    def _leave_out(self, element: Element, name: str, reason: str) -> None:
+        builder = self._builder
+        is_block = name in _BLOCKS or attribute(element, "display") == "block"
+        is_block = is_block and self._row is None and reason != "note mark"
+        if reason == "code" and builder.code == "read":
+            self._open(element, name)
+            return
+        if is_block and reason == "code":
+            builder.open_code()
+        elif is_block and reason != "formula":
+            builder.open(Kind.LEFT_OUT, reason=reason)
+        elif is_block:
+            builder.open()
+        self._aside = (element, builder.length, reason, is_block)
+
+    def _end_aside(self, element: Element, start: int, reason: str, is_block: bool) -> None:
+        builder = self._builder
+        self._aside = None
+        if reason == "formula":
+            self._end_formula(element, start)
+        elif not is_block:
+            builder.drop(start, reason)
+        if is_block:
+            builder.close()
+        if reason == "note mark" and self._how.notes:
+            self._how.notes.queue(element, self._how.page, builder)
+        elif reason == "figure" and not is_block:
+            self._picture(element)
+
+    def _end_formula(self, math: Element, start: int) -> None:
+        code = self._builder.code
+        if code == "read" or is_simple(math):
+            self._builder.replace(start, write_formula(math))
         else:
-            self._close(element, name)
-        if not self._silent:
-            self._builder.write(element.tail)
-
-    def _open(self, element: Element, name: str) -> None:
-        if name in _HEADINGS:
-            level = int(name[1]) + self._how.inner_level
-            if self._waiting:
-                level = self._waiting[1]
-                self._waiting = None
-            self._builder.open(Kind.HEADING, level)
-        elif name == "p" and self._waiting:
-            # A chapter of the table of contents without a heading of its own gets that one.
-            title, level = self._waiting
-            self._waiting = None
-            self._builder.open(Kind.HEADING, level)
-            self._builder.write(title)
-            self._builder.open()
-        elif name == "hr":
-            self._builder.scene()
-        elif name == "br":
-            self._builder.line_end()
-        elif name == "tr" and self._row is None and is_row(element):
-            self._builder.open()
-            self._row = element
-        elif name in _BLOCKS and self._row is None:
-            self._builder.open()
-
-    def _close(self, element: Element, name: str) -> None:
-        if self._marks and self._marks[-1][0] is element:
-            _, start, reason = self._marks.pop()
-            self._builder.drop(start, reason)
-            if self._how.notes and reason == "note mark":
-                self._how.notes.tell(element, self._how.page, self._builder)
-        elif element is self._row:
-            self._row = None
-            self._builder.close()
-        elif name in ("td", "th"):
-            self._builder.cell_end() if self._row is not None else self._builder.close()
-        elif (name in _BLOCKS and self._row is None) or name in _HEADINGS:
-            self._builder.close()
-        elif name in _BLOCKS and element.getnext() is not None:
-            self._builder.write(" ")
-
-    def _anchor(self, element: Element) -> None:
-        anchor = attribute(element, "id") or (
-            attribute(element, "name") if name_of(element) == "a" else ""
-        )
-        if anchor and not self._out:
-            self._builder.label(f"{self._how.prefix}{anchor}")
-            self._waiting = self._how.entries.get(anchor) or self._waiting
+            sign = Sign.FORMULA if code == "announce" else ""
+            self._builder.replace(start, sign, "formula")
 
     def _reason(self, element: Element, name: str) -> str:
         types = f"{attribute(element, 'type')} {attribute(element, 'role')}".split()
@@ -241,21 +282,144 @@ class _Walker:
             return "note mark"
         if name == "a" and is_marked_link(element):
             return "note mark"
+        if name != "nav" and name in _LEFT_OUT:
+            return _LEFT_OUT[name]
+        if self._is_hidden(element):
+            return "hidden"
         if self._how.everything:
-            return _LEFT_OUT["pre"] if name == "pre" else ""
+            return ""
         if self._how.reason:
             return self._how.reason
         told = next((_TYPES[found] for found in types if found in _TYPES), "")
+        if not told and self._how.site:
+            told = self._how.site.find_reason(element, name)
         if not told:
             told = "notes" if is_note(element) else _LEFT_OUT.get(name, "")
         return "" if told == "notes" and self._how.keep_notes else told
 
+    def _is_hidden(self, element: Element) -> bool:
+        if element.get("hidden") is not None or attribute(element, "aria-hidden") == "true":
+            return True
+        style = element.get("style")
+        if style and _UNSEEN.search(style):
+            return True
+        return self._how.site is not None and self._how.site.hides(element)
 
-def _title(root: Element) -> str:
-    for element in root.iter():
-        if name_of(element) == "title":
-            return words(element)
-    return ""
+    # What is read
+
+    def _open(self, element: Element, name: str) -> None:
+        builder = self._builder
+        if self._group is not None:
+            if name in _BLOCKS or name in _HEADINGS:
+                builder.open(Kind.HEADING, self._group_level)
+        elif name in _HEADINGS or (name == "hgroup" and _first_heading(element) is not None):
+            self._open_heading(element, name)
+        elif name == "p" and self._waiting:
+            # A chapter of the table of contents without a heading of its own gets that one.
+            title, level = self._waiting
+            self._waiting = None
+            builder.open(Kind.HEADING, level)
+            builder.write(title)
+            builder.open()
+        elif name == "hr":
+            builder.scene()
+        elif name == "br":
+            builder.line_end()
+        elif name == "pre" and self._row is None:
+            builder.open(Kind.VERSE)
+        elif name == "tr" and self._row is None:
+            self._open_row(element)
+        elif name in ("td", "th"):
+            self._open_cell(element)
+        elif name in _BLOCKS and self._row is None:
+            builder.open()
+        if name in _CODE or name == "pre":
+            builder.verbatim += 1
+        elif name in ("sup", "sub"):
+            self._scripts.append((element, builder.length))
+        elif name == "table":
+            self._tables.append(_Table())
+        elif name == "figure":
+            self._figure = element
+        elif name == "img":
+            self._picture(element)
+
+    def _open_heading(self, element: Element, name: str) -> None:
+        heading = element if name in _HEADINGS else _first_heading(element)
+        level = int(name_of(heading)[1]) + self._how.inner_level
+        if self._waiting:
+            level = self._waiting[1]
+            self._waiting = None
+        self._builder.open(Kind.HEADING, level)
+        if name == "hgroup":
+            self._group, self._group_level = element, level
+            self._builder.heading_begin()
+
+    def _open_row(self, element: Element) -> None:
+        if is_row(element):
+            self._builder.open()
+            self._row = element
+        else:
+            self._builder.open()
+        if not self._tables:
+            return
+        table = self._tables[-1]
+        table.column = 0
+        if not table.heads and not table.has_rows:
+            cells = [cell for cell in element if name_of(cell) in ("td", "th")]
+            if len(cells) > 1 and all(name_of(cell) == "th" for cell in cells):
+                for cell in cells:
+                    table.heads += [find_head(text_of(cell))] * _span(cell)
+                table.column = len(table.heads)  # no heads over heads
+        table.has_rows = True
+
+    def _open_cell(self, element: Element) -> None:
+        if self._tables:
+            table = self._tables[-1]
+            if table.column < len(table.heads):
+                self._builder.cell_begin(table.heads[table.column])
+            table.column += _span(element)
+
+    def _picture(self, element: Element) -> None:
+        """A picture that stands alone and that its author describes."""
+        alt = attribute(element, "alt") or attribute(element, "aria-label")
+        is_described = any(map(str.isalpha, alt)) and not _NO_FIGURE.match(alt)
+        in_figure = self._figure is not None and not _has_caption(self._figure)
+        is_figure = in_figure if self._figure is not None else is_described
+        if is_figure and self._has_words and self._row is None:
+            self._builder.figure(" ".join(alt.split()))
+
+    def _close(self, element: Element, name: str) -> None:
+        builder = self._builder
+        if name in _CODE or name == "pre":
+            builder.verbatim = max(0, builder.verbatim - 1)
+        elif self._scripts and self._scripts[-1][0] is element:
+            builder.script_end(name, self._scripts.pop()[1])
+        if element is self._group:
+            self._group = None
+            builder.close()
+            builder.heading_end()
+        elif element is self._row:
+            self._row = None
+            builder.close()
+        elif name in ("td", "th"):
+            builder.cell_end() if self._row is not None else builder.close()
+        elif (name in _BLOCKS and self._row is None) or name in _HEADINGS:
+            builder.close()
+        elif name in _BLOCKS and element.getnext() is not None:
+            builder.write(" ")
+        if name == "table" and self._tables:
+            self._tables.pop()
+        elif element is self._figure:
+            self._figure = None
+
+    def _anchor(self, element: Element) -> None:
+        anchor = attribute(element, "id") or (
+            attribute(element, "name") if name_of(element) == "a" else ""
+        )
+        if anchor:
+            self._builder.label(f"{self._how.prefix}{anchor}")
+            self._waiting = self._how.entries.get(anchor) or self._waiting
 
 
 _HOLDS_NOTES = frozenset(("div", "p", "section", "aside", "li", "ol", "ul", "dl", "dd"))
@@ -286,7 +450,8 @@ def is_note(element: Element) -> bool:
 
 
 def is_note_link(element: Element) -> bool:
-    text = words(element)
+    """Whether a raised text is a link to a note."""
+    text = text_of(element)
     return any(name_of(child) == "a" for child in element) and len(text) < 8
 
 
@@ -294,10 +459,23 @@ def is_marked_link(element: Element) -> bool:
     """A link to a place that is only a number or a star."""
     if not attribute(element, "href").partition("#")[2] or len(element) > 1:
         return False
-    text = words(element)
+    text = text_of(element)
     inner = all(name_of(child) == "sup" for child in element)
     return (
         len(text) < 7
         and bool(re.fullmatch(r"[\[({]?(?:\d{1,4}|\*{1,3}|[†‡])[\])}]?", text))
         and (inner or text[0] in "[({*†‡")
     )
+
+
+def _first_heading(group: Element) -> Element | None:
+    return next((child for child in group if name_of(child) in _HEADINGS), None)
+
+
+def _has_caption(figure: Element) -> bool:
+    return any(name_of(inner) == "figcaption" and text_of(inner) for inner in figure.iter())
+
+
+def _span(cell: Element) -> int:
+    span = attribute(cell, "colspan")
+    return min(_WIDEST, max(1, int(span))) if span.isascii() and span.isdecimal() else 1

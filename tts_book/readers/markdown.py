@@ -14,12 +14,12 @@ from markdown_it.token import Token
 
 from tts_book.model import Source
 from tts_book.readers import markdown_notes
-from tts_book.readers.book import LEADS, ParsedBook, ReadOptions, find_language
+from tts_book.readers.book import ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.markdown_notes import MarkdownNote
 from tts_book.readers.plain import find_line_starts
+from tts_book.text.announcements import Sign
 from tts_book.text.inline_rules import Edit
-from tts_book.text.language import detect_language
 from tts_book.text.normalize import Block, Kind, make_paragraphs, unify_whitespace
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
@@ -48,7 +48,7 @@ class _Walk:
         return start, max(start, end - (len(inside) - len(inside.rstrip(" \n"))))
 
 
-def read(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
+def read_markdown(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
     """A Markdown file in blocks."""
     text = decoded.text
     flat = unify_whitespace(text)
@@ -63,7 +63,7 @@ def read(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
     _blocks(walk, markdown_notes.without(body, found))
     fields = _fields(front[1]) if front else {}
     language = find_language(fields.get("lang", fields.get("language", "")))
-    marks = _notes(walk, found, options, language)
+    marks = _notes(walk, found, options)
     told = make_paragraphs(text, walk.blocks, walk.edits, between="markup")
     return ParsedBook(
         source=Source(name, walk.starts),
@@ -116,7 +116,7 @@ def _blocks(walk: _Walk, body: str) -> None:
 
 
 def _notes(
-    walk: _Walk, found: Iterable[MarkdownNote], options: ReadOptions, language: str
+    walk: _Walk, found: Iterable[MarkdownNote], options: ReadOptions
 ) -> dict[int, list[MarkdownNote]]:
     """Adds the blocks of the notes; gives those that are read at their marks."""
     found = markdown_notes.outside(found, walk.blocks)
@@ -125,10 +125,7 @@ def _notes(
     read = {note for told in marks.values() for note in told}
     if options.everything or options.notes == "end":
         read = set(found)
-    lead = ""
-    if read and inline:
-        language = options.language or language or detect_language(walk.text).language
-        lead = LEADS.get(language.partition("-")[0], "")
+    lead = Sign.NOTE if inline else ""
     parser = _parser()
     for note in found:
         if note in read:
@@ -148,7 +145,7 @@ def _note(walk: _Walk, note: MarkdownNote, parser: MarkdownIt, lead: str) -> Non
         block = _inline(walk, token, at, note.stop, 0) if token.type == "inline" else None
         if block:
             if at == note.said and lead:
-                walk.edits.append(Edit(block.start, block.start, lead))
+                walk.edits.append(Edit(block.start, block.start, lead, "lead"))
             walk.blocks.append(block)
             at = block.stop
 

@@ -33,7 +33,7 @@ class _Document:
     about: dict[str, str]
 
 
-def read(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
+def read_pdf(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     """A PDF in blocks. Raises UserError for locked, damaged and scanned ones."""
     document = _opened(data, name)
     letters = sum(len(line.text) for page in document.pages for line in page)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from tts_book.text.scripts import LOOK_BACK, is_note_mark
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -138,8 +140,7 @@ def _bracket_marks(text: str) -> Iterator[Edit]:
 def _superscripts(text: str) -> Iterator[Edit]:
     """A small raised number after a word or a stop; `km²`, `x²` and `10³` are powers."""
     for match in _SUPERSCRIPT.finditer(text):
-        before = text[max(0, match.start() - 3) : match.start()]
-        if (len(before) == 3 and before.isalpha()) or (before and before[-1] in '.,;:!?…»”"’)]'):
+        if is_note_mark(text[max(0, match.start() - LOOK_BACK) : match.start()]):
             yield Edit(*match.span(), reason="note mark")
 
 
@@ -221,3 +222,15 @@ RULES: tuple[Rule, ...] = (
     _dashes,
     _look_alikes,
 )
+
+
+_AT_RISK = re.compile(
+    r"--+|_+|\*+|[†‡]+|\[[\w^*†‡-]{1,30}\]|\{\d{1,4}\}|\(\d{1,3}\)|[⁰¹²³⁴-⁹]+|&#?\w{1,30};"
+)
+
+
+def keep_as_written(code: str, start: int) -> Iterator[Edit]:
+    """For code at `start` of a text: edits that change nothing, and so keep the rules above from
+    taking `--stat` for a dash and `argv[1]` for the mark of a note."""
+    for match in _AT_RISK.finditer(code):
+        yield Edit(start + match.start(), start + match.end(), match[0])

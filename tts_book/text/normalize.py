@@ -34,7 +34,8 @@ class Block:
     """Characters `start` to `stop` of the source, of one kind.
 
     `level` is that of a heading whose markup tells it (1 is the highest), else 0. `reason` says
-    why a block is left out. `gap` counts the blank lines before it.
+    why a block is left out. `gap` counts the blank lines before it. A heading that `goes_on` is a
+    further line of the one before it.
     """
 
     start: int
@@ -43,6 +44,7 @@ class Block:
     level: int = 0
     reason: str = ""
     gap: int = 0
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +152,27 @@ def trim_paragraph(source: str, paragraph: Paragraph, ornaments: str) -> Paragra
     stop = len(text.rstrip(ornaments))
     if not start < stop or stop - start == len(text):
         return paragraph
-    ends = TracedText(text, paragraph.runs)
-    kept = ends.edit([Edit(0, start), Edit(stop, len(text))])
+    ends = (Edit(0, start, reason="ornament"), Edit(stop, len(text), reason="ornament"))
+    return edit_paragraph(source, paragraph, ends)
+
+
+def edit_paragraph(source: str, paragraph: Paragraph, edits: Sequence[Edit]) -> Paragraph:
+    """`paragraph` after `edits`, which are in order, apart, and count its characters; what they
+    give a reason for is skipped."""
+    runs = paragraph.runs
+    kept = TracedText(paragraph.text, runs).edit(edits)
+    starts = [run.start for run in runs]
     skips = list(paragraph.skips)
-    for run in paragraph.runs:
-        for a, b in ((0, start), (stop, len(text))):
-            first, last = max(run.start, a), min(run.start + run.length, b)
-            if first < last and text[first:last].strip():
-                begin = run.source + first - run.start
+    for edit in edits:
+        at = max(0, bisect_right(starts, edit.start) - 1)
+        while edit.reason and at < len(runs) and starts[at] < edit.stop:
+            run = runs[at]
+            first, last = max(run.start, edit.start), min(run.start + run.length, edit.stop)
+            if first < last and paragraph.text[first:last].strip():
+                begin = run.source + (0 if run.covers else first - run.start)
                 end = begin + (run.covers or last - first)
-                skips.append(_skip(source, begin, end, "ornament"))
+                skips.append(_skip(source, begin, end, edit.reason))
+            at += 1
     return replace(paragraph, text=kept.text, runs=kept.runs, skips=tuple(sorted(skips, key=_at)))
 
 
@@ -235,7 +248,7 @@ def _cleaned(flat: str, block: Block, edits: list[Edit]) -> TracedText:
 
 def _without_overlaps(edits: list[Edit], first_class: int) -> list[Edit]:
     """In order of start; of two that overlap, the reader's own or else the earlier one stays."""
-    own = _in_turn(sorted(edits[:first_class], key=_start))
+    own = _in_turn(sorted(edits[:first_class], key=_outer_first))
     found = sorted(edits[first_class:], key=_start)
     kept: list[Edit] = []
     reached = at = 0
@@ -260,3 +273,8 @@ def _in_turn(edits: list[Edit]) -> list[Edit]:
 
 def _start(edit: Edit) -> int:
     return edit.start
+
+
+def _outer_first(edit: Edit) -> tuple[int, bool, int]:
+    """In order of start: first what is put in there, then the longest."""
+    return edit.start, edit.start < edit.stop, -edit.stop

@@ -72,6 +72,8 @@ def _told(items: list[OutlineItem], is_chapter: Callable[[str], bool]) -> list[O
 
 
 def _item(paragraph: Paragraph) -> OutlineItem:
+    if paragraph.block.goes_on and paragraph.text:
+        return OutlineItem(paragraph, is_title=True)
     if paragraph.block.kind is Kind.HEADING and paragraph.block.level:
         return OutlineItem(
             paragraph, headings.parse_marked_heading(paragraph.text, paragraph.block.level)
