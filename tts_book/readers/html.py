@@ -311,7 +311,8 @@ class _Walker:
         builder = self._builder
         if self._group is not None:
             if name in _BLOCKS or name in _HEADINGS:
-                builder.open(Kind.HEADING, self._group_level)
+                kind = Kind.PROSE if name not in _HEADINGS and builder.has_heading else Kind.HEADING
+                builder.open(kind, self._group_level)
         elif name in _HEADINGS or (name == "hgroup" and _first_heading(element) is not None):
             self._open_heading(element, name)
         elif name == "p" and self._waiting:

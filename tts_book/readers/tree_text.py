@@ -70,6 +70,11 @@ class Builder:
         """Whether the block has words, or what is left out of it has."""
         return self._filled
 
+    @property
+    def has_heading(self) -> bool:
+        """Whether the heading of several lines that was begun has one."""
+        return self._lines > 0 or (self._lines == 0 and self._filled)
+
     def label(self, label: str) -> None:
         """From here on places are called `label`."""
         if self.starts[-1] == self.length:
@@ -113,8 +118,9 @@ class Builder:
         elif self._sign:
             kind = Kind.PROSE
             self.edits.append(Edit(self._start, stop, self._sign, self._reason))
-        goes_on = kind is Kind.HEADING and self._lines > 0
-        self._lines += kind is Kind.HEADING and self._lines >= 0
+        is_line = self._lines >= 0 and kind in (Kind.HEADING, Kind.PROSE)
+        goes_on = is_line and self._lines > 0
+        self._lines += is_line
         block = Block(self._start, stop, kind, self._level, self._reason, goes_on=goes_on)
         self.blocks.append(block)
         self._put("\n")

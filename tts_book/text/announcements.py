@@ -60,6 +60,7 @@ _SIGNS = re.compile(f"[{''.join(Sign)}]")
 _ADDRESS = re.compile(r"(?<![^\W_])(?:[a-z][a-z0-9+.-]{1,9}://|www\.)[^\s<>«»“”„\"]{2,}", re.I)
 _CLOSERS = ".,;:!?…'’`*_|\\—"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
+_DIGIT = re.compile(r"[0-9]")
 _HEX = re.compile(r"(?<![^\W_])(?:[0-9a-f]{7,128}|[0-9A-F]{7,128})(?![^\W_])")
 _UUID = re.compile(r"(?<![^\W_])\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?(?![^\W_])", re.I)
 _TOKEN = re.compile(r"(?<![^\W_])[A-Za-z0-9+/_=-]{24,}(?![^\W_])")
@@ -93,9 +94,10 @@ _SIGNS_ALONE = frozenset(Sign)
 
 def _edits(text: str, words: _Words, urls: UrlsAs) -> Iterator[Edit]:
     found = [*_named_signs(text, words)]
-    if urls != "read" and ("://" in text or "www." in text.lower()):
+    if urls != "read" and ("://" in text or "www." in text or "WWW." in text):
         found += _named_addresses(text, words, skip=urls == "skip")
-    found += _identifiers(text)
+    if _DIGIT.search(text):
+        found += _identifiers(text)
     reached = 0
     for edit in sorted(found, key=lambda edit: (edit.start, -edit.stop)):
         if edit.start >= reached:

@@ -34,6 +34,12 @@ class HeadedSection:
     items: tuple[OutlineItem, ...]
 
     @property
+    def names(self) -> tuple[str, str]:
+        """The title and its first line, as titles are compared."""
+        heading = self.items[0].heading
+        return self.title.casefold(), heading.title.casefold() if heading else ""
+
+    @property
     def prose(self) -> int:
         """Characters that are neither heading nor title."""
         return sum(len(i.text) for i in self.items if not i.heading and not i.is_title)
@@ -153,7 +159,7 @@ def _drafts(sections: Sequence[HeadedSection], title: str, opening: str) -> Iter
         pending.extend(section.items)
         name = " — ".join(filter(None, [*(name for _, name in chain), section.title]))
         if containers[at]:
-            if section.title.casefold() != title.casefold() and at not in tops:
+            if title.casefold() not in section.names and at not in tops:
                 chain.append((section.depth, section.title))
             if section.prose >= _PREFACED:
                 yield _Draft(name, pending)
@@ -256,7 +262,7 @@ def _chapter(
         pieces.append(paragraph.text)
         end = length + len(paragraph.text)
         length = end + 2
-        if item.heading or item.is_title:
+        if item.heading or (item.is_title and not paragraph.block.is_plain_line):
             breaks.append(BreakAt(end, Break.HEADING))
     if breaks and breaks[-1].offset == end and breaks[-1].kind is Break.SCENE:
         breaks.pop()

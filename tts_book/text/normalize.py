@@ -34,8 +34,8 @@ class Block:
     """Characters `start` to `stop` of the source, of one kind.
 
     `level` is that of a heading whose markup tells it (1 is the highest), else 0. `reason` says
-    why a block is left out. `gap` counts the blank lines before it. A heading that `goes_on` is a
-    further line of the one before it.
+    why a block is left out. `gap` counts the blank lines before it. A block that `goes_on` is a
+    further line of the heading before it.
     """
 
     start: int
@@ -45,6 +45,11 @@ class Block:
     reason: str = ""
     gap: int = 0
     goes_on: bool = False
+
+    @property
+    def is_plain_line(self) -> bool:
+        """Whether the line of a heading is a paragraph that was not marked as one."""
+        return self.goes_on and self.kind is not Kind.HEADING
 
 
 @dataclass(frozen=True, slots=True)

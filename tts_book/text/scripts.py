@@ -11,6 +11,7 @@ _PLAIN = "0123456789+-−()"
 _RAISED = dict(zip(map(ord, _PLAIN), "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾", strict=True))
 _LOWERED = dict(zip(map(ord, _PLAIN), "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎", strict=True))
 _STOPS = frozenset('.,;:!?…»”"’)]')
+_AS_PLAIN = {ord(up): chr(code) for code, up in (*_RAISED.items(), *_LOWERED.items())}
 LOOK_BACK = 24
 _FUNCTIONS = frozenset(("sin", "cos", "tan", "cot", "ctg", "log", "exp", "det"))
 _IN_BRACKETS = re.compile(r"[(\[](?:\w|[^\s()\[\]]{0,20}[-+−*/=^·×][^\s()\[\]]{0,20})[)\]]\Z")
@@ -34,6 +35,11 @@ def is_note_mark(before: str) -> bool:
     if len(word) == _WORD and word.isalpha():
         return word.lower() not in _FUNCTIONS or before[-_WORD - 1 : -_WORD].isalpha()
     return before[-1:] in _STOPS and not _IN_BRACKETS.search(before[-LOOK_BACK:])
+
+
+def to_plain(number: str) -> str:
+    """A number in superscript or subscript characters as it is usually written."""
+    return number.translate(_AS_PLAIN)
 
 
 def _shifted(number: str, table: dict[int, str]) -> str:

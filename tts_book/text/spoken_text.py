@@ -11,6 +11,7 @@ from tts_book.text.inline_rules import Edit
 from tts_book.text.language_tags import primary_language
 from tts_book.text.pronunciation import Pronunciations, Words
 from tts_book.text.russian_readings import find_russian_readings, load_russian_rules
+from tts_book.text.script_readings import find_script_readings, has_scripts
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes, inseparable
 
@@ -34,13 +35,15 @@ def apply_readings(plan: Plan, voice: Voice, manner: Readings) -> Plan:
     words = manner.pronunciations.of(language)
     needs = voice.backend in _NEEDS_WORDS and primary_language(language) == "ru"
     in_words = manner.in_words() if needs else None
-    written = all(chunk.spoken == chunk.text for chunk in plan.chunks)
+    written = all(
+        chunk.spoken == chunk.text and not has_scripts(chunk.text) for chunk in plan.chunks
+    )
     if not words and in_words is None and written:
         return plan
     stress = voice.backend not in _NO_STRESS
     made: list[Chunk] = []
     for chunk in plan.chunks:
-        for piece in _said(chunk, words, in_words, stress):
+        for piece in _said(chunk, words, in_words, stress, language):
             again = made and made[-1].chapter == piece.chapter
             made.append(replace(piece, number=made[-1].number + 1 if again else 1))
     chunks = tuple(made)
@@ -55,9 +58,14 @@ def find_differences(plan: Plan) -> int:
 
 
 def _said(
-    chunk: Chunk, words: Words, in_words: Callable[[str], str] | None, stress: bool
+    chunk: Chunk,
+    words: Words,
+    in_words: Callable[[str], str] | None,
+    stress: bool,
+    language: str,
 ) -> Iterator[Chunk]:
     edits = list(words.edits(chunk.text, stress=stress)) if words else []
+    edits = _apart(edits, find_script_readings(chunk.text, language))
     if in_words is not None:
         edits = _apart(edits, find_russian_readings(chunk.text, in_words))
     if not edits:
