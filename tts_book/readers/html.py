@@ -53,13 +53,14 @@ _TYPES = {
     "titlepage": "title page", "cover": "cover",
     "backlink": "note mark", "doc-backlink": "note mark",
 }  # fmt: skip
-_NO_FIGURE = re.compile(
-    r"\W*(?:[\w-]+ ){0,2}(?:cover|ornament|decorat\w+|separator|divider|flourish|vignette|logo|"
-    r"drop ?cap|initial|обложка|орнамент|виньетка|заставка|логотип)\b",
-    re.I,
-)
+_NO_FIGURE = frozenset(
+    (
+        "cover", "ornament", "decoration", "decorative", "separator", "divider", "flourish",
+        "vignette", "logo", "dropcap", "initial", "обложка", "орнамент", "виньетка", "заставка",
+        "логотип", "divisor", "titelbild", "zierleiste", "couverture",
+    )
+)  # fmt: skip
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?([\w-]{3,20})", re.I)
-_UNSEEN = re.compile(r"(?:\A|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.I)
 _WIDEST = 100  # columns that a cell may span
 
 
@@ -300,8 +301,7 @@ class _Walker:
     def _is_hidden(self, element: Element) -> bool:
         if element.get("hidden") is not None or attribute(element, "aria-hidden") == "true":
             return True
-        style = element.get("style")
-        if style and _UNSEEN.search(style):
+        if web_page.is_unseen(element.get("style", "")):
             return True
         return self._how.site is not None and self._how.site.hides(element)
 
@@ -384,7 +384,7 @@ class _Walker:
     def _picture(self, element: Element) -> None:
         """A picture that stands alone and that its author describes."""
         alt = attribute(element, "alt") or attribute(element, "aria-label")
-        is_described = any(map(str.isalpha, alt)) and not _NO_FIGURE.match(alt)
+        is_described = any(map(str.isalpha, alt)) and not _is_ornament(alt)
         in_figure = self._figure is not None and not _has_caption(self._figure)
         is_figure = in_figure if self._figure is not None else is_described
         if is_figure and self._has_words and self._row is None:
@@ -428,6 +428,7 @@ _NOTE_CLASSES = frozenset(("footnote", "footnotes", "endnote", "endnotes", "foot
 _NOTE_IDS = ("footnote-", "endnote-")
 _NO_DATA = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "table", "br", "hr", "pre", "ul", "ol"))
 _LONGEST_ROW = 1_000  # characters
+_LONGEST_ORNAMENT = 40
 
 
 def is_row(element: Element) -> bool:
@@ -471,6 +472,11 @@ def is_marked_link(element: Element) -> bool:
 
 def _first_heading(group: Element) -> Element | None:
     return next((child for child in group if name_of(child) in _HEADINGS), None)
+
+
+def _is_ornament(description: str) -> bool:
+    words = re.findall(r"\w+", description[:_LONGEST_ORNAMENT].casefold())
+    return len(description) < _LONGEST_ORNAMENT and not _NO_FIGURE.isdisjoint(words)
 
 
 def _has_caption(figure: Element) -> bool:

@@ -31,11 +31,10 @@ _WORDS = {
     "Project Gutenberg licence": "pg-boilerplate pgheader pgfooter",
 }
 _BY_WORD = {word: reason for reason, words in _WORDS.items() for word in words.split()}
-_PARTLY = re.compile(r"\b(?:cookie|gdpr|consent)[-_]?(?:\w+[-_])*(?:banner|notice|bar|popup|modal)")
+_COOKIE = frozenset(("cookie", "cookies", "gdpr", "consent"))
+_BANNER = frozenset(("banner", "notice", "bar", "popup", "modal", "dialog", "overlay", "message"))
 _OF_ARTICLE = ("article", "main", "section", "blockquote", "figure")
-_RULE = re.compile(r"([^{}]{1,500})\{([^{}]{0,2000})\}")
-_UNSEEN = re.compile(r"(?:\A|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.I)
-_SIMPLE = re.compile(r"\s*([.#])([\w-]{1,100})\s*\Z")
+_SIMPLE = re.compile(r"[.#][\w-]{1,100}")
 _LONGEST_STYLE = 500_000  # characters
 _DEEPEST = 200  # elements around a footer
 
@@ -70,7 +69,8 @@ def _reason_of(element: Element, name: str) -> str:
     if name in ("footer", "header", "aside") and not _is_of_article(element):
         return {"footer": "page footer", "header": "page header", "aside": "sidebar"}[name]
     said = f"{element.get('class', '')} {element.get('id', '')}".lower()
-    if _PARTLY.search(said):
+    words = set(re.findall(r"[^\W_]+", said))
+    if words & _COOKIE and words & _BANNER:
         return "cookie notice"
     return next((_BY_WORD[word] for word in said.split() if word in _BY_WORD), "")
 
@@ -91,12 +91,21 @@ def _find_hidden(root: Element) -> frozenset[str]:
     """Classes and ids that a page's style sheets do not show, as `.class` and `#id`."""
     found: set[str] = set()
     for style in root.iter("style", "{*}style"):
-        for rule in _RULE.finditer((style.text or "")[:_LONGEST_STYLE]):
-            if _UNSEEN.search(rule[2]):
-                for selector in rule[1].split(","):
-                    if simple := _SIMPLE.match(selector):
-                        found.add(simple[1] + simple[2])
+        for rule in (style.text or "")[:_LONGEST_STYLE].split("}"):
+            selectors, _, declarations = rule.partition("{")
+            if is_unseen(declarations):
+                names = map(str.strip, selectors.split(","))
+                found.update(name for name in names if _SIMPLE.fullmatch(name))
     return frozenset(found)
+
+
+def is_unseen(style: str) -> bool:
+    """Whether these declarations hide what they are for."""
+    if "display" not in style and "visibility" not in style:
+        return False
+    pairs = (declaration.partition(":") for declaration in style.lower().split(";"))
+    told = {name.strip(): value.replace("!important", "").strip() for name, _, value in pairs}
+    return told.get("display") == "none" or told.get("visibility") == "hidden"
 
 
 def find_title(root: Element) -> str:
