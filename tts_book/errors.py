@@ -2,6 +2,7 @@
 
 TtsBookError
 ├── UserError                 the user can mend it: exit 2
+├── SourceDamaged             parts of a book are missing in its file: exit 1
 ├── AudioError                a codec or a file failed: exit 1
 └── BackendError              fails its chunk, never the job by itself
     ├── BackendRefused        no use trying again: this voice, this text, this account
@@ -35,6 +36,10 @@ class TtsBookError(Exception):
 
 class UserError(TtsBookError):
     """The user can mend it. The message is one line: what, which, the mend."""
+
+
+class SourceDamaged(TtsBookError):
+    """Parts of a book are missing in its file, and nobody said that they may be."""
 
 
 class AudioError(TtsBookError):

@@ -185,7 +185,7 @@ def _run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
         "fingerprint": cast.backend.fingerprint(cast.voice),
         "why": cast.why,
         "pauses": asdict(pauses),
-        "notices": list(work.book.notices),
+        "notices": [*work.book.notices, *work.book.missing],
     }
 
 

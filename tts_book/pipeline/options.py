@@ -25,6 +25,8 @@ FilePath = str | os.PathLike[str]
 
 SPLITS = ("auto", "headings", "none")
 NOTES = ("skip", "inline", "end")
+CODE = ("announce", "read", "skip")
+URLS = ("host", "read", "skip")
 
 
 class Panel(StrEnum):
@@ -102,6 +104,20 @@ class ReadingOptions:
         metavar="HOW",
     )
     everything: bool = option(False, "Read contents lists, notes and licences, too.", Panel.READ)
+    code: str = option(
+        "announce",
+        "Code, formulas, figures: announce (in a word or two), read, skip.",
+        Panel.READ,
+        choices=CODE,
+        metavar="HOW",
+    )
+    urls: str = option(
+        "host",
+        "Web addresses: host (a link to it), read, skip.",
+        Panel.READ,
+        choices=URLS,
+        metavar="HOW",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +148,9 @@ class Options(ReadingOptions):
     )
     stop: str | int = option(
         "", "The end of the excerpt.", Panel.READ, flags=("--to",), metavar="PLACE"
+    )
+    allow_missing: bool = option(
+        False, "Convert a damaged book without the parts that are missing.", Panel.READ
     )
     voice: str = option(
         "", "A name from voices.toml, a voice id, or BACKEND:ID.", Panel.VOICE, metavar="NAME"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tts_book import backends
 from tts_book.config.voices import Config, load_voices, parse_change
-from tts_book.errors import UserError
+from tts_book.errors import SourceDamaged, UserError
 from tts_book.output.audiobookshelf import NO_COVER, read_cover
 from tts_book.output.manifest import manifest_path
 from tts_book.output.settings import (
@@ -33,8 +33,10 @@ from tts_book.output.settings import (
 )
 from tts_book.pipeline.environment import Surroundings
 from tts_book.pipeline.options import (
+    CODE,
     NOTES,
     SPLITS,
+    URLS,
     FilePath,
     Options,
     ReadingOptions,
@@ -65,6 +67,10 @@ def parse_reading_options(options: ReadingOptions) -> ReadOptions:
         raise UserError(f'--split "{options.split}" is not known: {", ".join(SPLITS)}.')
     if options.notes not in NOTES:
         raise UserError(f'--notes "{options.notes}" is not known: {", ".join(NOTES)}.')
+    if options.code not in CODE:
+        raise UserError(f'--code "{options.code}" is not known: {", ".join(CODE)}.')
+    if options.urls not in URLS:
+        raise UserError(f'--urls "{options.urls}" is not known: {", ".join(URLS)}.')
     return ReadOptions(
         encoding=options.encoding,
         language=options.language,
@@ -74,6 +80,8 @@ def parse_reading_options(options: ReadingOptions) -> ReadOptions:
         everything=options.everything,
         notes=options.notes,  # type: ignore[arg-type]  # checked just above
         chapters=options.chapters,
+        code=options.code,  # type: ignore[arg-type]  # checked just above
+        urls=options.urls,  # type: ignore[arg-type]  # checked just above
     )
 
 
@@ -249,7 +257,8 @@ class Conversion:
     ) -> Result:
         """Speaks what is missing and writes the files. `listening` is entered when nothing stands
         in the way; `tools` are the real clock, sleep and chance unless they are given. Raises
-        UserError."""
+        UserError, and SourceDamaged for a book with parts missing unless these are allowed to be.
+        """
         from tts_book.output.companions import refuse_foreign
         from tts_book.pipeline import ownership
         from tts_book.pipeline.planning import prepare_output
@@ -257,6 +266,8 @@ class Conversion:
         from tts_book.synthesis import cache_leases
 
         options, output = self.settings.options, self.settings.output
+        if not options.allow_missing:
+            _refuse_damaged(jobs)
         tools = replace(tools or make_tools(), workers=options.workers, wait=options.wait)
         with cache_leases.hold_entries(self.cache.folder, [_lease(job) for job in jobs]):
             if not output.force:
@@ -282,6 +293,16 @@ class Conversion:
             )
         ]
         return replace(result, written=(*result.written, *written))
+
+
+def _refuse_damaged(jobs: Sequence[BookJob]) -> None:
+    missing = [line for job in jobs for line in job.request.book.missing]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise SourceDamaged(
+            f"{missing[0]}{more}. Nothing was written: get the book again, or convert what is "
+            "there with --allow-missing."
+        )
 
 
 @asynccontextmanager

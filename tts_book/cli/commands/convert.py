@@ -100,7 +100,7 @@ def _report_finished(at: Terminal, options: CommandOptions, source: BookSource, 
 
 def _print_notices(at: Terminal, options: CommandOptions, book: Book) -> None:
     if not options.quiet:
-        for notice in book.notices:
+        for notice in (*book.notices, *book.missing):
             at.err.write(f"{notice}\n")
 
 
@@ -191,7 +191,10 @@ async def speak(
         jobs = await conversion.prepare(requests)
         _print_beforehand(at, options, jobs, conversion.cache)
         result = await conversion.carry_out(jobs, listening(at, options, jobs))
-    return _print_result(at, options, result)
+    code = _print_result(at, options, result)
+    for line in (line for request in requests for line in request.book.missing):
+        at.err.write(f"Not in these files, as --allow-missing allows: {line}\n")
+    return code
 
 
 def _print_result(at: Terminal, options: CommandOptions, result: Result) -> int:
