@@ -28,6 +28,8 @@ def write_formula(math: Element) -> str:
 def is_simple(math: Element) -> bool:
     """Whether a formula is short and in one row, as `x` or `n = 3`: it is read as it stands."""
     length = 0
+    if not len(math):
+        return False
     for element in math.iter():
         name = name_of(element)
         if name in _HIDDEN:

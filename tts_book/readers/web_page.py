@@ -66,8 +66,10 @@ def _reason_of(element: Element, name: str) -> str:
         return _ROLES[role]
     if name == "nav":
         return "navigation"
-    if name in ("footer", "header", "aside") and not _is_of_article(element):
-        return {"footer": "page footer", "header": "page header", "aside": "sidebar"}[name]
+    if name in ("footer", "header") and not _is_of_article(element):
+        return f"page {name}"
+    if name == "aside" and not _is_of_article(element) and _is_made_of_links(element):
+        return "sidebar"
     said = f"{element.get('class', '')} {element.get('id', '')}".lower()
     words = set(re.findall(r"[^\W_]+", said))
     if words & _COOKIE and words & _BANNER:
@@ -78,6 +80,11 @@ def _reason_of(element: Element, name: str) -> str:
 def _holds_text(element: Element) -> bool:
     """Whether the page's own text or title stands in an element, whatever it is called."""
     return any(name_of(inner) in ("article", "main", "h1") for inner in element.iter())
+
+
+def _is_made_of_links(element: Element) -> bool:
+    links = sum(len(text_of(inner)) for inner in element.iter() if name_of(inner) == "a")
+    return 2 * links > len(text_of(element))
 
 
 def _is_of_article(element: Element) -> bool:

@@ -173,7 +173,8 @@ def edit_paragraph(source: str, paragraph: Paragraph, edits: Sequence[Edit]) -> 
         while edit.reason and at < len(runs) and starts[at] < edit.stop:
             run = runs[at]
             first, last = max(run.start, edit.start), min(run.start + run.length, edit.stop)
-            if first < last and paragraph.text[first:last].strip():
+            is_whole = not run.covers or last == run.start + run.length
+            if first < last and is_whole and paragraph.text[first:last].strip():
                 begin = run.source + (0 if run.covers else first - run.start)
                 end = begin + (run.covers or last - first)
                 skips.append(_skip(source, begin, end, edit.reason))

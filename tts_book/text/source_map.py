@@ -133,9 +133,11 @@ class _Writer:
         while self._run < len(runs) and runs[self._run].start < stop:
             run = runs[self._run]
             a, b = max(run.start, start), min(run.start + run.length, stop)
-            if a < b:
-                covers = run.covers if run.covers and b - a == run.length else 0
-                self._add(Run(a + shift, run.source + a - run.start, b - a, covers))
+            if a < b and not run.covers:
+                self._add(Run(a + shift, run.source + a - run.start, b - a))
+            elif a < b and b == run.start + run.length:
+                # Where such a run is cut, its last part stands for all that it covers.
+                self._add(Run(a + shift, run.source, b - a, run.covers))
             if run.start + run.length > stop:
                 break
             self._run += 1
