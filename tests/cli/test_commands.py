@@ -19,6 +19,7 @@ from tts_book.cli.commands import voices as voices_desk
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
+from tts_book.output.paths import file_name
 
 SILENT = CommandOptions(backend="silent")
 ONE = "Chapter 1\n\nThe lamp was lit before the ship came in. Nobody saw it. “Well?” he asked."
@@ -124,6 +125,34 @@ def test_standard_input_is_a_book(at: Desk) -> None:
     out = at.folder / "spoken.mp3"
     assert at.convert("-", request=replace(SILENT, output=out)) == 0
     assert at.written() == [out]
+
+
+NAMES = [
+    (ONE, "Chapter 1"),
+    (
+        "The lamp was lit, before the ship came in; and nobody saw it.",
+        "The lamp was lit, before the ship came",
+    ),
+    ("«Кто там?» — спросил он.", "«Кто там?» — спросил он"),
+]
+
+
+@pytest.mark.parametrize(("text", "name"), NAMES)
+def test_standard_input_is_called_after_its_heading_or_first_words(
+    text: str, name: str, at: Desk
+) -> None:
+    at.stdin = text.encode()
+    assert at.convert("-", request=replace(SILENT, language="en")) == 0
+    assert [path.stem for path in at.written()] == [file_name(name)]
+    assert tags_id3.read(at.written()[0]).title == name
+
+
+def test_the_title_of_a_text_with_one_chapter_is_its_heading(at: Desk) -> None:
+    at.convert(at.write("story.txt", ONE))
+    read = tags_id3.read(at.written()[0])
+    assert (read.title, read.album) == ("Chapter 1", "story")
+    at.convert(at.write("story.txt", ONE), request=replace(SILENT, title="The Lamp"))
+    assert tags_id3.read(at.written()[0]).title == "The Lamp"
 
 
 class Waiting(io.BytesIO):

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tests.fakes import Time
 from tts_book import events
-from tts_book.cli.display import SILENCE_S, Display, Footer, PlainLines, draw_bar
+from tts_book.cli.display import SILENCE_S, Display, Footer, Losses, PlainLines, draw_bar
 from tts_book.cli.event_lines import EventLines
 from tts_book.cli.progress import Outlook, Progress
 
@@ -202,3 +202,12 @@ def test_without_a_terminal_encoding_is_reported_meanwhile() -> None:
         time.now_s += 2.5
         listener(events.BookProgressed("Book", "a.m4b", done * 600, 60_000))
     assert [line for line in out.getvalue().splitlines() if line.startswith("encoding a.m4b")]
+
+
+def test_quiet_keeps_the_reason_and_place_of_what_is_lost() -> None:
+    out = io.StringIO()
+    listener = Losses(Console(file=out, width=300))
+    lost = events.ChapterLost("Book", 1, "One", 1, "1 of its chunks is not spoken")
+    for event in (STARTED, spoken(1, 1), failed(3, given_up=False), lost):
+        listener(event)
+    assert out.getvalue().splitlines() == [*lines(failed(3, given_up=False)), *lines(lost)]

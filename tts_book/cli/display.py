@@ -21,7 +21,7 @@ from rich.text import Text
 
 from tts_book.cli.event_lines import EventLines
 from tts_book.cli.progress import Clock, Progress
-from tts_book.events import BookProgressed, Event
+from tts_book.events import BookLost, BookProgressed, ChapterLost, ChunkFailed, Event
 
 REFRESH_S = 0.25
 # Without a terminal, a line about what is under way comes at least so often.
@@ -180,6 +180,18 @@ class PlainLines:
     def _print(self, line: str) -> None:
         self._said_s = self._clock()
         self._console.print(Text(line), soft_wrap=True)
+
+
+class Losses:
+    """A listener that says only what is not spoken or written, with its place and the reason."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._describe = console, EventLines()
+
+    def __call__(self, event: Event) -> None:
+        line = self._describe(event)
+        if line is not None and isinstance(event, ChunkFailed | ChapterLost | BookLost):
+            self._console.print(Text(line), soft_wrap=True)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tts_book.cli.log import SILENT, Log, shown
 from tts_book.errors import TtsBookError, UserError
 from tts_book.pipeline.environment import Surroundings, find_surroundings
 from tts_book.pipeline.options import quote_command
+from tts_book.pipeline.session import hide_password
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -68,9 +69,7 @@ def hide_passwords(arguments: Sequence[str]) -> Iterator[str]:
     for before, argument in pairwise(("", *arguments)):
         option, equals, url = argument.rpartition("--proxy=")
         if before == "--proxy" or (equals and not option):
-            way, at, host = url.rpartition("@")
-            scheme, colon, _ = way.rpartition("://")
-            yield f"{equals}{scheme}{colon}…@{host}" if at else argument
+            yield f"{equals}{hide_password(url)}" if "@" in url else argument
         else:
             yield argument
 

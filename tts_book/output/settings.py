@@ -11,6 +11,10 @@ from tts_book.output.paths import CHAPTERS, COMPANIONS, WHOLE
 
 LOUDNESS_LUFS = -19.0
 SHELF = "audiobookshelf"
+# Names of files that nobody means as folders.
+_OTHER_SOUND = frozenset(
+    (".wav", ".flac", ".aac", ".ogg", ".oga", ".m4a", ".mp4", ".wma", ".aiff", ".aif", ".webm")
+)
 LAYOUTS = ("plain", SHELF)
 LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
 
@@ -61,7 +65,12 @@ def parse_formats(text: str, out: Path | None) -> tuple[tuple[str, ...], tuple[s
     for name in wanted:
         if name not in known:
             raise UserError(f'--format "{name}" is not known: {", ".join(known)}.')
-    named = out.suffix.lower() if out is not None else ""
+    named = out.suffix.lower() if out is not None and not out.is_dir() else ""
+    if named in _OTHER_SOUND:
+        raise UserError(
+            f"-o {out}: {named[1:].upper()} files are not written. Name an .mp3, .m4b or .opus "
+            "file, or a folder."
+        )
     usual = next((f for f in ("m4b", "opus") if named == WHOLE[f]), CHAPTERS)
     audio = tuple(name for name in wanted if name not in COMPANIONS)
     return audio or (usual,), tuple(name for name in wanted if name in COMPANIONS)

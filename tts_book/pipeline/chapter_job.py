@@ -129,8 +129,10 @@ async def take_over_chapters(job: BookJob) -> list[ChapterJob]:
 def make_tags(job: BookJob, chapter: Chapter) -> Tags:
     """What players show of a chapter's file."""
     book, count = job.request.book, len(job.request.book.chapters)
+    # A text without a title of its own is called after its file, which says less than its heading.
+    has_title = count == 1 and book.title != job.request.stem
     return Tags(
-        title=chapter.title if count > 1 else book.title,
+        title=book.title if has_title else chapter.title,
         album=book.title,
         artist=book.author,
         narrator=job.cast.voice.name,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tts_book import backends
+from tts_book.audio.tags_id3 import year_of
+from tts_book.config.schema import suggest
 from tts_book.config.voices import Config, load_voices, parse_change
 from tts_book.errors import SourceDamaged, UserError
 from tts_book.output.audiobookshelf import NO_COVER, read_cover
@@ -42,7 +45,8 @@ from tts_book.pipeline.options import (
     ReadingOptions,
 )
 from tts_book.pipeline.selection import parse_selection
-from tts_book.pipeline.voice_selection import VoiceChooser, VoiceRequest
+from tts_book.pipeline.voice_selection import AUTO, VoiceChooser, VoiceRequest
+from tts_book.text.language_tags import parse_language_tag
 
 if TYPE_CHECKING:
     from tts_book.events import Listener
@@ -192,15 +196,65 @@ class JobSettings:
 
 def read_settings(at: Surroundings, options: Options) -> JobSettings:
     """The settings that these options make. Raises UserError for a wrong value, and for mistakes in
-    voices.toml."""
+    voices.toml: all that can be known before a book is read."""
+    config = load_config(at, options.voices, options.own_backends)
+    _check_reading(options)
+    _check_voice(options, config)
+    _check_parts(options)
     return JobSettings(
         at,
         options,
-        load_config(at, options.voices, options.own_backends),
+        config,
         parse_voice_options(options),
         parse_output_options(options, at),
         _load_cover(at, options),
     )
+
+
+def _check_reading(options: Options) -> None:
+    parse_reading_options(options)
+    if options.language:
+        parse_language_tag(options.language)
+    if options.encoding:
+        from tts_book.readers.decoding import find_codec
+
+        find_codec(options.encoding)
+    if options.chapters:
+        from tts_book.readers.book import ChapterPattern
+
+        ChapterPattern(options.chapters)
+
+
+def _check_voice(options: Options, config: Config) -> None:
+    name = options.backend_name
+    if name != AUTO and name not in config.backends:
+        raise UserError(f'There is no backend "{name}".{suggest(name, config.backends)}')
+    if options.voice:
+        config.resolve(options.voice, name)
+    if options.proxy and not _PROXY.fullmatch(options.proxy):
+        raise UserError(
+            f'--proxy "{hide_password(options.proxy)}" is no proxy: write http://HOST:PORT'
+        )
+
+
+# A scheme or a port at least: a bare word is mistyped.
+_PROXY = re.compile(r"\w+://[^\s/]+/?|[^\s/]+:\d+/?")
+
+
+def hide_password(proxy: str) -> str:
+    """The address of a proxy as it may be shown: without name and password."""
+    way, at, host = proxy.rpartition("@")
+    scheme, colon, _ = way.rpartition("://")
+    return f"{scheme}{colon}…@{host}" if at else proxy
+
+
+def _check_parts(options: Options) -> None:
+    only = parse_selection(str(options.only), "--only")
+    parse_selection(str(options.redo), "--redo")
+    if only and (options.start != "" or options.stop != ""):
+        raise UserError("--from and --to make an excerpt: leave --only out.")
+    if options.year and not year_of(str(options.year)):
+        raise UserError(f'--year "{options.year}" is no year: write four digits.')
 
 
 def _load_cover(at: Surroundings, options: Options) -> Cover | Literal["none"] | None:
@@ -234,8 +288,6 @@ class Conversion:
                 "--only, --redo, --from and --to name parts of one book: convert the others by "
                 "themselves."
             )
-        if only and excerpt:
-            raise UserError("--from and --to make an excerpt: leave --only out.")
         voice = self.settings.voice
         jobs = await prepare_jobs(
             requests,

@@ -193,9 +193,13 @@ def choose_language(text: str, known: str, name: str, wanted: str) -> tuple[str,
 
     Raises UserError where neither the user, the book nor its text says it clearly.
     """
-    if wanted:
-        return parse_language_tag(wanted), ""
     guess = detect_language(text)
+    if wanted:
+        tag = parse_language_tag(wanted)
+        if guess.margin < _CLEAR or guess.language == primary_language(tag):
+            return tag, ""
+        looks, given = describe_language(guess.language), describe_language(tag)
+        return tag, f"{name}: looks {looks}, but is read as {given}, as --language says"
     if known and (guess.margin < _CLEAR or primary_language(known) == guess.language):
         return known, f"language: {describe_language(known)}, as the book says"
     if guess.margin >= MARGIN:

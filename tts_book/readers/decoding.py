@@ -112,14 +112,22 @@ def _near(path: Path) -> str:
     return f' (did you mean "{near[0]}"?)' if near else ""
 
 
-def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
+def find_codec(encoding: str) -> codecs.CodecInfo:
+    """The codec called `encoding`. Raises UserError where there is none of that name."""
     try:
-        known = codecs.lookup(encoding)
-        text = data.decode(encoding)
+        return codecs.lookup(encoding)
     except LookupError:
         near = difflib.get_close_matches(encoding.lower(), _USUAL, 1, 0.5)
         hint = f'did you mean "{near[0]}"?' if near else f"try {', '.join(_USUAL[:4])}"
         raise UserError(f'--encoding "{encoding}" is not known: {hint}') from None
+
+
+def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
+    known = find_codec(encoding)
+    try:
+        text = data.decode(encoding)
+    except LookupError:  # a codec of bytes, such as base64
+        raise UserError(f'--encoding "{encoding}" is not known as an encoding of text') from None
     except UnicodeError as error:
         where = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
         raise UserError(

@@ -111,7 +111,10 @@ class PiperBackend:
         if not found:
             mend = f"{MEND}, or: tts-book voices install NAME"
             return Health(usable=False, detail="Piper has no voice here", mend=mend)
-        return Health(usable=True, detail=f"Piper, {len(found)} voice(s): {some(found)}")
+        return Health(
+            usable=True,
+            detail=f"Piper, {len(found)} {'voice' if len(found) == 1 else 'voices'}: {some(found)}",
+        )
 
     def _look(self) -> dict[str, LocalVoice]:
         found = {voice.id: voice for voice in self._bundled()}

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ from tts_book.cli.progress import ENCODING_SPEED, OTHER_SPEED, SPEECH_SPEEDS, Ou
 from tts_book.errors import UserError
 from tts_book.events import Listener, join_listeners
 from tts_book.model import Book
+from tts_book.output.paths import SUFFIXES
 from tts_book.pipeline.session import (
     JobSettings,
     load_config,
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from tts_book.synthesis.chunk_cache import ChunkCache
 
 
+STANDARD_INPUT = "standard input"
+NAME_CHARACTERS = 40
+
 # Reading
 
 
@@ -52,6 +58,7 @@ def read_requests(
     """Every source as a book of its own; `skip_finished`: except those that are finished just like
     this, whose files are printed. Raises UserError at the first that cannot be read."""
     requests = []
+    _check_sources(settings, sources)
     for source in _list_once(at, options, sources):
         if source == "-":
             requests.append(_read_standard_input(at, options, settings))
@@ -62,6 +69,21 @@ def read_requests(
     for request in requests:
         _print_notices(at, options, request.book)
     return tuple(requests)
+
+
+def _check_sources(settings: JobSettings, sources: Sequence[str]) -> None:
+    """Raises UserError for what is no source, before any is read."""
+    for source in sources:
+        if re.match(r"(https?|ftp)://", source, re.IGNORECASE):
+            raise UserError(
+                f"{source} is an address: download the text first, then convert the file."
+            )
+    out = settings.output.out
+    if len(sources) > 1 and out is not None and out.suffix.lower() in SUFFIXES and not out.is_dir():
+        raise UserError(
+            f"{len(sources)} sources make a book each, and -o {out} is one file: name a folder, or "
+            f"put them into a folder and make one book of it: tts-book batch FOLDER -o {out}"
+        )
 
 
 def _list_once(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> Iterator[str]:
@@ -83,8 +105,21 @@ def _read_standard_input(
 
     if at.stdin_is_terminal:
         at.err.write("Reading text from the terminal; end it with Ctrl-D (Ctrl-Z on Windows).\n")
-    book = readers.read_bytes(at.stdin.read(), "standard input", settings.reading_options())
-    return make_request(settings, book, None, options.title or "standard input")
+    book = readers.read_bytes(at.stdin.read(), STANDARD_INPUT, settings.reading_options())
+    if book.title == STANDARD_INPUT:
+        book = replace(book, title=_name_text(book))
+    return make_request(settings, book, None, book.title)
+
+
+def _name_text(book: Book) -> str:
+    """What a text without a name is called: its first heading, else its first words."""
+    first = book.chapters[0]
+    if first.title not in ("", STANDARD_INPUT) and first.text.startswith(first.title):
+        return first.title
+    words = first.text[: 2 * NAME_CHARACTERS].split()
+    while len(words) > 1 and len(" ".join(words)) > NAME_CHARACTERS:
+        words.pop()
+    return " ".join(words).rstrip(".,;:!?…—–- ")[:NAME_CHARACTERS] or STANDARD_INPUT
 
 
 def _report_finished(at: Terminal, options: CommandOptions, source: BookSource, name: str) -> bool:
@@ -94,7 +129,8 @@ def _report_finished(at: Terminal, options: CommandOptions, source: BookSource, 
     files = source.find_finished()
     at.out.writelines(f"{file}\n" for file in files)
     if files and not options.quiet:
-        at.err.write(f"{name}: nothing has changed, {len(files)} files are there\n")
+        there = "1 file is" if len(files) == 1 else f"{len(files)} files are"
+        at.err.write(f"{name}: nothing has changed, {there} there\n")
     return bool(files)
 
 
@@ -213,12 +249,12 @@ def listening(at: Terminal, options: CommandOptions, jobs: Sequence[BookJob]) ->
     """The listeners that fit: a live display only on a terminal."""
     listeners: list[Listener] = [write_json_lines(at.out)] if options.json else []
     listeners += [at.log.listener] if at.log.listener else []
-    if options.quiet:
-        yield join_listeners(*listeners)
-        return
-    from tts_book.cli.display import Display, PlainLines, make_console
+    from tts_book.cli.display import Display, Losses, PlainLines, make_console
 
     console = at.log.console or make_console(at.err)
+    if options.quiet:
+        yield join_listeners(Losses(console), *listeners)
+        return
     display = Display if console.is_terminal else PlainLines
     with display(console, Progress(outlook=_foresee(jobs))).shown() as shown:
         yield join_listeners(shown, *listeners)

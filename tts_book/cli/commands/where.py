@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tts_book.cli.process import Terminal
-from tts_book.errors import UserError
+from tts_book.errors import AudioError, UserError
 from tts_book.events import format_duration
 from tts_book.model import Place
 from tts_book.output.inspection.lookup import MOST_PLACES, Found, at_time, in_text, time_ms
@@ -119,6 +119,6 @@ async def _play(at: Terminal, found: Found) -> int:
             arguments = [option.format(at=start_s) for option in options]
             player = await asyncio.create_subprocess_exec(program, *arguments, str(found.file))
             if code := await player.wait():
-                raise UserError(f"{name} ended with code {code}: {_short(found.file, at.cwd)}.")
+                raise AudioError(f"{name} ended with code {code}: {_short(found.file, at.cwd)}.")
             return 0
     raise UserError(f"No player is here: install {', '.join(name for name, *_ in PLAYERS)}.")
