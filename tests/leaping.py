@@ -23,6 +23,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
+def clock() -> float:
+    """The time of the loop that runs, for a service that shall keep to it."""
+    return asyncio.get_running_loop().time()
+
+
 class _Selector(selectors.DefaultSelector):
     """Where the loop waits: for sockets really, for time never."""
 

@@ -35,9 +35,10 @@ PACKAGES = (
 
 # Each third-party library and the only modules that may know it.
 LIBRARIES = {
-    "aiohttp": ("backends.edge", "backends.openai"),
+    "aiohttp": ("backends.edge", "backends.network", "backends.openai"),
+    "aiohttp_socks": ("backends.network",),
     "av": ("audio",),
-    "certifi": ("backends.edge", "backends.piper"),
+    "certifi": ("backends.network", "backends.piper"),
     "chardet": ("readers",),
     "edge_tts": ("backends.edge",),
     "espeakng_loader": ("backends.espeak",),
@@ -70,8 +71,8 @@ NOT_IMPORTED = {"audioop-lts"}
 
 # What `tts-book --help` must not wait for.
 HEAVY = (
-    "aiohttp", "av", "chardet", "edge_tts", "espeakng_loader", "lameenc", "lxml", "markdown_it",
-    "mutagen", "nltk", "numpy", "onnxruntime", "piper", "pydub",
+    "aiohttp", "aiohttp_socks", "av", "chardet", "edge_tts", "espeakng_loader", "lameenc", "lxml",
+    "markdown_it", "mutagen", "nltk", "numpy", "onnxruntime", "piper", "pydub",
 )  # fmt: skip
 
 VAGUE = {"util", "utils", "common", "helper", "helpers", "manager", "base", "misc"}

@@ -15,6 +15,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from tts_book.backends.network import parse_proxy
 from tts_book.errors import UserError
 from tts_book.model import Speech, Voice
 
@@ -63,13 +64,20 @@ class Health:
 class Settings:
     """What a backend may need from outside. `voices_dirs` are searched in order for local voices;
     `proxy` is a URL or ""; `environ` stands for the process's environment; `voices` are those of
-    voices.toml, for backends whose servers it names. What happens inside goes to
+    voices.toml, for backends whose servers it names, `tables` the tables of that file that are
+    named like backends. What happens inside goes to
     `logging.getLogger(f"tts_book.{name}")`."""
 
     voices_dirs: tuple[Path, ...] = ()
     proxy: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     voices: tuple[Voice, ...] = ()
+    tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises UserError for a proxy that is no address."""
+        if self.proxy:
+            parse_proxy(self.proxy)
 
 
 class Backend(Protocol):
@@ -116,6 +124,15 @@ class Preparing(Protocol):
     def prepare(self, text: str, voice: Voice) -> str:
         """What is really said of `text`, in a form of the backend's own: a cache key is made on it
         as well, so that a changed rule speaks only those texts again that it changes."""
+        ...
+
+
+@runtime_checkable
+class Preconnecting(Protocol):
+    """A backend that can get ready for a request while it answers another."""
+
+    def preconnect(self) -> None:
+        """Another request follows the next one."""
         ...
 
 

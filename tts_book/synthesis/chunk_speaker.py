@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from tts_book import audio, events
-from tts_book.backends import Backend, Hearing
+from tts_book.backends import Backend, Hearing, Preconnecting
 from tts_book.errors import (
     AudioError,
     BackendError,
@@ -124,6 +124,8 @@ class ChunkSpeaker:
             if self._stopped_by is not None:
                 raise self._stopped_by
             self._tell(self._started(call, attempt))
+            if isinstance(self._backend, Preconnecting) and self._gate.has_waiters:
+                self._backend.preconnect()
             try:
                 check = await self._heard(text, call.voice)
             except BackendError as error:

@@ -160,6 +160,11 @@ class Gate:
         self._number = count()
         self._wake = asyncio.Event()
 
+    @property
+    def has_waiters(self) -> bool:
+        """Whether somebody waits for a place inside."""
+        return any(not waiter[3].done() for waiter in self._waiters)
+
     def set_limit(self, limit: int) -> None:
         """A new limit: those inside stay."""
         self.limit = limit

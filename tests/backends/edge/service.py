@@ -55,9 +55,10 @@ class RateLimit:
 
 @dataclass(slots=True)
 class Statistics:
-    """What happened. `starts_s` are the times of connections, by the simulator's clock; `busy_s`
-    is how long finished turns took in all, from the handshake to the last message; `answered` are
-    the texts of those turns, in the order in which they ended."""
+    """What happened. `speeches` counts connections for speech and `most_open` how many there were
+    at once, `turns` and `most_turns` the requests on them. `starts_s` are the times of connections
+    by the simulator's clock, `turns_s` those of finished turns, from the request to the last
+    message; `answered` are the texts of those turns, in the order in which they ended."""
 
     connections: int = 0
     speeches: int = 0
@@ -65,7 +66,9 @@ class Statistics:
     most_open: int = 0
     finished: int = 0
     sound_bytes: int = 0
-    busy_s: float = 0.0
+    turns: int = 0
+    most_turns: int = 0
+    turns_s: list[tuple[float, float]] = field(default_factory=list)
     starts_s: list[float] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)

@@ -126,7 +126,7 @@ class EdgeSimulator:
         self._drawn = 0
         self._given_back: deque[Fault | None] = deque()
         self._open: set[object] = set()
-        self._began_s: dict[int, float] = {}
+        self._answering = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._met: dict[object, Fault | None] = {}
         self.authority_pem, self._server_tls, self.ssl_context = _certificates()
@@ -289,15 +289,13 @@ class EdgeSimulator:
         figures = self.statistics
         figures.speeches += 1
         figures.most_open = max(figures.most_open, len(self._open))
-        self._began_s[id(request)] = self._clock()
-        figures.starts_s.append(self._began_s[id(request)])
+        figures.starts_s.append(self._clock())
         if fault is not None:
             figures.faults[fault.name] += 1
         try:
             return await self._handle(request, fault)
         finally:
             self._open.discard(token)
-            del self._began_s[id(request)]
 
     async def _handle(self, request: web.Request, fault: Fault | None) -> web.StreamResponse:
         if fault is not None and fault.name == "slow_handshake":
@@ -334,7 +332,13 @@ class EdgeSimulator:
             elif "Path:ssml" in headers:
                 found = re.search(r"X-RequestId:(\w+)", headers)
                 turn = Turn(found[1] if found else "", *wanted)
-                await self._turn(request, ws, turn, body, fault)
+                self._answering += 1
+                self.statistics.turns += 1
+                self.statistics.most_turns = max(self.statistics.most_turns, self._answering)
+                try:
+                    await self._turn(request, ws, turn, body, fault)
+                finally:
+                    self._answering -= 1
 
     async def _turn(
         self,
@@ -351,6 +355,7 @@ class EdgeSimulator:
             await ws.close(code=WSCloseCode.INVALID_TEXT, message=str(error).encode()[:120])
             return
         self.statistics.texts.append(asked.text)
+        began_s = self._clock()
         if fault is not None and not concerns(fault, asked):
             fault = None
         if fault is not None and fault.name == "silent_before_start":
@@ -370,7 +375,7 @@ class EdgeSimulator:
         if sent and draft.stop is None:
             self.statistics.finished += 1
             self.statistics.answered.append(asked.text)
-            self.statistics.busy_s += self._clock() - self._began_s[id(request)]
+            self.statistics.turns_s.append((began_s, self._clock()))
 
     async def _send(
         self, request: web.Request, ws: web.WebSocketResponse, messages: Iterable[Step]

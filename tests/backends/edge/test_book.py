@@ -70,5 +70,6 @@ def test_all_words_are_there_or_the_chunk_is_named(
         assert len(found) == len(TEXTS)
 
     in_time(work)
-    assert service.statistics.most_open <= 4
+    assert service.statistics.most_turns <= 4
+    assert service.statistics.most_open <= 5  # one is opened ahead
     assert sum(service.statistics.faults.values()) > 0 or not shares

@@ -20,15 +20,9 @@ from tests.backends.edge.simulator import EdgeSimulator, ListTrouble
 from tests.backends.edge.test_backend import ENGLISH, TEXT, against, backend_of, heard
 from tts_book.backends import Health, Settings
 from tts_book.backends.edge.backend import EdgeBackend, make
-from tts_book.backends.edge.endpoint import (
-    Endpoint,
-    ServerClock,
-    describe_proxy,
-    make_tls_context,
-    make_token,
-    parse_proxy,
-)
+from tts_book.backends.edge.endpoint import Endpoint, ServerClock
 from tts_book.backends.edge.failures import Troubled
+from tts_book.backends.edge.library import EdgeTts
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
 from tts_book.model import Speech
 
@@ -36,7 +30,7 @@ SPEECH = "wss://relay.example:8443/consumer/speech/synthesize/readaloud/edge/v1"
 
 
 def endpoint(environ: dict[str, str] | None = None, proxy: str = "") -> Endpoint:
-    return Endpoint.of(Settings(environ=environ or {}, proxy=proxy), None, None)
+    return Endpoint.of(Settings(environ=environ or {}, proxy=proxy), None, None, EdgeTts())
 
 
 def test_the_service_itself_is_reached_as_edge_tts_says() -> None:
@@ -72,57 +66,24 @@ def test_a_relay_of_ones_own(environ: dict[str, str], voices: str) -> None:
 
 def test_the_token_is_made_for_the_servers_time() -> None:
     kept = drm.DRM.clock_skew_seconds
-    assert make_token(1_000_000) == drm.generate_sec_ms_gec_v2(1_000_000)
-    assert make_token(1_000_000) != make_token(2_000_000)
+    token = EdgeTts().make_token
+    assert token(1_000_000) == drm.generate_sec_ms_gec_v2(1_000_000)
+    assert token(1_000_000) != token(2_000_000)
     assert drm.DRM.clock_skew_seconds == kept
 
 
-PROXIES = [
-    ({}, "", None),
-    ({"HTTPS_PROXY": "http://p:1"}, "", "http://p:1"),
-    ({"https_proxy": "p:1"}, "", "http://p:1"),
-    ({"ALL_PROXY": "http://all:1", "HTTPS_PROXY": "http://p:1"}, "", "http://p:1"),
-    ({"all_proxy": "https://all:1"}, "", "https://all:1"),
-    ({"HTTP_PROXY": "http://plain:1"}, "", None),
-    ({"HTTPS_PROXY": "http://p:1"}, "http://mine:2", "http://mine:2"),
-    ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "bing.com"}, "", None),
-    ({"HTTPS_PROXY": "http://p:1", "no_proxy": "x, .platform.bing.com:443"}, "", None),
-    ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "", None),
-    ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "notbing.com,ing.com"}, "", "http://p:1"),
-    ({"NO_PROXY": "*"}, "http://mine:2", "http://mine:2"),
-]
+def test_the_list_of_voices_may_go_another_way() -> None:
+    way = endpoint({"HTTPS_PROXY": "p:1", "NO_PROXY": "list.example"})
+    assert str(way.proxy_for(way.speech_url(0, "0"))) == "p:1"
+    assert way.proxy_for("https://list.example/voices") is None
 
 
-@pytest.mark.parametrize(("environ", "given", "used"), PROXIES)
-def test_proxies(environ: dict[str, str], given: str, used: str | None) -> None:
-    way = endpoint(environ, given)
-    assert way.proxy_for(way.speech_url(0, "0")) == used
-    assert way.proxy_for(way.voices_url(0)) == used
-
-
-@pytest.mark.parametrize(
-    "proxy", ["socks5://h:1", "socks5h://h:1", "ftp://h:1", "http://", "http://h:x"]
-)
-def test_what_is_no_http_proxy(proxy: str) -> None:
+def test_a_proxy_in_the_environment_that_is_no_address_is_named() -> None:
     with pytest.raises(Troubled) as caught:
-        parse_proxy(proxy)
+        endpoint({"ALL_PROXY": "me:secret@nothing"}).any_proxy()
     assert caught.value.trouble.failure is Failure.MISCONFIGURED
-    assert caught.value.trouble.stops_run
-
-
-def test_a_proxys_password_is_not_shown() -> None:
-    assert describe_proxy("http://user:secret@proxy.example:3128") == "proxy.example:3128"
-
-
-def test_certificates_of_ones_own(tmp_path: Path) -> None:
-    file = tmp_path / "own.pem"
-    file.write_bytes(EdgeSimulator().authority_pem)
-    before = make_tls_context({}).cert_store_stats()["x509_ca"]
-    assert (
-        make_tls_context({"SSL_CERT_FILE": str(file)}).cert_store_stats()["x509_ca"] == before + 1
-    )
-    with pytest.raises(Troubled, match="SSL_CERT_FILE"):
-        make_tls_context({"SSL_CERT_FILE": str(tmp_path / "none.pem")})
+    assert '"nothing" is not an address' in caught.value.trouble.what
+    assert "ALL_PROXY" in caught.value.trouble.mend
 
 
 def test_the_environment_is_all_that_is_needed(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests import leaping
 from tests.backends.edge.faults import NAMED, Fault, script
 from tests.backends.edge.service import Pace as ServicePace
 from tests.backends.edge.simulator import EdgeSimulator
@@ -95,7 +96,7 @@ def spoken(service: EdgeSimulator, times: int) -> tuple[int, float]:
     """How many of so many requests, one after the other, came whole, and the seconds they took."""
 
     async def work(backend: EdgeBackend) -> tuple[int, float]:
-        clock, good = asyncio.get_running_loop().time, 0
+        clock, good = leaping.clock, 0
         began_s = clock()
         for _ in range(times):
             try:
@@ -109,7 +110,7 @@ def spoken(service: EdgeSimulator, times: int) -> tuple[int, float]:
 
 @pytest.mark.parametrize("first_sound_s", [25.0, 50.0])
 def test_a_service_that_thinks_before_it_speaks_is_waited_for(first_sound_s: float) -> None:
-    service = EdgeSimulator(pace=ServicePace(0.3, 0.2, first_sound_s, 90.0))
+    service = EdgeSimulator(pace=ServicePace(0.3, 0.2, first_sound_s, 90.0), clock=leaping.clock)
     good, took_s = spoken(service, 5)
     assert good == 5
     assert took_s > 5 * first_sound_s
@@ -137,7 +138,7 @@ def test_a_frozen_line_is_found_out_in_under_a_minute(size: int) -> None:
             return caught.value
 
         errors = list(await asyncio.gather(one(), one()))
-        return [*errors, await one()], asyncio.get_running_loop().time()
+        return [*errors, await one()], leaping.clock()
 
     errors, took_s = against(EdgeSimulator(script(then=frozen)), work)
     assert [error.stops_run for error in errors] == [False, False, True]
@@ -171,7 +172,7 @@ def test_late_marks_cost_nothing_where_they_come(
 
 def test_marks_that_never_come_are_awaited_three_times() -> None:
     async def work(backend: EdgeBackend) -> list[float]:
-        clock, times = asyncio.get_running_loop().time, []
+        clock, times = leaping.clock, []
         for _ in range(5):
             began_s = clock()
             with pytest.raises(BackendError):

@@ -25,7 +25,7 @@ from tests.cli.test_commands import Desk
 from tts_book.backends import Settings
 from tts_book.backends.edge.backend import EdgeBackend
 from tts_book.backends.edge.redaction import HIDDEN, Secrets, find_url_secrets
-from tts_book.backends.edge.wire_log import LOGGER, MOST_BODY_CHARACTERS, WireLog, short
+from tts_book.backends.edge.wire_log import LOGGER, MOST_BODY_CHARACTERS, WireLog, shorten
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import open_log
@@ -117,8 +117,8 @@ CONVERSATIONS: dict[str, tuple[str, ...]] = {
         "< audio 0 bytes",
         "< turn.end ",
         "the answer has ended: ",
-        "closed, code 1000",
         "checked: all is well",
+        "closed, code 1000",
     ),
     "http_503": ("< 503 Service Unavailable [", "WSServerHandshakeError", "failed (overload)"),
     "http_429_wait": ("< 429 Too Many Requests [", "failed (overload)"),
@@ -231,7 +231,7 @@ BODIES = [
 
 @pytest.mark.parametrize(("body", "shown"), BODIES, ids=lambda body: body[:9])
 def test_a_body_is_one_line_of_bounded_length(body: str, shown: str) -> None:
-    assert short(body) == shown
+    assert shorten(body) == shown
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])

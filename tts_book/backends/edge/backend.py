@@ -17,9 +17,10 @@ from functools import partial
 from tts_book.audio import DELAY_MS
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.edge.alignment import folded, marks_of, place, unwrapped
-from tts_book.backends.edge.endpoint import Endpoint, ServerClock, describe_proxy
+from tts_book.backends.edge.endpoint import Endpoint, ServerClock
 from tts_book.backends.edge.exchange import Reply, SpeechRequest, run_turn
 from tts_book.backends.edge.failures import NO_SOUND, ServiceTrouble, Troubled
+from tts_book.backends.edge.library import EdgeTts
 from tts_book.backends.edge.patience import Patience, Timeouts
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
@@ -70,7 +71,7 @@ class _Prompt:
 class EdgeBackend:
     """Speaks through the service that Edge reads aloud with.
 
-    `speech_url` and `voices_url` name another server (see edge_door.Door), `tls` its
+    `speech_url` and `voices_url` name another server (see Endpoint), `tls` its
     certificates. `monotonic`, `wall` (seconds) and `chance` stand for time and luck.
     """
 
@@ -88,13 +89,14 @@ class EdgeBackend:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         chance: random.Random | None = None,
+        library: EdgeTts | None = None,
     ) -> None:
         self._times = timeouts or Timeouts()
         self._patience = Patience(self._times)
         self._monotonic = monotonic
         self._clock = ServerClock(wall)
         self._chance = chance or random.SystemRandom()
-        self._endpoint = Endpoint.of(settings, speech_url, voices_url)
+        self._endpoint = Endpoint.of(settings, speech_url, voices_url, library or EdgeTts())
         self._session = EdgeSession(
             self._endpoint,
             self._clock,
@@ -132,6 +134,7 @@ class EdgeBackend:
         same; for some seconds at most. Never raises BackendError."""
         began_s, limit_s = self._monotonic(), self._times.health_s
         try:
+            self._endpoint.library.check()
             found = await self._list(limit_s)
             detail = f"{len(found)} voices, answered in {self._monotonic() - began_s:.1f} s"
         except Troubled as troubled:
@@ -139,13 +142,17 @@ class EdgeBackend:
             if trouble is not None:
                 return Health(False, trouble.what, trouble.mend)
             detail = f"it answers, but not with its voices ({troubled.trouble.what})"
-        proxy = describe_proxy(self._endpoint.any_proxy())
+        proxy = self._endpoint.any_proxy()
         detail += f" through the proxy {proxy}" if proxy else ""
         skew_min = self._clock.skew_s / 60
         if not skew_min:
             return Health(True, detail)
         off = f"; this computer's clock is {abs(skew_min):.0f} min {_off(skew_min)}"
         return Health(True, detail + off, "Set this computer's clock.")
+
+    def preconnect(self) -> None:
+        """The next connection is opened while the next reply comes."""
+        self._session.preconnect()
 
     async def speak(self, text: str, voice: Voice) -> Speech:
         """Speaks `text` (at most 3,500 bytes after XML escaping) in one request.
@@ -170,7 +177,7 @@ class EdgeBackend:
         return partial(self._checked, prompt, reply)
 
     async def _list(self, limit_s: float) -> tuple[VoiceInfo, ...]:
-        self._listed = await self._session.voices(limit_s)
+        self._listed = await self._session.list_voices(limit_s)
         return self._listed
 
     def _prompt(self, text: str, name: VoiceName, voice: Voice) -> _Prompt:

@@ -67,6 +67,27 @@ def _by_proxy(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     )
 
 
+# Reply codes of SOCKS5: the rules of the proxy, a command or an address that it does not know.
+_SOCKS_REFUSES = {2: "its rules", 7: "command", 8: "kind of address"}
+_SOCKS_FAILS = {1: "general failure", 3: "network unreachable", 4: "host unreachable"}
+_SOCKS_FAILS |= {5: "connection refused", 6: "no answer in time"}
+
+
+def _by_socks(error: BaseException, where: ErrorContext) -> ServiceTrouble:
+    code, said = getattr(error, "error_code", None), str(error).lower()
+    if "authentication" in said:
+        what = f"The proxy {where.proxy} does not accept the name and password, or asks for them"
+        return ServiceTrouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+    if code in _SOCKS_REFUSES:
+        what = f"The proxy {where.proxy} refuses to connect ({_SOCKS_REFUSES[code]})"
+        return ServiceTrouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+    if code is None and not where.proven:
+        what = f"{where.proxy} does not answer as a SOCKS proxy of this kind"
+        return ServiceTrouble(what, PROXY, Failure.MISCONFIGURED, stops_run=True)
+    why = _SOCKS_FAILS.get(code or 0, plain(error))
+    return ServiceTrouble(f"The proxy {where.proxy} could not connect ({why})", PROXY)
+
+
 def _no_proxy(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
     what = f"The proxy {where.proxy or 'in use'} cannot be reached"
     if where.proven:
@@ -161,6 +182,10 @@ TABLE: dict[str, Rule] = {
     "ssl.SSLCertVerificationError": _bad_certificate,
     "ssl.SSLError": _bad_tls,
     "socket.gaierror": _no_such_host,
+    "aiohttp_socks.ProxyConnectionError": _no_proxy,
+    "aiohttp_socks.ProxyError": _by_socks,
+    "aiohttp_socks.ProxyTimeoutError": _too_slow,
+    "asyncio.IncompleteReadError": _by_socks,
     "builtins.TimeoutError": _too_slow,
     "builtins.ConnectionResetError": _dropped,
     "builtins.BrokenPipeError": _dropped,

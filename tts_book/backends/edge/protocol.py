@@ -11,12 +11,13 @@ import json
 import re
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 from xml.sax.saxutils import escape
 
+from tts_book.backends import VoiceInfo
 from tts_book.model import Voice
 
 OUTPUT_FORMAT = "audio-24khz-48kbitrate-mono-mp3"
@@ -217,3 +218,31 @@ def parse_metadata(body: bytes) -> Metadata | None:
         elif kind == "sessionend":
             total = _whole(data.get("Offset")) or None
     return Metadata(tuple(found), total)
+
+
+_GENDERS = ("male", "female")
+
+
+def parse_voice_list(body: bytes) -> tuple[VoiceInfo, ...]:
+    """The voices in the service's JSON; entries without a name are skipped. Raises ValueError."""
+    try:
+        listed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("The list of voices came incomplete") from error
+    voices = tuple(_voices_in(listed)) if isinstance(listed, list) else ()
+    if not voices:
+        raise ValueError("The list of voices came empty")
+    return voices
+
+
+def _voices_in(listed: list[object]) -> Iterator[VoiceInfo]:
+    for voice in listed:
+        if not isinstance(voice, dict) or not isinstance(voice.get("ShortName"), str):
+            continue
+        name = str(voice["ShortName"])
+        language = str(voice.get("Locale") or name.rpartition("-")[0])
+        gender = str(voice.get("Gender", "")).lower()
+        tag = voice.get("VoiceTag")
+        traits = tag.get("VoicePersonalities") if isinstance(tag, dict) else None
+        note = ", ".join(map(str, traits)) if isinstance(traits, list) else ""
+        yield VoiceInfo("edge", name, language, gender if gender in _GENDERS else "", note)

@@ -1,23 +1,21 @@
-"""Connections to the service: one session, a new connection for each request."""
+"""Connections to the service: a new one for each request, and one ahead."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import aiohttp
-from edge_tts.exceptions import EdgeTTSException
 
 from tts_book.backends import VoiceInfo
-from tts_book.backends.edge.endpoint import Endpoint, ServerClock, describe_proxy, make_tls_context
+from tts_book.backends.edge.endpoint import Endpoint, ServerClock
 from tts_book.backends.edge.error_table import ErrorContext, translate_error
 from tts_book.backends.edge.failures import (
     Foreign,
@@ -28,64 +26,26 @@ from tts_book.backends.edge.failures import (
     of_status,
     plain,
 )
+from tts_book.backends.edge.library import misconfigured
 from tts_book.backends.edge.patience import Timeouts
-from tts_book.backends.edge.redaction import redact_headers, redact_query
-from tts_book.backends.edge.wire_log import WireLog, is_enabled, short
-from tts_book.errors import Failure
+from tts_book.backends.edge.protocol import parse_voice_list
+from tts_book.backends.edge.spare import SpareConnection
+from tts_book.backends.edge.wire_log import CURRENT_LOG, WireLog, watch_requests
+from tts_book.backends.network import Proxy, make_tls_context, open_connector
+from tts_book.errors import Failure, UserError
 
-# aiohttp tells its watchers nothing of who asked for a WebSocket; they run in the asker's context.
-ASKING: ContextVar[WireLog | None] = ContextVar("ASKING", default=None)
-
-
-def watching() -> aiohttp.TraceConfig:
-    """For a session: tells what happens to the log that is ASKING."""
-    config = aiohttp.TraceConfig()
-    config.on_request_start.append(_asks)
-    config.on_dns_resolvehost_end.append(_found)
-    config.on_connection_create_end.append(_connected)
-    config.on_request_end.append(_answered)
-    return config
-
-
-async def _asks(
-    _session: aiohttp.ClientSession, _context: object, asked: aiohttp.TraceRequestStartParams
-) -> None:
-    if (log := ASKING.get()) is not None:
-        url = asked.url
-        query = redact_query(url.query, log.secrets)
-        head = redact_headers(asked.headers, log.secrets)
-        log.note(f"> GET {url.scheme}://{url.host}:{url.port}{url.path}?{query} [{head}]")
-
-
-async def _found(
-    _session: aiohttp.ClientSession, _context: object, found: aiohttp.TraceDnsResolveHostEndParams
-) -> None:
-    if (log := ASKING.get()) is not None:
-        log.note(f"the address of {found.host} is found")
-
-
-async def _connected(
-    _session: aiohttp.ClientSession, _context: object, _: aiohttp.TraceConnectionCreateEndParams
-) -> None:
-    if (log := ASKING.get()) is not None:
-        log.note("connected")
-
-
-async def _answered(
-    _session: aiohttp.ClientSession, _context: object, answered: aiohttp.TraceRequestEndParams
-) -> None:
-    if (log := ASKING.get()) is not None:
-        answer = answered.response
-        head = short(redact_headers(answer.headers, log.secrets))
-        log.note(f"< {answer.status} {short(answer.reason or '')} [{head}]")
-
-
-FOREIGN = (aiohttp.ClientError, EdgeTTSException, OSError)
+Socket = aiohttp.ClientWebSocketResponse
 # Until a service counts as out of reach.
 CONNECTIONS_TRIED = 3
 _MOST_LIST_BYTES = 8_000_000
-_GENDERS = ("male", "female")
 _Answer = TypeVar("_Answer")
+
+
+def foreign_errors() -> tuple[type[BaseException], ...]:
+    """What the libraries below raise. That of SOCKS is imported only where it is used."""
+    socks = sys.modules.get("aiohttp_socks")
+    more = (socks.ProxyError, socks.ProxyConnectionError, socks.ProxyTimeoutError) if socks else ()
+    return (aiohttp.ClientError, asyncio.IncompleteReadError, OSError, *more)
 
 
 def make_request_id(chance: random.Random) -> str:
@@ -95,8 +55,7 @@ def make_request_id(chance: random.Random) -> str:
 
 @dataclass(slots=True)
 class EdgeSession:
-    """The way to the service. `proven` once a connection has worked;
-    Raises Troubled only."""
+    """The way to the service. `proven` once a connection has worked. Raises Troubled only."""
 
     endpoint: Endpoint
     clock: ServerClock
@@ -105,34 +64,88 @@ class EdgeSession:
     environ: Mapping[str, str]
     tls: ssl.SSLContext | None = None
     proven: bool = False
-    _session: aiohttp.ClientSession | None = None
+    _sessions: dict[str, aiohttp.ClientSession] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = None
+    _spare: SpareConnection | None = None
+    _another_follows: bool = False
+    _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def aclose(self) -> None:
-        """Closes the session; the next request opens another."""
-        session, self._session = self._session, None
-        if session is not None:
+        """Closes every connection; the next request opens others."""
+        sessions, spare, closing = self._sessions, self._spare, self._closing
+        self._sessions, self._spare, self._closing = {}, None, set()
+        if self._loop is not asyncio.get_running_loop():
+            for session in sessions.values():
+                session.detach()  # the loop is gone, and with it every connection
+            return
+        if spare is not None:
+            await spare.close()
+        await asyncio.gather(*closing, return_exceptions=True)
+        for session in sessions.values():
             await session.close()
 
     def open_log(self, request_id: str = "") -> WireLog:
-        """For telling what is said about a request."""
+        """For what is logged about a request."""
         log = WireLog(self.endpoint.secrets)
         log.begin(request_id)
         return log
 
+    def preconnect(self) -> None:
+        """Another request follows the next: its connection is opened as soon as that is under
+        way."""
+        self._another_follows = True
+
     @asynccontextmanager
-    async def connect(self, log: WireLog) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async def connect(self, log: WireLog) -> AsyncIterator[Socket]:
         """A new connection, ready for a request."""
-        with _telling(log):
-            socket = await self._with_right_clock(self._connect, "connecting", log)
-            self.proven = True
+        with _failures_logged(log):
+            spare = await self._spare_here()
             try:
-                async with socket:
+                socket = await spare.take()
+                if socket is None:
+                    socket = await self._open_socket(log)
+                else:
+                    log.note("goes over the connection that was opened ahead")
+                if self._another_follows:
+                    self._another_follows = False
+                    spare.open()
+                try:
                     yield socket
-            except FOREIGN as error:
+                finally:
+                    self._close_soon(socket, log)
+            except foreign_errors() as error:
                 cause = self._foreign(error, log)
                 raise self._troubled(error, "receiving the answer") from cause
+            except Troubled as troubled:
+                if troubled.trouble.failure is Failure.OVERLOAD:
+                    await spare.forbid()
+                raise
+            spare.turn_succeeded()
+
+    async def _spare_here(self) -> SpareConnection:
+        await self._enter_loop()
+        if self._spare is None:
+            log = self.open_log("spare")
+            clock = asyncio.get_running_loop().time
+            self._spare = SpareConnection(lambda: self._open_socket(log), clock)
+        return self._spare
+
+    async def _open_socket(self, log: WireLog) -> Socket:
+        with _failures_logged(log):
+            socket = await self._with_right_clock(self._handshake, "connecting", log)
+        self.proven = True
+        return socket
+
+    def _close_soon(self, socket: Socket, log: WireLog) -> None:
+        """Closing takes a round trip, which nobody needs to wait for."""
+
+        async def close() -> None:
+            await socket.close()
             log.note(f"closed, code {socket.close_code}")
+
+        task = asyncio.create_task(close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def find_obstacle(self, trouble: ServiceTrouble, limit_s: float) -> ServiceTrouble | None:
         """After `trouble` with the list of voices: what keeps speech away, too, or None. The list
@@ -142,12 +155,14 @@ class EdgeSession:
         for _ in range(CONNECTIONS_TRIED):
             if trouble.failure is Failure.OVERLOAD:
                 return None
-            if trouble.failure is Failure.MISCONFIGURED or time.monotonic() - began_s > limit_s:
+            if time.monotonic() - began_s > limit_s:
                 return trouble
             try:
                 await self._reach(limit_s)
             except Troubled as troubled:
                 trouble = troubled.trouble
+                if trouble.failure is Failure.MISCONFIGURED:
+                    return trouble
             else:
                 return None
         return None if trouble.failure is Failure.OVERLOAD else trouble
@@ -160,7 +175,7 @@ class EdgeSession:
         except TimeoutError as error:
             raise self._troubled(error, "connecting") from error
 
-    async def voices(self, limit_s: float) -> tuple[VoiceInfo, ...]:
+    async def list_voices(self, limit_s: float) -> tuple[VoiceInfo, ...]:
         """The service's list of voices, within `limit_s`."""
 
         async def ask() -> tuple[VoiceInfo, ...]:
@@ -168,26 +183,30 @@ class EdgeSession:
                 return await self._get_voices()
 
         log = self.open_log("voices")
-        with _telling(log):
+        with _failures_logged(log):
+            await self._enter_loop()
             found = await self._with_right_clock(ask, "asking for the list of voices", log)
         log.note(f"{len(found)} voices")
         return found
 
-    async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+    async def _handshake(self) -> Socket:
         url = self.endpoint.speech_url(self.clock.server_s(), make_request_id(self.chance))
+        session, proxy = self._session_for(url)
         async with asyncio.timeout(self.times.connect_s):
-            return await self._open().ws_connect(
+            return await session.ws_connect(
                 url,
-                headers=self.endpoint.speech_headers(),
-                proxy=self.endpoint.proxy_for(url),
+                headers=self.endpoint.library.speech_headers(),
+                proxy=proxy,
                 compress=15,
                 timeout=aiohttp.ClientWSTimeout(ws_close=self.times.close_s),
             )
 
     async def _get_voices(self) -> tuple[VoiceInfo, ...]:
         url = self.endpoint.voices_url(self.clock.server_s())
-        headers, proxy = self.endpoint.voices_headers(), self.endpoint.proxy_for(url)
-        async with self._open().get(url, headers=headers, proxy=proxy) as answer:
+        session, proxy = self._session_for(url)
+        async with session.get(
+            url, headers=self.endpoint.library.voices_headers(), proxy=proxy
+        ) as answer:
             if answer.status != 200:
                 answer.raise_for_status()
                 raise Troubled(of_status(answer.status, answer.headers, self.clock.server_s()))
@@ -197,36 +216,50 @@ class EdgeSession:
                 if len(body) > _MOST_LIST_BYTES:
                     raise Troubled(ServiceTrouble("The list of voices does not end"))
         self.proven = True
-        return parse_voice_list(body)
+        try:
+            return parse_voice_list(body)
+        except ValueError as error:
+            raise Troubled(ServiceTrouble(str(error))) from error
 
-    def _open(self) -> aiohttp.ClientSession:
+    async def _enter_loop(self) -> None:
+        """Forgets the connections of another event loop."""
         loop = asyncio.get_running_loop()
-        if self._session is not None and self._loop is not loop:
-            self._session.detach()  # its loop is gone, and with it every connection
-            self._session = None
-        if self._session is None or self._session.closed:
-            self.tls = self.tls or make_tls_context(self.environ)
-            connector = aiohttp.TCPConnector(ssl=self.tls, limit=0, force_close=True)
-            timeout = aiohttp.ClientTimeout(total=None)  # limits stand around each wait
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                timeout=timeout,
-                trace_configs=[watching()] if is_enabled() else None,
-            )
+        if self._loop is not loop:
+            await self.aclose()
             self._loop = loop
-        return self._session
+
+    def _session_for(self, url: str) -> tuple[aiohttp.ClientSession, str | None]:
+        """The session on the way to `url`, and the HTTP proxy that goes with each request."""
+        proxy = self.endpoint.proxy_for(url)
+        socks = proxy if proxy is not None and proxy.is_socks else None
+        key = socks.url if socks else ""
+        if key not in self._sessions or self._sessions[key].closed:
+            self._sessions[key] = self._open_session(socks)
+        return self._sessions[key], proxy.url if proxy and not socks else None
+
+    def _open_session(self, proxy: Proxy | None) -> aiohttp.ClientSession:
+        try:
+            self.tls = self.tls or make_tls_context(self.environ)
+        except UserError as error:
+            what, _, mend = str(error).partition(": ")
+            raise misconfigured(what, f"{mend[:1].upper()}{mend[1:]}") from error
+        return aiohttp.ClientSession(
+            connector=open_connector(proxy, self.tls),
+            timeout=aiohttp.ClientTimeout(total=None),  # limits stand around each wait
+            trace_configs=watch_requests(),
+        )
 
     async def _with_right_clock(
         self, ask: Callable[[], Awaitable[_Answer]], stage: str, log: WireLog
     ) -> _Answer:
         """Asks; where the service refuses because our clock is wrong, once more with its own."""
-        ASKING.set(log)
-        if proxy := describe_proxy(self.endpoint.any_proxy()):
+        CURRENT_LOG.set(log)
+        if proxy := self.endpoint.any_proxy():
             log.note(f"through the proxy {proxy}")
         used_s = self.clock.skew_s
         try:
             return await ask()
-        except FOREIGN as error:
+        except foreign_errors() as error:
             cause = self._foreign(error, log)
             if not self.clock.corrected(used_s, _refused_at(error)):
                 raise self._troubled(error, stage) from cause
@@ -234,7 +267,7 @@ class EdgeSession:
         log.note(f"the server's clock is {tried_s:+.0f} s from ours: asking again with its time")
         try:
             return await ask()
-        except FOREIGN as error:
+        except foreign_errors() as error:
             cause = self._foreign(error, log)
             if _refused_at(error) is not None:
                 self.clock.restore(used_s, tried_s)
@@ -242,20 +275,19 @@ class EdgeSession:
             raise self._troubled(error, stage) from cause
 
     def _foreign(self, error: BaseException, log: WireLog) -> Foreign:
-        """`error` as it may be seen, told."""
+        """`error` as it may be seen, logged."""
         cause = foreign(error, self.endpoint.secrets().redact(plain(error)))
         log.note(str(cause))
         return cause
 
     def _troubled(self, error: BaseException, stage: str) -> Troubled:
-        proxy = describe_proxy(self.endpoint.any_proxy())
-        where = ErrorContext(stage, proxy, self.proven, self.clock.server_s())
+        proxy = self.endpoint.any_proxy()
+        where = ErrorContext(stage, str(proxy or ""), self.proven, self.clock.server_s())
         return Troubled(translate_error(error, where))
 
 
 @contextmanager
-def _telling(log: WireLog) -> Iterator[None]:
-    """Tells also what went wrong in the end."""
+def _failures_logged(log: WireLog) -> Iterator[None]:
     try:
         yield
     except Troubled as troubled:
@@ -270,31 +302,3 @@ def _refused_at(error: BaseException) -> float | None:
     if isinstance(error, aiohttp.ClientHttpProxyError) or error.headers is None:
         return None
     return http_date(error.headers.get("Date"))
-
-
-def parse_voice_list(body: bytes) -> tuple[VoiceInfo, ...]:
-    """The voices in the service's JSON; entries without a name are passed over."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Troubled(ServiceTrouble("The list of voices came incomplete")) from error
-    found = tuple(_voices(told)) if isinstance(told, list) else ()
-    if not found:
-        raise Troubled(ServiceTrouble("The list of voices came empty"))
-    return found
-
-
-def _voices(told: list[object]) -> list[VoiceInfo]:
-    found: list[VoiceInfo] = []
-    for voice in told:
-        if not isinstance(voice, dict) or not isinstance(voice.get("ShortName"), str):
-            continue
-        name = str(voice["ShortName"])
-        language = str(voice.get("Locale") or name.rpartition("-")[0])
-        gender = str(voice.get("Gender", "")).lower()
-        tag = voice.get("VoiceTag")
-        traits = tag.get("VoicePersonalities") if isinstance(tag, dict) else None
-        note = ", ".join(map(str, traits)) if isinstance(traits, list) else ""
-        known = gender if gender in _GENDERS else ""
-        found.append(VoiceInfo("edge", name, language, known, note))
-    return found

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import aiohttp
 
 from tts_book.backends.edge.protocol import parse_binary_frame
-from tts_book.backends.edge.redaction import Secrets
+from tts_book.backends.edge.redaction import Secrets, redact_headers, redact_query
 
 LOGGER = logging.getLogger("tts_book.edge")
 
@@ -93,7 +94,7 @@ class WireLog:
             # Marks come between the frames of sound and do not part them.
             (self._log if line.startswith("< audio.metadata ") else self.note)(line)
         elif message.type is aiohttp.WSMsgType.CLOSE:
-            self.note(f"< close {message.data} {short(str(message.extra or 'without a reason'))}")
+            self.note(f"< close {message.data} {shorten(str(message.extra or 'without a reason'))}")
         else:
             what = f": {message.data}" if isinstance(message.data, BaseException) else ""
             self.note(f"the connection is {message.type.name.lower()}{what}")
@@ -130,10 +131,10 @@ class WireLog:
 def _text_frame(frame: str, request_id: str) -> str:
     """Path, other headers and body of a text frame on one line."""
     head, _, body = frame.partition("\r\n\r\n")
-    lines = [line.partition(":") for line in short(head, "\n").splitlines()]
+    lines = [line.partition(":") for line in shorten(head, "\n").splitlines()]
     headers = [(name.strip(), value.strip()) for name, _, value in lines]
     path = next((value for name, value in headers if name.lower() == "path"), "(no path)")
-    return f"{path} {_bracketed(headers, request_id)} {short(body)}".rstrip()
+    return f"{path} {_bracketed(headers, request_id)} {shorten(body)}".rstrip()
 
 
 def _bracketed(headers: Iterable[tuple[str, str]], request_id: str) -> str:
@@ -145,7 +146,7 @@ def _is_said(name: str, value: str, request_id: str) -> bool:
     return name.lower() == "path" or (name.lower() == "x-requestid" and value == request_id)
 
 
-def short(text: str, joint: str = "") -> str:
+def shorten(text: str, joint: str = "") -> str:
     """`text` without line breaks and the blanks around them; if it is long, its beginning and
     its length."""
     begun = text[: 2 * MOST_BODY_CHARACTERS]
@@ -153,3 +154,52 @@ def short(text: str, joint: str = "") -> str:
     if len(text) > len(begun) or len(line) > MOST_BODY_CHARACTERS:
         return f"{line[:MOST_BODY_CHARACTERS]} … ({len(text):,} characters in all)"
     return line
+
+
+# aiohttp does not say to its watchers who asked for a WebSocket; they run in that context.
+CURRENT_LOG: ContextVar[WireLog | None] = ContextVar("CURRENT_LOG", default=None)
+
+
+def watch_requests() -> list[aiohttp.TraceConfig]:
+    """For an aiohttp session: logs what it does for a request on the CURRENT_LOG."""
+    if not is_enabled():
+        return []
+    config = aiohttp.TraceConfig()
+    config.on_request_start.append(_asks)
+    config.on_dns_resolvehost_end.append(_resolved)
+    config.on_connection_create_end.append(_connected)
+    config.on_request_end.append(_answered)
+    return [config]
+
+
+async def _asks(
+    _session: aiohttp.ClientSession, _context: object, asked: aiohttp.TraceRequestStartParams
+) -> None:
+    if (log := CURRENT_LOG.get()) is not None:
+        url = asked.url
+        query = redact_query(url.query, log.secrets)
+        head = redact_headers(asked.headers, log.secrets)
+        log.note(f"> GET {url.scheme}://{url.host}:{url.port}{url.path}?{query} [{head}]")
+
+
+async def _resolved(
+    _session: aiohttp.ClientSession, _context: object, found: aiohttp.TraceDnsResolveHostEndParams
+) -> None:
+    if (log := CURRENT_LOG.get()) is not None:
+        log.note(f"the address of {found.host} is found")
+
+
+async def _connected(
+    _session: aiohttp.ClientSession, _context: object, _: aiohttp.TraceConnectionCreateEndParams
+) -> None:
+    if (log := CURRENT_LOG.get()) is not None:
+        log.note("connected")
+
+
+async def _answered(
+    _session: aiohttp.ClientSession, _context: object, answered: aiohttp.TraceRequestEndParams
+) -> None:
+    if (log := CURRENT_LOG.get()) is not None:
+        answer = answered.response
+        head = shorten(redact_headers(answer.headers, log.secrets))
+        log.note(f"< {answer.status} {shorten(answer.reason or '')} [{head}]")
