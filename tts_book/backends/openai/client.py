@@ -14,15 +14,16 @@ from urllib.parse import unquote
 
 import aiohttp
 
-from tts_book.backends.edge.endpoint import make_tls_context
-from tts_book.backends.edge.failures import Troubled, plain, retry_after
+from tts_book.backends.edge.failures import plain, retry_after
 from tts_book.backends.edge.redaction import Secrets
+from tts_book.backends.network import make_tls_context
 from tts_book.errors import (
     BackendError,
     BackendIncomplete,
     BackendRefused,
     BackendUnavailable,
     Failure,
+    UserError,
 )
 from tts_book.model import SpeechServer
 
@@ -89,8 +90,8 @@ class ServerClient:
                 if response.status != 200:
                     raise self._refusal(response.status, response.headers, body)
                 return ServerReply(dict(response.headers), body)
-        except Troubled as trouble:
-            raise trouble.trouble.error() from None
+        except UserError as error:
+            raise misconfigured(str(error)) from None
         except (aiohttp.ClientError, OSError, TimeoutError, _TooMuchError) as error:
             raise self._translated(error) from None
 
