@@ -16,6 +16,7 @@ import pytest
 from tts_book.audio import containers, tags_id3
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
+from tts_book.cli.commands.doctor import doctor
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
@@ -418,10 +419,33 @@ def test_a_preview_speaks_the_language_of_the_voice(at: Desk) -> None:
 
 
 def test_doctor_names_every_backend_and_ends_well_with_a_voice(at: Desk) -> None:
-    code = at.run(desk.doctor(at.here(), CommandOptions()))
+    code = at.run(doctor(at.here(), CommandOptions(language="en")))
     shown = at.out.getvalue()
     assert code == 0
-    assert all(name in shown for name in ("edge", "piper", "espeak", "silent", "cache", "main job"))
+    assert all(name in shown for name in ("edge", "piper", "espeak", "silent", "cache", "English"))
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "told"),
+    [
+        ("ru", 1, "FAIL Russian: no voice offline; online service not reached. Fix: go online, or: "
+                  "tts-book voices install ru_RU-ruslan-medium"),
+        ("en,ru", 1, "ok   English: joe offline; online service not reached"),
+        ("eo", 1, "FAIL Esperanto: no voice offline"),
+        ("en", 0, "ok   English: joe offline"),
+    ],
+)  # fmt: skip
+def test_doctor_answers_for_each_language(language: str, code: int, told: str, at: Desk) -> None:
+    options = CommandOptions(language=language, proxy="http://127.0.0.1:1")
+    assert at.run(doctor(at.here(), options)) == code
+    assert told in at.out.getvalue()
+
+
+def test_doctor_asks_about_the_users_language_and_english(at: Desk) -> None:
+    here = replace(at.here(), environ={"LANG": "de_DE.UTF-8"})
+    assert at.run(doctor(here, CommandOptions(proxy="http://127.0.0.1:1"))) == 1
+    assert "German: " in at.out.getvalue()
+    assert "English: " in at.out.getvalue()
 
 
 def test_voices_are_listed_by_name_and_by_backend(at: Desk) -> None:

@@ -177,10 +177,16 @@ def verify(
 
 
 @app.command(cls=Command)
-@with_options("voices", "cache", "proxy", "log_level")
+@with_options("language", "voices", "cache", "proxy", "log_level")
 def doctor(options: CommandOptions) -> None:
-    """Check this machine, with a fix for all that fails."""
-    _finish(lambda here: desk.doctor(here, options), options.log_level)
+    """Check this machine, with a fix for all that fails.
+
+    The exit code says whether texts in your language and in English can be spoken now, or in
+    those that --language gives: ru,de.
+    """
+    from tts_book.cli.commands.doctor import doctor as answer
+
+    _finish(lambda here: answer(here, options), options.log_level)
 
 
 @app.command(cls=Command)

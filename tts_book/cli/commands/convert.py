@@ -26,14 +26,10 @@ from tts_book.model import Book
 from tts_book.output.paths import SUFFIXES
 from tts_book.pipeline.session import (
     JobSettings,
-    load_config,
-    make_backend_settings,
     open_conversion,
-    open_engines,
     read_settings,
 )
 from tts_book.pipeline.source import BookRequest, BookSource, make_request, open_source
-from tts_book.pipeline.voice_selection import VoiceChooser
 
 if TYPE_CHECKING:
     from tts_book.pipeline.planning import BookJob
@@ -107,19 +103,21 @@ def _read_standard_input(
         at.err.write("Reading text from the terminal; end it with Ctrl-D (Ctrl-Z on Windows).\n")
     book = readers.read_bytes(at.stdin.read(), STANDARD_INPUT, settings.reading_options())
     if book.title == STANDARD_INPUT:
-        book = replace(book, title=_name_text(book))
+        book = _name_text(book)
     return make_request(settings, book, None, book.title)
 
 
-def _name_text(book: Book) -> str:
-    """What a text without a name is called: its first heading, else its first words."""
+def _name_text(book: Book) -> Book:
+    """A text without a name, called after its first heading, else after its first words."""
     first = book.chapters[0]
-    if first.title not in ("", STANDARD_INPUT) and first.text.startswith(first.title):
-        return first.title
-    words = first.text[: 2 * NAME_CHARACTERS].split()
-    while len(words) > 1 and len(" ".join(words)) > NAME_CHARACTERS:
-        words.pop()
-    return " ".join(words).rstrip(".,;:!?…—–- ")[:NAME_CHARACTERS] or STANDARD_INPUT
+    name = first.title
+    if name == STANDARD_INPUT:
+        words = first.text[: 2 * NAME_CHARACTERS].split()
+        while len(words) > 1 and len(" ".join(words)) > NAME_CHARACTERS:
+            words.pop()
+        name = " ".join(words).rstrip(".,;:!?…—–- ")[:NAME_CHARACTERS] or STANDARD_INPUT
+    chapters = (replace(first, title=name), *book.chapters[1:])
+    return replace(book, title=name, chapters=chapters)
 
 
 def _report_finished(at: Terminal, options: CommandOptions, source: BookSource, name: str) -> bool:
@@ -280,28 +278,3 @@ def _foresee(jobs: Sequence[BookJob]) -> Outlook:
             encoded_ms += length_ms * sum(kind != WHOLE_MP3 for kind, _ in job.layout.whole)
     speed = sound_ms / speaking_ms if speaking_ms else OTHER_SPEED
     return Outlook(chunks, speed, encoded_ms, (os.cpu_count() or 1) * ENCODING_SPEED)
-
-
-async def doctor(at: Terminal, options: CommandOptions) -> int:
-    """One line for each thing that the main job needs."""
-    from tts_book.cli.commands import doctor as checks
-
-    voices = None if options.voices is None else at.resolve_path(options.voices)
-    places = checks.Places(
-        at.cwd,
-        at.config_dir,
-        at.resolve_path(options.cache or at.cache_dir),
-        make_backend_settings(at, options.proxy).voices_dirs,
-        voices,
-    )
-    try:
-        known = load_config(at, voices)
-    except UserError:
-        known = None  # a finding of its own
-    async with open_engines(at, options.proxy, known) as engines:
-        chooser = VoiceChooser(known, engines) if known else None
-        found = []
-        async for finding in checks.findings(places, chooser):
-            at.out.write(f"{finding}\n")
-            found.append(finding)
-    return 0 if checks.sound(found) else 1

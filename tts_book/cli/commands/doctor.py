@@ -1,31 +1,36 @@
-"""Looks at everything the main job needs, a line each, with a mend for all that fails."""
+"""Looks at everything a conversion needs, a line each, with a fix for all that fails."""
 
 from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tts_book import __version__, backends
-from tts_book.config import voices
+from tts_book.backends import VoiceInfo
+from tts_book.cli.options import CommandOptions
+from tts_book.cli.process import Terminal
+from tts_book.cli.voice_list import find_user_languages
+from tts_book.config.voices import Config, load_voices
 from tts_book.errors import UserError
-from tts_book.pipeline.voice_selection import VoiceChooser
+from tts_book.model import Voice
+from tts_book.pipeline.session import load_config, make_backend_settings, open_engines
+from tts_book.pipeline.voice_selection import ONLINE, VoiceChooser
+from tts_book.text.language_tags import LANGUAGE_NAMES, parse_language_tag, primary_language
 
 LIBRARIES = ("edge-tts", "aiohttp", "nltk", "lameenc", "av", "pydub", "mutagen", "lxml")
 # An hour of sound takes 22 MB in the cache and again in the book.
 LITTLE_SPACE_BYTES = 500 * 1024 * 1024
-# Engines that a listener would be glad of; the others are there for when they are named.
-PLEASANT = ("edge", "piper", "openai")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: `well`, what was looked at, what was found, and the mend where it is not well.
+    """One line: `well`, what was looked at, what was found, and the fix where it is not well.
 
-    `needed`: without it the main job cannot run.
+    `needed`: without it nothing can be converted.
     """
 
     well: bool
@@ -36,7 +41,7 @@ class Finding:
 
     def __str__(self) -> str:
         mark = "ok  " if self.well else "FAIL" if self.needed else "--  "
-        mend = f". Mend: {self.mend}" if self.mend and not self.well else ""
+        mend = f". Fix: {self.mend}" if self.mend and not self.well else ""
         return f"{mark} {self.what}: {self.found.rstrip('.') if mend else self.found}{mend}"
 
 
@@ -51,8 +56,39 @@ class Places:
     voices_file: Path | None
 
 
-async def findings(places: Places, casting: VoiceChooser | None) -> AsyncIterator[Finding]:
-    """All findings, quick ones first. `casting` is None where voices.toml cannot be read."""
+async def doctor(at: Terminal, options: CommandOptions) -> int:
+    """A line for each thing that is needed; 1 if something is missing for one of the languages
+    given with --language, or for the user's own and English."""
+    given = [code.strip() for code in options.language.split(",") if code.strip()]
+    languages = [parse_language_tag(code) for code in given] or find_user_languages(at.environ)
+    voices = None if options.voices is None else at.resolve_path(options.voices)
+    places = Places(
+        at.cwd,
+        at.config_dir,
+        at.resolve_path(options.cache or at.cache_dir),
+        make_backend_settings(at, options.proxy).voices_dirs,
+        voices,
+    )
+    async with open_engines(at, options.proxy) as engines:
+        try:
+            config = load_config(at, voices)
+        except UserError:
+            config = None  # a finding of its own
+        chooser = None if config is None else VoiceChooser(config, engines)
+        found = []
+        async for finding in list_findings(places, chooser, config, languages):
+            at.out.write(f"{finding}\n")
+            found.append(finding)
+    return 0 if is_sound(found) else 1
+
+
+async def list_findings(
+    places: Places,
+    chooser: VoiceChooser | None,
+    config: Config | None,
+    languages: Sequence[str],
+) -> AsyncIterator[Finding]:
+    """All findings, quick ones first. There is no `config` where voices.toml cannot be read."""
     yield Finding(
         True,
         "tts-book",
@@ -64,8 +100,11 @@ async def findings(places: Places, casting: VoiceChooser | None) -> AsyncIterato
     yield _writable("cache", places.cache_dir, "name another with --cache DIR")
     yield _writable("this folder", places.cwd, "go to another folder, or name one with -o")
     yield _voices_folders(places)
-    for finding in [finding async for finding in _engines(casting)]:
-        yield finding
+    if chooser is not None and config is not None:
+        async for finding in _engines(chooser):
+            yield finding
+        async for finding in _languages(chooser, config, languages):
+            yield finding
 
 
 def _libraries() -> Finding:
@@ -87,9 +126,7 @@ def _version(name: str) -> str:
 def _config(places: Places) -> Finding:
     folder = f"your own would be {places.config_dir / 'voices.toml'}"
     try:
-        config = voices.load_voices(
-            places.voices_file, cwd=places.cwd, config_dir=places.config_dir
-        )
+        config = load_voices(places.voices_file, cwd=places.cwd, config_dir=places.config_dir)
     except UserError as error:
         return Finding(False, "voices.toml", str(error), "correct these lines", needed=True)
     return Finding(True, "voices.toml", f"{config.path}; {folder}")
@@ -112,23 +149,42 @@ def _voices_folders(places: Places) -> Finding:
     return Finding(True, "voices folders", ", ".join(str(path) for path in places.voices_dirs))
 
 
-async def _engines(casting: VoiceChooser | None) -> AsyncIterator[Finding]:
-    if casting is None:
-        return
-    pleasant = False
+async def _engines(chooser: VoiceChooser) -> AsyncIterator[Finding]:
     for name in backends.names():
-        health = await casting.health(name)
-        pleasant = pleasant or (health.usable and name in PLEASANT)
+        health = await chooser.health(name)
         yield Finding(health.usable, name, health.detail, health.mend)
-    yield Finding(
-        pleasant,
-        "main job",
-        "a pleasant voice can speak now" if pleasant else "no pleasant voice can speak now",
-        'go online, or: pip install "tts-book[offline]"',
-        needed=True,
-    )
 
 
-def sound(found: Iterable[Finding]) -> bool:
-    """Whether the main job can run."""
+async def _languages(
+    chooser: VoiceChooser, config: Config, languages: Sequence[str]
+) -> AsyncIterator[Finding]:
+    """Whether a pleasant voice can speak each language now, and which."""
+    online = await chooser.health(ONLINE)
+    offered, _ = await chooser.offered([name for name in backends.names() if name != ONLINE])
+    here = [info for info in offered if not info.only_named]
+    for tag in languages:
+        candidates = config.candidates(tag)
+        name = LANGUAGE_NAMES.get(primary_language(tag), tag)
+        far = next((voice.name for voice in candidates if voice.backend == ONLINE), "")
+        near = _installed(here, candidates, tag)
+        found = [f"{near} offline" if near else "no voice offline"]
+        found.append(
+            f"{far or 'no voice'} online" if online.usable else "online service not reached"
+        )
+        local = next((voice.id for voice in candidates if voice.backend == "piper"), "--list")
+        mend = f"go online, or: tts-book voices install {local}"
+        well = bool(near or (far and online.usable))
+        yield Finding(well, name, "; ".join(found), mend, needed=True)
+
+
+def _installed(here: Sequence[VoiceInfo], candidates: Sequence[Voice], tag: str) -> str:
+    """The voice on this machine that would speak a language, "" if there is none."""
+    ids = {(info.backend, info.id) for info in here}
+    named = next((voice.name for voice in candidates if (voice.backend, voice.id) in ids), "")
+    fits = (info for info in here if primary_language(info.language) == primary_language(tag))
+    return named or next((info.id for info in fits), "")
+
+
+def is_sound(found: Iterable[Finding]) -> bool:
+    """Whether texts in all these languages can be converted."""
     return all(finding.well or not finding.needed for finding in found)
