@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tts_book.audio import containers, tags_id3
+from tts_book.backends.piper.voices import folders
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
 from tts_book.cli.commands.doctor import doctor
@@ -21,6 +23,7 @@ from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
 from tts_book.output.paths import file_name
+from tts_book.pipeline.session import make_backend_settings
 
 SILENT = CommandOptions(backend="silent")
 ONE = "Chapter 1\n\nThe lamp was lit before the ship came in. Nobody saw it. “Well?” he asked."
@@ -481,3 +484,11 @@ def test_voices_of_nothing_known(request_: CommandOptions, told: str, at: Desk) 
 def test_a_voice_that_its_engine_does_not_have_is_the_users_to_mend(at: Desk) -> None:
     with pytest.raises(UserError, match=r"uz.*tts-book voices --backend espeak"):
         at.run(voices_desk.preview(at.here(), CommandOptions(voice="espeak:zz", backend="")))
+
+
+def test_folders_of_voices_are_a_list_as_in_path(at: Desk) -> None:
+    named = os.pathsep.join((str(at.folder / "one"), "", "~/two"))
+    here = replace(at.here(), environ={"TTS_BOOK_VOICES": named})
+    settings = make_backend_settings(here, "")
+    assert settings.voices_dirs == (at.folder / "one", Path.home() / "two", at.folder / "voices")
+    assert folders(settings) == settings.voices_dirs

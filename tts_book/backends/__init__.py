@@ -139,6 +139,12 @@ class Preconnecting(Protocol):
 Factory = Callable[[Settings], Backend]
 
 
+def find_voices_dirs(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The folders of `$TTS_BOOK_VOICES`, separated as in PATH; ~ is the user's home."""
+    named = environ.get("TTS_BOOK_VOICES", "").split(os.pathsep)
+    return tuple(Path(part.strip()).expanduser() for part in named if part.strip())
+
+
 def names() -> tuple[str, ...]:
     """Names of all backends that could be asked for, built-in ones first."""
     plugged = {point.name for point in entry_points(group="tts_book.backends")}

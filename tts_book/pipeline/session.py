@@ -133,8 +133,7 @@ def make_backend_settings(
     at: Surroundings, proxy: str, known: Config | None = None
 ) -> backends.Settings:
     """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
-    named = at.environ.get("TTS_BOOK_VOICES")
-    folders = (*([Path(named)] if named else []), at.voices_dir)
+    folders = (*backends.find_voices_dirs(at.environ), at.voices_dir)
     voices = tuple(known.voices.values()) if known else ()
     return backends.Settings(folders, proxy, at.environ, voices)
 

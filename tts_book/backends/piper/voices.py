@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from tts_book.backends import Settings, VoiceInfo
+from tts_book.backends import Settings, VoiceInfo, find_voices_dirs
 from tts_book.errors import BackendRefused, Failure
 
 _SUFFIX = ".onnx"
@@ -125,9 +124,7 @@ _GENDERS = MappingProxyType(
 
 def folders(settings: Settings) -> tuple[Path, ...]:
     """Where voices are looked for: the folders of the settings, then `$TTS_BOOK_VOICES`."""
-    named = settings.environ.get("TTS_BOOK_VOICES", "")
-    own = (Path(part).expanduser() for part in named.split(os.pathsep) if part.strip())
-    return (*settings.voices_dirs, *own)
+    return tuple(dict.fromkeys((*settings.voices_dirs, *find_voices_dirs(settings.environ))))
 
 
 def bundled() -> tuple[LocalVoice, ...]:
