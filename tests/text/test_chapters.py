@@ -173,6 +173,93 @@ BOOKS = {
     "the same title twice": (
         written("Chapter 1", ".", "Chapter 1", "."), ["Chapter 1", "Chapter 1 (2)"],
     ),
+    "a foreword and numbered chapters": (
+        written("Предисловие", ".", "I", ".", "II", ".", "III", ".", prose=RU * 4),
+        ["Предисловие", "I", "II", "III"],
+    ),
+    "numbered titles between foreword and conclusion": (
+        written("Введение", ".", "1. Рыбалка", ".", "2. Охота", ".", "3. Грибы", ".",
+                "Заключение", ".", prose=RU * 4),
+        ["Введение", "1. Рыбалка", "2. Охота", "3. Грибы", "Заключение"],
+    ),
+    "a foreword in each part": (
+        written("Часть первая", "Предисловие", ".", "I", ".", "II", ".",
+                "Часть вторая", "Предисловие", ".", "I", ".", "II", ".", prose=RU * 4),
+        ["Часть первая — Предисловие", "Часть первая — I", "Часть первая — II",
+         "Часть вторая — Предисловие", "Часть вторая — I", "Часть вторая — II"],
+    ),
+    "a foreword with numbers of its own": (
+        written("Preface", "I", ".", "II", ".", "Chapter 1", ".", "Chapter 2", "."),
+        ["Preface — I", "Preface — II", "Chapter 1", "Chapter 2"],
+    ),
+    "numbers that run on through parts": (
+        written("Часть первая", "I", ".", "II", ".", "III", ".",
+                "Часть вторая", "IV", ".", "V", ".", prose=RU * 4),
+        ["Часть первая — I", "Часть первая — II", "Часть первая — III",
+         "Часть вторая — IV", "Часть вторая — V"],
+    ),
+    "a number that runs on alone": (
+        written("Часть первая", "1", ".", "2", ".", "Часть вторая", "3", ".", prose=RU * 4),
+        ["Часть первая — 1", "Часть первая — 2", "Часть вторая — 3"],
+    ),
+    "a number with a title that names a foreword": (
+        written("I", "ВСТУПЛЕНИЕ", ".", "II", "РЕКА", ".", "III", "ДОРОГА", ".", prose=RU * 4),
+        ["I. ВСТУПЛЕНИЕ", "II. РЕКА", "III. ДОРОГА"],
+    ),
+    "notes at the end that only have numbers": (
+        written(".", ".", ".", ".", ".", "1", "Шутка (франц.).", "2", "Он же.", prose=RU * 4),
+        ["Book"],
+    ),
+    "a title with an introduction, and chapters": (
+        written("# Дом у реки", ".", ".", "## Глава 1", ".", "## Глава 2", "."),
+        ["Дом у реки", "Глава 1", "Глава 2"],
+    ),
+    "a line among marked headings": (
+        written("# One", ".", "Postscript", ".", "# Two", ".", "Introduction", "# Three", "."),
+        ["One", "Two", "Three"],
+    ),
+    "a part that a line names among marked chapters": (
+        written("# One", ".", "Part 2. The river", ".", "# Two", ".", "# Three", "."),
+        ["One", "Two", "Three"],
+    ),
+    "parts as lines above marked chapters": (
+        written("PART ONE", "# One", ".", "# Two", ".", "PART TWO", "# Three", "."),
+        ["PART ONE — One", "PART ONE — Two", "PART TWO — Three"],
+    ),
+    "chapters as lines below a marked foreword": (
+        written("# The house", "# Foreword", ".", "Chapter 1", ".", "Chapter 2", ".",
+                "Chapter 3", "."),
+        ["Foreword", "Chapter 1", "Chapter 2", "Chapter 3"],
+    ),
+    "a line that says contents above no list": (
+        written("Содержание", "Берег.", "Вода.", "Ветер.", "Огонь.", ".", ".", prose=RU),
+        ["Book"],
+    ),
+    "acts": (
+        written("Акт первый", "Сцена 1", ".", "Сцена 2", ".", "Акт второй", "Сцена 1", "."),
+        ["Акт первый — Сцена 1", "Акт первый — Сцена 2", "Акт второй — Сцена 1"],
+    ),
+    "nights": (
+        written("Ночь первая", ".", "Ночь вторая", ".", "Утро", "."),
+        ["Ночь первая", "Ночь вторая"],
+    ),
+    "lessons and what is added to them": (
+        written("Урок 1. Алфавит", ".", "Урок 2. Числа", ".", "Приложение А. Ответы", ".",
+                "Приложение Б", ".", "Литература", "."),
+        ["Урок 1. Алфавит", "Урок 2. Числа", "Приложение А. Ответы", "Приложение Б",
+         "Литература"],
+    ),
+    "lectures": (
+        written("Лекция первая. О реках", ".", "Лекция вторая. О домах", ".",
+                "Список литературы", "."),
+        ["Лекция первая. О реках", "Лекция вторая. О домах", "Список литературы"],
+    ),
+    "appendices": (
+        written("Chapter 1", ".", "Chapter 2", ".", "Appendix A: The road", ".", "Appendix B", ".",
+                "Appendix", ".", "Bibliography", "."),
+        ["Chapter 1", "Chapter 2", "Appendix A: The road", "Appendix B", "Appendix",
+         "Bibliography"],
+    ),
     "no heading": (written(".", "."), ["Book"]),
 }  # fmt: skip
 

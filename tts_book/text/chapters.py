@@ -14,13 +14,15 @@ from operator import attrgetter
 
 from tts_book.model import Break, BreakAt, Chapter, Origin, Run, Skip, Source
 from tts_book.text.front_back_matter import PARTS, OutlineItem
-from tts_book.text.headings import HeadingKind, tidy_title
+from tts_book.text.heading_words import HeadingKind
+from tts_book.text.headings import tidy_title
 from tts_book.text.normalize import Kind, Paragraph, drop_paragraph, join_skips, trim_paragraph
 from tts_book.text.outline import find_headings
 
 _SUBSTANTIAL = 500  # characters: what stands before the first heading is then its own chapter
 _PREFACED = 400  # characters: a part that says as much is its own chapter
 _ORNAMENTS = " *=~_•·"
+_FEW = 2  # lines without marks that make a marked heading a part, not a chapter
 _HOURS = 30_000  # characters below a heading that make it a part rather than a chapter
 
 
@@ -32,6 +34,7 @@ class HeadedSection:
     depth: int
     sort: HeadingKind | None
     items: tuple[OutlineItem, ...]
+    is_marked: bool = False
 
     @property
     def names(self) -> tuple[str, str]:
@@ -122,9 +125,9 @@ def _section(items: Sequence[OutlineItem]) -> HeadedSection:
     if first.heading is None:
         return HeadedSection("", 0, None, tuple(items))
     lines = [first.heading.title, *(tidy_title(item.text) for item in items if item.is_title)]
-    return HeadedSection(
-        ". ".join(filter(None, lines)), first.depth, first.heading.sort, tuple(items)
-    )
+    title = ". ".join(filter(None, lines))
+    found = first.heading
+    return HeadedSection(title, first.depth, found.sort, tuple(items), found.level > 0)
 
 
 def _whole(items: list[OutlineItem], title: str) -> list[_Draft]:
@@ -134,8 +137,8 @@ def _whole(items: list[OutlineItem], title: str) -> list[_Draft]:
 
 
 def _drafts(sections: Sequence[HeadedSection], title: str, opening: str) -> Iterator[_Draft]:
-    containers = _containers(sections)
     tops = _alone_on_top(sections)
+    containers = _containers(sections, tops)
     chain: list[tuple[int, str]] = []
     pending: list[OutlineItem] = []
     draft: _Draft | None = None
@@ -177,33 +180,57 @@ def _has_inner(sections: Sequence[HeadedSection], at: int) -> bool:
     return at + 1 < len(sections) and sections[at + 1].depth > sections[at].depth
 
 
-def _containers(sections: Sequence[HeadedSection]) -> list[bool]:
+def _containers(sections: Sequence[HeadedSection], tops: set[int]) -> list[bool]:
     """Which sections are parts: they hold chapters rather than being one."""
     below = _below(sections)
-    tops = _alone_on_top(sections)
     return [
         _has_inner(sections, at)
-        and (at in tops or _is_container(section, below[at], sections[at + 1].sort))
+        and (
+            (at in tops and section.prose < _PREFACED)
+            or _is_container(section, below[at], _inner(sections, at), at in tops)
+        )
         for at, section in enumerate(sections)
     ]
 
 
+def _inner(sections: Sequence[HeadedSection], at: int) -> list[HeadedSection]:
+    """The sections directly below the one at `at`."""
+    found: list[HeadedSection] = []
+    for section in sections[at + 1 :]:
+        if section.depth <= sections[at].depth or len(found) > _FEW:
+            break
+        if section.depth <= sections[at + 1].depth:
+            found.append(section)
+    return found
+
+
 def _alone_on_top(sections: Sequence[HeadedSection]) -> set[int]:
-    """The book's own title, where that is a heading too: no other stands as high."""
+    """The book's own title, where that is a heading too: no other with anything below it stands
+    as high."""
     headed = [at for at, section in enumerate(sections) if section.sort is HeadingKind.PLAIN]
     highest = min((sections[at].depth for at in headed), default=0)
-    tops = [at for at in headed if sections[at].depth == highest]
-    return set(tops) if len(tops) == 1 and sections[tops[0]].prose < _PREFACED else set()
+    tops = [
+        at
+        for at in headed
+        if sections[at].depth == highest and (sections[at].prose or _has_inner(sections, at))
+    ]
+    return set(tops) if len(tops) == 1 else set()
 
 
-def _is_container(section: HeadedSection, below: int, inner: HeadingKind | None) -> bool:
+def _is_container(
+    section: HeadedSection, below: int, inner: list[HeadedSection], is_top: bool
+) -> bool:
     if section.sort in PARTS:
         return True
     if section.sort in (HeadingKind.FRONT, HeadingKind.BACK):
         return section.prose == 0
-    if section.sort is not HeadingKind.PLAIN or section.prose >= _PREFACED:
+    if section.sort is not HeadingKind.PLAIN:
         return False
-    return below > _HOURS or inner in (*PARTS, HeadingKind.CHAPTER)
+    if section.is_marked and not inner[0].is_marked and len(inner) < _FEW:
+        return False
+    if any(part.sort in (*PARTS, HeadingKind.CHAPTER) for part in inner):
+        return True
+    return below > _HOURS and (is_top or section.prose < _PREFACED)
 
 
 def _below(sections: Sequence[HeadedSection]) -> list[int]:

@@ -4,28 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 
+from tts_book.text.heading_words import ALONE, NUMBERED, HeadingKind
 from tts_book.text.numerals import arabic_value, is_number, roman_value
-
-
-class HeadingKind(StrEnum):
-    """What a heading calls itself."""
-
-    VOLUME = "volume"
-    BOOK = "book"
-    PART = "part"
-    CHAPTER = "chapter"
-    FRONT = "front"  # a prologue, a preface
-    BACK = "back"  # an epilogue, an afterword
-    ROMAN = "roman"  # a bare Roman numeral: a heading only in sequence
-    ARABIC = "arabic"  # a bare number: the same
-    CONTENTS = "contents"
-    NOTES = "notes"
-    INDEX = "index"
-    IMPRINT = "copyright"
-    PLAIN = "plain"  # only its markup says that it is a heading
-
 
 NUMERALS = (HeadingKind.ROMAN, HeadingKind.ARABIC)
 
@@ -58,80 +39,6 @@ _TRAILING = re.compile(
 )
 
 
-def _words(sort: HeadingKind, words: str) -> dict[str, HeadingKind]:
-    return dict.fromkeys(words.split(), sort)
-
-
-_NUMBERED = {
-    **_words(HeadingKind.VOLUME, "том volume vol tome tomo tom band"),
-    **_words(HeadingKind.BOOK, "книга book buch livre libro księga livro boek kniha"),
-    **_words(
-        HeadingKind.PART, "часть part teil partie parte część частина частка раздел deel del část"
-    ),
-    **_words(HeadingKind.PART, "действие дія act akt aufzug acte acto atto"),
-    **_words(HeadingKind.CHAPTER, "глава chapter chap kapitel chapitre capítulo capitulo capitolo"),
-    **_words(HeadingKind.CHAPTER, "rozdział rozdzial розділ раздзел hoofdstuk kapitola kapittel"),
-    **_words(
-        HeadingKind.CHAPTER, "письмо letter stave canto песнь сцена scene явление картина szene"
-    ),
-}
-_SOLO = {
-    **dict.fromkeys(
-        (
-            "пролог", "предисловие", "введение", "вступление", "от автора", "от издателя",
-            "вместо предисловия", "вместо введения", "интерлюдия", "интермедия",
-            "prologue", "preface", "introduction", "foreword", "interlude", "author's note",
-            "prolog", "vorwort", "vorrede", "einleitung", "zwischenspiel",
-            "préface", "avant-propos", "prólogo", "prefacio", "introducción",
-            "prologo", "prefazione", "introduzione", "premessa",
-            "przedmowa", "wstęp", "wprowadzenie", "передмова", "вступ", "прадмова",
-        ),
-        HeadingKind.FRONT,
-    ),
-    **dict.fromkeys(
-        (
-            "эпилог", "заключение", "послесловие", "вместо эпилога", "вместо послесловия",
-            "вместо заключения", "epilogue", "afterword", "conclusion", "postscript",
-            "epilog", "nachwort", "schluss", "épilogue", "postface",
-            "epílogo", "conclusión", "epilogo", "conclusione", "postfazione",
-            "posłowie", "zakończenie", "епілог", "післямова", "висновки", "закінчення",
-        ),
-        HeadingKind.BACK,
-    ),
-    **dict.fromkeys(
-        (
-            "содержание", "оглавление", "contents", "table of contents", "inhalt",
-            "inhaltsverzeichnis", "table des matières", "sommaire", "índice", "indice",
-            "sommario", "spis treści", "зміст", "змест", "obsah", "illustrations",
-            "list of illustrations", "список иллюстраций",
-        ),
-        HeadingKind.CONTENTS,
-    ),
-    **dict.fromkeys(
-        (
-            "примечания", "сноски", "комментарии", "notes", "footnotes", "endnotes",
-            "anmerkungen", "fußnoten", "notas", "przypisy", "примітки", "заўвагі",
-        ),
-        HeadingKind.NOTES,
-    ),
-    **dict.fromkeys(
-        (
-            "указатель", "предметный указатель", "именной указатель", "алфавитный указатель",
-            "указатель имен", "указатель имён", "index", "index of names", "general index",
-            "sachregister", "personenregister", "namenregister", "stichwortverzeichnis",
-            "indeks", "indeks nazwisk", "предметний покажчик", "іменний покажчик",
-        ),
-        HeadingKind.INDEX,
-    ),
-    **dict.fromkeys(
-        (
-            "copyright", "copyright page", "imprint", "colophon", "uncopyright", "impressum",
-            "выходные данные", "вихідні дані", "mentions légales", "aviso legal",
-            "créditos", "note legali", "colofon", "colophón", "stopka redakcyjna",
-        ),
-        HeadingKind.IMPRINT,
-    ),
-}  # fmt: skip
 _MATTER = (HeadingKind.CONTENTS, HeadingKind.NOTES, HeadingKind.INDEX, HeadingKind.IMPRINT)
 
 
@@ -223,7 +130,7 @@ def _solo(bare: str, lower: str) -> Heading | None:
         return Heading(HeadingKind.CONTENTS, "contents", tidy_title(bare))
     found = _SOLO_STOP.search(lower)
     stop = found.start() if found else len(lower)
-    sort = _SOLO.get(lower[:stop].strip(" –-")) or _SOLO.get(lower.rstrip(" .:"))
+    sort = ALONE.get(lower[:stop].strip(" –-")) or ALONE.get(lower.rstrip(" .:"))
     if sort is None or len(lower) > _LONGEST_SOLO:
         return None
     rest = lower[stop:].strip(_STOPS + " ")
@@ -236,7 +143,7 @@ def _worded(bare: str, lower: str) -> Heading | None:
     words = lower.split(None, 6)
     if words[0] in _ARTICLES and len(words) > 1:
         words = words[1:]
-    sort = _NUMBERED.get(words[0].rstrip("."))
+    sort = NUMBERED.get(words[0].rstrip("."))
     if sort and len(words) > 1:
         return _word_first(bare, sort, words)
     return _number_first(bare, words)
@@ -250,6 +157,8 @@ def _word_first(bare: str, sort: HeadingKind, words: list[str]) -> Heading | Non
         last += 1
         if words[last - 1][-1] in ".:,)":
             break
+    if last == first and sort is HeadingKind.BACK and _is_letter(bare.split()[first]):
+        last += 1  # `Appendix B`
     if last == first:
         return None
     number = " ".join(words[first:last]).rstrip(".:,)")
@@ -269,7 +178,7 @@ def _number_first(bare: str, words: list[str]) -> Heading | None:
     if not last or last == len(words):
         return None
     word = words[last].rstrip(".:")
-    sort = _NUMBERED.get(word)
+    sort = NUMBERED.get(word)
     stopped = words[last] != word
     rest = _rest(bare, last + 1 + (bare.split(None, 1)[0].lower() in _ARTICLES))
     if sort is None or (rest and not stopped and rest[0] not in _STOPS):
@@ -291,6 +200,11 @@ def _trailing(bare: str) -> Heading | None:
     if found is None or not found.is_alone:
         return None
     return Heading(found.sort, found.label, tidy_title(bare))
+
+
+def _is_letter(word: str) -> bool:
+    letter = word.rstrip(".:,)")
+    return len(letter) == 1 and letter.isupper()
 
 
 def _rest(bare: str, words: int) -> str:

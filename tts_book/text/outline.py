@@ -3,30 +3,24 @@ each heading stands. What one line cannot tell, its neighbours can."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import pairwise
-from statistics import median
 
 from tts_book.text import headings
+from tts_book.text.contents_lists import BookLines, drop_contents_lists
 from tts_book.text.front_back_matter import (
-    PARTS,
     WORDED,
     OutlineItem,
-    drop_contents_lists,
     drop_notes,
     drop_sections,
 )
-from tts_book.text.headings import NUMERALS, Heading, HeadingKind
+from tts_book.text.heading_depths import MARKS, assign_depths
+from tts_book.text.heading_words import HeadingKind
+from tts_book.text.headings import Heading
 from tts_book.text.normalize import Kind, Paragraph
+from tts_book.text.numbering import keep_counted_numerals
 
-_CHAPTER_DEPTH, _NUMERAL_DEPTH, _INNER_DEPTH, _MARKED_DEPTH = 10, 11, 12, 20
 _MATTER = (HeadingKind.CONTENTS, HeadingKind.NOTES, HeadingKind.INDEX, HeadingKind.IMPRINT)
-_MARKS = 2  # headings that are marked: from then on numbers are not taken for any
-_MANY = 20  # bare numbers that follow each other closely: notes or verses, not chapters
-_CLOSE = 150  # characters
-_TITLED = 100  # characters between numbers with titles; in a list they stand closer
-_MISSING = 3  # headings of a sequence that may be damaged in the source, one after the other
 
 
 def find_headings(
@@ -40,14 +34,14 @@ def find_headings(
     like, `notes` only these. Where `is_chapter` knows the chapters, other headings stand below."""
     items = _trusted([_item(paragraph) for paragraph in paragraphs])
     if not everything:
-        items = drop_contents_lists(items)
+        lines = BookLines(items)
+        items = drop_contents_lists(items, lines)
         items = items if notes else drop_notes(items)
-        items = drop_sections(items, notes=notes)
+        items = drop_sections(items, lines.is_list, notes=notes)
     if is_chapter is not None:
         return _told(items, is_chapter)
-    items = _numerals(items)
-    items = [_settled(item) for item in items]
-    return _titles(_depths(items))
+    items = [_settled(item) for item in keep_counted_numerals(items)]
+    return _titles(assign_depths(items))
 
 
 def _told(items: list[OutlineItem], is_chapter: Callable[[str], bool]) -> list[OutlineItem]:
@@ -85,7 +79,7 @@ def _item(paragraph: Paragraph) -> OutlineItem:
 
 def _trusted(items: list[OutlineItem]) -> list[OutlineItem]:
     """Where markup marks headings, bare numbers without marks are only that: a table's, say."""
-    if sum(bool(item.heading and item.heading.level) for item in items) < _MARKS:
+    if sum(bool(item.heading and item.heading.level) for item in items) < MARKS:
         return items
     return [
         replace(item, heading=None)
@@ -96,171 +90,14 @@ def _trusted(items: list[OutlineItem]) -> list[OutlineItem]:
 
 
 def _settled(item: OutlineItem) -> OutlineItem:
-    """What still calls itself contents or notes is a heading like others."""
+    """What still calls itself notes is a heading like others; a line that says `Contents` above
+    no list is none."""
     found = item.heading
     if found is None or found.sort not in _MATTER:
         return item
+    if found.sort is HeadingKind.CONTENTS and not found.level:
+        return replace(item, heading=None)
     return replace(item, heading=replace(found, sort=HeadingKind.BACK) if found.is_alone else None)
-
-
-# Bare numerals
-
-
-def _numerals(items: list[OutlineItem]) -> list[OutlineItem]:
-    """Keeps the bare numerals that count up from one inside their part, drops the others."""
-    kept: dict[int, HeadingKind] = {}
-    segment: list[int] = []
-    for at, item in enumerate([*items, None]):
-        found = item.heading if item is not None else None
-        is_bound = item is None or (found and found.sort in WORDED and not item.drop)
-        if is_bound:
-            kept.update(_counted(items, segment))
-            segment = []
-        elif found and item is not None and found.sort in NUMERALS and not item.drop:
-            segment.append(at)
-    return [_as_counted(item, kept.get(at)) for at, item in enumerate(items)]
-
-
-def _as_counted(item: OutlineItem, style: HeadingKind | None) -> OutlineItem:
-    if item.heading is None or item.heading.sort not in NUMERALS:
-        return item
-    return replace(item, heading=replace(item.heading, sort=style) if style else None)
-
-
-def _counted(items: Sequence[OutlineItem], segment: list[int]) -> dict[int, HeadingKind]:
-    kept: dict[int, HeadingKind] = {}
-    if len(segment) < 2:
-        return kept
-    for style in NUMERALS:
-        for alone in (True, False):
-            rows = list(_sequences(items, segment, style, alone))
-            kept.update((at, style) for row in rows for at in row)
-            if rows:
-                break
-    return kept
-
-
-def _sequences(
-    items: Sequence[OutlineItem], segment: list[int], style: HeadingKind, alone: bool
-) -> Iterator[list[int]]:
-    """Runs of numerals 1, 2, 3… of one style, with or without titles."""
-    row: list[int] = []
-    last = _damaged_start(items, segment, style)
-    for at in segment:
-        found = items[at].heading
-        if found is None or found.is_alone is not alone:
-            continue
-        numbers = _numbers(found, style)
-        steps = [n - last for n in numbers if 0 < n - last <= (_MISSING if row else 1)]
-        if steps and (steps[0] == 1 or min(steps) == 1 or style is HeadingKind.ROMAN):
-            last += min(steps)
-            row.append(at)
-        elif 1 in numbers:
-            if _is_sequence(items, row):
-                yield row
-            row, last = [at], 1
-    if _is_sequence(items, row):
-        yield row
-
-
-def _damaged_start(items: Sequence[OutlineItem], segment: list[int], style: HeadingKind) -> int:
-    """1 where a part begins with II and III: its I was lost in the source. Else 0."""
-    found = [items[at].heading for at in segment[:2]]
-    values = [heading.numbers for heading in found if heading and heading.sort is style]
-    return int(style is HeadingKind.ROMAN and values == [(2,), (3,)])
-
-
-def _numbers(found: Heading, style: HeadingKind) -> tuple[int, ...]:
-    """What a numeral may mean among Roman or Arabic ones: a scanned `111` may be III."""
-    if found.sort is style:
-        return found.numbers if style is HeadingKind.ROMAN else found.numbers[:1]
-    return found.numbers[1:] if style is HeadingKind.ROMAN and found.numbers[0] > 1 else ()
-
-
-def _is_sequence(items: Sequence[OutlineItem], row: list[int]) -> bool:
-    if len(row) < 2:
-        return False
-    spaces = [
-        items[b].paragraph.block.start - items[a].paragraph.block.stop for a, b in pairwise(row)
-    ]
-    first = items[row[0]].heading
-    if first is None:
-        return False
-    if len(row) >= _MANY and first.sort is HeadingKind.ARABIC:
-        return median(spaces) >= _CLOSE
-    return first.is_alone or median(spaces) >= _TITLED
-
-
-# Depths
-
-
-def _depths(items: list[OutlineItem]) -> list[OutlineItem]:
-    order = _nesting(items)
-    marks = sorted({h.level for item in items if (h := item.heading) and h.level})
-    outer = _outer_style(items)
-    made: list[OutlineItem] = []
-    ahead = _sorts_ahead(items)
-    for at, item in enumerate(items):
-        found = item.heading
-        if found and found.level:
-            made.append(replace(item, depth=_MARKED_DEPTH + marks.index(found.level)))
-        elif found and found.sort is HeadingKind.BACK and order:
-            made.append(replace(item, depth=_depth_of_end(items, at, order, ahead[at])))
-        elif found:
-            made.append(replace(item, depth=_depth(found, order, outer)))
-        else:
-            made.append(item)
-    return made
-
-
-def _nesting(items: Iterable[OutlineItem]) -> list[HeadingKind]:
-    """Volumes, books and parts in the order in which they first appear: the outer one first."""
-    order: list[HeadingKind] = []
-    for item in items:
-        if item.heading and item.heading.sort in PARTS and item.heading.sort not in order:
-            order.append(item.heading.sort)
-    return order
-
-
-def _outer_style(items: Iterable[OutlineItem]) -> HeadingKind | None:
-    """Of Roman and Arabic numerals the one that comes first is the outer one."""
-    sorts = (h.sort for item in items if (h := item.heading) and h.sort in NUMERALS)
-    return next(sorts, None)
-
-
-def _sorts_ahead(items: Sequence[OutlineItem]) -> list[HeadingKind | None]:
-    """For each item the next part or chapter after it."""
-    ahead: list[HeadingKind | None] = []
-    following: HeadingKind | None = None
-    for item in reversed(items):
-        ahead.append(following)
-        if item.heading and item.heading.sort in (*PARTS, HeadingKind.CHAPTER):
-            following = item.heading.sort
-    return ahead[::-1]
-
-
-def _depth(found: Heading, order: list[HeadingKind], outer: HeadingKind | None) -> int:
-    if found.sort in PARTS:
-        return 2 * order.index(found.sort) + 2
-    if found.sort in NUMERALS:
-        return _NUMERAL_DEPTH if found.sort is outer else _INNER_DEPTH
-    return _CHAPTER_DEPTH
-
-
-def _depth_of_end(
-    items: Sequence[OutlineItem], at: int, order: list[HeadingKind], ahead: HeadingKind | None
-) -> int:
-    """An epilogue stands beside the innermost parts, and above those that it has itself."""
-    before = next((i for i in reversed(items[max(0, at - 3) : at]) if i.text), None)
-    after = next((i for i in items[at + 1 : at + 4] if i.text), None)
-    if before is not None and before.heading and before.heading.sort in PARTS:
-        return _CHAPTER_DEPTH
-    if after is not None and after.heading and after.heading.sort in PARTS:
-        return 2 * len(order) - 1
-    if ahead is HeadingKind.CHAPTER:
-        return _CHAPTER_DEPTH
-    ends_volume = ahead is None or (ahead is order[0] and len(order) > 1)
-    return 2 * len(order) - ends_volume
 
 
 # Titles below a heading
