@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tts_book import audio
 from tts_book.audio import tags_id3
-from tts_book.output import atomic
 from tts_book.output.manifest import NAME, read_manifest
+from tts_book.synthesis import atomic
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 MOST_STEPS = 20

@@ -4,7 +4,8 @@ First `JobStarted`, last `JobDone`. For each chunk any number of `ChunkStarted` 
 `ChunkRetried`, then exactly one `ChunkDone` or `ChunkFailed`; a chapter's own event comes after
 all its chunks. Between chunks the order is free. A listener is a callable that takes an event.
 
-What several of them have: `book` is the book's title, `chapter` and `chunk` count from 1 as in the
+What several of them have: `book` is the book's title, which several books may have; `book_id` its
+number in the run, from 1; `chapter` and `chunk` count from 1 as in the
 plan, `characters` are those that are sent, `place` is where a chunk begins in the source, `path`
 is a file that is written; `failure` is a value of `errors.Failure`, `reason` a line for people.
 """
@@ -47,6 +48,7 @@ class ChunkStarted:
     chunk: int
     attempt: int
     in_flight: int
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class ChunkRetried:
     failure: str
     reason: str
     wait_s: float
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class ChunkDone:
     attempts: int
     place: str
     doubts: tuple[str, ...] = ()
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class ChunkFailed:
     place: str
     words: str
     given_up: bool = False
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,7 @@ class ChapterDone:
     path: str
     duration_ms: int
     kept: bool = False
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,7 @@ class ChapterLost:
     title: str
     missing: int
     reason: str
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,7 @@ class BookProgressed:
     path: str
     done_ms: int
     all_ms: int
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,7 @@ class BookDone:
     path: str
     duration_ms: int
     chapters: int
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,7 @@ class BookLost:
     book: str
     path: str
     reason: str
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +176,7 @@ class VoiceChanged:
     title: str
     voice: str
     missing: int
+    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from tts_book.output.captions import Cue, cues
 from tts_book.output.paths import lay_out_book
 from tts_book.output.settings import OutputSettings, parse_captions
 from tts_book.output.stitcher import stitch_chapter
-from tts_book.pipeline.planning import BookJob, make_keys, prepare_output
+from tts_book.pipeline.jobs import BookJob, make_keys
+from tts_book.pipeline.planning import prepare_output
 from tts_book.pipeline.run import Result, convert_jobs
 from tts_book.pipeline.source import BookRequest
 from tts_book.pipeline.voice_selection import ChosenVoice

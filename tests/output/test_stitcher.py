@@ -24,8 +24,8 @@ from tts_book.audio import tags_id3
 from tts_book.audio.tags_id3 import Tags
 from tts_book.errors import AudioError, UserError
 from tts_book.model import Break, Chunk, Entry, Mark, Pauses, Segment
-from tts_book.output import atomic
 from tts_book.output.stitcher import StitchedChapter, stitch_chapter
+from tts_book.synthesis import atomic
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 FRAME, SAMPLES, FRAME_MS = 144, 576, 24

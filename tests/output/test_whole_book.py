@@ -18,9 +18,10 @@ from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.tags_mp4_ogg import owner_of, read_inside, tag_opus
 from tts_book.errors import AudioError, UserError
 from tts_book.model import ChapterMark, Cover
-from tts_book.output import atomic, whole_book
+from tts_book.output import whole_book
 from tts_book.output.settings import parse_formats
 from tts_book.output.whole_book import BoundChapter
+from tts_book.synthesis import atomic
 
 KINDS = {"m4b": ".m4b", "opus": ".opus", "mp3book": ".mp3"}
 TEXTS = ("It began on a quiet morning.", "Дождь всё же пошёл, и надолго.", "The last words.")

@@ -16,8 +16,8 @@ from tts_book.model import Pauses
 from tts_book.output.settings import OutputSettings
 from tts_book.output.whole_book import Volume
 from tts_book.pipeline.book_writer import BookWriter, WholeBookWriter, run_to_end
+from tts_book.pipeline.jobs import BookJob
 from tts_book.pipeline.manifest_writer import ManifestWriters
-from tts_book.pipeline.planning import BookJob
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 
@@ -26,7 +26,7 @@ class Endless(BookWriter):
 
     ended = False
 
-    def missing(self, item: BookJob) -> list[int]:
+    def find_missing(self, item: BookJob) -> list[int]:
         return []
 
     def bind(
@@ -56,9 +56,8 @@ def test_who_is_cancelled_stops_the_encoding_and_waits_for_its_end(tmp_path: Pat
             binding.cancel()
 
         with (bindery := Endless(ChunkCache(tmp_path), Pauses(), OutputSettings())):
-            binding = asyncio.create_task(
-                WholeBookWriter(bindery, listen, ManifestWriters()).bind(item)
-            )
+            manifests = ManifestWriters()
+            binding = asyncio.create_task(WholeBookWriter(bindery, listen, manifests).bind(item))
             with pytest.raises(asyncio.CancelledError):
                 await binding
             assert bindery.ended

@@ -16,7 +16,8 @@ from tts_book.cli.progress import Progress
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure, UserError
 from tts_book.model import Book, Break, Chunk, Pauses, Plan, Speech, Voice
 from tts_book.output.paths import lay_out_book
-from tts_book.pipeline.planning import BookJob, make_keys, prepare_output, select_excerpt
+from tts_book.pipeline.jobs import BookJob, make_keys
+from tts_book.pipeline.planning import prepare_output, select_excerpt
 from tts_book.pipeline.run import Result, convert_jobs
 from tts_book.pipeline.source import BookRequest
 from tts_book.pipeline.voice_selection import ChosenVoice
@@ -226,17 +227,3 @@ def test_a_disk_that_takes_no_more_is_one_error_of_the_user(tmp_path: Path) -> N
 
     with pytest.raises(UserError):
         in_time(work)
-
-
-def test_memory_of_a_chapter_is_that_of_a_segment(tmp_path: Path) -> None:
-    """Segments are read when they are asked for, not kept."""
-    from tts_book.pipeline.chapter_job import ChapterSegments, list_chapter_jobs
-
-    item = prepared(tmp_path, ScriptedBackend())
-    run(tmp_path, item)
-    segments = ChapterSegments(next(list_chapter_jobs(item)), ChunkCache(tmp_path / "cache"))
-    assert segments[0] is not segments[0]
-    assert [segment.chunk.number for segment in segments[0:2]] == [1, 2]
-    assert segments[-1].chunk.number == 2
-    with pytest.raises(IndexError):
-        segments[2]

@@ -21,7 +21,8 @@ from tts_book.events import describe_event
 from tts_book.model import Pauses, Speech
 from tts_book.output.manifest import NAME, read_lines
 from tts_book.output.settings import OutputSettings
-from tts_book.pipeline.planning import BookJob, prepare_output
+from tts_book.pipeline.jobs import BookJob
+from tts_book.pipeline.planning import prepare_output
 from tts_book.pipeline.run import convert_jobs
 from tts_book.pipeline.selection import Selection
 from tts_book.synthesis.chunk_cache import ChunkCache

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tts_book import audio
 from tts_book.model import Entry, Mark
-from tts_book.synthesis.chunk_cache import ChunkCache, read_frames
+from tts_book.synthesis.chunk_cache import ChunkCache, read_entry
 
 KEY = "ab" * 32
 MARKS = (Mark("word", 0, 200, 0, 5), Mark("sentence", 0, 900, 0, 17))
@@ -82,10 +82,12 @@ def test_what_another_run_has_put_stays_unless_it_is_spoken_again(tmp_path: Path
     frames = audio.silence(480)
     sound = audio.analyse(frames)
     assert ChunkCache(tmp_path).put(KEY, frames, sound, (), {}) == first
-    assert read_frames(first.path, first.take) == audio.silence(960)
+    found = read_entry(first.path, first.take)
+    assert found is not None
+    assert (found[0], bytes(found[1])) == (first, audio.silence(960))
     again = ChunkCache(tmp_path).put(KEY, frames, sound, (), {}, again=True)
     assert ChunkCache(tmp_path).get(KEY) == again != first
-    assert read_frames(first.path, first.take) is None
+    assert read_entry(first.path, first.take) is None
 
 
 def test_a_copy_of_another_entry_is_absent(tmp_path: Path) -> None:

@@ -72,8 +72,8 @@ def run(
         pool = Pool(ChunkCache(folder), left.told.append, time.tools(workers, wait=wait))
         found: dict[int, str | None] = {}
         async with aclosing(pool.speak(tasks(backend, all_chunks))) as outcomes:
-            async for task, key in outcomes:
-                found[task.order] = key
+            async for task, entry in outcomes:
+                found[task.order] = entry.path.stem if entry else None
         left.keys = [found[order] for order in sorted(found)]
         left.stopped, left.took_s = pool.stopped, time.clock()
 

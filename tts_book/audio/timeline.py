@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import overload
 
 from tts_book.audio.speech_times import Stretch, find_inner_pauses, find_runs
-from tts_book.model import Pauses, Segment, Sound
+from tts_book.model import Break, Pauses, Segment, Sound
 from tts_book.text.sentences import Splitter
 
 _FIELDS = 4
@@ -95,41 +95,61 @@ class Timeline:
             at += piece.stop - piece.start
 
 
+class TimelineBuilder:
+    """Makes the timeline of a chapter segment by segment; keeps a few numbers of each. `least_rest`
+    frames of silence are needed wherever sound does not follow what it followed before."""
+
+    def __init__(self, pauses: Pauses, least_rest: int, splitter: Splitter) -> None:
+        self._pauses, self._least_rest, self._splitter = pauses, least_rest, splitter
+        self._pieces, self._speech = FrameSpans(), array("q")
+        self._unpaused: list[tuple[int, int]] = []
+        self._at = self._tail = 0
+        self._before: tuple[Break, Sound] | None = None
+
+    def add(self, segment: Segment) -> None:
+        """One more segment at the end."""
+        sound, number = segment.entry.sound, len(self._speech)
+        begin, end = _span(sound)
+        if self._before:
+            after, last = self._before
+            rest_ms = self._pauses.after(after) - _after_ms(last)
+            wanted = _frames(rest_ms - _before_ms(sound), sound)
+            kept, rest, head = _between(self._tail, begin, wanted, self._least_rest)
+            self._shorten(self._tail - kept)
+        else:
+            rest, head = _lead(begin, self._least_rest)
+        self._speech.append(self._at + rest + head)
+        here: list[int] = []
+        changes = _changes(segment, self._pauses, self._least_rest, self._splitter, here)
+        for piece in _pieces(number, sound.frames, begin - head, rest, changes):
+            self._pieces.append(piece)
+            self._at += piece.rest + piece.stop - piece.start
+        self._unpaused += ((number, offset) for offset in here)
+        self._tail, self._before = sound.frames - end, (segment.chunk.after, sound)
+
+    def finish(self) -> Timeline:
+        """The timeline of all segments; nothing can be added after it."""
+        if not self._before:
+            return Timeline((), 0, ())
+        last = self._before[1]
+        wanted = _frames(self._pauses.chapter_ms - _after_ms(last), last)
+        kept, end_rest = _ending(self._tail, wanted)
+        self._shorten(self._tail - kept)
+        return Timeline(self._pieces, end_rest, self._speech, tuple(self._unpaused))
+
+    def _shorten(self, frames: int) -> None:
+        self._pieces.shorten(frames)
+        self._at -= frames
+
+
 def build_timeline(
     segments: Iterable[Segment], pauses: Pauses, least_rest: int, splitter: Splitter
 ) -> Timeline:
-    """How the segments of a chapter follow one another. `least_rest` frames of silence are needed
-    wherever sound does not follow what it followed before. Asks for each segment once."""
-    pieces = FrameSpans()
-    speech = array("q")
-    unpaused: list[tuple[int, int]] = []
-    at = tail = 0
-    before: Segment | None = None
-    for number, segment in enumerate(segments):
-        sound = segment.entry.sound
-        begin, end = _span(sound)
-        if before:
-            rest_ms = pauses.after(before.chunk.after) - _after_ms(before.entry.sound)
-            wanted = _frames(rest_ms - _before_ms(sound), sound)
-            kept, rest, head = _between(tail, begin, wanted, least_rest)
-            pieces.shorten(tail - kept)
-            at -= tail - kept
-        else:
-            rest, head = _lead(begin, least_rest)
-        speech.append(at + rest + head)
-        here: list[int] = []
-        changes = _changes(segment, pauses, least_rest, splitter, here)
-        for piece in _pieces(number, sound.frames, begin - head, rest, changes):
-            pieces.append(piece)
-            at += piece.rest + piece.stop - piece.start
-        unpaused += ((number, offset) for offset in here)
-        tail, before = sound.frames - end, segment
-    if not before:
-        return Timeline((), 0, ())
-    last = before.entry.sound
-    kept, end_rest = _ending(tail, _frames(pauses.chapter_ms - _after_ms(last), last))
-    pieces.shorten(tail - kept)
-    return Timeline(pieces, end_rest, speech, tuple(unpaused))
+    """How the segments of a chapter follow one another; see `TimelineBuilder`."""
+    builder = TimelineBuilder(pauses, least_rest, splitter)
+    for segment in segments:
+        builder.add(segment)
+    return builder.finish()
 
 
 def _span(sound: Sound) -> tuple[int, int]:

@@ -25,13 +25,13 @@ class EventLines:
     their chapter's line says where they are."""
 
     def __init__(self) -> None:
-        self._given_up: dict[tuple[str, int], list[events.ChunkFailed]] = {}
+        self._given_up: dict[tuple[int, int], list[events.ChunkFailed]] = {}
 
     def __call__(self, event: Event) -> str | None:
         """The line for this event, None for those that say nothing by themselves."""
         match event:
             case events.ChunkFailed(given_up=True):
-                self._given_up.setdefault((event.book, event.chapter), []).append(event)
+                self._given_up.setdefault((event.book_id, event.chapter), []).append(event)
                 return None
             case events.ChapterLost() | events.VoiceChanged():
                 return f"{describe_event(event)}{self._where(event)}"
@@ -40,7 +40,7 @@ class EventLines:
 
     def _where(self, event: events.ChapterLost | events.VoiceChanged) -> str:
         here = sorted(
-            self._given_up.pop((event.book, event.chapter), ()), key=lambda failed: failed.chunk
+            self._given_up.pop((event.book_id, event.chapter), ()), key=lambda failed: failed.chunk
         )
         rows: list[list[events.ChunkFailed]] = []
         for failed in here:

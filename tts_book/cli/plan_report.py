@@ -13,7 +13,7 @@ from tts_book.model import Book, Skip
 from tts_book.text.coverage import count_by_reason, count_ink
 
 if TYPE_CHECKING:
-    from tts_book.pipeline.planning import BookJob
+    from tts_book.pipeline.jobs import BookJob
     from tts_book.synthesis.chunk_cache import ChunkCache
 
 

@@ -28,10 +28,11 @@ _ESTIMATE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is known of a run before it begins: the chunks of each chapter by book and number, the
-    sound per second of work when speaking, how much sound will be encoded, and how fast."""
+    """What is known of a run before it begins: the chunks of each chapter by the numbers of
+    book and chapter, the sound per second of work when speaking, how much sound will be encoded,
+    and how fast."""
 
-    chunks: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    chunks: Mapping[tuple[int, int], int] = field(default_factory=dict)
     speech_speed: float = OTHER_SPEED
     encoded_ms: int = 0
     encoding_speed: float = ENCODING_SPEED
@@ -50,10 +51,11 @@ class Progress:
     retries: Counter[str] = field(default_factory=Counter)
     spoken_ms: int = 0
     growing: events.BookProgressed | None = None
-    _characters: Counter[tuple[str, int]] = field(default_factory=Counter)
-    _new: Counter[tuple[str, int]] = field(default_factory=Counter)
-    _chunks: Counter[tuple[str, int]] = field(default_factory=Counter)
-    _finished: set[tuple[str, int]] = field(default_factory=set)
+    _characters: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _new: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _chunks: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _finished: set[tuple[int, int]] = field(default_factory=set)
+    _titles: dict[int, str] = field(default_factory=dict)
     _encoded_ms: int = 0
     _encoding_s: float = 0.0
     _growing_s: float = 0.0
@@ -71,9 +73,9 @@ class Progress:
                 self._chunk(event)
             case events.VoiceChanged():  # its chunks are counted again
                 for counter in (self._characters, self._new, self._chunks):
-                    del counter[event.book, event.chapter]
+                    del counter[event.book_id, event.chapter]
             case events.ChapterDone() | events.ChapterLost():
-                self._finished.add((event.book, event.chapter))
+                self._finished.add((event.book_id, event.chapter))
             case events.BookProgressed():
                 if self.growing is None or self.growing.path != event.path:
                     self._growing_s = self.clock()
@@ -86,7 +88,8 @@ class Progress:
                 pass
 
     def _chunk(self, event: events.ChunkDone | events.ChunkFailed) -> None:
-        where = event.book, event.chapter
+        self._titles[event.book_id] = event.book
+        where = event.book_id, event.chapter
         self._chunks[where] += 1
         self._characters[where] += event.characters
         if isinstance(event, events.ChunkDone):
@@ -158,12 +161,12 @@ class Progress:
         going = [where for where in self._chunks if where not in self._finished]
         if not going:
             return ""
-        book, chapter = where = going[0]
+        chapter = going[0][1]
         chapters = self.started.chapters if self.started else 0
         of = f" of {chapters}" if self.started and self.started.books == 1 else ""
-        chunks = self.outlook.chunks.get(where, 0)
-        done = f", {self._chunks[where]}/{chunks} done" if chunks else ""
-        return f"chapter {chapter}{of}{done}: {book}"
+        chunks = self.outlook.chunks.get(going[0], 0)
+        done = f", {self._chunks[going[0]]}/{chunks} done" if chunks else ""
+        return f"chapter {chapter}{of}{done}: {self._titles[going[0][0]]}"
 
     def describe_figures(self) -> list[str]:
         """The figures of a run, the most important first."""

@@ -6,9 +6,7 @@ The programs for phones and televisions that read such folders follow the same o
 from __future__ import annotations
 
 import json
-import os
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +15,8 @@ from typing import Any, Final, Literal
 from tts_book.audio.tags_id3 import year_of
 from tts_book.errors import UserError
 from tts_book.model import Book, ChapterMark, Cover
-from tts_book.output import atomic
 from tts_book.output.paths import file_name
+from tts_book.synthesis import atomic
 
 FACTS = "metadata.json"
 _OURS = "tts-book"  # the key by which this program knows its own facts again
@@ -121,4 +119,4 @@ def _facts(
 
 
 def _write(target: Path, data: bytes) -> None:
-    atomic.write_file(target, iter((data,)), len(data), os.replace, time.sleep)
+    atomic.write_file(target, (data,), len(data))

@@ -21,8 +21,8 @@ from tts_book.audio import DELAY
 from tts_book.audio.speech_times import find_text_offset, place_marks
 from tts_book.audio.timeline import FrameSpan, Timeline
 from tts_book.model import Chunk, Mark, Segment, Sound
-from tts_book.output import atomic
 from tts_book.output.whole_book import Volume
+from tts_book.synthesis import atomic
 from tts_book.text.sentences import Splitter
 
 _LONGEST = 84  # characters of a caption: two lines
@@ -41,18 +41,34 @@ class Cue:
     text: str
 
 
-def cues(segments: Iterable[Segment], timeline: Timeline, splitter: Splitter) -> Iterator[Cue]:
-    """What is heard in a chapter, in order, none over another. Holds one segment."""
-    pieces = groupby(timeline.heard(), key=lambda pair: pair[0].segment)
-    last: Cue | None = None
-    for segment, (_, heard) in zip(segments, pieces, strict=True):
-        for cue in _of_segment(segment, list(heard), splitter):
-            if last:
-                yield replace(last, stop_ms=min(last.stop_ms, max(last.start_ms, cue.start_ms)))
+class CueBuilder:
+    """Makes the cues of a chapter segment by segment, in order, none over another."""
+
+    def __init__(self, timeline: Timeline, splitter: Splitter) -> None:
+        self._pieces = groupby(timeline.heard(), key=lambda pair: pair[0].segment)
+        self._splitter = splitter
+        self.cues: list[Cue] = []
+        self.guessed = False  # whether the engine of a segment gave no marks
+
+    def add(self, segment: Segment) -> None:
+        """What is heard in the next segment."""
+        self.guessed |= is_guessed(segment)
+        _, heard = next(self._pieces)
+        for cue in _of_segment(segment, list(heard), self._splitter):
+            if self.cues:
+                last = self.cues[-1]
+                stop_ms = min(last.stop_ms, max(last.start_ms, cue.start_ms))
+                self.cues[-1] = replace(last, stop_ms=stop_ms)
                 cue = replace(cue, start_ms=max(cue.start_ms, last.start_ms))
-            last = cue
-    if last:
-        yield last
+            self.cues.append(cue)
+
+
+def cues(segments: Iterable[Segment], timeline: Timeline, splitter: Splitter) -> list[Cue]:
+    """What is heard in a chapter; see `CueBuilder`."""
+    builder = CueBuilder(timeline, splitter)
+    for segment in segments:
+        builder.add(segment)
+    return builder.cues
 
 
 def is_guessed(segment: Segment) -> bool:
@@ -217,27 +233,22 @@ class Captioner:
 
     def __init__(self, formats: Sequence[str]) -> None:
         self._formats = formats
-        self._splitters: dict[str, Splitter] = {}
         self.guessed = False  # whether some engine gave no marks
 
-    def chapter(
-        self,
-        segments: Sequence[Segment],
-        timeline: Timeline,
-        language: str,
-        title: str,
-        target: Path | None,
-        kept: Path | None,
+    def begin(self, timeline: Timeline, splitter: Splitter) -> CueBuilder | None:
+        """What makes the cues of a chapter, None where no captions are asked for."""
+        return CueBuilder(timeline, splitter) if self._formats else None
+
+    def write_chapter(
+        self, built: CueBuilder, title: str, target: Path | None, kept: Path | None
     ) -> None:
         """Captions of one chapter: beside `target`, and for later in `kept`. Raises UserError."""
-        if not self._formats:
-            return
-        splitter = self._splitters.setdefault(language, Splitter(language))
-        found = list(cues(self._noted(segments), timeline, splitter))
+        self.guessed |= built.guessed
         if target is not None:
-            self._write(found, title, target)
+            for name in self._formats:
+                _put(target, name, built.cues, title)
         if kept is not None:
-            kept.write_text("".join(_line(cue) for cue in found), "utf-8")
+            kept.write_text("".join(_line(cue) for cue in built.cues), "utf-8")
 
     def whole(self, volume: Volume, kept: Sequence[Path], title: str) -> None:
         """Captions of a whole-book file, from those of its chapters. Raises UserError."""
@@ -247,15 +258,6 @@ class Captioner:
     def beside(self, target: Path) -> tuple[Path, ...]:
         """The captions of a file."""
         return caption_paths(target, self._formats)
-
-    def _noted(self, segments: Iterable[Segment]) -> Iterator[Segment]:
-        for segment in segments:
-            self.guessed |= is_guessed(segment)
-            yield segment
-
-    def _write(self, found: list[Cue], title: str, target: Path) -> None:
-        for name in self._formats:
-            _put(target, name, found, title)
 
 
 def caption_paths(target: Path, formats: Sequence[str]) -> tuple[Path, ...]:

@@ -21,8 +21,8 @@ from tts_book.audio.tags_id3 import Tags
 from tts_book.audio.tags_mp4_ogg import read_tags
 from tts_book.errors import UserError
 from tts_book.model import Break
-from tts_book.output import atomic
 from tts_book.output.readalong import ReadAlong, TimedChapter
+from tts_book.synthesis import atomic
 from tts_book.text.language_tags import normalize_tag
 
 PACKAGE = "EPUB/package.opf"

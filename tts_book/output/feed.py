@@ -23,10 +23,10 @@ from tts_book.audio.tags_id3 import Tags
 from tts_book.audio.tags_mp4_ogg import read_tags
 from tts_book.errors import UserError
 from tts_book.model import Cover
-from tts_book.output import atomic
 from tts_book.output.captions import Cue, vtt
 from tts_book.output.paths import relative_path
 from tts_book.output.readalong import ReadAlong, TimedChapter, TimedSentence
+from tts_book.synthesis import atomic
 from tts_book.text.language_tags import normalize_tag
 
 NAME = "feed.xml"

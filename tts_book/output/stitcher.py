@@ -14,11 +14,10 @@ from pathlib import Path
 from tts_book import audio
 from tts_book.audio import mp3_files, tags_id3
 from tts_book.audio.tags_id3 import Level, Tags
-from tts_book.audio.timeline import FrameSpan, Timeline, build_timeline
+from tts_book.audio.timeline import FrameSpan, Timeline, TimelineBuilder
 from tts_book.errors import AudioError
-from tts_book.model import Pauses, Segment, Sound
-from tts_book.output import atomic
-from tts_book.synthesis import chunk_cache
+from tts_book.model import Entry, Pauses, Segment, Sound
+from tts_book.synthesis import atomic, chunk_cache
 from tts_book.text.sentences import Splitter
 
 _LEAST_REST = 2  # frames of silence after which a decoder has forgotten what came before
@@ -42,12 +41,127 @@ class StitchedChapter:
 
 
 @dataclass(frozen=True, slots=True)
-class _StoredFrames:
-    """Where a segment's frames are. Unlike a Segment it does not hold its text."""
+class UsedEntry:
+    """What is kept of a segment: which `take` of its words it is, how long its sound is, and how it
+    came about."""
 
-    path: Path
-    frames_bytes: int
     take: str
+    duration_ms: int
+    attempts: int = 1
+    doubts: tuple[str, ...] = ()
+
+
+class ChapterSound:
+    """What a chapter's file is made of, gathered segment by segment: how they follow one another,
+    how loud they are, and where their frames are. Holds a few numbers of each, no words and no
+    sound, so that a chapter may have any length. The `splitter` finds their sentences."""
+
+    def __init__(self, pauses: Pauses, splitter: Splitter) -> None:
+        self.meter = audio.Meter()
+        self.used: list[UsedEntry] = []
+        self._pauses, self._splitter = pauses, splitter
+        self._places: list[tuple[Path, int]] = []
+        self._first: tuple[Sound, audio.Format, TimelineBuilder] | None = None
+        self._timeline: Timeline | None = None
+
+    def add(self, segment: Segment) -> None:
+        """One more segment at the end. Raises AudioError where it cannot be joined to the rest."""
+        entry, sound = segment.entry, segment.entry.sound
+        if entry.frames_bytes != sound.frames * sound.frame_bytes:
+            raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
+        if self._first is None:
+            form = audio.format_at(_read(entry.path, 4))
+            least_rest = max(_LEAST_REST, audio.most_carriers(form))
+            self._first = sound, form, TimelineBuilder(self._pauses, least_rest, self._splitter)
+        first, _, builder = self._first
+        if _kind(sound) != _kind(first):
+            raise AudioError(
+                f"Chunk {segment.chunk.number} of chapter {segment.chunk.chapter} has "
+                f"{sound.rate_hz} Hz sound in frames of {sound.frame_bytes} bytes, the chunks "
+                f"before it {first.rate_hz} Hz in {first.frame_bytes}: these cannot be joined."
+            )
+        builder.add(segment)
+        self.meter.add(sound)
+        self._places.append((entry.path, entry.frames_bytes))
+        self.used.append(UsedEntry(entry.take, sound.duration_ms, entry.attempts, entry.doubts))
+
+    @property
+    def timeline(self) -> Timeline:
+        """How the segments follow one another; none can be added once it was asked for."""
+        if self._timeline is None:
+            self._timeline = self._begun()[2].finish()
+        return self._timeline
+
+    def _begun(self) -> tuple[Sound, audio.Format, TimelineBuilder]:
+        if self._first is None:
+            raise AudioError("A chapter without segments has no sound.")
+        return self._first
+
+    def write(
+        self,
+        target: Path,
+        *,
+        tags: Tags,
+        gain_steps: int = 0,
+        watch: Callable[[int, Entry], None] | None = None,
+        replace: Callable[[Path, Path], None] = os.replace,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> StitchedChapter:
+        """Writes the segments, in order, as the file `target`. Reads each entry once and holds one
+        segment's sound at a time; `watch` is called with the number and the entry of each.
+
+        `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips.
+        Raises UserError where the file cannot be written, AudioError where a segment is not what it
+        was.
+        """
+        timeline = self.timeline
+        first, form, _ = self._begun()
+        steps = min(gain_steps, self.meter.most_steps)
+        front = _front(timeline.frames, form, tags, _level(self.meter, steps))
+        expected = len(front) + timeline.frames * form.frame_bytes
+        body = chain([front], self._body(form, steps, watch))
+        atomic.write_file(target, body, expected, replace, sleep)
+        delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
+        return StitchedChapter(
+            path=target,
+            duration_ms=_ms(timeline.frames, first),
+            frames=timeline.frames,
+            bytes=expected,
+            starts_ms=tuple(max(0, _ms(frame, first) - delay_ms) for frame in timeline.speech),
+            timeline=timeline,
+            gain_steps=steps,
+            meter=self.meter,
+        )
+
+    def _body(
+        self, form: audio.Format, steps: int, watch: Callable[[int, Entry], None] | None
+    ) -> Iterator[bytes | memoryview]:
+        """The frames of the file, in blocks."""
+        for number, pieces in groupby(self.timeline.pieces, key=attrgetter("segment")):
+            path = self._places[number][0]
+            frames = self._read_frames(number, watch)
+            if not audio.is_uniform(frames, form):
+                raise AudioError(f"The spoken chunk in {path} is damaged: delete that file.")
+            yield from _segment(audio.amplify(frames, steps, form), pieces, form)
+        yield form.silence * self.timeline.end_rest
+
+    def _read_frames(self, number: int, watch: Callable[[int, Entry], None] | None) -> bytes:
+        """The frames that the timeline was made of, and no others: another run may have spoken the
+        same again meanwhile. An entry of no cache has no name to know its take by."""
+        path, frames_bytes = self._places[number]
+        take = self.used[number].take
+        if not take:
+            return _read(path, frames_bytes)
+        try:
+            found = chunk_cache.read_entry(path, take)
+        except OSError as error:
+            raise _unread(path, error) from error
+        if found is None:
+            raise AudioError(f"The spoken chunk in {path} has changed meanwhile: run this again.")
+        entry, frames = found
+        if watch is not None:
+            watch(number, entry)
+        return bytes(frames)
 
 
 def stitch_chapter(
@@ -61,39 +175,16 @@ def stitch_chapter(
     replace: Callable[[Path, Path], None] = os.replace,
     sleep: Callable[[float], None] = time.sleep,
 ) -> StitchedChapter:
-    """Writes the segments, in order, as the file `target`. Holds one segment's sound at a time.
-    Their sentences are found by the rules of their `language`.
-
-    `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips; they
-    may be asked for when the level of all segments is known. Raises UserError where the file cannot
-    be written, AudioError where a segment is not what it was.
-    """
+    """Writes these segments as the file `target`; see `ChapterSound`. Their sentences are found by
+    the rules of their `language`; `gain_steps` may be asked for when the level of all segments is
+    known."""
     if not segments:
         raise AudioError(f"{target.name} would have no sound: it has no segments.")
-    entry = segments[0].entry
-    first, form = entry.sound, _format_of(entry.path)
-    least_rest = max(_LEAST_REST, audio.most_carriers(form))
-    takes: list[_StoredFrames] = []
-    meter = audio.Meter()
-    timeline = build_timeline(
-        _noted(segments, first, takes, meter), pauses, least_rest, Splitter(language)
-    )
-    wanted = gain_steps if isinstance(gain_steps, int) else gain_steps(meter)
-    steps = min(wanted, meter.most_steps)
-    front = _front(timeline.frames, form, tags, _level(meter, steps))
-    expected = len(front) + timeline.frames * form.frame_bytes
-    atomic.write_file(target, _body(front, timeline, takes, form, steps), expected, replace, sleep)
-    delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
-    return StitchedChapter(
-        path=target,
-        duration_ms=_ms(timeline.frames, first),
-        frames=timeline.frames,
-        bytes=expected,
-        starts_ms=tuple(max(0, _ms(frame, first) - delay_ms) for frame in timeline.speech),
-        timeline=timeline,
-        gain_steps=steps,
-        meter=meter,
-    )
+    sound = ChapterSound(pauses, Splitter(language))
+    for segment in segments:
+        sound.add(segment)
+    steps = gain_steps if isinstance(gain_steps, int) else gain_steps(sound.meter)
+    return sound.write(target, tags=tags, gain_steps=steps, replace=replace, sleep=sleep)
 
 
 def relabel_chapter(
@@ -106,26 +197,7 @@ def relabel_chapter(
     front = _front(frames, form, tags, _level(meter, gain_steps))
     size = frames * form.frame_bytes
     blocks = chain([front], mp3_files.read_end(path, size))
-    atomic.write_file(target, blocks, len(front) + size, os.replace, time.sleep)
-
-
-def _noted(
-    segments: Sequence[Segment], first: Sound, takes: list[_StoredFrames], meter: audio.Meter
-) -> Iterator[Segment]:
-    """The segments as they go by, each once; what is needed of them later goes into `takes`."""
-    for segment in segments:
-        entry, sound = segment.entry, segment.entry.sound
-        if _kind(sound) != _kind(first):
-            raise AudioError(
-                f"Chunk {segment.chunk.number} of chapter {segment.chunk.chapter} has "
-                f"{sound.rate_hz} Hz sound in frames of {sound.frame_bytes} bytes, the chunks "
-                f"before it {first.rate_hz} Hz in {first.frame_bytes}: these cannot be joined."
-            )
-        if entry.frames_bytes != sound.frames * sound.frame_bytes:
-            raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
-        takes.append(_StoredFrames(entry.path, entry.frames_bytes, entry.take))
-        meter.add(sound)
-        yield segment
+    atomic.write_file(target, blocks, len(front) + size)
 
 
 def _kind(sound: Sound) -> tuple[int, int, int]:
@@ -143,10 +215,6 @@ def _level(meter: audio.Meter, steps: int) -> Level | None:
 
 def _ms(frames: int, sound: Sound) -> int:
     return round(frames * sound.samples_per_frame * 1_000 / sound.rate_hz)
-
-
-def _format_of(path: Path) -> audio.Format:
-    return audio.format_at(_read(path, 4))
 
 
 def _read(path: Path, size: int) -> bytes:
@@ -167,41 +235,9 @@ def _unread(path: Path, error: OSError) -> AudioError:
     )
 
 
-def _frames(take: _StoredFrames) -> bytes:
-    """The frames that the timeline was made of, and no others: another run may have spoken the
-    same again meanwhile. An entry of no cache has no name to know its take by."""
-    if not take.take:
-        return _read(take.path, take.frames_bytes)
-    try:
-        frames = chunk_cache.read_frames(take.path, take.take)
-    except OSError as error:
-        raise _unread(take.path, error) from error
-    if frames is None:
-        raise AudioError(f"The spoken chunk in {take.path} has changed meanwhile: run this again.")
-    return frames
-
-
 def _front(frames: int, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
     duration_ms = round(frames * form.samples * 1_000 / form.rate_hz)
     return tags_id3.render(tags, duration_ms, level) + audio.info_frame(form, frames)
-
-
-def _body(
-    front: bytes,
-    timeline: Timeline,
-    takes: list[_StoredFrames],
-    form: audio.Format,
-    steps: int,
-) -> Iterator[bytes | memoryview]:
-    """The whole file, in blocks."""
-    yield front
-    for number, pieces in groupby(timeline.pieces, key=attrgetter("segment")):
-        take = takes[number]
-        frames = _frames(take)
-        if not audio.is_uniform(frames, form):
-            raise AudioError(f"The spoken chunk in {take.path} is damaged: delete that file.")
-        yield from _segment(audio.amplify(frames, steps, form), pieces, form)
-    yield form.silence * timeline.end_rest
 
 
 def _segment(

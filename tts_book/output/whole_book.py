@@ -21,8 +21,8 @@ from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.tags_mp4_ogg import owner_of, tag_m4b, tag_opus
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
-from tts_book.output import atomic
 from tts_book.output.paths import WHOLE_MP3
+from tts_book.synthesis import atomic
 
 # Players keep times in 32 bits, and memory for the index of a file grows with its length.
 LONGEST_MS = 24 * 3_600_000

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from tts_book import events
 from tts_book.output.whole_book import Volume
-from tts_book.pipeline.chapter_job import ChapterJob, list_tasks, locate_chunk
-from tts_book.pipeline.planning import BookJob
+from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.pipeline.up_to_date import EarlierFile
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.text.speech_rate import estimate_ms
@@ -18,12 +17,12 @@ from tts_book.text.speech_rate import estimate_ms
 ONLY = "--only leaves out"
 
 
-def explain_missing(chapter: ChapterJob) -> str:
-    """Why a chapter with missing chunks is not written."""
-    be = "is" if chapter.missing == 1 else "are"
-    if chapter.left_out == chapter.missing:
-        return f"{ONLY} {chapter.missing} of its chunks that {be} not spoken yet"
-    return f"{chapter.missing} of its chunks {be} not spoken"
+def explain_missing(missing: int, left_out: int) -> str:
+    """Why a chapter with missing chunks is not written; `left_out` of them were not asked for."""
+    be = "is" if missing == 1 else "are"
+    if left_out == missing:
+        return f"{ONLY} {missing} of its chunks that {be} not spoken yet"
+    return f"{missing} of its chunks {be} not spoken"
 
 
 def job_started(
@@ -34,15 +33,18 @@ def job_started(
 ) -> events.JobStarted:
     """What is asked for, and what of it is there already."""
     sums: Counter[str] = Counter()
-    for task in list_tasks(chapters):
-        book, spoken = chapters[task.group].job.request.book, task.chunk.spoken
-        is_new = task.again or not cache.has(task.key)
-        sums["chunks"] += 1
-        sums["cached"] += not is_new
-        sums["characters"] += len(spoken)
-        sums["new_characters"] += len(spoken) if is_new else 0
-        sums["estimated_ms"] += estimate_ms(spoken, book.language, task.voice.rate_pct)
-    stands = [earlier[chapter.target] for chapter in chapters if chapter.target in earlier]
+    for chapter in chapters:
+        job = chapter.job
+        language, rate_pct = job.request.book.language, job.cast.voice.rate_pct
+        for chunk, key in zip(chapter.chunks, chapter.keys, strict=True):
+            characters = len(chunk.spoken)
+            is_new = key in job.redo or not cache.has(key)
+            sums["chunks"] += 1
+            sums["cached"] += not is_new
+            sums["characters"] += characters
+            sums["new_characters"] += characters if is_new else 0
+            sums["estimated_ms"] += estimate_ms(chunk.spoken, language, rate_pct)
+    found = [earlier[chapter.target] for chapter in chapters if chapter.target in earlier]
     return events.JobStarted(
         books=books,
         chapters=len(chapters),
@@ -50,51 +52,52 @@ def job_started(
         cached=sums["cached"],
         characters=sums["characters"],
         estimated_ms=sums["estimated_ms"],
-        joined=len(chapters) - len(stands),
+        joined=len(chapters) - len(found),
         new_characters=sums["new_characters"],
-        relabelled=sum(not each.as_it_should for each in stands),
+        relabelled=sum(not each.is_current for each in found),
     )
 
 
-def chunks_done(chapter: ChapterJob, stands: EarlierFile) -> Iterator[events.ChunkDone]:
-    """The chunks of a chapter whose file stands."""
-    for chunk, taken in zip(chapter.chunks, stands.made.taken, strict=True):
+def chunks_done(chapter: ChapterJob, earlier: EarlierFile) -> Iterator[events.ChunkDone]:
+    """The chunks of a chapter whose file is up to date."""
+    for chunk, used in zip(chapter.chunks, earlier.made.used, strict=True):
         yield events.ChunkDone(
             chapter.job.request.book.title,
             chunk.chapter,
             chunk.number,
             len(chunk.spoken),
-            taken.duration_ms,
+            used.duration_ms,
             True,
-            taken.attempts,
-            locate_chunk(chapter.chapter, chunk),
-            taken.doubts,
+            used.attempts,
+            chapter.locate(chunk),
+            used.doubts,
+            chapter.job.number,
         )
 
 
 def chapter_done(
-    chapter: ChapterJob, path: Path, duration_ms: int, *, kept: bool = False
+    chapter: ChapterJob, path: Path | None, duration_ms: int, *, kept: bool = False
 ) -> events.ChapterDone:
-    """A chapter's file is there."""
-    return events.ChapterDone(*_named(chapter), str(path), duration_ms, kept)
+    """A chapter is written; `path` is None where it has no file of its own."""
+    name = "" if path is None else str(path)
+    return events.ChapterDone(*_named(chapter), name, duration_ms, kept, chapter.job.number)
 
 
-def chapter_lost(chapter: ChapterJob, reason: str) -> events.ChapterLost:
-    """A chapter's file cannot be written."""
-    return events.ChapterLost(*_named(chapter), chapter.missing, reason)
+def chapter_lost(chapter: ChapterJob, reason: str, missing: int = 0) -> events.ChapterLost:
+    """A chapter cannot be written."""
+    return events.ChapterLost(*_named(chapter), missing, reason, chapter.job.number)
 
 
-def voice_changed(chapter: ChapterJob, voice: str) -> events.VoiceChanged:
-    """A chapter is begun anew by another voice."""
-    return events.VoiceChanged(*_named(chapter), voice, chapter.missing)
+def voice_changed(chapter: ChapterJob, voice: str, missing: int) -> events.VoiceChanged:
+    """A chapter is read by another voice from its beginning."""
+    return events.VoiceChanged(*_named(chapter), voice, missing, chapter.job.number)
 
 
 def _named(chapter: ChapterJob) -> tuple[str, int, str]:
-    return chapter.job.request.book.title, chapter.chapter.number, chapter.chapter.title
+    return chapter.job.request.book.title, chapter.number, chapter.chapter.title
 
 
 def book_done(job: BookJob, made: Volume) -> events.BookDone:
     """A file of the whole book is there."""
-    return events.BookDone(
-        job.request.book.title, str(made.path), made.duration_ms, len(made.chapters)
-    )
+    title = job.request.book.title
+    return events.BookDone(title, str(made.path), made.duration_ms, len(made.chapters), job.number)

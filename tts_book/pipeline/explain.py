@@ -9,7 +9,7 @@ from typing import Any
 
 from tts_book.model import Chunk
 from tts_book.output.manifest import manifest_path, read_lines, read_run
-from tts_book.pipeline.planning import BookJob
+from tts_book.pipeline.jobs import BookJob
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 # What goes into a cache key besides the text, in the words of the user.

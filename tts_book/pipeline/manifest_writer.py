@@ -11,7 +11,6 @@ import os
 import platform
 import time
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,20 +20,20 @@ from tts_book import __version__
 from tts_book.audio import DELAY_MS
 from tts_book.events import Event, as_dict
 from tts_book.model import Book, Chunk, Origin, Pauses
-from tts_book.output import atomic
 from tts_book.output.manifest import manifest_path, read_file_states, read_lines
 from tts_book.output.stitcher import StitchedChapter
 from tts_book.output.whole_book import Volume
 from tts_book.pipeline import ownership
-from tts_book.pipeline.chapter_job import ChapterJob, list_chapter_jobs
-from tts_book.pipeline.planning import BookJob
+from tts_book.pipeline.jobs import BookJob, ChapterJob
+from tts_book.synthesis import atomic
 
 _BLOCK_BYTES = 8_192
 _SHOWN_CHARACTERS = 200  # of what is not read aloud
 
 
 class ManifestWriter:
-    """Writes the record of one book while it is converted; it appears at the end, whole."""
+    """Writes the manifest of one book while it is converted; it appears at the end, whole. A book
+    that shall have none gets none."""
 
     def __init__(
         self, job: BookJob, pauses: Pauses, clock: Callable[[], float] = time.monotonic
@@ -49,32 +48,35 @@ class ManifestWriter:
         self._captions = ownership.find_own_captions(job)
         self._waiting = bytearray()
         self._size_bytes = 0
-        with _told(self.path):
-            if self.path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            with atomic.open_part(self.path.parent) as part:
-                self._part = Path(part.name)
+        self._part = self._begin() if job.request.recorded else None
         self._line("run", _run(job, pauses) | self._ways())
         if skips := list(_skips(job.request.book)):
             self._line("skips", {"all": skips})
 
-    def event(self, event: Event) -> None:
+    def _begin(self) -> Path:
+        with atomic.report_failure(self.path):
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with atomic.open_part(self.path.parent) as part:
+                return Path(part.name)
+
+    def add_event(self, event: Event) -> None:
         """Takes down an event."""
         at_s = round(self._clock() - self._began_s, 3)
         self._line("event", {"at_s": at_s, **as_dict(event)})
 
-    def chapter(self, chapter: ChapterJob, stitched: StitchedChapter) -> None:
+    def add_chapter(self, chapter: ChapterJob, stitched: StitchedChapter) -> None:
         """Takes down how a chapter's file is made."""
         self._files.add(stitched.path.name)
         self._line("chapter", _chapter(chapter, stitched))
 
-    def kept(self, chapter: ChapterJob, file: Path) -> None:
+    def keep_chapter(self, chapter: ChapterJob, file: Path) -> None:
         """Takes down that a chapter has the sound of an earlier run's `file`, which may be its own.
         Its text may stand elsewhere now."""
         self._kept.setdefault(file.name, []).append(chapter)
         self._files.add(chapter.target.name)
 
-    def volume(self, volume: Volume, numbers: Sequence[int]) -> None:
+    def add_volume(self, volume: Volume, numbers: Sequence[int]) -> None:
         """Takes down which chapters a whole-book file holds."""
         marks = zip(numbers, volume.chapters, strict=True)
         self._volumes[self._way(volume.path)] = {
@@ -83,24 +85,26 @@ class ManifestWriter:
             "chapters": [[number, mark.start_ms, mark.stop_ms] for number, mark in marks],
         }
 
-    def made(self, made: dict[str, Any]) -> None:
+    def add_file(self, made: dict[str, Any]) -> None:
         """Takes down what a chapter's file is in the end."""
         self._made[made["file"]] = made
 
-    def whole(self, files: tuple[Path, ...]) -> None:
+    def finish_book(self, files: tuple[Path, ...]) -> None:
         """Nothing is missing: these files are all that was asked for."""
         self._whole = files
 
     def close(self) -> None:
-        """Gives the record its name; leaves nothing where that fails."""
+        """Gives the manifest its name; leaves nothing where that fails."""
+        if self._part is None:
+            return
         try:
-            with _told(self.path):
+            with atomic.report_failure(self.path):
                 for old in read_lines(self.path, "chapter"):
                     for chapter in self._kept.get(str(old.get("file")), ()):
                         self._line("chapter", _moved(chapter, old))
                 for old in self._still_there("chapter", self._files):
                     self._line("chapter", old)
-                for chapter in list_chapter_jobs(self._job):
+                for chapter in self._job.asked_chapters:
                     if chapter.chunks and chapter.target.name not in self._files:
                         self._line("unwritten", _planned(chapter))
                 for kind, now in (("made", self._made), ("volume", self._volumes)):
@@ -137,14 +141,17 @@ class ManifestWriter:
         return _way(path, self.path.parent)
 
     def _line(self, kind: str, value: dict[str, Any]) -> None:
+        if self._part is None:
+            return
         line = json.dumps({kind: value}, ensure_ascii=False) + "\n"
         self._waiting += line.encode("utf-8", "surrogatepass")
         if len(self._waiting) > _BLOCK_BYTES:
             self._put_down()
 
     def _put_down(self) -> None:
+        assert self._part is not None  # or there would be no lines
         # Open only for a moment: a run may have more books than a process may have open files.
-        with _told(self.path), self._part.open("r+b") as file:
+        with atomic.report_failure(self.path), self._part.open("r+b") as file:
             file.seek(self._size_bytes)
             file.write(self._waiting)
         self._size_bytes += len(self._waiting)
@@ -156,14 +163,6 @@ def _way(path: Path, folder: Path) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive
         return path.as_posix()
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise atomic.explain_failure(error, path) from error
 
 
 def _run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
@@ -187,18 +186,6 @@ def _run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
         "pauses": asdict(pauses),
         "notices": [*work.book.notices, *work.book.missing],
     }
-
-
-def _skips(book: Book) -> Iterator[list[int | str]]:
-    """What is not read aloud: chapter (0: none), line, column, name or label, reason, beginning."""
-    for chapter in book.chapters:
-        everywhere = book.skips if chapter is book.chapters[0] else ()
-        for number, skips in ((0, everywhere), (chapter.number, chapter.skips)):
-            for skip in skips:
-                place = chapter.origin.source.place(skip.start)
-                name = place.label or place.source
-                text = " ".join(skip.text.split())[:_SHOWN_CHARACTERS]
-                yield [number, place.line, place.column, name, skip.reason, text]
 
 
 def _planned(chapter: ChapterJob) -> dict[str, Any]:
@@ -240,10 +227,10 @@ def _moved(chapter: ChapterJob, old: dict[str, Any]) -> dict[str, Any]:
 
 
 def _chunks(chapter: ChapterJob) -> Iterator[dict[str, Any]]:
-    for at, chunk in enumerate(chapter.chunks):
+    for chunk, key in zip(chapter.chunks, chapter.keys, strict=True):
         yield {
             "number": chunk.number,
-            "key": chapter.job.keys[chapter.first + at],
+            "key": key,
             "start": chunk.start,
             "stop": chunk.stop,
             "places": list(_places(chapter.chapter.origin, chunk)),
@@ -264,56 +251,38 @@ def _places(origin: Origin, chunk: Chunk) -> Iterator[list[int | str]]:
         yield [start - chunk.start, place.line, place.column, place.label or place.source]
 
 
+def _skips(book: Book) -> Iterator[list[int | str]]:
+    """What is not read aloud: chapter (0: none), line, column, name or label, reason, beginning."""
+    for chapter in book.chapters:
+        everywhere = book.skips if chapter is book.chapters[0] else ()
+        for number, skips in ((0, everywhere), (chapter.number, chapter.skips)):
+            for skip in skips:
+                place = chapter.origin.source.place(skip.start)
+                name = place.label or place.source
+                text = " ".join(skip.text.split())[:_SHOWN_CHARACTERS]
+                yield [number, place.line, place.column, name, skip.reason, text]
+
+
 class ManifestWriters:
-    """The manifests of those books of a run that shall have one."""
+    """The manifests of a run's books."""
 
     def __init__(self) -> None:
-        self._by_work: dict[int, ManifestWriter] = {}
-        self._by_title: defaultdict[str, list[ManifestWriter]] = defaultdict(list)
+        self._by_book: dict[int, ManifestWriter] = {}
 
     def begin(self, job: BookJob, pauses: Pauses) -> ManifestWriter:
         """A new one. Raises UserError where it cannot be written."""
-        record = ManifestWriter(job, pauses)
-        self._by_work[id(job.request)] = record
-        self._by_title[job.request.book.title].append(record)
-        return record
+        return self._by_book.setdefault(job.number, ManifestWriter(job, pauses))
 
-    def _of(self, job: BookJob) -> Iterator[ManifestWriter]:
-        # A fallback voice changes the job, not the work.
-        if record := self._by_work.get(id(job.request)):
-            yield record
+    def of(self, job: BookJob) -> ManifestWriter:
+        """That of a book, whichever voice reads it."""
+        return self._by_book[job.number]
 
-    def listen(self, event: Event) -> None:
-        """Takes down an event of a book in its record, one of the run as a whole in all."""
-        title = getattr(event, "book", None)
-        for record in self._by_work.values() if title is None else self._by_title.get(title, ()):
-            record.event(event)
-
-    def chapter(self, chapter: ChapterJob, stitched: StitchedChapter) -> None:
-        """Takes down how a chapter's file is made."""
-        for record in self._of(chapter.job):
-            record.chapter(chapter, stitched)
-
-    def kept(self, chapter: ChapterJob, file: Path) -> None:
-        """Takes down that a chapter has the sound of an earlier run's `file`, which may be its own.
-        Its text may stand elsewhere now."""
-        for record in self._of(chapter.job):
-            record.kept(chapter, file)
-
-    def volume(self, job: BookJob, volume: Volume, numbers: Sequence[int]) -> None:
-        """Takes down which chapters a whole-book file holds."""
-        for record in self._of(job):
-            record.volume(volume, numbers)
-
-    def made(self, job: BookJob, made: dict[str, Any]) -> None:
-        """Takes down what a chapter's file is in the end."""
-        for record in self._of(job):
-            record.made(made)
-
-    def whole(self, job: BookJob, files: tuple[Path, ...]) -> None:
-        """Takes down that nothing is missing of a book: these files are all that it becomes."""
-        for record in self._of(job):
-            record.whole(files)
+    def add_event(self, event: Event) -> None:
+        """Adds an event of a book to its manifest, one of the run as a whole to all."""
+        book = getattr(event, "book_id", None)
+        for number, manifest in self._by_book.items():
+            if book in (None, number):
+                manifest.add_event(event)
 
 
 @contextlib.contextmanager
@@ -324,6 +293,5 @@ def open_manifests(jobs: Sequence[BookJob], pauses: Pauses) -> Iterator[Manifest
     manifests = ManifestWriters()
     with contextlib.ExitStack() as closing:
         for job in jobs:
-            if job.request.recorded:
-                closing.callback(manifests.begin(job, pauses).close)
+            closing.callback(manifests.begin(job, pauses).close)
         yield manifests

@@ -16,7 +16,7 @@ from tts_book.output import captions
 from tts_book.output.captions import caption_paths
 from tts_book.output.manifest import manifest_path, read_file_states, read_known_files
 from tts_book.output.paths import refuse_existing
-from tts_book.pipeline.planning import BookJob
+from tts_book.pipeline.jobs import BookJob
 
 
 def refuse_foreign_captions(jobs: Sequence[BookJob], formats: Sequence[str]) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book.model import Book, Break, Chunk, Place, Voice
-from tts_book.pipeline.chapter_job import list_chapter_jobs
 from tts_book.text.speech_rate import estimate_ms
 
 if TYPE_CHECKING:
-    from tts_book.pipeline.planning import BookJob
+    from tts_book.pipeline.jobs import BookJob
     from tts_book.synthesis.chunk_cache import ChunkCache
 
 
@@ -102,7 +101,7 @@ def view_plan(job: BookJob, cache: ChunkCache) -> BookPlan:
 
 
 def _chapters(job: BookJob, cache: ChunkCache) -> Iterator[ChapterPlan]:
-    for asked in list_chapter_jobs(job):
+    for asked in job.asked_chapters:
         keyed = zip(asked.chunks, asked.keys, strict=True)
         chunks = tuple(_chunk(job, cache, chunk, key) for chunk, key in keyed)
         yield ChapterPlan(asked.chapter.number, asked.chapter.title, asked.target, chunks)

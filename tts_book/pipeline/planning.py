@@ -9,15 +9,15 @@ import asyncio
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
 from tts_book.audio.tags_mp4_ogg import owner_of
-from tts_book.backends import Backend, Preparing
+from tts_book.backends import Backend
 from tts_book.errors import UserError
-from tts_book.model import Chunk, Plan, Voice
-from tts_book.output import atomic, audiobookshelf
+from tts_book.model import Plan, Voice
+from tts_book.output import audiobookshelf
 from tts_book.output.paths import (
     Layout,
     lay_out_book,
@@ -26,48 +26,20 @@ from tts_book.output.paths import (
     refuse_foreign_files,
 )
 from tts_book.output.settings import OutputSettings
-from tts_book.pipeline.selection import EVERYTHING, Selection, check_selection, parse_selection
+from tts_book.pipeline.jobs import BookJob, make_keys
+from tts_book.pipeline.selection import Selection, check_selection, parse_selection
 from tts_book.pipeline.source import BookRequest
 from tts_book.pipeline.voice_selection import (
     TELLING_CHARACTERS,
-    ChosenVoice,
     SpokenShare,
     VoiceChooser,
     VoiceRequest,
 )
-from tts_book.synthesis.chunk_cache import ChunkCache, key_of
+from tts_book.synthesis import atomic
+from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.text import chunker
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.spoken_text import Readings, apply_readings
-
-
-@dataclass(frozen=True, slots=True)
-class BookJob:
-    """A book with everything decided. `keys[i]` is the cache key of `plan.chunks[i]`.
-
-    Only the chapters and chunks of `only` are spoken and written, where it names any; the keys of
-    `redo` are spoken again although they are there. An `excerpt` has nothing but those chunks.
-    """
-
-    request: BookRequest
-    plan: Plan
-    cast: ChosenVoice
-    keys: tuple[str, ...]
-    layout: Layout
-    only: Selection = EVERYTHING
-    redo: frozenset[str] = frozenset()
-    excerpt: bool = False
-
-    def asks_for(self, chunk: Chunk) -> bool:
-        """Whether the chunk is to be spoken; the others are only taken from the cache."""
-        return not self.only or self.only.names(chunk)
-
-    @property
-    def estimated_ms(self) -> int:
-        """Estimated length at the voice's rate, without pauses."""
-        rate_pct = self.cast.voice.rate_pct
-        language = self.request.book.language
-        return sum(estimate_ms(c.spoken, language, rate_pct) for c in self.plan.chunks)
 
 
 async def prepare_jobs(
@@ -83,14 +55,15 @@ async def prepare_jobs(
     """Plans every book and chooses its voice. Speaks and writes nothing. Raises UserError or
     EngineGone."""
     jobs = []
-    for request in requests:
+    for number, request in enumerate(requests, 1):
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
         plan = await asyncio.to_thread(chunker.plan_book, request.book)
         count = _counter(plan, cache, request.readings)
         chosen = await chooser.cast(voice, request.book.language, count)
         plan = await asyncio.to_thread(apply_readings, plan, chosen.voice, request.readings)
-        keys = make_keys(plan, chosen.voice, chosen.backend)
-        jobs.append(BookJob(request, plan, chosen, keys, _layout(request, output, cwd, excerpt)))
+        keys = await asyncio.to_thread(make_keys, plan, chosen.voice, chosen.backend)
+        layout = _layout(request, output, cwd, excerpt)
+        jobs.append(BookJob(request, plan, chosen, keys, layout, number=number))
     return tuple(jobs)
 
 
@@ -102,22 +75,11 @@ def _layout(request: BookRequest, output: OutputSettings, cwd: Path, excerpt: bo
     return lay_out_book(*where, shelf)
 
 
-def make_keys(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
-    """The cache keys of a plan's chunks, spoken by this voice."""
-    fingerprint = backend.fingerprint(voice)
-    if not isinstance(backend, Preparing):
-        return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
-    return tuple(
-        key_of(fingerprint, voice, chunk.spoken, backend.prepare(chunk.spoken, voice))
-        for chunk in plan.chunks
-    )
-
-
 def _counter(
-    plan: Plan, cache: ChunkCache, manner: Readings
+    plan: Plan, cache: ChunkCache, readings: Readings
 ) -> Callable[[Voice, Backend], SpokenShare]:
     def count(voice: Voice, backend: Backend) -> SpokenShare:
-        its = apply_readings(plan, voice, manner)
+        its = apply_readings(plan, voice, readings)
         there = [cache.has(key) for key in make_keys(its, voice, backend)]
         long = (len(chunk.spoken) >= TELLING_CHARACTERS for chunk in its.chunks)
         telling = sum(has and telling for has, telling in zip(there, long, strict=True))

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -22,15 +22,13 @@ from tts_book.events import Listener
 from tts_book.model import Pauses
 from tts_book.output.paths import find_stale_files
 from tts_book.output.settings import OutputSettings
-from tts_book.pipeline import event_builders, ownership
+from tts_book.output.stitcher import ChapterSound
+from tts_book.pipeline import ownership
 from tts_book.pipeline.book_writer import BookWriter, WholeBookWriter, run_to_end
-from tts_book.pipeline.chapter_job import ChapterJob, list_chapter_jobs
+from tts_book.pipeline.chapter_speaker import ChapterSpeaker
+from tts_book.pipeline.event_builders import chapter_done, chapter_lost, chunks_done, job_started
+from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.pipeline.manifest_writer import ManifestWriters, open_manifests
-from tts_book.pipeline.planning import (
-    BookJob,
-)
-from tts_book.pipeline.selection import EVERYTHING
-from tts_book.pipeline.speak_chapters import ChapterSpeaker
 from tts_book.pipeline.up_to_date import EarlierFile, describe_file, find_earlier_files, order_moves
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.synthesis.pool import Tools
@@ -45,7 +43,7 @@ class RunTotals:
     failed: int = 0
     requests: int = 0
     characters: int = 0
-    sounds_ms: Counter[tuple[str, int]] = field(default_factory=Counter)
+    sounds_ms: Counter[tuple[int, int]] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     doubts: list[events.ChunkDone] = field(default_factory=list)
     lost: list[events.ChapterLost] = field(default_factory=list)
@@ -63,7 +61,7 @@ class RunTotals:
                 self.failed += 1
             case events.VoiceChanged():
                 self.failed -= event.missing
-                del self.sounds_ms[event.book, event.chapter]  # its chunks are told anew
+                del self.sounds_ms[event.book_id, event.chapter]  # its chunks are spoken again
             case events.ChapterLost():
                 self.lost.append(event)
             case events.BookLost():
@@ -72,7 +70,7 @@ class RunTotals:
                 pass
 
     def _done(self, event: events.ChunkDone) -> None:
-        self.sounds_ms[event.book, event.chapter] += event.duration_ms
+        self.sounds_ms[event.book_id, event.chapter] += event.duration_ms
         if event.doubts:
             self.doubts.append(event)
         if event.cached:
@@ -122,23 +120,23 @@ async def convert_jobs(
     cache: ChunkCache,
     listener: Listener,
     tools: Tools | None = None,
-    finish: OutputSettings | None = None,
+    output: OutputSettings | None = None,
 ) -> Result:
-    """Speaks what is missing, writes every chapter whose chunks are all there, and leaves a record
-    of each book beside its files.
+    """Speaks what is missing, writes every chapter whose chunks are all there, and leaves a
+    manifest of each book beside its files.
 
-    `listener` is told everything as it happens. Raises UserError if the disk takes no more.
+    `listener` gets every event as it happens. Raises UserError if the disk takes no more.
     """
-    finish = finish or OutputSettings()
+    output = output or OutputSettings()
     with (
         open_manifests(jobs, pauses) as manifests,
-        BookWriter(cache, pauses, finish) as writer,
+        BookWriter(cache, pauses, output) as writer,
     ):
-        stands: dict[Path, EarlierFile] = {}
+        earlier: dict[Path, EarlierFile] = {}
         for job in jobs:
-            stands |= await asyncio.to_thread(find_earlier_files, job, pauses, finish, cache)
+            earlier |= await asyncio.to_thread(find_earlier_files, job, pauses, output, cache)
         run = _ConversionRun(
-            jobs, writer, cache, listener, tools or make_tools(), manifests, stands
+            jobs, writer, cache, pauses, listener, tools or make_tools(), manifests, earlier
         )
         return await run.to_end()
 
@@ -156,6 +154,7 @@ class _ConversionRun:
         jobs: Sequence[BookJob],
         writer: BookWriter,
         cache: ChunkCache,
+        pauses: Pauses,
         listener: Listener,
         tools: Tools,
         manifests: ManifestWriters,
@@ -165,51 +164,52 @@ class _ConversionRun:
         self._totals = RunTotals()
         self._listener, self._clock = listener, tools.clock
         self._manifests, self._earlier = manifests, earlier
-        self._written: dict[Path, None] = {}
+        # By target, all that is there now; of these, what this run joined, or joined again.
+        self._there: set[Path] = set()
+        self._joined: set[Path] = set()
         self._rejoined: set[Path] = set()
-        self._anew: set[Path] = set()
-        self._binding = WholeBookWriter(writer, self._tell, manifests)
-        self._speaking = ChapterSpeaker(cache, self._tell, tools, self._write)
+        self._whole_books = WholeBookWriter(writer, self._tell, manifests)
+        self._speaker = ChapterSpeaker(cache, pauses, self._tell, tools, self._write)
 
     def _tell(self, event: events.Event) -> None:
         self._totals(event)
-        self._manifests.listen(event)
+        self._manifests.add_event(event)
         self._listener(event)
 
     async def to_end(self) -> Result:
         began_s = self._clock()
-        chapters = [chapter for job in self._jobs for chapter in list_chapter_jobs(job)]
-        started = event_builders.job_started(len(self._jobs), chapters, self._earlier, self._cache)
+        asked = [chapter for job in self._jobs for chapter in job.asked_chapters]
+        started = job_started(len(self._jobs), asked, self._earlier, self._cache)
         self._tell(started)
         try:
             if started.cached < started.chunks:
                 self._cache.try_out()
-            self._lose_empty(chapters)
-            await self._speaking.speak(await self._not_standing(chapters))
-            for job in self._jobs:
-                if job.only and not job.excerpt:
-                    await self._rest(job)
+            for chapter in asked:
+                if not chapter.chunks:
+                    self._tell(chapter_lost(chapter, "there is nothing in it to say"))
+            await self._speaker.speak(await self._keep_earlier(asked))
+            await self._account_for_rest()
             await self._settle()
-            await run_to_end(self._clear_up)
-            self._note_files()
+            await run_to_end(self._remove_renamed)
             for job in self._jobs:
-                if await self._binding.bind(job):
-                    self._manifests.whole(job, tuple(self._files(job)))
+                for made, files in self._writer.list_files(job):
+                    self._manifests.of(job).add_file(describe_file(made, files))
+                if await self._whole_books.bind(job):
+                    self._manifests.of(job).finish_book(tuple(self._files(job)))
         except ExceptionGroup as group:
             raise _the_users(group) from None
         finally:
             done = self._done(began_s)
             self._tell(done)
+        return self._result(done)
+
+    def _result(self, done: events.JobDone) -> Result:
         owner = cache(owner_of)  # books may share a folder, with all their files
+        whole = [job for job in self._jobs if not job.excerpt]
         return Result(
             tuple(path for job in self._jobs for path in self._files(job)),
             tuple(self._totals.lost),
-            tuple(
-                path
-                for job in self._jobs
-                if not job.excerpt
-                for path in find_stale_files(job.layout, owner)
-            ),
+            tuple(path for job in whole for path in find_stale_files(job.layout, owner)),
             tuple(self._totals.doubts),
             done,
             tuple(self._totals.books_lost),
@@ -218,58 +218,59 @@ class _ConversionRun:
         )
 
     def _outdated(self, job: BookJob) -> tuple[Path, ...]:
-        anew = {path for path in job.layout.targets if path in self._anew}
-        if anew:
-            anew.update(path for _, path in job.layout.whole)
-        return ownership.find_outdated_captions(job, anew, set(self._files(job)))
+        joined = {path for path in job.layout.targets if path in self._joined}
+        if joined:
+            joined.update(path for _, path in job.layout.whole)
+        return ownership.find_outdated_captions(job, joined, set(self._files(job)))
 
-    async def _not_standing(self, chapters: Sequence[ChapterJob]) -> list[ChapterJob]:
-        """Tells of the chapters that need not be joined, and gives those their name and tags that
+    async def _keep_earlier(self, asked: Sequence[ChapterJob]) -> list[ChapterJob]:
+        """Keeps the chapters that need not be joined, and gives those their name and tags that
         have others; the rest is still to be written."""
-        rest, others = [], []
-        for chapter in chapters:
-            stands = self._earlier.get(chapter.target)
-            if stands is None:
+        rest, moves = [], []
+        for chapter in asked:
+            earlier = self._earlier.get(chapter.target)
+            if earlier is None:
                 rest.append(chapter)
-            elif stands.as_it_should:
-                self._writer.stand(chapter, stands.made)
-                self._tell_standing(chapter, stands)
+            elif earlier.is_current:
+                self._writer.keep(chapter, earlier.made)
+                self._tell_kept(chapter, earlier)
             else:
-                others.append((chapter, stands))
-        for chapter, stands in order_moves(others):
+                moves.append((chapter, earlier))
+        for chapter, earlier in order_moves(moves):
             try:
-                await run_to_end(self._writer.relabel, chapter, stands)
-            except AudioError:  # it is damaged, or gone: made anew
+                await run_to_end(self._writer.relabel, chapter, earlier)
+            except AudioError:  # it is damaged, or gone: joined again
                 rest.append(chapter)
             else:
-                self._tell_standing(chapter, stands)
+                self._tell_kept(chapter, earlier)
         return rest
 
-    def _tell_standing(self, chapter: ChapterJob, stands: EarlierFile) -> None:
-        for event in event_builders.chunks_done(chapter, stands):
+    def _tell_kept(self, chapter: ChapterJob, earlier: EarlierFile) -> None:
+        for event in chunks_done(chapter, earlier):
             self._tell(event)
-        self._manifests.kept(chapter, stands.made.path)
-        self._stands(chapter, chapter.target, stands.made.duration_ms, kept=stands.as_it_should)
+        self._manifests.of(chapter.job).keep_chapter(chapter, earlier.made.path)
+        self._there.add(chapter.target)
+        length_ms, kept = earlier.made.duration_ms, earlier.is_current
+        self._tell(chapter_done(chapter, chapter.target, length_ms, kept=kept))
 
-    async def _rest(self, job: BookJob) -> None:
+    async def _account_for_rest(self) -> None:
         """Takes those chapters into account that are not asked for now."""
-        for chapter in list_chapter_jobs(replace(job, only=EVERYTHING)):
-            stands = self._earlier.get(chapter.target)
-            if chapter.target in self._written:
-                continue
-            if stands and stands.as_it_should:
-                self._manifests.kept(chapter, stands.made.path)
+        rest = (chapter for job in self._jobs for chapter in job.chapters if not chapter.asked)
+        for chapter in rest:
+            earlier = self._earlier.get(chapter.target)
+            if earlier and earlier.is_current:
+                self._manifests.of(chapter.job).keep_chapter(chapter, earlier.made.path)
             with suppress(AudioError):  # what is damaged counts as not spoken
-                await run_to_end(self._writer.rest, chapter, stands)
+                await run_to_end(self._writer.account, chapter, earlier)
 
-    def _clear_up(self) -> None:
-        """Takes away the files whose chapters have other names now, if nobody changed them."""
+    def _remove_renamed(self) -> None:
+        """Removes the files whose chapters have other names now, if nobody changed them."""
         targets = {path for job in self._jobs for path in job.layout.files}
         for job in self._jobs:
             for target in job.layout.targets:
-                stands = self._earlier.get(target)
-                if stands and target in self._written and stands.made.path not in targets:
-                    stands.remove(job.layout.owner)
+                earlier = self._earlier.get(target)
+                if earlier and target in self._there and earlier.made.path not in targets:
+                    earlier.remove(job.layout.owner)
 
     async def _settle(self) -> None:
         """Brings all chapters of a book to one gain."""
@@ -281,54 +282,36 @@ class _ConversionRun:
             try:
                 await run_to_end(self._writer.settle, target)
             except AudioError as error:
-                self._written.pop(target, None)
-                self._lose(chapter, str(error))
-
-    def _note_files(self) -> None:
-        for job in self._jobs:
-            for made, files in self._writer.made(job):
-                self._manifests.made(job, describe_file(made, files))
-
-    def _stands(
-        self, chapter: ChapterJob, path: Path, duration_ms: int, *, kept: bool = False
-    ) -> None:
-        self._written[path] = None
-        self._tell(event_builders.chapter_done(chapter, path, duration_ms, kept=kept))
+                self._there.discard(target)
+                self._tell(chapter_lost(chapter, str(error)))
 
     def _files(self, job: BookJob) -> Iterator[Path]:
         """What is written of a book, its chapters before its whole."""
-        chapters = [path for path in job.layout.targets if path in self._written]
-        for path in (*chapters, *self._binding.bound.get(job.layout.targets[0], ())):
+        chapters = job.layout.targets if job.layout.keeps_chapters else ()
+        whole = self._whole_books.bound.get(job.number, ())
+        for path in (*(path for path in chapters if path in self._there), *whole):
             yield path
             yield from self._writer.captions(path)
 
     def _done(self, began_s: float) -> events.JobDone:
         kept = sum(
-            stands.as_it_should and target in self._written and target not in self._rejoined
-            for target, stands in self._earlier.items()
+            earlier.is_current and target in self._there and target not in self._rejoined
+            for target, earlier in self._earlier.items()
         )
         wall_s = self._clock() - began_s
-        return self._totals.total(
-            len(self._written), kept, wall_s, "; ".join(self._speaking.reasons)
-        )
+        return self._totals.total(len(self._there), kept, wall_s, "; ".join(self._speaker.reasons))
 
-    def _lose_empty(self, chapters: Sequence[ChapterJob]) -> None:
-        for chapter in chapters:
-            if not chapter.chunks:
-                self._lose(chapter, "there is nothing in it to say")
-
-    async def _write(self, chapter: ChapterJob) -> None:
+    async def _write(self, chapter: ChapterJob, sound: ChapterSound) -> None:
         try:
-            stitched = await asyncio.to_thread(self._writer.write, chapter)
+            stitched = await asyncio.to_thread(self._writer.write, chapter, sound)
         except AudioError as error:
-            self._lose(chapter, str(error))
+            self._tell(chapter_lost(chapter, str(error)))
             return
-        self._anew.add(chapter.target)
-        self._manifests.chapter(chapter, stitched)
-        self._stands(chapter, stitched.path, stitched.duration_ms)
-
-    def _lose(self, chapter: ChapterJob, reason: str) -> None:
-        self._tell(event_builders.chapter_lost(chapter, reason))
+        self._joined.add(chapter.target)
+        self._there.add(chapter.target)
+        self._manifests.of(chapter.job).add_chapter(chapter, stitched)
+        path = stitched.path if chapter.job.layout.keeps_chapters else None
+        self._tell(chapter_done(chapter, path, stitched.duration_ms))
 
 
 def _the_users(group: ExceptionGroup[Exception]) -> Exception:

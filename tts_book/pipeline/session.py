@@ -51,7 +51,7 @@ from tts_book.text.language_tags import parse_language_tag
 if TYPE_CHECKING:
     from tts_book.events import Listener
     from tts_book.model import Cover
-    from tts_book.pipeline.planning import BookJob
+    from tts_book.pipeline.jobs import BookJob
     from tts_book.pipeline.run import Result
     from tts_book.pipeline.source import BookRequest
     from tts_book.readers import ReadOptions

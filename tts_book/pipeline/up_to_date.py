@@ -22,9 +22,8 @@ from tts_book.model import Pauses
 from tts_book.output.captions import caption_paths
 from tts_book.output.manifest import manifest_path, read_file_states, read_lines
 from tts_book.output.settings import OutputSettings
-from tts_book.pipeline.chapter_job import ChapterJob, UsedEntry, list_chapter_jobs, make_tags
-from tts_book.pipeline.planning import BookJob
-from tts_book.pipeline.selection import EVERYTHING
+from tts_book.output.stitcher import UsedEntry
+from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 # Goes up when the same sounds are joined otherwise.
@@ -51,17 +50,17 @@ class ChapterFile:
     steps: int
     meter: audio.Meter
     recipe: Recipe
-    taken: tuple[UsedEntry, ...]
+    used: tuple[UsedEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierFile:
-    """A chapter's file as an earlier run left it: `as_it_should` it is, or its name or tags are to
-    be others. `files` are it and its captions with their sizes and times."""
+    """A chapter's file as an earlier run left it. `is_current`: it needs no change; else its name
+    or its tags are to be others. `files` are it and its captions with their sizes and times."""
 
     made: ChapterFile
     files: dict[str, list[int]]
-    as_it_should: bool
+    is_current: bool
 
     def is_unchanged(self) -> bool:
         """Whether the file is still as that run left it."""
@@ -80,13 +79,12 @@ class EarlierFile:
 
 def make_recipe(chapter: ChapterJob, takes: Iterable[str], pauses: Pauses) -> Recipe:
     """What decides the bytes of a chapter's file and its captions."""
-    tags = make_tags(chapter.job, chapter.chapter)
     whole = (_FORM, __version__, pauses, chapter.job.request.book.language)
     parts = (
         (take, chunk.after, chunk.text, chunk.alignment)
         for chunk, take in zip(chapter.chunks, takes, strict=True)
     )
-    return Recipe(_digest((whole, *parts)), _digest(_without_picture(tags)))
+    return Recipe(_digest((whole, *parts)), _digest(_without_picture(chapter.tags)))
 
 
 def _digest(parts: Iterable[object]) -> str:
@@ -113,7 +111,7 @@ def describe_file(made: ChapterFile, files: Iterable[Path]) -> dict[str, Any]:
         "level": made.meter.known,
         "sound": made.recipe.sound,
         "tags": made.recipe.tags,
-        "taken": [[t.take, t.duration_ms, t.attempts, t.doubts] for t in made.taken],
+        "taken": [[t.take, t.duration_ms, t.attempts, t.doubts] for t in made.used],
     }
 
 
@@ -133,24 +131,25 @@ def _by_name(files: Iterable[Path]) -> dict[str, list[int]]:
 
 
 def find_earlier_files(
-    job: BookJob, pauses: Pauses, finish: OutputSettings, cache: ChunkCache
+    job: BookJob, pauses: Pauses, output: OutputSettings, cache: ChunkCache
 ) -> dict[Path, EarlierFile]:
     """The chapters that need not be joined again, by the paths where they should be."""
     # Captions of a whole book are made of those of its chapters, which are not kept.
-    if finish.force or not job.layout.keeps_chapters or (job.layout.whole and finish.captions):
+    captions = output.captions
+    if output.force or not job.layout.keeps_chapters or (job.layout.whole and captions):
         return {}
-    record = manifest_path(job.layout)
-    known = [line for line in read_lines(record, "made") if isinstance(line.get("file"), str)]
+    manifest = manifest_path(job.layout)
+    known = [line for line in read_lines(manifest, "made") if isinstance(line.get("file"), str)]
     by_name = {line["file"]: line for line in known}
     by_sound = {line.get("sound"): line for line in known}
     found = {}
-    for chapter in list_chapter_jobs(replace(job, only=EVERYTHING)):
+    for chapter in job.chapters if known else ():
         takes = [cache.take(key) or "" for key in chapter.keys]
         if not all(takes) or not job.redo.isdisjoint(chapter.keys):
             continue
         wanted = make_recipe(chapter, takes, pauses)
         for line in (by_name.get(chapter.target.name), by_sound.get(wanted.sound)):
-            stands = _stands(line, record, wanted, chapter.target, finish.captions)
+            stands = _stands(line, manifest, wanted, chapter.target, captions)
             if stands:
                 found[chapter.target] = stands
                 break
@@ -166,8 +165,8 @@ def _stands(
         return None
     try:
         path = record.with_name(line["file"])
-        as_it_should = path == target and line["tags"] == wanted.tags
-        if captions and not as_it_should:  # they hold the title, too
+        is_current = path == target and line["tags"] == wanted.tags
+        if captions and not is_current:  # they hold the title, too
             return None
         made = ChapterFile(
             path,
@@ -179,7 +178,7 @@ def _stands(
             tuple(UsedEntry(take, ms, tries, tuple(odd)) for take, ms, tries, odd in line["taken"]),
         )
         names = [file.name for file in (path, *caption_paths(path, captions))]
-        stands = EarlierFile(made, {name: line["files"][name] for name in names}, as_it_should)
+        stands = EarlierFile(made, {name: line["files"][name] for name in names}, is_current)
     except (KeyError, TypeError, ValueError):
         return None
     return stands if stands.is_unchanged() else None

@@ -7,7 +7,8 @@ with the voice that spoke it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -71,7 +72,7 @@ class SpokenShare:
     of: int = 0
 
 
-Ask = Callable[[str], Awaitable[Health]]
+# Called in a thread: it goes through all of a book.
 Count = Callable[[Voice, Backend], SpokenShare]
 
 
@@ -100,9 +101,9 @@ class VoiceChooser:
         if wish.voice:
             return await self._named(wish, language, spoken)
         voices = [wish.applied(voice) for voice in self._candidates(wish, language)]
-        begun = self._begun(_choosable(voices), spoken)
+        begun = await self._begun(_choosable(voices), spoken)
         if begun is not None:
-            return await self._go_on(begun, spoken, wish, voices)
+            return await self._go_on(begun, wish, voices)
         return await self._first_usable(voices, language, wish)
 
     async def health(self, name: str) -> Health:
@@ -152,7 +153,7 @@ class VoiceChooser:
         if not health.usable:
             if _waits(wish, voice):
                 return ChosenVoice(voice, backend, explain_waiting(health))
-            if self._begun([voice], spoken):
+            if await self._begun([voice], spoken):
                 raise engine_gone(voice, health)
             raise _unusable(voice.backend == ONLINE, explain_unusable(voice, health))
         if voice.id not in {known.id for known in self._config.voices.values()}:
@@ -163,7 +164,7 @@ class VoiceChooser:
         """The health of the backend, None where it is not needed any more. Raises UserError for a
         voice that it does not have."""
         try:
-            whole = spoken(voice, backend).whole
+            whole = (await asyncio.to_thread(spoken, voice, backend)).whole
         except BackendError as error:
             health = await self.health(voice.backend)
             if not health.usable:
@@ -173,27 +174,27 @@ class VoiceChooser:
             ) from error
         return None if whole else await self.health(voice.backend)
 
-    def _begun(self, voices: Sequence[Voice], spoken: Count) -> tuple[Voice, Backend] | None:
-        best: tuple[int, Voice, Backend] | None = None
+    async def _begun(
+        self, voices: Sequence[Voice], spoken: Count
+    ) -> tuple[Voice, Backend, SpokenShare] | None:
+        best: tuple[Voice, Backend, SpokenShare] | None = None
         for voice in voices:
             try:
                 backend = self._backend_of(voice.backend)
-                telling = spoken(voice, backend).telling
+                share = await asyncio.to_thread(spoken, voice, backend)
             except (BackendError, UserError):
                 continue  # cannot have spoken anything that this machine could go on with
-            if telling and (best is None or telling > best[0]):
-                best = (telling, voice, backend)
-        return best[1:] if best else None
+            if share.telling and (best is None or share.telling > best[2].telling):
+                best = (voice, backend, share)
+        return best
 
     async def _go_on(
         self,
-        begun: tuple[Voice, Backend],
-        spoken: Count,
+        begun: tuple[Voice, Backend, SpokenShare],
         wish: VoiceRequest,
         candidates: Sequence[Voice],
     ) -> ChosenVoice:
-        voice, backend = begun
-        share = spoken(voice, backend)
+        voice, backend, share = begun
         if share.whole:
             return ChosenVoice(voice, backend, "everything is spoken already")
         health = await self.health(voice.backend)

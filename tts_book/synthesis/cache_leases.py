@@ -22,6 +22,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from tts_book.errors import UserError
+from tts_book.synthesis.atomic import open_replacing
 
 FOLDER = "books"
 _SUFFIX = ".json"
@@ -117,13 +118,9 @@ def _list_of(folder: Path, book: CacheLease) -> Path:
 
 
 def _write(path: Path, book: CacheLease, run: str) -> None:
-    handle, part = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump([book.title, book.source, book.place, book.keys, run], file)
-        Path(part).replace(path)
-    finally:
-        remove_file(Path(part))
+    content = json.dumps([book.title, book.source, book.place, book.keys, run])
+    with open_replacing(path) as file:
+        file.write(content.encode())
 
 
 def _read(path: Path) -> tuple[CacheLease, str] | None:

@@ -16,13 +16,15 @@ import os
 import shutil
 import struct
 import tempfile
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tts_book.errors import UserError
 from tts_book.model import Entry, Mark, Sound, Voice
+from tts_book.synthesis.atomic import open_replacing
 
 # Goes into every key: a change of the entry's form must not meet old entries.
 FORM = "1"
@@ -57,8 +59,14 @@ def key_of(fingerprint: str, voice: Voice, spoken: str, prepared: str = "") -> s
 class ChunkCache:
     """Entries below `folder`, which is made when the first one is put."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        replace: Callable[[Path, Path], None] = os.replace,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.folder = folder
+        self._replace, self._sleep = replace, sleep
 
     def path(self, key: str) -> Path:
         """Where the entry of that key is or would be."""
@@ -117,10 +125,22 @@ class ChunkCache:
         check = zlib.crc32(record, zlib.crc32(frames))
         footer = _FOOTER.pack(len(frames), len(record), check, _MAGIC)
         try:
-            _write(path, frames + record + footer)
+            self._write(path, frames + record + footer)
         except OSError as error:
             raise self._refusal(error) from error
         return dataclasses.replace(entry, take=_take(footer))
+
+    def _write(self, path: Path, data: bytes) -> None:
+        for again in range(_TRIES):
+            try:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)  # no entry, whoever put it there
+                with open_replacing(path, self._replace, self._sleep) as file:
+                    file.write(data)
+                return
+            except FileNotFoundError:
+                if again == _TRIES - 1:
+                    raise
 
     def drop(self, key: str) -> None:
         """Takes an entry away if it is damaged. It counts as absent in any case."""
@@ -159,38 +179,12 @@ def _used(path: Path) -> None:
         os.utime(path)
 
 
-def _write(path: Path, data: bytes) -> None:
-    for _ in range(_TRIES):
-        with contextlib.suppress(FileNotFoundError):
-            _try_to_write(path, data)
-            return
-    _try_to_write(path, data)
-
-
-def _try_to_write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)  # no entry, whoever put it there
-        Path(name).replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            Path(name).unlink(missing_ok=True)
-
-
-def read_frames(path: Path, take: str) -> bytes | None:
-    """The frames of the entry in this file, None where it is another take by now, or damaged.
+def read_entry(path: Path, take: str) -> tuple[Entry, memoryview] | None:
+    """The entry in this file with its frames, None where it is another take by now, or damaged.
     Raises OSError."""
     data = path.read_bytes()
-    frames_bytes = _frames_bytes(data)
-    if frames_bytes is None or _take(data[-_FOOTER.size :]) != take:
-        return None
-    return data[:frames_bytes]
+    entry = _parse(path, data) if data.endswith(bytes.fromhex(take) + _MAGIC) else None
+    return None if entry is None else (entry, memoryview(data)[: entry.frames_bytes])
 
 
 def _record(entry: Entry) -> dict[str, object]:

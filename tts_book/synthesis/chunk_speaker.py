@@ -60,6 +60,7 @@ class ChunkCall:
     book: str
     chunk: Chunk
     voice: Voice
+    book_id: int = 1
 
 
 class ChunkSpeaker:
@@ -155,7 +156,12 @@ class ChunkSpeaker:
     def _started(self, call: ChunkCall, attempt: int) -> events.ChunkStarted:
         chunk = call.chunk
         return events.ChunkStarted(
-            call.book, chunk.chapter, chunk.number, attempt, self._gate.in_flight
+            call.book,
+            chunk.chapter,
+            chunk.number,
+            attempt,
+            self._gate.in_flight,
+            call.book_id,
         )
 
     def _learn(self, error: BackendError | None) -> None:
@@ -225,6 +231,7 @@ class ChunkSpeaker:
                 str(error.failure),
                 str(error),
                 decision.wait_s,
+                call.book_id,
             )
         )
         if decision.pause_all:

@@ -47,9 +47,10 @@ class Task:
     place: Callable[[], str]
     again: bool = False
     wanted: bool = True
+    book_id: int = 1
 
 
-Outcome = tuple[Task, str | None]
+Outcome = tuple[Task, Entry | None]
 
 
 class Pool:
@@ -67,7 +68,7 @@ class Pool:
         return "; ".join(filter(None, (speaker.stopped for speaker in self._speakers.values())))
 
     async def speak(self, tasks: Iterable[Task]) -> AsyncGenerator[Outcome, None]:
-        """Yields each task with its cache key, or with None where it stays unspoken.
+        """Yields each task with its entry, or with None where it stays unspoken.
 
         Closing the generator cancels what is in flight; finished chunks are in the cache.
         """
@@ -94,7 +95,7 @@ class Pool:
         running: set[asyncio.Task[Outcome]],
         outcomes: asyncio.Queue[asyncio.Task[Outcome]],
     ) -> None:
-        while len(running) < AHEAD:
+        while len(running) < max(AHEAD, self._tools.workers):
             task = next(waiting, None)
             if task is None:
                 return
@@ -108,7 +109,7 @@ class Pool:
         self._note(task, entry, again)
         if entry is not None:
             self._done(task, entry, cached=True)
-            return task, task.key
+            return task, entry
         if not task.wanted:
             self._failed(task, BackendRefused("--only leaves it out."))
             return task, None
@@ -123,7 +124,7 @@ class Pool:
             self._failed(task, answer)
             return task, None
         self._done(task, answer, cached=not first)
-        return task, task.key
+        return task, answer
 
     def _note(self, task: Task, entry: Entry | None, again: bool) -> None:
         if not _LOG.isEnabledFor(logging.DEBUG):
@@ -155,7 +156,9 @@ class Pool:
 
     async def _spoken(self, task: Task) -> Entry:
         speaker = self._speaker(task.backend)
-        take = await speaker.speak(ChunkCall(task.order, task.book, task.chunk, task.voice))
+        take = await speaker.speak(
+            ChunkCall(task.order, task.book, task.chunk, task.voice, task.book_id)
+        )
         return await asyncio.to_thread(self._put, task, take)
 
     def _put(self, task: Task, take: SpokenAudio) -> Entry:
@@ -197,6 +200,7 @@ class Pool:
                 entry.attempts,
                 task.place(),
                 entry.doubts,
+                book_id=task.book_id,
             )
         )
 
@@ -213,5 +217,6 @@ class Pool:
                 task.place(),
                 " ".join(chunk.text.split())[:WORDS_SHOWN_CHARACTERS],
                 error.stops_run or not task.wanted,
+                book_id=task.book_id,
             )
         )

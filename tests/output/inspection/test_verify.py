@@ -23,7 +23,8 @@ from tts_book.model import Break, Chunk, Pauses, Plan, Speech, Voice
 from tts_book.output.inspection.verify import files, verify
 from tts_book.output.paths import lay_out_book
 from tts_book.output.settings import OutputSettings
-from tts_book.pipeline.planning import BookJob, make_keys, prepare_output
+from tts_book.pipeline.jobs import BookJob, make_keys
+from tts_book.pipeline.planning import prepare_output
 from tts_book.pipeline.run import Result, convert_jobs
 from tts_book.pipeline.source import BookRequest
 from tts_book.pipeline.voice_selection import ChosenVoice

@@ -32,7 +32,7 @@ from tts_book.pipeline.session import (
 from tts_book.pipeline.source import BookRequest, BookSource, make_request, open_source
 
 if TYPE_CHECKING:
-    from tts_book.pipeline.planning import BookJob
+    from tts_book.pipeline.jobs import BookJob
     from tts_book.pipeline.run import Result
     from tts_book.synthesis.chunk_cache import ChunkCache
 
@@ -261,15 +261,14 @@ def listening(at: Terminal, options: CommandOptions, jobs: Sequence[BookJob]) ->
 def _foresee(jobs: Sequence[BookJob]) -> Outlook:
     """What is known of a run before it begins."""
     from tts_book.output.paths import WHOLE_MP3
-    from tts_book.pipeline.chapter_job import list_chapter_jobs
     from tts_book.text.speech_rate import estimate_ms
 
-    chunks: Counter[tuple[str, int]] = Counter()
+    chunks: Counter[tuple[int, int]] = Counter()
     speaking_ms, sound_ms, encoded_ms = 0.0, 0, 0
     for job in jobs:
         book, voice = job.request.book, job.cast.voice
-        for chapter in list_chapter_jobs(job):
-            chunks[book.title, chapter.chapter.number] += len(chapter.chunks)
+        for chapter in job.asked_chapters:
+            chunks[job.number, chapter.number] += len(chapter.chunks)
             length_ms = sum(
                 estimate_ms(chunk.spoken, book.language, voice.rate_pct) for chunk in chapter.chunks
             )

@@ -24,9 +24,9 @@ from urllib.parse import quote
 
 from tts_book.errors import UserError
 from tts_book.model import Break
-from tts_book.output import atomic
 from tts_book.output.paths import relative_path
 from tts_book.output.readalong import LeftOut, ReadAlong, TimedChapter, TimedSentence
+from tts_book.synthesis import atomic
 from tts_book.text.language_tags import primary_language
 
 # Browsers decode a data URI at once and whole: one hour takes Firefox four seconds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import re
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count, repeat
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from tts_book.errors import AudioError, UserError
 
@@ -43,16 +44,45 @@ def find_leftovers(folder: Path) -> tuple[Path, ...]:
 
 
 @contextlib.contextmanager
+def open_replacing(
+    target: Path,
+    replace: Callable[[Path, Path], None] = os.replace,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[IO[bytes]]:
+    """A new file, open for writing, in a folder that is made where it is missing. When the block
+    ends well, the file gets its name as soon as all of it is on the disk. Raises OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open_part(target.parent) as file:
+        part = Path(file.name)
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            _rename(part, target, replace, sleep)
+        except BaseException:
+            file.close()
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def report_failure(target: Path) -> Iterator[None]:
+    """Raises UserError where the disk does not take the file `target`."""
+    try:
+        yield
+    except OSError as error:
+        raise explain_failure(error, target) from error
+
+
+@contextlib.contextmanager
 def replace_file(target: Path) -> Iterator[Path]:
     """A path beside the target, for a file that another library writes. When the block ends well,
     the file gets its name. Raises UserError where that fails."""
-    try:
-        with make_part_folder(target.parent) as place:
-            part = place / target.name
-            yield part
-            name_part(part, target)
-    except OSError as error:
-        raise explain_failure(error, target) from error
+    with report_failure(target), make_part_folder(target.parent) as place:
+        part = place / target.name
+        yield part
+        name_part(part, target)
 
 
 @contextlib.contextmanager
@@ -80,33 +110,18 @@ def _made(place: Path) -> bool:
 
 def write_file(
     target: Path,
-    blocks: Iterator[bytes | memoryview],
+    blocks: Iterable[bytes | memoryview],
     expected: int,
-    replace: Callable[[Path, Path], None],
-    sleep: Callable[[float], None],
+    replace: Callable[[Path, Path], None] = os.replace,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Writes the blocks under a temporary name beside the target, then gives it its name. Raises
-    UserError where that fails, AudioError where they are not `expected` bytes."""
-    part = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open_part(target.parent) as file:
-            part = Path(file.name)
-            for block in blocks:
-                file.write(block)
-            if file.tell() != expected:
-                raise AudioError(
-                    f"{target.name} came out with {file.tell()}, not {expected} bytes."
-                )
-            file.flush()
-            os.fsync(file.fileno())
-        _rename(part, target, replace, sleep)
-        part = None  # its name may be taken again from now on
-    except OSError as error:
-        raise explain_failure(error, target) from error
-    finally:
-        if part:
-            part.unlink(missing_ok=True)
+    """Writes the blocks as the file `target`. Raises UserError where that fails, AudioError where
+    they are not `expected` bytes."""
+    with report_failure(target), open_replacing(target, replace, sleep) as file:
+        for block in blocks:
+            file.write(block)
+        if file.tell() != expected:
+            raise AudioError(f"{target.name} came out with {file.tell()}, not {expected} bytes.")
 
 
 def name_part(part: Path, target: Path) -> None:
@@ -184,7 +199,7 @@ def _lives(process: int) -> bool:
     if process == os.getpid():
         return True
     if os.name == "nt":
-        return False  # asking would end it; but there an open file cannot be removed
+        return lives_on_windows(process, getattr(ctypes, "windll").kernel32)  # noqa: B009 - only there
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -192,3 +207,22 @@ def _lives(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+_QUERY_LIMITED_INFORMATION = 0x1000
+_ACCESS_DENIED, _STILL_ACTIVE = 5, 259
+
+
+def lives_on_windows(process: int, kernel32: Any) -> bool:
+    """Whether a process runs, where asking with a signal would end it."""
+    if process >= 1 << 32:
+        return False
+    handle = kernel32.OpenProcess(_QUERY_LIMITED_INFORMATION, False, process)
+    if not handle:
+        return bool(kernel32.GetLastError() == _ACCESS_DENIED)
+    try:
+        code = ctypes.c_ulong()
+        known = kernel32.GetExitCodeProcess(handle, ctypes.byref(code))
+        return not known or code.value == _STILL_ACTIVE
+    finally:
+        kernel32.CloseHandle(handle)

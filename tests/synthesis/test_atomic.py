@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tts_book.output.atomic import OLD_S, remove_leftovers
+from tts_book.synthesis.atomic import OLD_S, remove_leftovers
 
 GONE, ALIVE = 41, 42
 PARTS = [
