@@ -173,7 +173,7 @@ def own_disks() -> bool:
             replace(ASKED, captions="srt", layout="audiobookshelf"),
             f"in {OUT}/book: the disk is full: make room, then run the same command again.",
         ),
-        (600, "disk/cache", (), ASKED, "The cache folder disk/cache cannot be written: No space"),
+        (150, "disk/cache", (), ASKED, "The cache folder disk/cache cannot be written: No space"),
         (
             890,
             "cache",

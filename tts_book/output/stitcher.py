@@ -67,8 +67,6 @@ class ChapterSound:
     def add(self, segment: Segment) -> None:
         """One more segment at the end. Raises AudioError where it cannot be joined to the rest."""
         entry, sound = segment.entry, segment.entry.sound
-        if entry.frames_bytes != sound.frames * sound.frame_bytes:
-            raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
         if self._first is None:
             form = audio.format_at(_read(entry.path, 4))
             least_rest = max(_LEAST_REST, audio.most_carriers(form))
@@ -80,6 +78,8 @@ class ChapterSound:
                 f"{sound.rate_hz} Hz sound in frames of {sound.frame_bytes} bytes, the chunks "
                 f"before it {first.rate_hz} Hz in {first.frame_bytes}: these cannot be joined."
             )
+        if entry.frames_bytes != sound.frames * sound.frame_bytes:
+            raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
         builder.add(segment)
         self.meter.add(sound)
         self._places.append((entry.path, entry.frames_bytes))

@@ -52,18 +52,17 @@ def open_replacing(
     """A new file, open for writing, in a folder that is made where it is missing. When the block
     ends well, the file gets its name as soon as all of it is on the disk. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with open_part(target.parent) as file:
-        part = Path(file.name)
-        try:
+    file = open_part(target.parent)
+    part = Path(file.name)
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            file.close()
-            _rename(part, target, replace, sleep)
-        except BaseException:
-            file.close()
-            part.unlink(missing_ok=True)
-            raise
+        _rename(part, target, replace, sleep)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager
