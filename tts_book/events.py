@@ -101,8 +101,8 @@ class ChunkFailed:
 
 @dataclass(frozen=True, slots=True)
 class ChapterDone:
-    """A chapter is written at `path`, `duration_ms` with its pauses, or `kept`: it stands there as
-    it should."""
+    """A chapter is written at `path`, `duration_ms` with its pauses, or `kept`: it is up to date.
+    `path` is "" where only files of the whole book are kept."""
 
     book: str
     chapter: int
