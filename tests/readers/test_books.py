@@ -305,3 +305,135 @@ def test_a_damaged_archive_is_read_or_refused(at: int, noise: bytes) -> None:
 
 
 WHOLE = packed(FILES)
+
+
+# Books whose files are damaged
+
+C2 = FILES["OPS/c2.xhtml"]
+assert isinstance(C2, str)
+DAMAGED = {
+    "c2.xhtml (Chapter 2) is missing from the archive": without("OPS/c2.xhtml"),
+    "c2.xhtml (Chapter 2) is empty": without(**{"OPS/c2.xhtml": " \n"}),
+    "c2.xhtml (Chapter 2) breaks off": without(**{"OPS/c2.xhtml": C2[: len(C2) // 2]}),
+    "c2.xhtml (Chapter 2) is damaged": packed(
+        {**FILES, "OPS/c2.xhtml": C2}, zipfile.ZIP_STORED
+    ).replace(b"Chapter 2</h2><p>The", b"Chapter 2</h2><p>Thy"),
+    '"i9" is not in the list': without(
+        **{"OPS/book.opf": package("c1.xhtml").replace("</spine>", '<itemref idref="i9"/></spine>')}
+    ),
+}
+
+
+@pytest.mark.parametrize("message", DAMAGED)
+def test_a_damaged_chapter_is_reported(message: str) -> None:
+    book = read(DAMAGED[message])
+    (line,) = book.missing
+    assert message in line
+    assert "So he said: “Go!” Now." in all_text(book)
+
+
+@pytest.mark.parametrize("name", [*BROKEN, "whole"])
+def test_a_whole_book_lacks_nothing(name: str) -> None:
+    lacks = {"an item is missing": 1, "not well-formed": 1}
+    book = read(BROKEN.get(name, WHOLE), options=ReadOptions(language="en"))
+    assert len(book.missing) == lacks.get(name, 0)
+
+
+def test_an_fb2_that_breaks_off_is_reported() -> None:
+    whole = fb2(BODY)
+    assert not read(whole, "a.fb2").missing
+    cut = read(whole[: whole.index("Глава 2".encode())], "a.fb2")
+    assert "breaks off" in "".join(cut.missing)
+    assert "Он сказал" in all_text(cut)
+
+
+FALLBACK = package("x.json", "c1.xhtml").replace(
+    '<item id="i0" href="x.json" media-type="application/xhtml+xml"/>',
+    '<item id="i0" href="x.json" media-type="application/json" fallback="f"/>'
+    '<item id="f" href="c2.xhtml" media-type="application/xhtml+xml"/>',
+)
+
+
+def test_the_fallback_of_a_file_that_is_no_page_is_read() -> None:
+    data = packed({**FILES, "OPS/book.opf": FALLBACK, "OPS/x.json": "{}"})
+    text = all_text(read(data))
+    assert text.index("Chapter 2") < text.index("So he said")
+    without_fallback = FALLBACK.replace('fallback="f"', "")
+    book = read(packed({**FILES, "OPS/book.opf": without_fallback, "OPS/x.json": "{}"}))
+    assert any("x.json (application/json) is no page" in notice for notice in book.notices)
+
+
+ENTITIES = (
+    '<!DOCTYPE html [<!ENTITY who "the keeper"><!ENTITY out SYSTEM "secret.xml">'
+    '<!ENTITY b "&who;&who;">]>'
+)
+
+
+def test_declared_entities_are_written_out_and_their_declarations_not_said() -> None:
+    markup = ENTITIES + page(f"<p>Then &who; came&out;&b;.</p>{PROSE}").partition("?>")[2]
+    files = {**FILES, "OPS/book.opf": package("c1.xhtml"), "OPS/C1.xhtml": markup}
+    (chapter,) = read(packed(files)).chapters
+    assert chapter.text.startswith("Then the keeper came.")
+
+
+@pytest.mark.parametrize("declared", ["utf-8", "", "us-ascii"])
+def test_the_bytes_of_an_fb2_decide_its_encoding(declared: str) -> None:
+    data = fb2(BODY, "windows-1251", declared or "utf-8")
+    if not declared:
+        data = data.replace(b' encoding="utf-8"', b"")
+    book = read(data, "a.fb2")
+    assert book.title == "Река"
+    assert all_text(book) == all_text(read(fb2(BODY), "a.fb2"))
+
+
+# Web pages
+
+SITE = f"""<!DOCTYPE html><html lang="en"><head><title>The Mill — River Daily</title>
+<style>.gone {{ display: none }} p.seen {{ color: red }}</style></head><body>
+<header><p>River Daily</p></header><nav><a href="/">Home</a></nav>
+<div class="cookie-banner"><p>We use cookies.</p></div>
+<article><h1>The Mill</h1><header><p>By A. Nonymous</p></header>{PROSE}
+<p class="gone">Hidden one.</p><p style="display:none">Hidden two.</p><p hidden>Hidden three.</p>
+<p aria-hidden="true">Hidden four.</p><blockquote><p>Said.</p><footer>A miller</footer></blockquote>
+<div class="share">Share this</div></article>
+<section id="comments"><p>First!</p></section><div role="dialog"><p>Subscribe now.</p></div>
+<aside class="related"><a href="/x">Other mills</a></aside>
+<footer><p>All rights reserved.</p></footer>
+</body></html>"""
+
+
+def test_a_web_page_is_read_without_its_site() -> None:
+    book = read(SITE.encode(), "mill.html")
+    assert book.title == "The Mill"
+    assert (
+        all_text(book) == f"The Mill\n\nBy A. Nonymous\n\n{(EN * 3).strip()}\n\nSaid.\n\nA miller"
+    )
+    assert book.ledger.adds_up
+    everything = all_text(read(SITE.encode(), "mill.html", ReadOptions(everything=True)))
+    assert "First!" in everything
+    assert "Hidden" not in everything
+
+
+@pytest.mark.parametrize("name", ["menu", "comments", "sidebar"])
+def test_what_holds_the_article_is_not_left_out(name: str) -> None:
+    source = (
+        f'<html lang="en"><body><div class="{name}"><h1>The Mill</h1>{PROSE}</div></body></html>'
+    )
+    assert "The old man" in all_text(read(source.encode(), "mill.html"))
+
+
+# Tables and notes of any size
+
+
+def test_work_grows_with_a_table_only() -> None:
+    cells = "<td>a</td><td></td>" * 20_000
+    data = fb2(BODY.replace("<subtitle>", f"<table><tr>{cells}</tr></table><subtitle>", 1))
+    assert "a, a, a" in all_text(read(data, "a.fb2"))
+
+
+def test_work_grows_with_links_to_one_place_only() -> None:
+    links = '<p>x<a epub:type="noteref" href="#all">1</a></p>' * 4_000
+    markup = page(links + f'<div id="all">{links}{PROSE * 100}</div>' + links)
+    files = {**FILES, "OPS/book.opf": package("c1.xhtml"), "OPS/C1.xhtml": markup}
+    book = read(packed(files), options=ReadOptions(notes="inline"))
+    assert book.ledger.adds_up

@@ -79,8 +79,8 @@ NOTED = [
      "One\n\nIt burned.\n\nTwo\n\nA lamp was lit.\n\nword\n\nnobody's",
      "One\n\nIt burned.\n\nTwo\n\nNote: word\n\nA lamp was lit."),
     (f"[^a]: Brass.\n\n{LAMP}\n\n```\n[^b]: code\n```\n<!--\n[^b]: none\n-->\n\n- It burned.",
-     "Brass.\n\nA lamp was lit.\n\nIt burned.",
-     "A lamp was lit.\n\nNote: Brass.\n\nIt burned."),
+     "Brass.\n\nA lamp was lit.\n\nCode example.\n\nIt burned.",
+     "A lamp was lit.\n\nNote: Brass.\n\nCode example.\n\nIt burned."),
 ]  # fmt: skip
 
 

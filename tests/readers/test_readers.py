@@ -264,7 +264,8 @@ def test_markdown() -> None:
     text = book.chapters[0].text
     assert text.startswith("One bright morning\n\nThe old man")
     assert "See the map and wc -l." in text
-    assert "\n\nFirst, a boat\n\nthen a bridge *\n\nwho, what\n\nman, dog\n\nLater\n\n" in text
+    assert "\n\nFirst, a boat\n\nthen a bridge *\n\nwho, what" in text
+    assert "\n\nwho: man, what: dog\n\nCode example.\n\nLater\n\n" in text
     for never in ("print", "example.org", "river.png", "#", "|", "title:", "**"):
         assert never not in text
     reasons = {skip.reason for skip in book.chapters[0].skips}
@@ -373,3 +374,52 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         assert "\n" not in str(error)
     else:
         assert book.chapters
+
+
+# A piece of Markdown, and what is heard of it.
+DIALECTS = [
+    ("It was ~~bad~~ good.", "It was bad good."),
+    ("- [x] done\n- [ ] open", "done\n\nopen"),
+    ("::: warning\nMind it.\n:::", "Mind it."),
+    ("## The Mill {#mill .big}\n\nIt turns.", "The Mill\n\nIt turns."),
+    ("A [link](/x){target=_blank} here.", "A link here."),
+    ("[TOC]\n\nText.", "Text."),
+    ("[[_TOC_]]\n\nText.", "Text."),
+    ("Take $\\frac{a}{b}$ now.", "Take formula now."),
+    ("Take \\(\\frac{a}{b}\\) now.", "Take formula now."),
+    ("Take $x$ and $10^{23}$ now.", "Take x and 10²³ now."),
+    ("It costs $5, or $10 and $12.", "It costs $5, or $10 and $12."),
+    ("So:\n\n$$\n\\int f\n$$\n\nIt is.", "So:\n\nFormula.\n\nIt is."),
+    ("\\begin{equation}\na = b\n\\end{equation}\n\nIt is.", "Formula.\n\nIt is."),
+    ("Press `--stat` or `git checkout --`, then `argv[1]`.",
+     "Press --stat or git checkout --, then argv[1]."),
+    ("About 10<sup>23</sup>, H<sub>2</sub>O, a word<sup>2</sup>.",
+     "About 10²³, H₂O, a word."),
+    ("<div class='note'>\n<p>First <b>bold</b> word.</p>\n<p>Second.</p>\n</div>",
+     "First bold word.\n\nSecond."),
+    ("<table><tr><td>one</td><td>two</td></tr></table>", "one, two"),
+    ("<details>\n<summary>More</summary>\n\nInside.\n\n</details>", "More\n\nInside."),
+    ("<h2>The Mill</h2>\n\n<script>\nno();\n</script>\n\nYes.", "The Mill\n\nYes."),
+    ("<pre>\ncode()\n</pre>\n\nYes.", "Code example.\n\nYes."),
+    ("![A mill](mill.png)\n\nYes.", "Figure.\n\nYes."),
+    ("![](mill.png)\n\nYes.", "Yes."),
+    ("See <https://example.org/a_b> now.", "See link to example.org now."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "heard"), DIALECTS)
+def test_dialects_of_markdown(source: str, heard: str) -> None:
+    book = read(f"{EN}\n\n{source}\n\nThe end.\n", "x.md", ReadOptions(language="en"))
+    text = "\n\n".join(chapter.text for chapter in book.chapters)
+    assert text == f"{EN.strip()}\n\n{heard}\n\nThe end."
+    assert not gaps(book, f"{EN}\n\n{source}\n\nThe end.\n")
+
+
+def test_code_and_formulas_of_markdown_are_read_on_request() -> None:
+    source = (
+        f"{EN}\n\n```sh\ngit add --all\n  argv[1]\n```\n\n$$\\frac{{a}}{{b}}$$\n\n![Mill](m.png)\n"
+    )
+    book = read(source, "x.md", ReadOptions(language="en", code="read"))
+    heard = "git add --all\nargv[1]\n\n(a) / (b)\n\nMill"
+    assert book.chapters[0].text == f"{EN.strip()}\n\n{heard}"
+    assert not gaps(book, source)

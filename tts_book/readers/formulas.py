@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tts_book.readers.tree_text import Element, attribute, name_of, text_of
@@ -79,3 +80,47 @@ def _with_texts(element: Element, parts: list[str]) -> Iterator[str]:
 def _grouped(text: str) -> str:
     text = text.strip()
     return text if text.isalnum() else f"({text})"
+
+
+# TeX
+
+_SIGNS = {
+    "cdot": "·", "times": "×", "div": "÷", "pm": "±", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥",
+    "ne": "≠", "neq": "≠", "approx": "≈", "to": "→", "rightarrow": "→", "infty": "∞", "sum": "∑",
+    "int": "∫", "sqrt": "√", "in": "∈", "ldots": "…", "dots": "…", "left": "", "right": "",
+    "displaystyle": "", "quad": " ", "qquad": " ", "text": "", "mathrm": "", "mathbf": "",
+    "begin": "", "end": "", "label": "",
+}  # fmt: skip
+_FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}]{1,200})\}\s?\{([^{}]{1,200})\}")
+_HEIGHT = re.compile(r"([\^_])(?:\{([^{}]{1,40})\}|(\d))")
+_COMMAND = re.compile(r"\\([A-Za-z]{1,40}|.)", re.S)
+_TEXISH = re.compile(r"[\\^_={}<>+]|\A\s*[A-Za-z]\s*\Z")
+_PLAIN_TEX = re.compile(r"[^\\^_{}$]{1,16}\Z")
+_DEEPEST_FRACTION = 5
+
+
+def is_tex(content: str) -> bool:
+    """Whether what stands between two dollar signs is a formula rather than prices."""
+    return _TEXISH.search(content) is not None
+
+
+def write_tex(content: str) -> str:
+    """A formula in one line: `(a) / (b)` for a fraction, its powers raised."""
+    text = content
+    for _ in range(_DEEPEST_FRACTION):
+        text, count = _FRACTION.subn(r"(\1) / (\2)", text)
+        if not count:
+            break
+    text = _HEIGHT.sub(_at_height, text)
+    text = _COMMAND.sub(lambda found: _SIGNS.get(found[1], found[1]), text)
+    return " ".join(text.replace("{", "").replace("}", "").replace("&", " ").split())
+
+
+def is_simple_tex(content: str) -> bool:
+    """Whether a formula is short and in one row: it is read as it stands."""
+    return _PLAIN_TEX.match(_HEIGHT.sub(_at_height, content).strip()) is not None
+
+
+def _at_height(found: re.Match[str]) -> str:
+    number = found[2] or found[3]
+    return (to_superscript if found[1] == "^" else to_subscript)(number) or found[0]

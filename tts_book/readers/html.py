@@ -94,7 +94,7 @@ def read_html(
     if options.notes == "inline":
         notes = Notes()
         notes.collect("", root)
-    site = web_page.Site(root) if is_web_page and not options.everything else None
+    site = web_page.Site(root) if is_web_page else None
     walk_page(
         root,
         Walk(

@@ -5,37 +5,61 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from operator import attrgetter
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from tts_book.model import Source
 from tts_book.readers import markdown_notes
-from tts_book.readers.book import ParsedBook, ReadOptions, find_language
+from tts_book.readers.book import CodeAs, ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
+from tts_book.readers.formulas import is_simple_tex, is_tex, write_tex
+from tts_book.readers.markdown_html import find_html_blocks
 from tts_book.readers.markdown_notes import MarkdownNote
 from tts_book.readers.plain import find_line_starts
+from tts_book.readers.tree_text import find_head
 from tts_book.text.announcements import Sign
-from tts_book.text.inline_rules import Edit
+from tts_book.text.inline_rules import Edit, keep_as_written
 from tts_book.text.normalize import Block, Kind, make_paragraphs, unify_whitespace
+from tts_book.text.scripts import LOOK_BACK, is_note_mark, to_subscript, to_superscript
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^(title|author|lang|language):(.*)$", re.M | re.I)
-_LEFT_OUT = {"fence": "code", "code_block": "code", "html_block": "HTML", "hr": "scene mark"}
+_CODE = {"fence": "code", "code_block": "code", "math_block": "formula", "amsmath": "formula"}
 _FRONT_LONGEST = 20_000
+_TASK_MARK = 3  # characters
 _SAID_AS_IT_STANDS = ("text", "code_inline", "text_special")
+_MATH = ("math_inline", "math_inline_double")
+# Lines and marks that Markdown's dialects add for programs.
+_MARKERS = re.compile(
+    r"^ {0,3}:{3,}[^\n]*$|^ {0,3}\\(?:newpage|pagebreak|clearpage|tableofcontents)\b[^\n]*$", re.M
+)
+_TASK = re.compile(r"\[[ xX]\](?= )")
+_CONTENTS = re.compile(
+    r"\[\[?_?toc_?\]?\]|\{:? ?toc ?\}|\{\{ ?toc ?\}\}|\[\[?contents\]?\]|\$\{toc\}", re.I
+)
+_ATTRIBUTES = re.compile(
+    r"\{:? ?[#.][\w-][^{}\n]{0,200}\}|\{:[^{}\n]{1,200}\}|\{[\w-]{1,40}=[^{}\n]{1,200}\}"
+)
+_BRACKETED_MATH = re.compile(r"\\\((?=[^\s`])([^\n`]{1,300}?)\\\)")
+_PICTURE = re.compile(r"!\[([^\]\n]{0,300})\]")
 
 
 @dataclass(slots=True)
 class _Walk:
-    """Where the reading of the tokens stands."""
+    """Where the reading of the tokens stands. `body` is what is parsed: as long as the text, but
+    without front matter, notes and marks for programs."""
 
     text: str
     flat: str
     starts: tuple[int, ...]
+    code: CodeAs = "announce"
+    body: str = ""
     blocks: list[Block] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
 
@@ -48,21 +72,33 @@ class _Walk:
         return start, max(start, end - (len(inside) - len(inside.rstrip(" \n"))))
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Characters `start` to `stop` of the source are said, as `new` unless that is None; with a
+    `reason` they count as skipped. `is_code` if nothing in them is typography."""
+
+    start: int
+    stop: int
+    new: str | None = None
+    reason: str = ""
+    is_code: bool = False
+
+
 def read_markdown(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
     """A Markdown file in blocks."""
     text = decoded.text
     flat = unify_whitespace(text)
     front = _FRONT.match(flat[:_FRONT_LONGEST])
-    walk = _Walk(text, flat, find_line_starts(text))
+    walk = _Walk(text, flat, find_line_starts(text), options.code)
     if front:
         walk.blocks.append(Block(0, len(front[0].rstrip()), Kind.LEFT_OUT, reason="front matter"))
     begin = front.end() if front else 0
     # Blank front matter and notes keep the line numbers as they are.
     body = re.sub(r"[^\n]", " ", flat[:begin]) + flat[begin:]
     found = list(markdown_notes.find(text, body))
-    _blocks(walk, markdown_notes.without(body, found))
+    walk.body = _without_markers(markdown_notes.without(body, found))
+    _Blocks(walk).add(_parser().parse(walk.body))
     fields = _fields(front[1]) if front else {}
-    language = find_language(fields.get("lang", fields.get("language", "")))
     marks = _notes(walk, found, options)
     told = make_paragraphs(text, walk.blocks, walk.edits, between="markup")
     return ParsedBook(
@@ -71,7 +107,7 @@ def read_markdown(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBo
         paragraphs=tuple(markdown_notes.at_their_marks(told, marks)),
         title=fields.get("title", ""),
         author=fields.get("author", ""),
-        language=language,
+        language=find_language(fields.get("lang", fields.get("language", ""))),
         encoding=decoded.encoding,
         notices=(decoded.notice,) if decoded.notice else (),
     )
@@ -82,54 +118,143 @@ def _fields(front: str) -> dict[str, str]:
 
 
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": True}).enable("table").disable("text_join")
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    parser = parser.use(
+        dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True
+    )
+    return parser.use(amsmath_plugin).disable("text_join")
 
 
-def _blocks(walk: _Walk, body: str) -> None:
-    tokens = _parser().parse(body)
-    heading = 0
-    row: list[Block] = []
-    cell = 0
-    for token in tokens:
+def _without_markers(body: str) -> str:
+    """`body`, as long as before, without what is there for programs only; formulas in brackets
+    have dollar signs instead."""
+    body = _MARKERS.sub(lambda found: " " * len(found[0]), body)
+    if "\\(" in body:
+        body = _BRACKETED_MATH.sub(r" $\1$ ", body)
+    return body
+
+
+class _Blocks:
+    """Makes blocks of the tokens."""
+
+    def __init__(self, walk: _Walk) -> None:
+        self._walk = walk
+        self._heading = 0
+        self._row: list[Block] = []
+        self._cell = 0  # where the next cell may begin; 0 outside a row
+        self._column = 0
+        self._heads: list[str] = []
+        self._in_head = False
+        self._begins_item = False
+
+    def add(self, tokens: Iterable[Token]) -> None:
+        for token in tokens:
+            if token.type == "inline" and token.map:
+                self._add_inline(token)
+            elif token.map and token.type in ("hr", "html_block", *_CODE):
+                self._add_block(token, *self._walk.span(token.map))
+            elif token.type == "list_item_open":
+                self._begins_item = True
+            elif token.type.startswith(("heading_", "table_", "thead_", "tr_", "th_", "td_")):
+                self._step(token)
+
+    def _step(self, token: Token) -> None:
         if token.type == "heading_open":
-            heading = int(token.tag[1])
+            self._heading = int(token.tag[1])
         elif token.type == "heading_close":
-            heading = 0
+            self._heading = 0
+        elif token.type == "table_open":
+            self._heads = []
+        elif token.type in ("thead_open", "thead_close"):
+            self._in_head = token.type == "thead_open"
         elif token.type == "tr_open" and token.map:
-            row, cell = [], walk.span(token.map)[0]
+            self._row, self._cell = [], self._walk.span(token.map)[0]
+            self._column = -1
+        elif token.type in ("th_open", "td_open"):
+            self._column += 1
         elif token.type == "tr_close":
-            _close_row(walk, row)
-            cell = 0
-        elif token.type == "inline" and token.map:
-            first, last = walk.span(token.map)
-            block = _inline(walk, token, max(first, cell), last, heading)
-            if block and cell:
-                row.append(block)
-                cell = block.stop
-            elif not cell:
-                _with_pictures(walk, block, first, last)
-        elif token.type in _LEFT_OUT and token.map:
-            kind = Kind.SCENE if token.type == "hr" else Kind.LEFT_OUT
-            first, last = walk.span(token.map)
-            if first < last:
-                walk.blocks.append(Block(first, last, kind, reason=_LEFT_OUT[token.type]))
+            _close_row(self._walk, self._row)
+            self._cell = 0
+
+    def _add_inline(self, token: Token) -> None:
+        walk = self._walk
+        first, last = walk.span(token.map or (0, 0))
+        if _CONTENTS.fullmatch(token.content.strip()):
+            walk.blocks.append(Block(first, last, Kind.LEFT_OUT, reason="contents list"))
+            return
+        start = max(first, self._cell)
+        if self._begins_item and token.children and _TASK.match(token.content):
+            token.children[0].content = token.children[0].content[_TASK_MARK:]
+            start += _TASK_MARK
+        self._begins_item = False
+        block = _inline(walk, token, start, last, self._heading)
+        if not self._cell:
+            _with_pictures(walk, block, first, last)
+        elif block:
+            self._add_cell(block)
+
+    def _add_cell(self, block: Block) -> None:
+        self._row.append(block)
+        self._cell = block.stop
+        if self._in_head:
+            self._heads += [""] * (self._column - len(self._heads))
+            self._heads.append(find_head(self._walk.flat[block.start : block.stop].strip("*_` ")))
+        elif self._column < len(self._heads) and self._heads[self._column]:
+            lead = f"{self._heads[self._column].rstrip(':')}: "
+            self._walk.edits.append(Edit(block.start, block.start, lead, "lead"))
+
+    def _add_block(self, token: Token, first: int, last: int) -> None:
+        walk = self._walk
+        if first >= last:
+            return
+        if token.type == "hr":
+            walk.blocks.append(Block(first, last, Kind.SCENE, reason="scene mark"))
+        elif token.type == "html_block":
+            blocks, edits = find_html_blocks(walk.flat, first, last, walk.code)
+            walk.blocks += blocks
+            walk.edits += edits
+        elif walk.code == "announce":
+            sign = Sign.CODE if _CODE[token.type] == "code" else Sign.FORMULA
+            walk.blocks.append(Block(first, last))
+            walk.edits.append(Edit(first, last, sign, _CODE[token.type]))
+        elif walk.code == "skip":
+            walk.blocks.append(Block(first, last, Kind.LEFT_OUT, reason=_CODE[token.type]))
+        elif _CODE[token.type] == "formula":
+            walk.blocks.append(Block(first, last))
+            content = walk.flat[first:last].strip("$ \n")
+            walk.edits.append(Edit(first, last, write_tex(content)))
+        else:
+            self._read_code(token, first, last)
+
+    def _read_code(self, token: Token, first: int, last: int) -> None:
+        """The lines of code themselves, without the fences around them."""
+        walk = self._walk
+        if token.type == "fence":
+            first = walk.flat.find("\n", first, last) + 1 or last
+            tail = walk.flat.rfind("\n", first, last)
+            if token.markup in walk.flat[tail:last] and tail >= 0:
+                last = tail
+        first += len(walk.flat[first:last]) - len(walk.flat[first:last].lstrip())
+        if first < last:
+            walk.blocks.append(Block(first, last, Kind.VERSE))
+            walk.edits += keep_as_written(walk.flat[first:last], first)
 
 
 def _notes(
     walk: _Walk, found: Iterable[MarkdownNote], options: ReadOptions
 ) -> dict[int, list[MarkdownNote]]:
     """Adds the blocks of the notes; gives those that are read at their marks."""
+    walk.blocks.sort(key=attrgetter("start"))
     found = markdown_notes.outside(found, walk.blocks)
     inline = options.notes == "inline"
     marks = markdown_notes.marked(walk.flat, found, walk.blocks) if inline else {}
     read = {note for told in marks.values() for note in told}
     if options.everything or options.notes == "end":
         read = set(found)
-    lead = Sign.NOTE if inline else ""
     parser = _parser()
     for note in found:
         if note in read:
-            _note(walk, note, parser, lead)
+            _note(walk, note, parser, Sign.NOTE if inline else "")
         else:
             walk.blocks.append(Block(note.start, note.stop, Kind.LEFT_OUT, reason="notes"))
     walk.blocks.sort(key=attrgetter("start"))
@@ -142,7 +267,9 @@ def _note(walk: _Walk, note: MarkdownNote, parser: MarkdownIt, lead: str) -> Non
     words = "\n".join(map(str.strip, walk.flat[note.said : note.stop].split("\n")))
     at = note.said
     for token in parser.parse(words):
-        block = _inline(walk, token, at, note.stop, 0) if token.type == "inline" else None
+        block = (
+            _inline(walk, token, at, note.stop, 0, walk.flat) if token.type == "inline" else None
+        )
         if block:
             if at == note.said and lead:
                 walk.edits.append(Edit(block.start, block.start, lead, "lead"))
@@ -158,23 +285,39 @@ def _close_row(walk: _Walk, cells: Sequence[Block]) -> None:
         walk.blocks.append(Block(cells[0].start, cells[-1].stop))
 
 
-def _inline(walk: _Walk, token: Token, start: int, stop: int, heading: int) -> Block | None:
+def _inline(
+    walk: _Walk, token: Token, start: int, stop: int, heading: int, text: str = ""
+) -> Block | None:
     """The block of an inline token; what of it is not said becomes edits."""
-    said = list(_said(walk.flat, token.children or [], start, stop))
+    text = text or walk.body
+    pieces = _with_scripts(text, token.children or [], start, stop, walk.code)
+    said = [_in_brackets(walk, piece) for piece in _without_attributes(text, pieces)]
     if not said:
         return None
-    at = said[0][0]
-    for first, last in said:
-        if walk.flat[at:first].strip():
-            reason = "picture" if "![" in walk.flat[at:first] else "markup"
-            walk.edits.append(Edit(at, first, _blank_of(walk.flat[at:first]), reason))
-        at = last
+    at = said[0].start
+    for piece in said:
+        gap = walk.flat[at : piece.start]
+        if gap.strip():
+            reason = "picture" if "![" in gap else "markup"
+            walk.edits.append(Edit(at, piece.start, _blank_of(gap), reason))
+        if piece.new is not None:
+            walk.edits.append(Edit(piece.start, piece.stop, piece.new, piece.reason))
+        elif piece.is_code:
+            walk.edits += keep_as_written(walk.flat[piece.start : piece.stop], piece.start)
+        at = piece.stop
     kind = Kind.HEADING if heading else Kind.PROSE
-    return Block(said[0][0], at, kind, level=heading)
+    return Block(said[0].start, at, kind, level=heading)
+
+
+def _in_brackets(walk: _Walk, piece: _Said) -> _Said:
+    """A formula with the brackets that the text has instead of dollar signs."""
+    if piece.new is None or not walk.flat.startswith("\\(", max(0, piece.start - 1)):
+        return piece
+    return replace(piece, start=piece.start - 1, stop=piece.stop + 1)
 
 
 def _with_pictures(walk: _Walk, block: Block | None, start: int, stop: int) -> None:
-    """`block` and the pictures before and after its words."""
+    """`block` and the pictures before and after its words; one that stands alone is announced."""
     edges = (start, block.start if block else stop, block.stop if block else stop, stop)
     for first, last in ((edges[0], edges[1]), (edges[2], edges[3])):
         if block and first == block.stop:
@@ -183,7 +326,19 @@ def _with_pictures(walk: _Walk, block: Block | None, start: int, stop: int) -> N
         if "![" in gap:
             first += len(gap) - len(gap.lstrip())
             last = first + len(gap.strip())
-            walk.blocks.append(Block(first, last, Kind.LEFT_OUT, reason="picture"))
+            _add_picture(walk, first, last, is_alone=block is None)
+
+
+def _add_picture(walk: _Walk, first: int, last: int, *, is_alone: bool) -> None:
+    found = _PICTURE.search(walk.flat, first, last)
+    is_described = found is not None and any(map(str.isalpha, found[1]))
+    if not (is_alone and is_described and found) or walk.code == "skip":
+        walk.blocks.append(Block(first, last, Kind.LEFT_OUT, reason="picture"))
+    elif walk.code == "announce":
+        walk.blocks.append(Block(first, last))
+        walk.edits.append(Edit(first, last, Sign.FIGURE, "picture"))
+    else:
+        walk.blocks.append(Block(*found.span(1)))
 
 
 def _blank_of(gap: str) -> str:
@@ -191,22 +346,84 @@ def _blank_of(gap: str) -> str:
     return " " if re.search(r"\s", re.sub(r"\([^()]*\)", "", gap)) else ""
 
 
-def _said(text: str, tokens: Sequence[Token], start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Where the words of an inline token stand in the source."""
+def _without_attributes(text: str, said: Iterable[_Said]) -> Iterator[_Said]:
+    """The same without `{#id .class}`, which is there for programs."""
+    for piece in said:
+        at = piece.start
+        if piece.new is None and not piece.is_code:
+            for found in _ATTRIBUTES.finditer(text, piece.start, piece.stop):
+                if text[at : found.start()].strip():
+                    yield _Said(at, found.start())
+                at = found.end()
+        if at == piece.start or text[at : piece.stop].strip():
+            yield piece if at == piece.start else _Said(at, piece.stop)
+
+
+def _with_scripts(
+    text: str, tokens: Sequence[Token], start: int, stop: int, code: CodeAs
+) -> Iterator[_Said]:
+    """What is said, raised and lowered numbers as such."""
+    tag = ""
+    for piece, before in _said(text, tokens, start, stop, code):
+        if isinstance(piece, str):
+            tag = piece
+            continue
+        raised = text[piece.start : piece.stop]
+        number = {"sup": to_superscript, "sub": to_subscript}.get(tag, lambda _: "")(raised)
+        if number and piece.new is None:
+            is_mark = tag == "sup" and is_note_mark(before)
+            reason = "note mark" if is_mark else ""
+            yield _Said(piece.start, piece.stop, "" if is_mark else number, reason)
+        else:
+            yield piece
+
+
+def _said(
+    text: str, tokens: Sequence[Token], start: int, stop: int, code: CodeAs
+) -> Iterator[tuple[_Said | str, str]]:
+    """Where the words of an inline token stand in the source, each with what was said before it;
+    and the names of the tags between them."""
     at = start
+    before = ""
     for token in tokens:
+        piece: _Said | None = None
         if token.type == "image" or (token.type == "link_close" and token.markup != "autolink"):
             at = _after_link(text, at, stop)
+        elif token.type == "html_inline":
+            yield token.content.strip("<>").lower(), before
+        elif token.type in _MATH:
+            piece = _formula(text, token, at, stop, code)
         elif token.type in _SAID_AS_IT_STANDS and token.content.strip():
-            wanted = token.markup if token.type == "text_special" else token.content
-            found = text.find(wanted, at, stop)
-            if found < 0:
-                wanted = wanted.strip()
-                found = text.find(wanted, at, stop)
-            if found >= 0:
-                skip = 1 if token.type == "text_special" and wanted.startswith("\\") else 0
-                yield found + skip, found + len(wanted)
-                at = found + len(wanted)
+            piece = _words(text, token, at, stop)
+        if piece is not None:
+            yield piece, before
+            before = (before + text[piece.start : piece.stop])[-LOOK_BACK:]
+            at = piece.stop
+
+
+def _words(text: str, token: Token, at: int, stop: int) -> _Said | None:
+    wanted = token.markup if token.type == "text_special" else token.content
+    found = text.find(wanted, at, stop)
+    if found < 0:
+        wanted = wanted.strip()
+        found = text.find(wanted, at, stop)
+    if found < 0:
+        return None
+    skip = 1 if token.type == "text_special" and wanted.startswith("\\") else 0
+    return _Said(found + skip, found + len(wanted), is_code=token.type == "code_inline")
+
+
+def _formula(text: str, token: Token, at: int, stop: int, code: CodeAs) -> _Said | None:
+    marks = "$$" if token.type == "math_inline_double" else "$"
+    found = text.find(f"{marks}{token.content}{marks}", at, stop)
+    if found < 0:
+        return None
+    end = found + len(token.content) + 2 * len(marks)
+    if not is_tex(token.content):
+        return _Said(found, end)
+    if code == "read" or is_simple_tex(token.content):
+        return _Said(found, end, write_tex(token.content))
+    return _Said(found, end, Sign.FORMULA if code == "announce" else "", "formula")
 
 
 def _after_link(text: str, at: int, stop: int) -> int:
