@@ -48,6 +48,7 @@ LIBRARIES = {
     "lxml": ("readers",),
     "mammoth": ("readers.docx",),
     "markdown_it": ("readers",),
+    "mdit_py_plugins": ("readers",),
     "mutagen": ("audio",),
     "nltk": ("text.sentences",),
     "numpy": ("audio", "backends.piper"),
@@ -65,7 +66,10 @@ LIBRARIES = {
 }
 
 # Libraries whose package bears another name, or brings them along.
-DISTRIBUTIONS = {"piper": "piper-tts", "onnxruntime": "piper-tts", "markdown_it": "markdown-it-py"}
+DISTRIBUTIONS = {
+    "piper": "piper-tts", "onnxruntime": "piper-tts", "markdown_it": "markdown-it-py",
+    "mdit_py_plugins": "mdit-py-plugins",
+}  # fmt: skip
 # Stands in for a module of the standard library that Python 3.13 dropped; pydub imports it.
 NOT_IMPORTED = {"audioop-lts"}
 

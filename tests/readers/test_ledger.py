@@ -208,7 +208,7 @@ def trees(draw: st.DrawFn, depth: int = 3) -> str:
     return f"<{name}>{''.join(inner)}</{name}>"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(trees(), max_size=4).map("".join),
     st.sampled_from(["skip", "announce", "read"]),
