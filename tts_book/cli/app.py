@@ -43,6 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 voices_app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, no_args_is_help=False)
+ear_app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, no_args_is_help=False)
 
 Sources = Annotated[
     list[str], typer.Argument(metavar="SOURCE...", help="Texts to read; - is standard input.")
@@ -160,20 +161,71 @@ def voices_install(
 
 
 @app.command(cls=Command)
-@with_options("json")
+@with_options("json", "only", "cache")
 def verify(
     options: CommandOptions,
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH...", help="Files or folders that were written.")
     ],
+    ear: Annotated[
+        bool, typer.Option("--ear", help="Have a recogniser hear them (extra: ear).")
+    ] = False,
+    ear_model: Annotated[
+        str,
+        typer.Option("--ear-model", metavar="NAME", help="An installed model, or its folder."),
+    ] = "",
+    sample: Annotated[
+        str, typer.Option("--sample", metavar="SHARE", help="With --ear: a part, such as 5%.")
+    ] = "",
 ) -> None:
     """Check written files from end to end: is every word there?
 
-    Reports length, loudness and peak of each file.
+    Reports length, loudness and peak of each file. With --ear a recogniser hears them and lists
+    what differs from the text.
     """
+    if ear:
+        from tts_book.cli.commands.ear import hear
+
+        _finish(
+            lambda here: hear(
+                here,
+                _globbed(paths),
+                model=ear_model,
+                sample=sample,
+                only=str(options.only),
+                cache=_path(options.cache),
+                as_json=options.json,
+            )
+        )
+        return
     from tts_book.cli.commands.verify import check
 
     _finish(lambda here: check(here, _globbed(paths), as_json=options.json))
+
+
+app.add_typer(ear_app, name="ear", invoke_without_command=True)
+
+
+@ear_app.callback()
+def ear_root(context: typer.Context) -> None:
+    """List the recognisers for verify --ear, or install one."""
+    if context.invoked_subcommand is None:
+        from tts_book.cli.commands.ear import list_models
+
+        _finish(list_models)
+
+
+@ear_app.command("install", cls=Command)
+@with_options("proxy")
+def ear_install(
+    options: CommandOptions,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="base, small, tiny.en, …")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Download a recogniser after showing its size, source and licence."""
+    from tts_book.cli.commands.ear import install
+
+    _finish(lambda here: install(here, model, options.proxy, yes))
 
 
 @app.command(cls=Command)

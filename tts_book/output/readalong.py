@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tts_book.model import Break, Mark, Place
+from tts_book.output.inspection.ear.findings import read_findings
 from tts_book.output.inspection.lookup import place_of
 from tts_book.output.inspection.manifests import Manifest
 from tts_book.output.inspection.timing import nearest, timing
@@ -138,6 +139,7 @@ class ReadAlong:
         """The written chapters in order, one at a time."""
         takes = self._takes()
         stories = self._stories()
+        heard = read_findings(self.path)
         order = sorted(
             (chapter["number"], at) for at, chapter in enumerate(self._record.chapters())
         )
@@ -147,7 +149,7 @@ class ReadAlong:
         else:  # they were done in another order: held together, still without their sound
             lines = iter(sorted(self._record.chapters(), key=lambda chapter: chapter["number"]))
         for chapter in lines:
-            yield self._chapter(chapter, takes.get(chapter["file"], ()), stories)
+            yield self._chapter(chapter, takes.get(chapter["file"], ()), stories, heard)
 
     def _takes(self) -> dict[str, tuple[str, ...]]:
         return {
@@ -168,6 +170,7 @@ class ReadAlong:
         chapter: dict[str, Any],
         takes: Sequence[str],
         stories: dict[tuple[int, int], dict[str, Any]],
+        heard: Mapping[tuple[int, int], tuple[str, ...]],
     ) -> TimedChapter:
         file, start_ms = self._record.file_of(chapter)
         paragraphs: list[TimedParagraph] = []
@@ -187,7 +190,10 @@ class ReadAlong:
                 ChunkStory(
                     chunk["number"],
                     story.get("attempts", clock.attempts),
-                    tuple(story.get("doubts", clock.doubts)),
+                    (
+                        *story.get("doubts", clock.doubts),
+                        *heard.get((chapter["number"], chunk["number"]), ()),
+                    ),
                     clock.is_estimated,
                 )
             )

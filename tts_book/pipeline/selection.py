@@ -28,7 +28,11 @@ class Selection:
 
     def names(self, chunk: Chunk) -> bool:
         """Whether the chunk is named, by itself or with its chapter."""
-        return chunk.chapter in self.chapters or (chunk.chapter, chunk.number) in self.chunks
+        return self.holds(chunk.chapter, chunk.number)
+
+    def holds(self, chapter: int, chunk: int) -> bool:
+        """Whether a chunk is named, by its numbers."""
+        return chapter in self.chapters or (chapter, chunk) in self.chunks
 
 
 EVERYTHING = Selection()

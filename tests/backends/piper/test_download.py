@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import BinaryIO
-from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
+from tests.backends.file_server import Shelf, serve_files
+from tts_book.backends.download import open_wire
 from tts_book.backends.piper.catalog import StoreVoice, find, read_index
-from tts_book.backends.piper.download import PiperStore, Wire, open_store, wire
+from tts_book.backends.piper.download import PiperStore, open_store
 from tts_book.backends.piper.voices import installed
 from tts_book.errors import BackendUnavailable, UserError
 
@@ -47,17 +45,6 @@ INDEX = {
 }
 
 
-@dataclass
-class Shelf:
-    """What the server has, how it misbehaves, and what it was asked."""
-
-    files: dict[str, bytes]
-    drop_after_bytes: list[int] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)
-    knows_ranges: bool = True
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-
 def shelf(**changed: object) -> Shelf:
     files = {
         "/voices.json": json.dumps(INDEX).encode(),
@@ -76,47 +63,11 @@ def shelf(**changed: object) -> Shelf:
     return made
 
 
-def handler(stock: Shelf) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked = self.headers.get("Range", "")
-            stock.asked.append((self.path, asked))
-            status = stock.statuses.pop(0) if stock.statuses else 200
-            body = stock.files.get(self.path)
-            if status != 200 or body is None:
-                self.send_error(status if status != 200 else 404)
-                return
-            start = int(asked[6:-1]) if asked and stock.knows_ranges else 0
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-            self.send_header("Content-Length", str(len(body) - start))
-            self.end_headers()
-            is_model = self.path.endswith(".onnx")
-            most = stock.drop_after_bytes.pop(0) if is_model and stock.drop_after_bytes else None
-            self.wfile.write(body[start : None if most is None else start + most])
-            self.close_connection = True
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    return Handler
-
-
 @contextmanager
 def serving(stock: Shelf, **options: object) -> Iterator[PiperStore]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(stock))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        near = Wire(build_opener(ProxyHandler({})), timeout_s=5)
-        url = f"http://127.0.0.1:{server.server_port}"
-        options.setdefault("sleep", lambda seconds: None)
+    options.setdefault("sleep", lambda seconds: None)
+    with serve_files(stock) as (near, url):
         yield PiperStore(near, url, **options)  # type: ignore[arg-type]  # rows of options
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def yes(voice: StoreVoice, card: str) -> bool:
@@ -363,4 +314,4 @@ def test_the_address_comes_from_the_environment() -> None:
     with pytest.raises(UserError, match="TTS_BOOK_PIPER_URL"):
         open_store({"TTS_BOOK_PIPER_URL": "file:///etc"})
     with pytest.raises(UserError, match="proxy"):
-        wire("socks5://localhost:1080")
+        open_wire("socks5://localhost:1080")

@@ -161,7 +161,7 @@ def _found(
         chunk["key"],
         entry,
         tuple(known.story(chapter["number"], chunk["number"])),
-        _again(run, chapter, chunk["number"]),
+        redo_command(run, chapter, chunk["number"]),
         known.home,
         pause,
         exact,
@@ -179,7 +179,7 @@ def _sentence(text: str, offset: int, language: str) -> str:
     return " ".join(paragraph.split())
 
 
-def _again(run: dict[str, Any], chapter: dict[str, Any], chunk: int) -> str:
+def redo_command(run: dict[str, Any], chapter: dict[str, Any], chunk: int) -> str:
     """The command that speaks a chunk again, "" where that cannot be told. A chapter that another
     voice has taken over is its own matter: the command names that voice."""
     if not run.get("command"):

@@ -1,0 +1,279 @@
+"""A written book is heard chunk by chunk, and what differs from its text is listed.
+
+The sound is that of the finished files, not of the cache: what a listener gets is what counts.
+What was heard is kept by the sound and the text, so that a second run hears only what is new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tts_book.audio.speech_samples import RATE_HZ, read_stretches
+from tts_book.model import Place
+from tts_book.output import atomic
+from tts_book.output.inspection.ear.comparison import (
+    LEAST_WORDS,
+    Difference,
+    compare_words,
+)
+from tts_book.output.inspection.ear.findings import Finding, write_findings
+from tts_book.output.inspection.ear.recognizer import Recognizer
+from tts_book.output.inspection.lookup import place_of, redo_command
+from tts_book.output.inspection.manifests import Manifest
+from tts_book.text.language_tags import primary_language
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# A pause beside a chunk belongs to it: a last sound may fade there.
+_MARGIN_MS = 150
+# Surer than this, the language of a sound is believed.
+_SURE = 0.8
+# Goes up when the same words would be judged otherwise.
+_FORM = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HeardChunk:
+    """What was heard of a chunk. Times are ms of `file`."""
+
+    file: Path
+    chapter: int
+    chunk: int
+    start_ms: int
+    stop_ms: int
+    differences: tuple[Difference, ...]
+    place: Place
+    language: str = ""
+    """The language that was heard, where it is not the book's."""
+
+    missing_sound: bool = False
+    kept: bool = False
+    redo: str = ""
+    """The command that speaks it again."""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether something is wrong for sure."""
+        return (
+            self.missing_sound
+            or bool(self.language)
+            or any(difference.is_error for difference in self.differences)
+        )
+
+    @property
+    def words(self) -> int:
+        """How many words differ."""
+        return sum(difference.words for difference in self.differences)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkToHear:
+    """A chunk with the stretch of its file in which it is heard."""
+
+    file: Path
+    chapter: int
+    number: int
+    start_ms: int
+    stop_ms: int
+    text: str
+    line: dict[str, Any]
+    redo: str
+
+
+def list_chunks(manifest: Manifest) -> list[ChunkToHear]:
+    """The chunks of a written book that a recogniser can judge, in order of the sound."""
+    found = []
+    chapters = sorted(manifest.chapters(), key=lambda chapter: int(chapter["number"]))
+    for chapter in chapters:
+        if chapter["backend"] == "silent":
+            continue
+        file, begins_ms = manifest.file_of(chapter)
+        spans = _spans(chapter["pieces"], chapter["duration_ms"])
+        for chunk in chapter["chunks"]:
+            number = chunk["number"]
+            text = chunk.get("spoken") or chunk["text"]
+            if number not in spans or len(text.split()) < LEAST_WORDS:
+                continue
+            start_ms, stop_ms = (begins_ms + ms for ms in spans[number])
+            redo = redo_command(manifest.run, chapter, number)
+            found.append(
+                ChunkToHear(file, chapter["number"], number, start_ms, stop_ms, text, chunk, redo)
+            )
+    return found
+
+
+def _spans(pieces: Sequence[Sequence[int]], end_ms: int) -> dict[int, tuple[int, int]]:
+    """Where each chunk is heard, with half the pause on either side, but no more than a margin."""
+    spans: dict[int, tuple[int, int]] = {}
+    for number, file_ms, _, length_ms in pieces:
+        start_ms, _ = spans.get(number, (file_ms, 0))
+        spans[number] = (start_ms, file_ms + length_ms)
+    order = sorted(spans, key=lambda number: spans[number])
+    for at, number in enumerate(order):
+        start_ms, stop_ms = spans[number]
+        before_ms = spans[order[at - 1]][1] if at else 0
+        after_ms = spans[order[at + 1]][0] if at + 1 < len(order) else end_ms
+        spans[number] = (
+            max(before_ms, start_ms - _MARGIN_MS, 0),
+            min(max(stop_ms, after_ms - _MARGIN_MS), stop_ms + _MARGIN_MS),
+        )
+    return spans
+
+
+def select_sample(chunks: Sequence[ChunkToHear], share: float) -> list[ChunkToHear]:
+    """A part of the chunks, spread over the book, the same each time; one at least."""
+    count = max(1, round(len(chunks) * share))
+    if count >= len(chunks):
+        return list(chunks)
+    return [chunks[int((at + 0.5) * len(chunks) / count)] for at in range(count)]
+
+
+def hear_chunks(
+    chunks: Sequence[ChunkToHear], language: str, recognizer: Recognizer, kept: Path
+) -> Iterator[HeardChunk]:
+    """What is heard of each chunk, in order; `kept` is the folder of what was heard before. Holds
+    the sound of a few chunks. Raises AudioError for a file that cannot be decoded."""
+    with ThreadPoolExecutor(recognizer.workers, "ear") as threads:
+        waiting: deque[Future[HeardChunk]] = deque()
+        try:
+            for chunk, samples in _sounds(chunks):
+                waiting.append(threads.submit(_hear, chunk, samples, language, recognizer, kept))
+                while len(waiting) > 2 * recognizer.workers or (waiting and waiting[0].done()):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _sounds(chunks: Sequence[ChunkToHear]) -> Iterator[tuple[ChunkToHear, NDArray[np.float32]]]:
+    at = 0
+    while at < len(chunks):
+        file, first = chunks[at].file, at
+        while at < len(chunks) and chunks[at].file == file:
+            at += 1
+        part = chunks[first:at]
+        stretches = ((chunk.start_ms, chunk.stop_ms) for chunk in part)
+        yield from zip(part, read_stretches(file, stretches), strict=True)
+
+
+def _hear(
+    chunk: ChunkToHear,
+    samples: NDArray[np.float32],
+    language: str,
+    recognizer: Recognizer,
+    kept: Path,
+) -> HeardChunk:
+    expected_samples = (chunk.stop_ms - chunk.start_ms) * RATE_HZ // 1_000
+    missing_sound = len(samples) < expected_samples // 2
+    path = kept / f"{_key(chunk, samples, language, recognizer)}.json"
+    found = _read_kept(path)
+    is_kept = found is not None
+    if found is None:
+        found = _judge(chunk, samples, language, recognizer)
+        _keep(path, *found)
+    differences, heard_language = found
+    return HeardChunk(
+        chunk.file,
+        chunk.chapter,
+        chunk.number,
+        chunk.start_ms,
+        chunk.stop_ms,
+        differences,
+        _place(chunk, differences),
+        heard_language,
+        missing_sound,
+        is_kept,
+        chunk.redo,
+    )
+
+
+def _judge(
+    chunk: ChunkToHear, samples: NDArray[np.float32], language: str, recognizer: Recognizer
+) -> tuple[tuple[Difference, ...], str]:
+    heard = recognizer.transcribe(samples, language)
+    differences = compare_words(chunk.text, heard, language)
+    if not differences:
+        return (), ""
+    # Before anything is said against a chunk, it is heard with more care.
+    heard = recognizer.transcribe(samples, language, careful=True)
+    again = compare_words(chunk.text, heard, language)
+    # A long run that only the first hearing finds is no error, and is worth a person's ear.
+    differences = again or tuple(
+        replace(each, confirmed=False) for each in differences if each.is_error
+    )
+    spoken = recognizer.detect_language(samples) if differences else None
+    foreign = spoken and spoken.share >= _SURE and spoken.code != primary_language(language)
+    return differences, spoken.code if spoken and foreign else ""
+
+
+def _place(chunk: ChunkToHear, differences: Sequence[Difference]) -> Place:
+    # What is spoken may differ from what is printed: the offset is right to the word in most cases,
+    # and to the chunk in all.
+    offset = differences[0].start if differences else 0
+    return place_of(chunk.line, min(offset, max(0, len(chunk.line["text"]) - 1)))
+
+
+def save_findings(manifest: Manifest, heard: Sequence[HeardChunk]) -> None:
+    """Keeps what differs beside the manifest, where the page shows it; earlier findings about other
+    chunks stay."""
+    write_findings(
+        manifest.path,
+        [
+            Finding(each.file.name, each.chapter, each.chunk, tuple(_reasons(each)))
+            for each in heard
+        ],
+    )
+
+
+def _reasons(heard: HeardChunk) -> Iterator[str]:
+    if heard.missing_sound:
+        yield "there is no sound for it in the file"
+    if heard.language:
+        yield f"it sounds like another language: {heard.language}"
+    for each in heard.differences:
+        yield f"{each.kind.value}: “{each.expected}”, heard: “{each.heard}”"
+
+
+# What was heard before ----------------------------------------------------------------------------
+
+
+def _key(
+    chunk: ChunkToHear, samples: NDArray[np.float32], language: str, recognizer: Recognizer
+) -> str:
+    digest = hashlib.sha256(f"{_FORM}\0{recognizer.name}\0{language}\0{chunk.text}\0".encode())
+    digest.update(samples.tobytes())
+    return digest.hexdigest()
+
+
+def _read_kept(path: Path) -> tuple[tuple[Difference, ...], str] | None:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+        return tuple(Difference(**each) for each in value["differences"]), str(value["language"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _keep(path: Path, differences: Sequence[Difference], language: str) -> None:
+    # A cache that takes nothing costs time, not the result.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.replace_file(path) as part:
+            value = {
+                "differences": [
+                    {name: getattr(each, name) for name in each.__slots__} for each in differences
+                ],
+                "language": language,
+            }
+            part.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
