@@ -38,7 +38,7 @@ LIBRARIES = {
     "aiohttp": ("backends.edge", "backends.network", "backends.openai"),
     "aiohttp_socks": ("backends.network",),
     "av": ("audio",),
-    "certifi": ("backends.network", "backends.download"),
+    "certifi": ("backends.network",),
     "chardet": ("readers",),
     "edge_tts": ("backends.edge",),
     "espeakng_loader": ("backends.espeak",),

@@ -12,7 +12,7 @@ import re
 import shutil
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -22,6 +22,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
+from tts_book.backends.network import make_tls_context
 from tts_book.errors import BackendUnavailable, Failure, UserError
 
 _TIMEOUT_S = 30.0
@@ -71,7 +72,7 @@ class DownloadReply:
 
 
 class Wire:
-    """Gets files over HTTP. Certificates are those of the system and of certifi together."""
+    """Gets files over HTTP."""
 
     def __init__(self, opener: OpenerDirector, timeout_s: float = _TIMEOUT_S) -> None:
         self._opener = opener
@@ -115,22 +116,15 @@ def _reason(error: Exception) -> str:
     return str(reason).strip() or type(reason).__name__
 
 
-def open_wire(proxy: str = "") -> Wire:
+def open_wire(environ: Mapping[str, str], proxy: str = "") -> Wire:
     """Through `proxy` (a URL), or where it is "" through the system's own. Raises UserError for a
-    proxy that HTTP cannot use."""
+    proxy that HTTP cannot use, and for certificates that cannot be read."""
     if proxy and urlsplit(proxy).scheme not in ("http", "https"):
         host = proxy.rpartition("@")[2]  # without its password
         raise UserError(f'Nothing can be fetched through the proxy "{host}": give an http one.')
     proxies = {"http": proxy, "https": proxy} if proxy else None
-    context = ssl.create_default_context()
-    context.load_verify_locations(_certifi())
-    return Wire(build_opener(ProxyHandler(proxies), HTTPSHandler(context=context)))
-
-
-def _certifi() -> str:
-    import certifi
-
-    return certifi.where()
+    secure = HTTPSHandler(context=make_tls_context(environ))
+    return Wire(build_opener(ProxyHandler(proxies), secure))
 
 
 _WAITS_S = (1.0, 2.0, 4.0, 8.0)

@@ -314,4 +314,4 @@ def test_the_address_comes_from_the_environment() -> None:
     with pytest.raises(UserError, match="TTS_BOOK_PIPER_URL"):
         open_store({"TTS_BOOK_PIPER_URL": "file:///etc"})
     with pytest.raises(UserError, match="proxy"):
-        open_wire("socks5://localhost:1080")
+        open_wire({}, "socks5://localhost:1080")

@@ -105,7 +105,7 @@ def open_store(environ: Mapping[str, str], proxy: str = "") -> PiperStore:
     url = environ.get(URL_VARIABLE, "").strip() or DEFAULT_URL
     if not url.startswith(("http://", "https://")):
         raise UserError(f'{URL_VARIABLE} is "{url}": give an address with https:// before it.')
-    return PiperStore(open_wire(proxy), url)
+    return PiperStore(open_wire(environ, proxy), url)
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tts_book.output import atomic
 from tts_book.output.manifest import NAME, read_file_states
+from tts_book.synthesis import atomic
 
 _EAR = "tts-book.ear.json"
 

@@ -183,4 +183,4 @@ def open_model_store(environ: Mapping[str, str], proxy: str = "") -> ModelStore:
     url = environ.get(URL_VARIABLE, "").strip() or DEFAULT_URL
     if not url.startswith(("http://", "https://")):
         raise UserError(f'{URL_VARIABLE} is "{url}": give an address with https:// before it.')
-    return ModelStore(open_wire(proxy), url)
+    return ModelStore(open_wire(environ, proxy), url)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from tts_book.audio.speech_samples import RATE_HZ, read_stretches
 from tts_book.model import Place
-from tts_book.output import atomic
 from tts_book.output.inspection.ear.comparison import (
     LEAST_WORDS,
     Difference,
@@ -28,6 +27,7 @@ from tts_book.output.inspection.ear.findings import Finding, write_findings
 from tts_book.output.inspection.ear.recognizer import Recognizer
 from tts_book.output.inspection.lookup import place_of, redo_command
 from tts_book.output.inspection.manifests import Manifest
+from tts_book.synthesis import atomic
 from tts_book.text.language_tags import primary_language
 
 if TYPE_CHECKING:
