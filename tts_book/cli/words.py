@@ -33,7 +33,8 @@ _SYMBOL = r"[#%&*+/<=>@\\^_`|~§¶©®°±×÷№€$£¥₽→←↑↓≈≠�
 _PASSAGE = 4
 _PASSAGES = {
     script: re.compile(
-        rf"(?:[{letters}][{letters}’'-]*[\s.,;:!?…«»“”„\"()—–-]+){{{_PASSAGE - 1},}}[{letters}]+"
+        rf"(?<![{letters}’'-])"
+        rf"(?:[{letters}][{letters}’'-]*+[\s.,;:!?…«»“”„\"()—–-]+){{{_PASSAGE - 1},}}[{letters}]+"
     )
     for script, letters in (("latin", _LATIN), ("other", _OTHER))
 }

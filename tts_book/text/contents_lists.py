@@ -27,7 +27,7 @@ _FAR = 3  # blank lines: what follows is something else
 _LONGEST_LINE = 120  # characters of a line of its own that an entry may stand again as
 _LEADERS = re.compile(r"(?<![.…·_ ])[.…·_ ]{2,}\d{1,4}\Z")
 _PAGE_END = re.compile(r" (\d{1,4})\Z")
-_NUMBER = re.compile(r"\W*(?:\d{1,3}|[IVXLCDM]{1,7})\W+(?=\w)")
+_NUMBER = re.compile(r"\A\W*(?:\d{1,3}|[ivxlcdm]{1,7})\W+(?=\w)")
 _DIALOGUE = ("-", "–", "—", "«", "“", '"')
 
 

@@ -40,7 +40,7 @@ from tts_book.errors import (
 )
 from tts_book.model import Mark, Speech, SpeechServer, Voice
 from tts_book.text.halving import split_in_half
-from tts_book.text.language_tags import normalize_tag
+from tts_book.text.language_tags import LANGUAGE, normalize_tag
 from tts_book.text.speech_rate import estimate_ms
 
 _LOG = logging.getLogger("tts_book.openai")
@@ -374,7 +374,7 @@ def _info(entry: object) -> VoiceInfo | None:
         return None
     kokoro = _KOKORO.fullmatch(id_)
     language = table.get("language") or table.get("locale") or table.get("lang")
-    if not isinstance(language, str) or not re.fullmatch(r"[A-Za-z]{2,3}([-_]\w{2,8})*", language):
+    if not isinstance(language, str) or not LANGUAGE.fullmatch(language):
         language = _KOKORO_TONGUES[kokoro["tongue"]] if kokoro else "und"
     gender = str(table.get("gender") or (kokoro["gender"] if kokoro else "")).lower()
     return VoiceInfo("openai", id_, normalize_tag(language), _GENDERS.get(gender, ""))
