@@ -11,7 +11,7 @@ from tests.cli.test_commands import SILENT, TWO, Desk
 from tests.readers.test_books import BODY, FILES, fb2, packed
 from tts_book.cli.commands import batch as batch_desk
 from tts_book.errors import UserError
-from tts_book.output.settings import parse_layout
+from tts_book.pipeline.options import LAYOUTS
 
 
 @pytest.fixture
@@ -47,4 +47,4 @@ def test_a_folder_of_texts_is_an_album(at: Desk) -> None:
 
 
 def test_the_shelf_is_a_layout() -> None:
-    assert parse_layout(batch_desk.SHELF)
+    assert batch_desk.SHELF in LAYOUTS

@@ -22,8 +22,8 @@ from tts_book.audio.tags_id3 import Tags
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Mark, Pauses, Plan, Segment, Speech, Voice
 from tts_book.output import captions
-from tts_book.output.captions import Cue, cues
-from tts_book.output.paths import lay_out_book
+from tts_book.output.captions import FORMATS, Cue, cues
+from tts_book.output.paths import CAPTIONS, lay_out_book
 from tts_book.output.settings import OutputSettings, parse_captions
 from tts_book.output.stitcher import stitch_chapter
 from tts_book.pipeline.jobs import BookJob, make_keys
@@ -226,3 +226,7 @@ def test_the_command_writes_captions_beside_each_file(tmp_path: Path) -> None:
     assert names[:4] == [f"001 - Глава 1.{kind}" for kind in ("mp3", "srt", "vtt", "lrc")]
     assert read_srt(at.written()[1])[0].text == "Глава 1"
     assert "reckoned from lengths" not in at.err.getvalue()  # silence tells its times
+
+
+def test_every_format_that_can_be_asked_for_is_written() -> None:
+    assert tuple(FORMATS) == CAPTIONS

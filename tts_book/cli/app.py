@@ -14,9 +14,6 @@ from typing import Annotated, Any
 import typer
 
 from tts_book import __version__
-from tts_book.cli.commands import batch as batch_desk
-from tts_book.cli.commands import convert as desk
-from tts_book.cli.commands import voices as voices_desk
 from tts_book.cli.help import Command, CommandGroup
 from tts_book.cli.options import HIDDEN_IN_PLAN, CommandOptions, with_options
 from tts_book.cli.process import (
@@ -77,7 +74,9 @@ def convert(options: CommandOptions, sources: Sources) -> None:
     both in this folder or where -o says. Run the same command again after any interruption: what
     is spoken already is not spoken again.
     """
-    _convert(lambda here: desk.convert(here, options, _globbed(sources)), options)
+    from tts_book.cli.commands.convert import convert
+
+    _convert(lambda here: convert(here, options, _globbed(sources)), options)
 
 
 @app.command(cls=Command)
@@ -92,7 +91,9 @@ def batch(
     unless --split headings makes them tracks of their own. E-books become a book each, in
     folders Author/Title.
     """
-    _convert(lambda here: batch_desk.batch(here, options, folder), options)
+    from tts_book.cli.commands.batch import batch
+
+    _convert(lambda here: batch(here, options, folder), options)
 
 
 @app.command(cls=Command)
@@ -111,12 +112,16 @@ def plan(
     ] = False,
 ) -> None:
     """Show what convert would do, and speak nothing."""
+    from tts_book.cli.commands import convert as command
+
     if words:
-        _finish(lambda here: desk.words(here, options, _globbed(sources)), options.log_level)
+        _finish(lambda here: command.words(here, options, _globbed(sources)), options.log_level)
     elif skipped:
-        _finish(lambda here: desk.skipped(here, options, _globbed(sources)), options.log_level)
+        _finish(lambda here: command.skipped(here, options, _globbed(sources)), options.log_level)
     else:
-        _finish(lambda here: desk.plan(here, options, _globbed(sources), chunks), options.log_level)
+        _finish(
+            lambda here: command.plan(here, options, _globbed(sources), chunks), options.log_level
+        )
 
 
 app.add_typer(voices_app, name="voices", invoke_without_command=True)
@@ -139,11 +144,13 @@ def voices_root(
     """List voices, listen to one, or install more."""
     if context.invoked_subcommand is not None:
         return
+    from tts_book.cli.commands import voices
+
     options = replace(options, voice=preview, backend=backend, output=out)
     if preview:
-        _finish(lambda here: voices_desk.preview(here, options), options.log_level)
+        _finish(lambda here: voices.preview(here, options), options.log_level)
     else:
-        _finish(lambda here: voices_desk.list_all(here, options, everything), options.log_level)
+        _finish(lambda here: voices.list_all(here, options, everything), options.log_level)
 
 
 @voices_app.command("install", cls=Command)
@@ -157,7 +164,9 @@ def voices_install(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask about the licence.")] = False,
 ) -> None:
     """Download a voice that speaks without a network."""
-    _finish(lambda here: voices_desk.install(here, options, "" if listed else name, yes))
+    from tts_book.cli.commands.voices import install
+
+    _finish(lambda here: install(here, options, "" if listed else name, yes))
 
 
 @app.command(cls=Command)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from tts_book.audio.tags_id3 import year_of
 from tts_book.errors import UserError
@@ -24,7 +24,6 @@ _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 _NUMBERED = re.compile(r"\S\s*#\s*[0-9.]{1,8}\s*$")
 _COVER_MOST_BYTES = 20_000_000
-NO_COVER: Final = "none"
 
 
 def shelf_folder(book: Book) -> Path:
@@ -59,7 +58,7 @@ def add_facts(book: Book, cover: Cover | Literal["none"] | None, series: str, ye
     """The book with what is known of it besides its text. `cover` "none" takes its own away;
     `series` is written `NAME #NUMBER`. Raises UserError."""
     if cover is not None:
-        book = replace(book, cover=None if cover == NO_COVER else cover)
+        book = replace(book, cover=None if cover == "none" else cover)
     if series:
         name, _, part = series.rpartition("#") if _NUMBERED.search(series) else (series, "", "")
         book = replace(book, series=name.strip(), series_part=part.strip())

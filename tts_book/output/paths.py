@@ -24,6 +24,7 @@ SUFFIX = ".mp3"
 SUFFIXES = (SUFFIX, ".m4b", ".opus")
 # The formats: a file for each chapter, or one for the whole book, with chapter marks.
 CHAPTERS, WHOLE_MP3 = "mp3", "mp3book"
+CAPTIONS = ("srt", "vtt", "lrc")
 WHOLE = {"m4b": ".m4b", "opus": ".opus", WHOLE_MP3: ".mp3"}
 # Files that show a book instead of playing it, beside its audio.
 COMPANIONS = {"page": ".html", "epub": ".epub"}

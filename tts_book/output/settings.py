@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tts_book.errors import UserError
-from tts_book.output import captions
-from tts_book.output.paths import CHAPTERS, COMPANIONS, WHOLE
+from tts_book.output.paths import CAPTIONS, CHAPTERS, COMPANIONS, WHOLE
 
 LOUDNESS_LUFS = -19.0
 SHELF = "audiobookshelf"
@@ -15,7 +14,6 @@ SHELF = "audiobookshelf"
 _OTHER_SOUND = frozenset(
     (".wav", ".flac", ".aac", ".ogg", ".oga", ".m4a", ".mp4", ".wma", ".aiff", ".aif", ".webm")
 )
-LAYOUTS = ("plain", SHELF)
 LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
 
 
@@ -80,13 +78,6 @@ def parse_captions(text: str) -> tuple[str, ...]:
     """What --captions asks for, each once. Raises UserError."""
     wanted = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     for name in wanted:
-        if name not in captions.FORMATS:
-            raise UserError(f'--captions "{name}" is not known: {", ".join(captions.FORMATS)}.')
+        if name not in CAPTIONS:
+            raise UserError(f'--captions "{name}" is not known: {", ".join(CAPTIONS)}.')
     return wanted
-
-
-def parse_layout(layout: str) -> bool:
-    """What --layout asks for. Raises UserError."""
-    if layout not in LAYOUTS:
-        raise UserError(f'--layout "{layout}" is not known: {", ".join(LAYOUTS)}.')
-    return layout == SHELF

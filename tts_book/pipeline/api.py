@@ -30,6 +30,7 @@ from tts_book.events import Event, Listener, join_listeners
 from tts_book.model import Book
 from tts_book.pipeline.environment import Surroundings, find_surroundings
 from tts_book.pipeline.event_log import log_event
+from tts_book.pipeline.job_settings import parse_reading_options, read_settings
 from tts_book.pipeline.options import (
     Options,
     ReadingOptions,
@@ -39,12 +40,7 @@ from tts_book.pipeline.options import (
 )
 from tts_book.pipeline.plan_view import BookPlan, view_plan
 from tts_book.pipeline.run import Result
-from tts_book.pipeline.session import (
-    Conversion,
-    open_conversion,
-    parse_reading_options,
-    read_settings,
-)
+from tts_book.pipeline.session import Conversion, open_conversion
 from tts_book.pipeline.source import BookRequest, make_request
 from tts_book.synthesis.rate_limiter import Tools
 

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tts_book.backends import Backend
-from tts_book.output.audiobookshelf import NO_COVER
-from tts_book.output.settings import LAYOUTS
+from tts_book.errors import UserError
 from tts_book.pipeline.environment import Surroundings
 
 FilePath = str | os.PathLike[str]
 
 SPLITS = ("auto", "headings", "none")
 NOTES = ("skip", "inline", "end")
+LAYOUTS = ("plain", "audiobookshelf")
+NO_COVER = "none"
 CODE = ("announce", "read", "skip")
 URLS = ("host", "read", "skip")
 
@@ -275,6 +276,15 @@ def is_path(option: Field[Any]) -> bool:
     return option.default is None
 
 
+def check_choices(options: ReadingOptions) -> None:
+    """Raises UserError for a value that is none of an option's choices."""
+    for each, value in given_options(options):
+        choices = option_info(each).choices
+        if choices and value not in choices:
+            name = each.name.replace("_", "-")
+            raise UserError(f'--{name} "{value}" is not known: {", ".join(choices)}.')
+
+
 def resolve_paths(options: _Some, at: Surroundings) -> _Some:
     """The same with all paths seen from the folder that relative ones mean."""
     given = [(each.name, value) for each, value in given_options(options) if is_path(each)]
@@ -312,3 +322,10 @@ def _short(path: Path, cwd: Path) -> str:
 def quote_command(words: Sequence[str], *, windows: bool = os.name == "nt") -> str:
     """A command line as the user's shell takes it."""
     return subprocess.list2cmdline(words) if windows else shlex.join(words)
+
+
+def hide_password(proxy: str) -> str:
+    """The address of a proxy as it may be shown: without name and password."""
+    way, at, host = proxy.rpartition("@")
+    scheme, colon, _ = way.rpartition("://")
+    return f"{scheme}{colon}…@{host}" if at else proxy

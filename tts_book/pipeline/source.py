@@ -25,7 +25,7 @@ from tts_book.text.pronunciation import Pronunciations
 from tts_book.text.spoken_text import Readings
 
 if TYPE_CHECKING:
-    from tts_book.pipeline.session import JobSettings
+    from tts_book.pipeline.job_settings import JobSettings
 
 _LOG = logging.getLogger("tts_book.job")
 

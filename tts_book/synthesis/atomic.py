@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import re
@@ -198,6 +197,8 @@ def _lives(process: int) -> bool:
     if process == os.getpid():
         return True
     if os.name == "nt":
+        import ctypes
+
         return lives_on_windows(process, getattr(ctypes, "windll").kernel32)  # noqa: B009 - only there
     try:
         os.kill(process, 0)
@@ -214,6 +215,8 @@ _ACCESS_DENIED, _STILL_ACTIVE = 5, 259
 
 def lives_on_windows(process: int, kernel32: Any) -> bool:
     """Whether a process runs, where asking with a signal would end it."""
+    import ctypes
+
     if process >= 1 << 32:
         return False
     handle = kernel32.OpenProcess(_QUERY_LIMITED_INFORMATION, False, process)

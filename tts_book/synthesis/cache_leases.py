@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from tts_book.errors import UserError
 from tts_book.synthesis.atomic import open_replacing
@@ -45,15 +45,26 @@ class CacheLease:
     keys: tuple[str, ...]
 
 
+class CacheBusy(UserError):
+    """Entries are being removed, so that no run may begin; try again."""
+
+
 @contextlib.contextmanager
 def hold_entries(cache: Path, books: Sequence[CacheLease]) -> Iterator[None]:
     """Keeps the entries of these books from being removed for as long as the block runs. Raises
-    UserError where another run is at work on one of them, in the same place."""
+    CacheBusy, and UserError where another run is at work on one of them, in the same place."""
     with contextlib.ExitStack() as held:
-        # A cache that cannot be written is told when something is to be put; a whole one that can
-        # only be read needs no list.
-        with contextlib.suppress(OSError, NotImplementedError):
+        try:
             _enter(cache / FOLDER, books, held)
+        except Timeout:
+            raise CacheBusy(
+                f"Another process is removing entries from the cache {cache}: wait until that is "
+                "done, then run the same command again."
+            ) from None
+        except (OSError, NotImplementedError):
+            # An unwritable cache is reported at the first write; one that has everything and can
+            # only be read needs no list.
+            pass
         yield
 
 
@@ -64,20 +75,20 @@ def block_new_runs(cache: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         try:
             if (cache / FOLDER).is_dir():
-                held.enter_context(_door(cache / FOLDER))
+                held.enter_context(_door(cache / FOLDER, _DOOR_S))
         except OSError as error:
             reason = error.strerror or "another process is at it"
             raise UserError(f"Nothing can be removed from {cache}: {reason}.") from error
         yield
 
 
-def _door(folder: Path) -> contextlib.AbstractContextManager[object]:
-    return FileLock(folder / _DOOR).acquire(timeout=_DOOR_S)
+def _door(folder: Path, timeout_s: float) -> contextlib.AbstractContextManager[object]:
+    return FileLock(folder / _DOOR).acquire(timeout=timeout_s)
 
 
 def _enter(folder: Path, books: Sequence[CacheLease], held: contextlib.ExitStack) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with _door(folder):
+    with _door(folder, 0):
         for book in books:
             _refuse_second(folder, book)
         run = _begun(folder, held)

@@ -12,7 +12,7 @@ from tts_book.cli.commands import convert as desk
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
-from tts_book.pipeline.session import read_settings
+from tts_book.pipeline.job_settings import read_settings
 
 if TYPE_CHECKING:
     from tts_book.pipeline.source import BookRequest

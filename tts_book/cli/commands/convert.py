@@ -24,11 +24,8 @@ from tts_book.errors import UserError
 from tts_book.events import Listener, join_listeners
 from tts_book.model import Book
 from tts_book.output.paths import SUFFIXES
-from tts_book.pipeline.session import (
-    JobSettings,
-    open_conversion,
-    read_settings,
-)
+from tts_book.pipeline.job_settings import JobSettings, read_settings
+from tts_book.pipeline.session import open_conversion
 from tts_book.pipeline.source import BookRequest, BookSource, make_request, open_source
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from tts_book.cli.voice_list import find_user_languages
 from tts_book.config.voices import Config, load_voices
 from tts_book.errors import UserError
 from tts_book.model import Voice
-from tts_book.pipeline.session import load_config, make_backend_settings, open_engines
+from tts_book.pipeline.job_settings import load_config
+from tts_book.pipeline.session import make_backend_settings, open_engines
 from tts_book.pipeline.voice_selection import ONLINE, VoiceChooser
 from tts_book.text.language_tags import LANGUAGE_NAMES, parse_language_tag, primary_language
 

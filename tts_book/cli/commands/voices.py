@@ -13,12 +13,8 @@ from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.config.voices import SERVED, Config
 from tts_book.output.paths import file_name
-from tts_book.pipeline.session import (
-    load_config,
-    make_backend_settings,
-    open_engines,
-    read_settings,
-)
+from tts_book.pipeline.job_settings import load_config, read_settings
+from tts_book.pipeline.session import make_backend_settings, open_engines
 from tts_book.pipeline.voice_selection import VoiceChooser
 from tts_book.text.language_tags import parse_language_tag, primary_language
 
