@@ -18,7 +18,6 @@ from tts_book.config.pronunciations import load_pronunciations
 from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.output import audiobookshelf
-from tts_book.output.companions import find_companions
 from tts_book.output.manifest import find_finished_files, manifests_for_stem
 from tts_book.pipeline.options import format_rerun_command, result_options
 from tts_book.text.pronunciation import Pronunciations
@@ -110,13 +109,21 @@ class BookSource:
         run left them; none otherwise."""
         if not self.fingerprint or self.settings.output.force:
             return ()
-        kinds = self.settings.output.companions
         for place in manifests_for_stem(self.settings.output.out, self.settings.at.cwd, self.stem):
             files = find_finished_files(place, self.fingerprint)
-            shown = find_companions(place, kinds) if files and kinds else ()
-            if files and shown is not None:
+            shown = self._find_companions(place) if files else None
+            if shown is not None:
                 return (*files, *shown)
         return ()
+
+    def _find_companions(self, manifest: Path) -> tuple[Path, ...] | None:
+        """The page and the EPUB, as far as they are asked for; None if one is absent."""
+        kinds = self.settings.output.companions
+        if not kinds:
+            return ()
+        from tts_book.output.companions import find_companions
+
+        return find_companions(manifest, kinds)
 
     def parse(self) -> tuple[BookRequest, tuple[tuple[Path, str], ...]]:
         """The book, and the files of a folder that could not be read, with the reasons. Raises
