@@ -119,23 +119,47 @@ def test_a_damaged_word_document_is_one_line(body: str) -> None:
 # PDF
 
 
-def pdf(*pages: Sequence[tuple[int, int, int, str]]) -> bytes:
-    """A PDF of lines: size, left, bottom, text."""
-    contents = [
-        "BT " + " ".join(f"/F {s} Tf 1 0 0 1 {x} {y} Tm ({t}) Tj" for s, x, y, t in page) + " ET"
-        for page in pages
-    ]
+# Of a PDF: a typewriter's letters, proportional ones, ones whose minus is U+2010, unknown ones.
+FONTS = {
+    "F": "/Subtype/Type1/BaseFont/Courier/Encoding/WinAnsiEncoding",
+    "H": "/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding",
+    "U": "/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding/ToUnicode 4 0 R",
+    "N": "/Subtype/Type0/BaseFont/None/Encoding/Identity-H/DescendantFonts[<</Type/Font"
+    "/Subtype/CIDFontType2/BaseFont/None/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)"
+    "/Supplement 0>>/FontDescriptor<</Type/FontDescriptor/FontName/None/Flags 4/FontBBox[0 0 9 9]"
+    "/ItalicAngle 0/Ascent 9/Descent 0/CapHeight 9/StemV 9>>>>]",
+}
+CODES = "".join(f"<{n:02x}> <{0x2010 if n == 45 else n:04x}>\n" for n in range(32, 127))
+CMAP = (
+    "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapType 2 def\n"
+    f"1 begincodespacerange <00> <ff> endcodespacerange\n95 beginbfchar\n{CODES}endbfchar\n"
+    "endcmap end end"
+)
+
+
+def pdf(*pages: Sequence[tuple[int, int, int, str]], font: str = "F") -> bytes:
+    """A PDF of lines: size, left, bottom, text; a text may name its own font: `H:text`."""
+    contents = []
+    for page in pages:
+        shown = []
+        for size, x, y, text in page:
+            name, colon, rest = text.partition(":")
+            name, text = (name, rest) if colon and name in FONTS else (font, text)
+            shown.append(f"/{name} {size} Tf 1 0 0 1 {x} {y} Tm ({text}) Tj")
+        contents.append("BT " + " ".join(shown) + " ET")
     count = len(pages)
-    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(count))
+    kids = " ".join(f"{5 + 2 * n} 0 R" for n in range(count))
+    fonts = "".join(f"/{name}<</Type/Font{what}>>" for name, what in FONTS.items())
     objects = [
         "<</Type/Catalog/Pages 2 0 R>>",
         f"<</Type/Pages/Count {count}/Kids[{kids}]>>",
-        "<</Type/Font/Subtype/Type1/BaseFont/Courier/Encoding/WinAnsiEncoding>>",
+        f"<<{fonts}>>",
+        f"<</Length {len(CMAP)}>>\nstream\n{CMAP}\nendstream",
     ]
     for n, content in enumerate(contents):
         objects.append(
-            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 600]/Resources<</Font<</F 3 0 R>>>>"
-            f"/Contents {5 + 2 * n} 0 R>>"
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 600]/Resources<</Font 3 0 R>>"
+            f"/Contents {6 + 2 * n} 0 R>>"
         )
         objects.append(f"<</Length {len(content)}>>\nstream\n{content}\nendstream")
     made = b"%PDF-1.4\n"
@@ -185,6 +209,99 @@ def test_a_pdf_becomes_a_book() -> None:
 def test_a_pdf_that_cannot_be_read_is_one_line(data: bytes, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read(data, "lamp.pdf")
+
+
+def column(x: int, top: int, *texts: str) -> list[tuple[int, int, int, str]]:
+    return [(10, x, top - 12 * at, text) for at, text in enumerate(texts)]
+
+
+LEFT = [
+    "Left one goes on and on here", "beside the other one, as long", "as that is, and then is read",
+    "to its very end before a word", "of the other one is ever said.",
+]  # fmt: skip
+RIGHT = [
+    "Right one comes after that and", "is as long as the left one is", "in books like this, and so",
+    "its last line is also the last", "one of this small page of two.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("in_rows", [False, True])
+def test_two_columns_are_read_one_after_the_other(in_rows: bool) -> None:
+    pieces = column(40, 500, *LEFT), column(220, 500, *RIGHT)
+    rows = [piece for row in zip(*pieces, strict=True) for piece in row]
+    page = [(10, 40, 540, "A line that goes across both of the columns, as titles do here.")]
+    page += rows if in_rows else [*pieces[0], *pieces[1]]
+    book = read(pdf(page, font="H"), "a.pdf")
+    text = " ".join(book.chapters[0].text.split())
+    assert text.endswith(" ".join([*LEFT, *RIGHT]))
+    assert book.ledger.adds_up
+
+
+def test_two_columns_join_their_words() -> None:
+    left = [*LEFT[:4], "of the book by the old wide ri-"]
+    page = [*column(40, 500, *left), *column(220, 500, "ver that goes by, which comes", *RIGHT[1:])]
+    text = read(pdf(page, font="H"), "a.pdf").chapters[0].text
+    assert "the old wide river that goes by, which comes is as long" in text
+
+
+def test_a_typographic_hyphen_ends_a_line() -> None:
+    page = column(40, 500, "The keeper lit the wind-", "ow and sat down beside the well-known one.")
+    text = read(pdf(page, font="U"), "a.pdf").chapters[0].text
+    assert text == "The keeper lit the window and sat down beside the well\u2010known one."
+
+
+def test_a_font_without_a_map_is_said_to_be_one() -> None:
+    page = column(40, 500, *["".join(f"\\000\\{n:03o}" for n in range(40, 90))] * 5)
+    with pytest.raises(UserError, match="no Unicode map"):
+        read(pdf(page, font="N"), "a.pdf")
+
+
+PROSE_OF_PDF = [
+    "The keeper of the lamp went up to the light",
+    "and the ship came home again by the light of",
+]
+
+
+@pytest.mark.parametrize(
+    ("ending", "heard"),
+    [
+        (
+            [
+                (10, 40, 416, "it, so he called"),
+                (8, 120, 416, "F:git status --long"),
+                (8, 230, 416, "F:and git log."),
+            ],
+            "it, so he called git status --long and git log.",
+        ),
+        (
+            [
+                (10, 40, 416, "it. Then this:"),
+                (8, 40, 392, "F:git add --all"),
+                (8, 40, 382, "F:git commit"),
+            ],
+            "it. Then this:\n\nCode example.",
+        ),
+    ],
+    ids=["small code in a line", "a listing"],
+)
+def test_small_code_at_the_foot_of_a_page_is_no_note(
+    ending: list[tuple[int, int, int, str]], heard: str
+) -> None:
+    page = [*column(40, 500, *PROSE_OF_PDF * 3), *[(10, 40, 428, PROSE_OF_PDF[1])], *ending]
+    book = read(pdf(page, font="H"), "a.pdf")
+    assert book.chapters[0].text.endswith(heard)
+    assert "notes" not in reasons(book)
+    assert book.ledger.adds_up
+
+
+def test_powers_and_indices_of_a_pdf() -> None:
+    page = [
+        *column(40, 500, *PROSE_OF_PDF), (10, 40, 470, "There are 10"), (6, 97, 475, "23"),
+        (10, 105, 470, "of them in H"), (6, 159, 467, "2"), (10, 162, 470, "O and the word"),
+        (6, 231, 475, "5"), (10, 235, 470, "ends."),
+    ]  # fmt: skip
+    text = read(pdf(page, font="H"), "a.pdf").chapters[0].text
+    assert text.endswith("There are 10²³ of them in H₂O and the word ends.")
 
 
 def lines(*texts: str, page: int = 0) -> list[PdfLine]:

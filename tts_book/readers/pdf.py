@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,22 @@ from typing import Any
 from tts_book.errors import UserError
 from tts_book.readers import pdf_lines
 from tts_book.readers.book import ParsedBook, ReadOptions, find_language
-from tts_book.readers.pdf_lines import Margins, Measure, PdfLine, Role
+from tts_book.readers.pdf_columns import order_lines
+from tts_book.readers.pdf_lines import Margins, Measure, PdfLine, Role, SmallNumber
 from tts_book.readers.tree_text import Builder
 from tts_book.text.normalize import Kind
+from tts_book.text.scripts import is_note_mark, to_subscript, to_superscript
 
 MOST_PAGES = 20_000
 _HYPHENS = "\x02\ufffe\xad"
+_LINE_HYPHENS = "-\u2010\u2011"
+_FIXED_FONTS = ("courier", "mono", "consol", "menlo", "typewriter", "cmtt", "inconsolata")
+_SAMPLES = 9  # characters of a line whose size is asked
+_MAPPED = 100  # characters of a page whose meaning is asked
+_LOWERED = 0.05  # of the size: an index
+_LABEL = re.compile(r"\d{1,4}")
+_WIDE = 1.2  # of the size: a blank that may part columns
+_UNMAPPED = 0.3  # of the letters
 _RAISED = 0.75  # of the line's size: a note mark
 _TINY = 2.0  # points: sizes below it are scaled by the page, and say nothing
 _FEWEST_LETTERS = 20  # on a page, on average: below that it is a scan
@@ -35,11 +46,11 @@ class _Document:
 
 def read_pdf(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     """A PDF in blocks. Raises UserError for locked, damaged and scanned ones."""
-    document = _opened(data, name)
+    document = _read_document(data, name)
     letters = sum(len(line.text) for page in document.pages for line in page)
     if letters < _FEWEST_LETTERS * len(document.pages):
         raise UserError(f"{name} holds pictures of pages, no text: run it through OCR first")
-    builder = Builder(name)
+    builder = Builder(name, options.code)
     _write(builder, document, options)
     source, text, found = builder.finish()
     return ParsedBook(
@@ -54,7 +65,7 @@ def read_pdf(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     )
 
 
-def _opened(data: bytes, name: str) -> _Document:
+def _read_document(data: bytes, name: str) -> _Document:
     try:
         import pypdfium2
     except ModuleNotFoundError:
@@ -70,7 +81,14 @@ def _opened(data: bytes, name: str) -> _Document:
     try:
         if len(document) > MOST_PAGES:
             raise UserError(f"{name} has {len(document):,} pages: cut it into volumes")
-        pages = [list(_lines(document, number)) for number in range(len(document))]
+        found = [_read_page(document, number) for number in range(len(document))]
+        pages = [order_lines(lines) for lines, _ in found]
+        unmapped = sum(len(lines) * share for lines, share in found)
+        if unmapped > _UNMAPPED * sum(len(lines) for lines, _ in found):
+            raise UserError(
+                f"{name} does not say which letters its font shows (no Unicode map): run it "
+                "through OCR first"
+            )
         about = {key: value for key, value in document.get_metadata_dict().items() if value}
         return _Document(pages, _bookmarks(document), about)
     except pypdfium2.PdfiumError:
@@ -92,12 +110,14 @@ def _bookmarks(document: Any) -> dict[int, list[tuple[str, int]]]:
 # One page
 
 
-def _lines(document: Any, number: int) -> Iterator[PdfLine]:
+def _read_page(document: Any, number: int) -> tuple[list[PdfLine], float]:
+    """The lines of a page, and the share of its letters that are not known."""
     page = document[number]
     try:
         text = page.get_textpage()
         try:
-            yield from _Reader(text, number).lines()
+            reader = _Reader(text, number)
+            return list(reader.lines()), reader.unmapped_share()
         finally:
             text.close()
     finally:
@@ -112,6 +132,8 @@ class _Reader:
 
         self._raw, self._page, self._number = raw, page, number
         self._box = raw.FS_RECTF()
+        self._font = ctypes.create_string_buffer(256)
+        self._flags = ctypes.c_int(0)
 
     def lines(self) -> Iterator[PdfLine]:
         raw, page = self._raw, self._page
@@ -143,26 +165,70 @@ class _Reader:
             stop -= 1
         if start == stop:
             return
-        size = self._size((start + stop) // 2)
+        size = self._line_size(start, stop)
         left, bottom, _ = self._place(start)
         marks = tuple(self._marks(letters, start, stop, size))
         right = self._place(stop - 1)[2]
-        if stop - start > 1 and letters[stop - 1] == "-" and letters[stop - 2].isalpha():
+        if stop - start > 1 and letters[stop - 1] in _LINE_HYPHENS and letters[stop - 2].isalpha():
             stop, parted = stop - 1, True
         text = "".join(letters[start:stop])
-        yield PdfLine(self._number, text, size, left, right, bottom, marks, parted)
+        gaps = tuple(self._gaps(letters, start, stop, size))
+        is_mono = self._is_mono(letters, start, stop)
+        yield PdfLine(self._number, text, size, left, right, bottom, marks, parted, gaps, is_mono)
+
+    def _line_size(self, start: int, stop: int) -> float:
+        """The larger one of the sizes that a good part of a line is set in: commands set small
+        among its words say nothing."""
+        step = max(1, (stop - start) // _SAMPLES)
+        sizes = sorted((self._size(at) for at in range(start, stop, step)), reverse=True)
+        return sizes[len(sizes) // 4]
+
+    def _gaps(
+        self, letters: list[str], start: int, stop: int, size: float
+    ) -> Iterator[tuple[int, float, float]]:
+        """Blanks between words as wide as those between columns."""
+        for at in range(start + 1, stop):
+            if letters[at - 1].isspace() and not letters[at].isspace():
+                before = at - 1
+                while letters[before].isspace():
+                    before -= 1
+                right, left = self._place(before)[2], self._place(at)[0]
+                if left - right > _WIDE * size:
+                    yield at - start, right, left
+
+    def _is_mono(self, letters: list[str], start: int, stop: int) -> bool:
+        """Whether a line is set in a typewriter's letters, as code is."""
+        places = [at for at in range(start, stop) if letters[at].isalnum()]
+        samples = {places[0], places[len(places) // 2], places[-1]} if places else ()
+        return bool(samples) and all(self._is_fixed(at) for at in samples)
+
+    def _is_fixed(self, at: int) -> bool:
+        size = self._raw.FPDFText_GetFontInfo(
+            self._page, at, self._font, len(self._font), self._flags
+        )
+        name = self._font.raw[: max(0, size - 1)].decode("utf-8", "replace").casefold()
+        return bool(self._flags.value & 1) or any(part in name for part in _FIXED_FONTS)
+
+    def unmapped_share(self) -> float:
+        """The share of letters whose meaning the font does not tell."""
+        count = self._page.count_chars()
+        sample = range(0, count, max(1, count // _MAPPED))
+        faults = sum(self._raw.FPDFText_HasUnicodeMapError(self._page, at) == 1 for at in sample)
+        return faults / len(sample) if sample else 0.0
 
     def _marks(
         self, letters: list[str], start: int, stop: int, size: float
-    ) -> Iterator[tuple[int, int]]:
-        """Small digits in the line: they lead to notes."""
+    ) -> Iterator[SmallNumber]:
+        """Small digits in the line: they lead to notes, or are powers and indices."""
         at = start
         while at < stop:
             first = at
             while at < stop and letters[at].isdecimal() and self._size(at) < _RAISED * size:
                 at += 1
             if at > first:
-                yield first - start, at - start
+                before = self._baseline(max(start, first - 1))
+                is_lowered = first > start and self._baseline(first) < before - _LOWERED * size
+                yield SmallNumber(first - start, at - start, is_lowered)
             at += 1
 
     def _size(self, at: int) -> float:
@@ -171,6 +237,11 @@ class _Reader:
             return size
         self._raw.FPDFText_GetLooseCharBox(self._page, at, self._box)
         return float(self._box.top - self._box.bottom)
+
+    def _baseline(self, at: int) -> float:
+        x, y = ctypes.c_double(0), ctypes.c_double(0)
+        self._raw.FPDFText_GetCharOrigin(self._page, at, x, y)
+        return y.value
 
     def _place(self, at: int) -> tuple[float, float, float]:
         """Left, bottom and right of a character."""
@@ -192,6 +263,14 @@ def _write(builder: Builder, document: _Document, options: ReadOptions) -> None:
     """Paragraphs in order; what interrupts one at the end of a page comes after it."""
     writer = _PdfWriter(builder, document, options)
     found = pdf_lines.roles(document.pages)
+    writer.labels = [
+        frozenset(
+            label[0]
+            for line, role in zip(page, known, strict=True)
+            if role is Role.NOTE and (label := _LABEL.match(line.text))
+        )
+        for page, known in zip(document.pages, found, strict=True)
+    ]
     for number, page in enumerate(document.pages):
         for line, role in zip(page, found[number], strict=True):
             writer.add(line, role)
@@ -204,18 +283,27 @@ class _PdfWriter:
         self._bookmarks = document.bookmarks
         self._reads_notes = options.everything or options.notes != "skip"
         self._measure = Measure.of(document.pages)
-        self._margins = [Margins.of(page) for page in document.pages]
+        self._margins = [
+            [Margins.of([line for line in page if line.column == column]) for column in (0, 1)]
+            for page in document.pages
+        ]
+        self.labels: list[frozenset[str]] = []  # of the notes of each page
         self._known = pdf_lines.vocabulary(document.pages)
         sizes = {round(line.size) for page in document.pages for line in page if self._is_big(line)}
         self._ranks = sorted(sizes, reverse=True)
         self._before: PdfLine | None = None
         self._level = 0
+        self._in_code = False
         self._waiting: list[tuple[PdfLine, Role]] = []
 
     def add(self, line: PdfLine, role: Role) -> None:
+        if role is Role.CODE:
+            self._add_code(line)
+            return
         if role is not Role.BODY:
             self._waiting.append((line, role))
             return
+        self._in_code = False
         level = self._heading(line)
         if self._begins(line, level):
             self._end()
@@ -224,6 +312,17 @@ class _PdfWriter:
             self._join(self._before, line)
         self._put(line)
         self._before, self._level = line, level
+
+    def _add_code(self, line: PdfLine) -> None:
+        """Lines of code that follow each other are one example."""
+        if not self._in_code:
+            self._end()
+            self._builder.open_code()
+            self._before, self._level, self._in_code = None, 0, True
+        self._builder.verbatim = 1
+        self._builder.write(line.text + ("-" if line.is_parted else ""))
+        self._builder.line_end()
+        self._builder.verbatim = 0
 
     def finish(self) -> None:
         self._end()
@@ -247,7 +346,8 @@ class _PdfWriter:
             return True
         if level or self._level:
             return level != self._level or line.page != before.page
-        here, there = self._margins[line.page], self._margins[before.page]
+        here = self._margins[line.page][line.column]
+        there = self._margins[before.page][before.column]
         return pdf_lines.begins_paragraph(before, line, here, there, self._measure)
 
     def _join(self, before: PdfLine, line: PdfLine) -> None:
@@ -257,13 +357,18 @@ class _PdfWriter:
     def _put(self, line: PdfLine) -> None:
         self._builder.label(f"page {line.page + 1}")
         at = 0
-        for start, stop in line.marks:
-            self._builder.write(line.text[at:start])
+        for mark in line.marks:
+            self._builder.write(line.text[at : mark.start])
             begin = self._builder.length
-            self._builder.write(line.text[start:stop])
-            if start:
+            number = line.text[mark.start : mark.stop]
+            self._builder.write(number)
+            if mark.is_lowered:
+                self._builder.replace(begin, to_subscript(number) or number)
+            elif number in self.labels[line.page] or is_note_mark(line.text[: mark.start]):
                 self._builder.drop(begin, "note mark")
-            at = stop
+            elif mark.start:
+                self._builder.replace(begin, to_superscript(number) or number)
+            at = mark.stop
         self._builder.write(line.text[at:])
         self._builder.write("-" if line.is_parted else " ")
 

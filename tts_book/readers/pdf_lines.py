@@ -19,9 +19,21 @@ Page = Sequence["PdfLine"]
 
 
 @dataclass(frozen=True, slots=True)
+class SmallNumber:
+    """Characters `start` to `stop` of a line are small digits: below the line an index, above it
+    a power or the mark of a note."""
+
+    start: int
+    stop: int
+    is_lowered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PdfLine:
-    """A line of a page, in points. `marks` are spans of small raised numbers; `is_parted` if it
-    ends in a hyphen that the page shows, which `text` does not hold."""
+    """A line of a page, in points. `marks` are its small numbers; `is_parted` if it
+    ends in a hyphen that the page shows, which `text` does not hold. `gaps` are wide blanks: the
+    index in `text` behind each, and where it begins and ends. `is_mono`: all letters have one
+    width. `column` is 1 for the right one of two."""
 
     page: int
     text: str
@@ -29,8 +41,11 @@ class PdfLine:
     left: float = 0.0
     right: float = 0.0
     bottom: float = 0.0
-    marks: tuple[tuple[int, int], ...] = ()
+    marks: tuple[SmallNumber, ...] = ()
     is_parted: bool = False
+    gaps: tuple[tuple[int, float, float], ...] = ()
+    is_mono: bool = False
+    column: int = 0
 
 
 class Role(StrEnum):
@@ -40,12 +55,14 @@ class Role(StrEnum):
     HEAD = "running head"
     NUMBER = "page number"
     NOTE = "notes"
+    CODE = "code"
 
 
 _EDGE = 2  # lines at either end of a page where running heads stand
 _AGAIN = 3  # so many pages must show it
 _SMALL = 0.93  # of the usual size: notes
 _BIG = 1.15  # of the usual size: headings
+_APART = 1.2  # of the usual step between lines
 _INDENT = 0.5  # of the size
 _LONGEST_HEADING = 200
 _ENDS = frozenset(".!?…:»”\"'’)]*")
@@ -60,11 +77,17 @@ def roles(pages: Sequence[Page]) -> list[list[Role]]:
     """The role of every line of every page."""
     found = [[Role.BODY] * len(page) for page in pages]
     usual = body_size(pages)
+    is_typewritten = _is_typewritten(pages)
     for number, at, role in _running(pages, usual):
         found[number][at] = role
     for page, known in zip(pages, found, strict=True):
-        for at in _notes(page, known, usual):
+        for at in _notes(page, known, usual, is_typewritten=is_typewritten):
             known[at] = Role.NOTE
+    if not is_typewritten:
+        step = Measure.of(pages).step
+        for page, known in zip(pages, found, strict=True):
+            for at in _listings(page, known, step):
+                known[at] = Role.CODE
     return found
 
 
@@ -111,14 +134,42 @@ def _value(number: str) -> int:
     return int(number) if number.isdecimal() and len(number) < 6 else roman_value(number)
 
 
-def _notes(page: Page, known: Sequence[Role], usual: float) -> list[int]:
+def _notes(page: Page, known: Sequence[Role], usual: float, *, is_typewritten: bool) -> list[int]:
     """The small lines at the foot of a page, unless the whole page is set small."""
     order = [at for at in range(len(page)) if known[at] is Role.BODY]
     order.sort(key=lambda at: page[at].bottom)
     small = 0
     while small < len(order) and page[order[small]].size < _SMALL * usual:
+        if page[order[small]].is_mono and not is_typewritten:
+            break
         small += 1
     return order[:small] if small < len(order) else []
+
+
+def _is_typewritten(pages: Iterable[Page]) -> bool:
+    """Whether the book itself is set in letters of one width, so that these say nothing."""
+    sizes = Counter[bool]()
+    for page in pages:
+        for line in page:
+            sizes[line.is_mono] += len(line.text)
+    return sizes[True] >= sizes[False]
+
+
+def _listings(page: Page, known: Sequence[Role], step: float) -> Iterator[int]:
+    """Lines of code: several in a row, or one that stands apart."""
+    row: list[int] = []
+    for at in range(len(page) + 1):
+        if at < len(page) and page[at].is_mono and known[at] is Role.BODY:
+            row.append(at)
+            continue
+        if len(row) > 1 or (row and _stands_apart(page, row[0], step)):
+            yield from row
+        row = []
+
+
+def _stands_apart(page: Page, at: int, step: float) -> bool:
+    gaps = [abs(a.bottom - b.bottom) for a, b in pairwise(page[max(0, at - 1) : at + 2])]
+    return all(gap > _APART * step for gap in gaps)
 
 
 def is_big(line: PdfLine, usual: float) -> bool:
@@ -167,7 +218,8 @@ def begins_paragraph(
     if is_scene_mark(before.text) or abs(line.size - before.size) > 0.1 * m.size:
         return True
     ended = before.text.rstrip()[-1:] in _ENDS
-    if line.left > here.left + _INDENT * m.size and line.left > before.left + 1 and ended:
+    indent, was = line.left - here.left, before.left - there.left
+    if indent > _INDENT * m.size and indent > was + 1 and ended:
         return True
     if line.page == before.page and before.bottom - line.bottom > 1.45 * m.step:
         return True
@@ -178,7 +230,7 @@ def begins_paragraph(
 def vocabulary(pages: Iterable[Page]) -> Counter[str]:
     """How often each word stands whole inside a line."""
     return Counter(
-        found[0].casefold()
+        found[0].casefold().replace("\u2010", "-").replace("\u2011", "-")
         for page in pages
         for line in page
         for found in _WORD.finditer(line.text)
