@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tts_book.output.paths import (
     Layout,
     file_name,
     find_stale_files,
+    folder_ignores_case,
     lay_out_book,
     make_folders,
     refuse_foreign_files,
@@ -94,6 +96,33 @@ def test_two_books_in_one_file_are_refused(tmp_path: Path) -> None:
     one, two = of(1, None, tmp_path), of(1, None, tmp_path, source=tmp_path / "b" / "story.txt")
     with pytest.raises(UserError, match="Two of these books"):
         refuse_foreign_files([one, two], lambda path: None, force=True)
+
+
+@pytest.mark.parametrize(
+    ("other", "ignores_case", "refused"),
+    [
+        ("Story.txt", True, True),
+        ("Story.txt", False, False),
+        ("sto\u0301ry.txt", True, False),
+        ("tale.txt", True, False),
+    ],
+)
+def test_names_that_differ_by_case_are_one_file_on_some_disks(
+    other: str, ignores_case: bool, refused: bool, tmp_path: Path
+) -> None:
+    places = [of(1, tmp_path, tmp_path, source=tmp_path / "a" / "story.txt")]
+    stem = Path(other).stem
+    source = tmp_path / "b" / other
+    places.append(lay_out_book(book("x"), stem, source, tmp_path, tmp_path))
+    with pytest.raises(UserError, match="Two of these") if refused else contextlib.nullcontext():
+        refuse_foreign_files(places, lambda _: None, False, lambda _: ignores_case)
+
+
+def test_a_disk_is_asked_about_case_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "Case").touch()
+    folder = tmp_path / "not" / "there"
+    assert folder_ignores_case(folder) == (tmp_path / "cASE").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["Case"]
 
 
 def test_left_over_files_are_those_of_this_book_only(tmp_path: Path) -> None:

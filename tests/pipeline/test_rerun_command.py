@@ -12,7 +12,7 @@ import typer
 from tests.cli.test_commands import SILENT, Desk
 from tts_book.cli import app as cli
 from tts_book.cli.options import CommandOptions
-from tts_book.pipeline.options import format_rerun_command
+from tts_book.pipeline.options import format_rerun_command, quote_command
 
 CWD = Path.cwd()
 
@@ -73,3 +73,18 @@ def test_where_tells_it(tmp_path: Path) -> None:
     again = "tts-book convert story.txt --backend silent --rate +10% --redo 1/1"
     assert list(lines(found, cache, tmp_path))[-1] == f"again     {again}"
     assert list(lines(found, cache, CWD))[-1] == f"again     cd {tmp_path} && {again}"
+
+
+@pytest.mark.parametrize(
+    ("words", "posix", "windows"),
+    [
+        (["a", "to hear"], "a 'to hear'", 'a "to hear"'),
+        (["a", "it's"], "a 'it'\"'\"'s'", "a it's"),
+        (["a", "C:\\my books\\b.txt"], "a 'C:\\my books\\b.txt'", 'a "C:\\my books\\b.txt"'),
+    ],
+)
+def test_a_command_is_quoted_for_the_shell_of_its_system(
+    words: list[str], posix: str, windows: str
+) -> None:
+    assert quote_command(words, windows=False) == posix
+    assert quote_command(words, windows=True) == windows

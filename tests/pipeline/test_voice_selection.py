@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -218,3 +219,15 @@ def test_changes_that_were_asked_for_go_before_those_of_the_file() -> None:
     assert cast(Stage()).voice == DMITRY
     changed = cast(Stage(), VoiceRequest(rate_pct=10, pitch_hz=0)).voice
     assert changed == replace(DMITRY, rate_pct=10)
+
+
+def test_a_book_is_counted_in_a_thread_so_that_the_loop_goes_on() -> None:
+    threads: list[threading.Thread] = []
+
+    def count(voice: Voice, backend: Backend) -> SpokenShare:
+        threads.append(threading.current_thread())
+        return NOTHING
+
+    asyncio.run(VoiceChooser(CONFIG, Stage()).cast(VoiceRequest(), "ru", count))
+    assert threads
+    assert threading.main_thread() not in threads

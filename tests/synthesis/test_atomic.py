@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tts_book.synthesis.atomic import OLD_S, remove_leftovers
+from tts_book.synthesis.atomic import OLD_S, lives_on_windows, remove_leftovers
 
 GONE, ALIVE = 41, 42
 PARTS = [
@@ -43,3 +44,45 @@ def test_our_own_part_stays_and_a_number_too_large_for_a_process_goes(tmp_path: 
     nobodys.touch()
     remove_leftovers([tmp_path])
     assert (ours.exists(), nobodys.exists()) == (True, False)
+
+
+class Kernel:
+    """What Windows answers about processes: running ones, one that ended, one of somebody else."""
+
+    RUNNING, ENDED, FOREIGN = 7, 8, 9
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.asked = 0
+
+    def OpenProcess(self, access: int, inherit: bool, process: int) -> int:
+        self.asked = process
+        known = process in (self.RUNNING, self.ENDED)
+        self.open += known
+        return 1 if known else 0
+
+    def GetLastError(self) -> int:
+        return 5 if self.asked == self.FOREIGN else 87
+
+    def GetExitCodeProcess(self, handle: int, code: Any) -> int:
+        code._obj.value = 259 if self.asked == self.RUNNING else 0
+        return 1
+
+    def CloseHandle(self, handle: int) -> None:
+        self.open -= 1
+
+
+@pytest.mark.parametrize(
+    ("process", "lives"),
+    [(Kernel.RUNNING, True), (Kernel.ENDED, False), (Kernel.FOREIGN, True), (1, False),
+     (10**30, False)],
+)  # fmt: skip
+def test_on_windows_the_parts_of_running_processes_stay(
+    process: int, lives: bool, tmp_path: Path
+) -> None:
+    kernel = Kernel()
+    part = tmp_path / f".tts-book-{process}-0.part"
+    part.touch()
+    remove_leftovers([tmp_path], lives=lambda number: lives_on_windows(number, kernel))
+    assert part.exists() == lives
+    assert kernel.open == 0

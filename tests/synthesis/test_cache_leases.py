@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.cli.test_commands import Desk
+from tests.fakes import Time, in_time
 from tts_book import audio
 from tts_book.cli.commands import cache as cache_desk
 from tts_book.errors import UserError
+from tts_book.pipeline import session
 from tts_book.synthesis.cache_leases import (
+    CacheBusy,
     CacheLease,
+    block_new_runs,
     hold_entries,
     make_run_folder,
     remove_dead_folders,
@@ -171,3 +177,34 @@ def test_half_a_wish_is_no_pruning(
     with pytest.raises(UserError, match=told):
         at.run(cache_desk.cache(at.here(), cache, rule, asked))
     assert len(keys(cache)) == 4
+
+
+@pytest.mark.parametrize(("released_s", "waits"), [(3.0, True), (999.0, False)])
+def test_a_run_waits_for_a_prune_and_never_goes_on_unprotected(
+    released_s: float, waits: bool, cache: Path
+) -> None:
+    ticks: list[float] = []
+
+    async def work(time: Time) -> None:
+        async def tick() -> None:
+            while True:
+                ticks.append(time.clock())
+                await time.sleep(1.0)
+
+        async def release() -> None:
+            await time.sleep(released_s)
+            pruning.close()
+
+        ticking = [asyncio.create_task(tick()), asyncio.create_task(release())]
+        async with session.hold_entries(cache, [ONE], time.tools()):
+            held.append(time.clock())
+        for task in ticking:
+            task.cancel()
+
+    held: list[float] = []
+    with contextlib.ExitStack() as pruning:
+        pruning.enter_context(block_new_runs(cache))
+        with contextlib.nullcontext() if waits else pytest.raises(CacheBusy, match="run the same"):
+            in_time(work)
+    assert bool(held) == waits
+    assert len(ticks) >= 3  # the loop went on

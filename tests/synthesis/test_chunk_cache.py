@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book import audio
+from tts_book.errors import UserError
 from tts_book.model import Entry, Mark
 from tts_book.synthesis.chunk_cache import ChunkCache, read_entry
 
@@ -137,3 +138,22 @@ def test_the_sweep_takes_old_leftovers_only(tmp_path: Path) -> None:
     assert not old.exists()
     assert new.exists()
     assert ChunkCache(tmp_path).get(KEY) is not None
+
+
+@pytest.mark.parametrize(("refusals", "told"), [(3, False), (99, True)])
+def test_a_scanner_that_holds_an_entry_for_a_moment_is_waited_for(
+    refusals: int, told: bool, tmp_path: Path
+) -> None:
+    waits: list[float] = []
+
+    def replace(part: Path, target: Path) -> None:
+        if len(waits) < refusals:
+            raise PermissionError(13, "Permission denied")
+        part.replace(target)
+
+    cache = ChunkCache(tmp_path, replace, waits.append)
+    frames = audio.silence(240)
+    with pytest.raises(UserError, match="--cache") if told else contextlib.nullcontext():
+        cache.put("a1", frames, audio.analyse(frames), (), {})
+    assert (cache.get("a1") is None) == told
+    assert not list(tmp_path.rglob("*.part"))

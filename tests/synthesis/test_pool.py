@@ -106,13 +106,19 @@ def test_chunks_that_say_the_same_share_one_request(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("limits", "workers", "most"),
-    [(Limits(2, 4), 0, 4), (Limits(2, 4), 1, 1), (Limits(2, 4), 6, 6), (Limits(1, 1), 0, 1)],
+    [
+        (Limits(2, 4), 0, 4),
+        (Limits(2, 4), 1, 1),
+        (Limits(2, 4), 6, 6),
+        (Limits(1, 1), 0, 1),
+        (Limits(40, 40), 40, 40),
+    ],
 )
 def test_no_more_at_once_than_the_limit(
     limits: Limits, workers: int, most: int, tmp_path: Path
 ) -> None:
     backend = ScriptedBackend(limits=limits)
-    run(backend, chunks(*(f"Number {n}." for n in range(40))), tmp_path, workers)
+    run(backend, chunks(*(f"Number {n}." for n in range(60))), tmp_path, workers)
     assert backend.most_in_flight == most
 
 

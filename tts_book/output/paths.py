@@ -24,6 +24,8 @@ SUFFIX = ".mp3"
 SUFFIXES = (SUFFIX, ".m4b", ".opus")
 # The formats: a file for each chapter, or one for the whole book, with chapter marks.
 CHAPTERS, WHOLE_MP3 = "mp3", "mp3book"
+# Players keep times in 32 bits, and memory for the index of a file grows with its length.
+LONGEST_MS = 24 * 3_600_000
 CAPTIONS = ("srt", "vtt", "lrc")
 WHOLE = {"m4b": ".m4b", "opus": ".opus", WHOLE_MP3: ".mp3"}
 # Files that show a book instead of playing it, beside its audio.
@@ -179,18 +181,39 @@ def relative_path(path: Path, folder: Path) -> str:
         return path.resolve().as_posix()
 
 
-def refuse_foreign_files(layouts: Sequence[Layout], owner_of: Owner, force: bool) -> None:
-    """Raises UserError if a target is another book's, nobody's, or wanted twice in this run."""
-    seen: set[Path] = set()
+def folder_ignores_case(folder: Path) -> bool:
+    """Whether `Book.mp3` and `book.mp3` are one file in a folder, or in that where it will be made;
+    False where that cannot be tried."""
+    place = next(place for place in (folder, *folder.parents) if place.exists())
+    probe = place / f".tts-book-{os.getpid()}-case.part"
+    try:
+        probe.touch()
+        try:
+            return probe.with_name(probe.name.upper()).exists()
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError:
+        return False
+
+
+def refuse_foreign_files(
+    layouts: Sequence[Layout],
+    owner_of: Owner,
+    force: bool,
+    ignores_case: Callable[[Path], bool] = folder_ignores_case,
+) -> None:
+    """Raises UserError if a target is another book's, nobody's, or wanted twice in this run.
+    `ignores_case` answers whether `Book.mp3` and `book.mp3` are one file in a folder."""
+    seen: dict[str, Path] = {}
     strangers: list[Path] = []
     for book in layouts:
         for target in book.files:
-            if target in seen:
+            other = seen.setdefault(_folded(target), target)
+            if other is not target and (other == target or ignores_case(target.parent)):
                 raise UserError(
                     f"Two of these books would be written to {target}: convert them one by one, "
                     "each with its own -o FOLDER."
                 )
-            seen.add(target)
             if target.is_dir():
                 raise UserError(
                     f"{target} is a folder and stands where a file should be: move it away, or "
@@ -199,6 +222,10 @@ def refuse_foreign_files(layouts: Sequence[Layout], owner_of: Owner, force: bool
             if target.exists() and not force and owner_of(target) != book.owner:
                 strangers.append(target)
     refuse_existing(strangers)
+
+
+def _folded(path: Path) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()
 
 
 def refuse_existing(strangers: Sequence[Path]) -> None:

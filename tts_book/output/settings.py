@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tts_book.errors import UserError
-from tts_book.output.paths import CAPTIONS, CHAPTERS, COMPANIONS, WHOLE
+from tts_book.output.paths import CAPTIONS, CHAPTERS, COMPANIONS, LONGEST_MS, WHOLE
 
 LOUDNESS_LUFS = -19.0
 SHELF = "audiobookshelf"
@@ -24,7 +24,8 @@ class OutputSettings:
     `out` is the folder or file that was named (None: the working directory). `loudness_lufs` None
     leaves the sound as it came. `shelved` books go into Author/Series/Title, with their facts and
     their cover beside them. `force` overwrites any file, and rebuilds those that are up to date.
-    `cores` is how many chapters are encoded at once. `companions` show the book: page, epub.
+    `cores` is how many chapters are encoded at once. `companions` show the book: page, epub. A
+    longer book than `longest_ms` becomes several files.
     """
 
     out: Path | None = None
@@ -35,6 +36,7 @@ class OutputSettings:
     force: bool = False
     cores: int = 1
     companions: tuple[str, ...] = ()
+    longest_ms: int = LONGEST_MS
 
 
 def parse_loudness(text: str) -> float | None:

@@ -21,11 +21,9 @@ from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.tags_mp4_ogg import owner_of, tag_m4b, tag_opus
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
-from tts_book.output.paths import WHOLE_MP3
+from tts_book.output.paths import LONGEST_MS, WHOLE_MP3
 from tts_book.synthesis import atomic
 
-# Players keep times in 32 bits, and memory for the index of a file grows with its length.
-LONGEST_MS = 24 * 3_600_000
 _NEAR_MS = 60  # what a container may round
 
 Progress = Callable[[int, int], None]
@@ -54,14 +52,17 @@ class Volume:
 
 
 def split_volumes(
-    kind: str, chapters: Sequence[BoundChapter], target: Path
+    kind: str,
+    chapters: Sequence[BoundChapter],
+    target: Path,
+    longest_ms: int = LONGEST_MS,
 ) -> list[tuple[Path, list[BoundChapter]]]:
     """Which chapters go into which file: all into one, unless that would be too long for it."""
     groups: list[list[BoundChapter]] = [[]]
     length_ms = 0
     for chapter in chapters:
         length_ms += chapter.duration_ms
-        if length_ms > LONGEST_MS and groups[-1] and kind != WHOLE_MP3:
+        if length_ms > longest_ms and groups[-1] and kind != WHOLE_MP3:
             groups.append([])
             length_ms = chapter.duration_ms
         groups[-1].append(chapter)

@@ -229,7 +229,7 @@ class BookWriter:
         kept = [self._captions_aside(job, chapter.target) for chapter in job.chapters]
         title = job.request.book.title + (" (excerpt)" if job.excerpt else "")
         tags = replace(written[0].chapter.job.tags, title=title)
-        groups = whole_book.split_volumes(kind, chapters, target)
+        groups = whole_book.split_volumes(kind, chapters, target, self._output.longest_ms)
         volumes: list[Volume] = []
         first = 0
         for number, (path, group) in enumerate(groups, 1):
