@@ -101,14 +101,7 @@ class EdgeSession:
         with _failures_logged(log):
             spare = await self._spare_here()
             try:
-                socket = await spare.take()
-                if socket is None:
-                    socket = await self._open_socket(log)
-                else:
-                    log.note("goes over the connection that was opened ahead")
-                if self._another_follows:
-                    self._another_follows = False
-                    spare.open()
+                socket = await self._connected(spare, log)
                 try:
                     yield socket
                 finally:
@@ -121,6 +114,24 @@ class EdgeSession:
                     await spare.forbid()
                 raise
             spare.turn_succeeded()
+
+    async def _connected(self, spare: SpareConnection, log: WireLog) -> Socket:
+        """The connection that was opened ahead, or a new one; the next is opened beside it."""
+        taken = spare.take()
+        if self.proven:
+            self._open_ahead(spare)
+        if taken is None:
+            socket = await self._open_socket(log)
+        else:
+            socket = await taken
+            log.note("goes over the connection that was opened ahead")
+        self._open_ahead(spare)
+        return socket
+
+    def _open_ahead(self, spare: SpareConnection) -> None:
+        if self._another_follows:
+            self._another_follows = False
+            spare.open()
 
     async def _spare_here(self) -> SpareConnection:
         await self._enter_loop()

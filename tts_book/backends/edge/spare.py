@@ -67,20 +67,15 @@ class SpareConnection:
         else:
             self._turns_to_wait = 1
 
-    async def take(self) -> Socket | None:
-        """The spare connection, or None where there is none. Raises Troubled where it was still
-        being opened and that failed."""
+    def take(self) -> Awaitable[Socket] | None:
+        """The spare connection, perhaps still being opened, or None where there is none. From now
+        on it is no spare. To await it raises Troubled where opening it failed."""
         opening, idling = self._opening, self._idling
         if opening is None or idling is None:
             return None
         self._opening = self._idling = None
         idling.cancel()
-        await asyncio.wait([idling])
-        try:
-            return await opening
-        except asyncio.CancelledError:
-            await _discard(opening)
-            raise
+        return _taken(opening, idling)
 
     async def forbid(self) -> None:
         """The service has too much to do: closes what is open, and opens none for a while."""
@@ -104,6 +99,15 @@ class SpareConnection:
             await asyncio.wait([idling])
         if opening is not None:
             await _discard(opening)
+
+
+async def _taken(opening: asyncio.Task[Socket], idling: asyncio.Task[None]) -> Socket:
+    try:
+        await asyncio.wait([idling])  # it listens no more
+        return await opening
+    except asyncio.CancelledError:
+        await _discard(opening)
+        raise
 
 
 async def _result_of(open_socket: Open) -> Socket:
