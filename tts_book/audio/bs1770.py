@@ -45,15 +45,17 @@ class LoudnessMeter:
 
     def add(self, samples: NDArray[np.int16]) -> None:
         """Measures more samples."""
+        for at in range(0, len(samples), _AT_ONCE):
+            self._add(samples[at : at + _AT_ONCE])
+
+    def _add(self, samples: NDArray[np.int16]) -> None:
         import numpy as np
 
         waiting = np.concatenate((self._samples, samples / _FULL_SCALE))
         whole = len(waiting) // _BLOCK * _BLOCK
         self._samples = waiting[whole:]
-        for at in range(0, whole, _AT_ONCE):
-            part = waiting[at : min(at + _AT_ONCE, whole)]
-            weighted, self._memory = self._filter.run(part, self._memory)
-            self._fold(weighted)
+        weighted, self._memory = self._filter.run(waiting[:whole], self._memory)
+        self._fold(weighted)
 
     def _fold(self, weighted: Floats) -> None:
         import numpy as np

@@ -34,17 +34,26 @@ class FrameDecoder:
         import av
         import numpy as np
 
-        heard: list[bytes] = []
+        heard: list[NDArray[np.int16]] = [np.empty(0, np.int16)]
         size = _AT_ONCE * frame_bytes
         try:
             for at in range(0, len(frames), size):
                 packet = av.Packet(frames[at : at + size])
-                heard += (bytes(frame.planes[0]) for frame in self._codec.decode(packet))
+                planes = [bytes(frame.planes[0]) for frame in self._codec.decode(packet)]
+                heard.append(_rounded(np.frombuffer(b"".join(planes), np.float32)))
         except av.FFmpegError as error:
             raise AudioError(f"The sound cannot be decoded: {error}") from error
-        floats = np.frombuffer(b"".join(heard), np.float32) * np.float32(32_768.0)
-        rounded: NDArray[np.int16] = np.clip(np.rint(floats), -32_768, 32_767).astype(np.int16)
-        return rounded
+        return np.concatenate(heard)
+
+
+def _rounded(floats: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Samples of 16 bit, packet by packet: the copies on the way are small ones."""
+    import numpy as np
+
+    scaled = floats * np.float32(32_768.0)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -32_768, 32_767, out=scaled)
+    return scaled.astype(np.int16)
 
 
 def decode(frames: bytes) -> tuple[bytes, int]:
