@@ -117,7 +117,8 @@ class Chapter:
     """A chapter: its text begins with its heading, which is spoken like all the rest.
 
     `text` is NFC, free of control characters, its paragraphs parted by exactly one blank line.
-    `breaks` are the ends of its headings and scenes, in order.
+    `breaks` are the ends of its headings and scenes, in order. `language` is its own where that is
+    not the book's; `unread` is why its file could not be read: it has no text then, but a number.
     """
 
     number: int
@@ -126,6 +127,8 @@ class Chapter:
     origin: Origin
     skips: tuple[Skip, ...] = ()
     breaks: tuple[BreakAt, ...] = ()
+    language: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ from tts_book.audio import containers, tags_id3
 from tts_book.backends.piper.voices import folders
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
+from tts_book.cli.commands.batch import batch
 from tts_book.cli.commands.doctor import doctor
+from tts_book.cli.commands.plan import show_plan
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
@@ -238,10 +240,10 @@ def test_an_album_that_is_finished_is_left_alone(at: Desk) -> None:
     for number in (1, 2):
         at.write(f"album/{number}.txt", f"Story {number}\n\n{ONE}")
     for expected in (False, True):
-        assert at.run(desk.batch(at.here(), SILENT, at.folder / "album")) == 0
+        assert at.run(batch(at.here(), SILENT, at.folder / "album")) == 0
         assert ("nothing has changed" in at.err.getvalue()) is expected
     at.write("album/3.txt", f"Story 3\n\n{ONE}")
-    at.run(desk.batch(at.here(), SILENT, at.folder / "album"))
+    at.run(batch(at.here(), SILENT, at.folder / "album"))
     assert len(at.written()) == 3
 
 
@@ -296,12 +298,12 @@ def test_markup_in_a_title_is_shown_as_it_is(at: Desk) -> None:
 
 def test_the_plan_is_what_convert_does(at: Desk) -> None:
     source = str(at.write("book.txt", TWO))
-    assert at.run(desk.plan(at.here(), replace(SILENT, json=True), [source], False)) == 0
+    assert at.run(show_plan(at.here(), replace(SILENT, json=True), [source], False)) == 0
     planned = [json.loads(line) for line in at.out.getvalue().splitlines()]
     assert not any(line["cached"] for line in planned)
     at.convert(source)
     assert {line["file"] for line in planned} == {str(path) for path in at.written()}
-    at.run(desk.plan(at.here(), replace(SILENT, json=True), [source], False))
+    at.run(show_plan(at.here(), replace(SILENT, json=True), [source], False))
     again = [json.loads(line) for line in at.out.getvalue().splitlines()]
     assert all(line["cached"] for line in again)
     assert [line["key"] for line in again] == [line["key"] for line in planned]
@@ -309,7 +311,7 @@ def test_the_plan_is_what_convert_does(at: Desk) -> None:
 
 def test_the_plan_shows_chunks_with_their_places(at: Desk) -> None:
     source = str(at.write("book.txt", TWO))
-    assert at.run(desk.plan(at.here(), SILENT, [source], True)) == 0
+    assert at.run(show_plan(at.here(), SILENT, [source], True)) == 0
     first, *_, last = at.out.getvalue().splitlines()
     assert first.split("\t") == ["1/1", "book.txt:1:1", "heading", "Глава 1"]
     assert last.startswith("2/2\tbook.txt:7:1\tchapter\tУтром")
@@ -317,7 +319,7 @@ def test_the_plan_shows_chunks_with_their_places(at: Desk) -> None:
 
 
 def test_the_plan_in_words(at: Desk) -> None:
-    at.run(desk.plan(at.here(), SILENT, [str(at.write("book.txt", TWO))], False))
+    at.run(show_plan(at.here(), SILENT, [str(at.write("book.txt", TWO))], False))
     shown = at.out.getvalue()
     assert "Глава 2" in shown
     assert "language ru" in shown
@@ -328,7 +330,7 @@ def test_batch_makes_an_album_in_natural_order(at: Desk) -> None:
     for number in (10, 2, 1):
         at.write(f"album/{number}.txt", f"Story {number}\n\n{ONE}")
     request = replace(SILENT, output=at.folder / "out")
-    assert at.run(desk.batch(at.here(), request, at.folder / "album")) == 0
+    assert at.run(batch(at.here(), request, at.folder / "album")) == 0
     assert [path.name[:3] for path in at.written()] == ["001", "002", "003"]
     read = [tags_id3.read(path) for path in at.written()]
     assert [tag.album for tag in read] == ["album"] * 3
@@ -339,9 +341,12 @@ def test_batch_tells_what_it_cannot_read_and_does_the_rest(at: Desk) -> None:
     at.write("album/1.txt", ONE)
     at.write("album/2.txt", b"\x7fELF\x02\x01\x01\x00" * 50)
     request = replace(SILENT, output=at.folder / "out")
-    assert at.run(desk.batch(at.here(), request, at.folder / "album")) == 1
-    assert len(at.written()) == 1
-    assert "2.txt" in at.err.getvalue()
+    assert at.run(batch(at.here(), request, at.folder / "album")) == 1
+    at.write("album/3.txt", ONE)
+    assert at.run(batch(at.here(), request, at.folder / "album")) == 1
+    assert [path.name[:3] for path in at.written()] == ["001", "003"]
+    assert "chapter 2 not written: album/2.txt is a program" in at.err.getvalue()
+    assert ", 1 missing" in at.err.getvalue()
 
 
 def test_batch_into_one_file_goes_as_the_refusal_says(at: Desk) -> None:
@@ -349,16 +354,16 @@ def test_batch_into_one_file_goes_as_the_refusal_says(at: Desk) -> None:
         at.write(f"album/{number}.txt", f"Story {number}\n\n{ONE}")
     request = replace(SILENT, output=at.folder / "one.mp3")
     with pytest.raises(UserError, match="--format mp3book"):
-        at.run(desk.batch(at.here(), request, at.folder / "album"))
+        at.run(batch(at.here(), request, at.folder / "album"))
     request = replace(request, format="mp3book")
-    assert at.run(desk.batch(at.here(), request, at.folder / "album")) == 0
+    assert at.run(batch(at.here(), request, at.folder / "album")) == 0
     assert at.written() == [at.folder / "one.mp3"]
 
 
 def test_batch_in_its_own_parent_does_not_fill_the_source(at: Desk) -> None:
     at.write("album/1.txt", ONE)
     at.write("album/2.txt", TWO.replace("Глава", "Раздел"))
-    at.run(desk.batch(at.here(), SILENT, at.folder / "album"))
+    at.run(batch(at.here(), SILENT, at.folder / "album"))
     assert not list((at.folder / "album").glob("*.mp3"))
 
 
@@ -395,7 +400,7 @@ def test_what_the_user_can_mend_is_one_line(
 def test_a_folder_without_texts_is_told(at: Desk) -> None:
     (at.folder / "album").mkdir()
     with pytest.raises(UserError, match="album"):
-        at.run(desk.batch(at.here(), SILENT, at.folder / "album"))
+        at.run(batch(at.here(), SILENT, at.folder / "album"))
 
 
 def test_a_misspelt_key_is_told_with_file_line_and_suggestion(at: Desk) -> None:

@@ -20,7 +20,7 @@ from tests.cli.test_commands import SILENT, Desk
 from tests.fakes import ScriptedBackend, Time, spoken
 from tts_book import events
 from tts_book.backends import VoiceInfo
-from tts_book.cli.commands import convert as desk
+from tts_book.cli.commands.plan import show_plan
 from tts_book.cli.options import CommandOptions
 from tts_book.errors import BackendError, BackendRefused
 from tts_book.model import Speech
@@ -149,7 +149,7 @@ def test_parts_of_a_book(
 
 def test_the_plan_is_the_command_lines(at: Desk) -> None:
     source, request = at.folder / "book.txt", replace(SILENT, json=True, only="2")
-    at.run(desk.plan(at.here(), request, [str(source)], False))
+    at.run(show_plan(at.here(), request, [str(source)], False))
     told = [json.loads(line) for line in at.out.getvalue().splitlines()]
     plan = tts_book.plan(source, **options(at, output=at.folder, only=2))
     assert [(line["key"], line["file"]) for line in told] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from itertools import chain
 from pathlib import Path
@@ -16,6 +17,7 @@ from tts_book.model import Book, Break
 from tts_book.readers import ReadOptions
 from tts_book.readers.book import NotesAt
 from tts_book.readers.decoding import decode
+from tts_book.readers.folder import texts_in
 from tts_book.text.normalize import ledger_gaps
 
 RU = (
@@ -319,8 +321,10 @@ def test_a_folder_is_one_book(tmp_path: Path) -> None:
     )
     read = readers.read_folder(folder, OPTIONS)
     assert [path.name for path in read.sources] == ["1.md", "2.txt", "10.txt"]
-    assert [chapter.title for chapter in read.book.chapters] == ["Начало", "Глава 1", "10"]
-    assert [chapter.number for chapter in read.book.chapters] == [1, 2, 3]
+    assert [chapter.title for chapter in read.book.chapters] == [
+        "Начало", "Глава 1", "10", "binary", "empty",
+    ]  # fmt: skip
+    assert [chapter.number for chapter in read.book.chapters] == [1, 2, 3, 4, 5]
     assert [b.kind for b in read.book.chapters[1].breaks] == [Break.HEADING] * 2
     assert read.book.title == tmp_path.name
     assert {path.name: why[:10] for path, why in read.unread} == {
@@ -344,9 +348,40 @@ def test_odd_files_of_a_folder_are_told(tmp_path: Path) -> None:
         "3.txt": (RU * 3).encode("cp1251"),
         "4.txt": EN * 2,
     }
-    notices = "\n".join(readers.read_folder(folder_of(tmp_path, files), OPTIONS).book.notices)
+    book = readers.read_folder(folder_of(tmp_path, files), ReadOptions()).book
+    notices = "\n".join(book.notices)
     assert "3.txt: in windows-1251, its neighbours in utf-8" in notices
-    assert "4.txt: looks English (en)" in notices
+    assert "in English (en): 4.txt" in notices
+    assert [chapter.language for chapter in book.chapters] == ["", "", "", "en"]
+    book = readers.read_folder(tmp_path, ReadOptions(language="ru")).book
+    assert not any(chapter.language for chapter in book.chapters)
+    notices = "\n".join(book.notices)
+    assert "4.txt: looks English (en), but is read as Russian (ru), as --language says" in notices
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_folders_are_parts_in_natural_order_and_loops_of_links_end(tmp_path: Path) -> None:
+    names = ("Part 10/1.txt", "Part 2/10.txt", "Part 2/2.txt", "0.txt", "Part 2/in/1.txt",
+             ".git/a.txt", "~old/b.txt")  # fmt: skip
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(RU, "utf-8")
+    (tmp_path / "Part 2" / "loop").symlink_to(tmp_path)
+    (tmp_path / "again").symlink_to(tmp_path / "Part 10")
+    book = readers.read_folder(tmp_path, OPTIONS).book
+    assert [chapter.title for chapter in book.chapters] == [
+        "0", "Part 2, 2", "Part 2, 10", "Part 2, in, 1", "Part 10, 1",
+    ]  # fmt: skip
+    assert str(book.chapters[1].origin.place(0)) == f"{tmp_path.name}/Part 2/2.txt:1:1"
+    assert [path.name for path in texts_in(tmp_path, recursive=False)] == ["0.txt"]
+
+
+def test_a_file_that_cannot_be_read_keeps_its_number(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"1.txt": RU, "2.txt": b"\x7fELF\x00", "3.txt": RU}
+    book = readers.read_folder(folder_of(tmp_path, files), OPTIONS).book
+    assert [chapter.number for chapter in book.chapters] == [1, 2, 3]
+    assert [bool(chapter.text) for chapter in book.chapters] == [True, False, True]
+    assert book.chapters[1].unread.startswith(f"{tmp_path.name}/2.txt is a program")
 
 
 @pytest.mark.parametrize(

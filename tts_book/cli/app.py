@@ -111,17 +111,16 @@ def plan(
         bool, typer.Option("--words", help="Foreign words and the like, as pronounce.toml.")
     ] = False,
 ) -> None:
-    """Show what convert would do, and speak nothing."""
-    from tts_book.cli.commands import convert as command
+    """Show what convert (or batch, for a folder) would do, and speak nothing."""
+    from tts_book.cli.commands import plan as planner
 
+    found = _globbed(sources)
     if words:
-        _finish(lambda here: command.words(here, options, _globbed(sources)), options.log_level)
+        _finish(lambda here: planner.show_words(here, options, found), options.log_level)
     elif skipped:
-        _finish(lambda here: command.skipped(here, options, _globbed(sources)), options.log_level)
+        _finish(lambda here: planner.show_skipped(here, options, found), options.log_level)
     else:
-        _finish(
-            lambda here: command.plan(here, options, _globbed(sources), chunks), options.log_level
-        )
+        _finish(lambda here: planner.show_plan(here, options, found, chunks), options.log_level)
 
 
 app.add_typer(voices_app, name="voices", invoke_without_command=True)

@@ -11,6 +11,7 @@ from tts_book.cli.voice_list import describe_voice
 from tts_book.events import format_count, format_duration, format_number, format_share
 from tts_book.model import Book, Skip
 from tts_book.text.coverage import count_by_reason, count_ink
+from tts_book.text.language_tags import describe_language
 
 if TYPE_CHECKING:
     from tts_book.pipeline.jobs import BookJob
@@ -74,10 +75,29 @@ def _shown(skip: Skip) -> str:
 def casts(jobs: Sequence[BookJob]) -> Iterator[str]:
     """Who speaks each book, and why."""
     for job in jobs:
-        voice = job.cast.voice
-        yield f"{job.request.book.title}: voice {describe_voice(voice)}; {job.cast.why}"
+        title, voice = job.request.book.title, job.cast.voice
+        yield f"{title}: voice {describe_voice(voice)}; {job.cast.why}"
+        yield from (f"{title}: {line}" for line in _other_voices(job))
+        yield from _pronunciations(job)
         if job.excerpt:
             yield f"an excerpt: {_excerpt(job)}"
+
+
+def _other_voices(job: BookJob) -> Iterator[str]:
+    for language, chosen in job.voices.items():
+        voice = describe_voice(chosen.voice)
+        yield f"in {describe_language(language)} voice {voice}; {chosen.why}"
+
+
+def _pronunciations(job: BookJob) -> Iterator[str]:
+    """Which list of pronunciations is in use, and how much it and numbers in words change."""
+    from tts_book.text.spoken_text import find_differences
+
+    path, changed = job.request.readings.pronunciations.path, find_differences(job.plan)
+    if path or changed:
+        share = format_share(changed, len(job.plan.chunks), "chunks")
+        words = f"pronunciations from {path}; " if path else ""
+        yield f"{words}{share} said otherwise than written"
 
 
 def _excerpt(job: BookJob) -> str:
@@ -93,18 +113,22 @@ def _excerpt(job: BookJob) -> str:
 def plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
     """Chapters with chunks, characters and estimated length; a total for each book."""
     from tts_book.pipeline.plan_view import view_plan
-    from tts_book.text.spoken_text import find_differences
 
     for job in jobs:
         book, its = job.request.book, view_plan(job, cache)
         yield f"{book.title}" + (f", {book.author}" if book.author else "")
         yield f"  language {book.language}; voice {describe_voice(its.voice)}; {its.why}"
+        yield from (f"  {line}" for line in _other_voices(job))
         width = len(str(len(book.chapters)))
+        unread = {chapter.number: chapter.unread for chapter in book.chapters}
         for chapter in its.chapters:
+            if reason := unread[chapter.number]:
+                yield f"  {chapter.number:>{width}}  not read: {chapter.title}: {reason}"
+                continue
             yield (
                 f"  {chapter.number:>{width}}  {format_duration(chapter.estimated_ms):>8}  "
-                f"{len(chapter.chunks):>4} chunks {format_number(chapter.characters):>9} "
-                f"characters  {chapter.title}"
+                f"{format_count(len(chapter.chunks), 'chunk'):>11}  "
+                f"{format_count(chapter.characters, 'character'):>18}  {chapter.title}"
             )
         yield (
             f"  in all: {format_count(len(its.chapters), 'chapter')}, "
@@ -113,11 +137,7 @@ def plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
             f"{format_number(its.characters)} characters, "
             f"about {format_duration(its.estimated_ms)} of sound"
         )
-        if changed := find_differences(job.plan):
-            listed = job.request.readings.pronunciations.path
-            by = f"pronunciations from {listed}; " if listed else ""
-            said = "chunk is" if changed == 1 else "chunks are"
-            yield f"  {by}{format_number(changed)} {said} said otherwise than written"
+        yield from (f"  {line}" for line in _pronunciations(job))
         if left := skipped_summary(book):
             yield f"  left out: {left} (characters; `tts-book plan --skipped` shows them)"
         if job.excerpt:

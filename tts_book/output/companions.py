@@ -51,14 +51,15 @@ def write_companions(manifest: Path, kinds: Sequence[str], cache: ChunkCache) ->
 def refuse_foreign(paths: Sequence[Path]) -> None:
     """Raises UserError if there is a file that tts-book did not write."""
     for path in paths:
-        if path.exists() and not _is_ours(path):
+        if path.exists() and not is_own(path):
             raise UserError(
                 f"{path} exists and was not written by tts-book: move it away, or name another "
                 "place with -o."
             )
 
 
-def _is_ours(path: Path) -> bool:
+def is_own(path: Path) -> bool:
+    """Whether tts-book wrote this page or EPUB."""
     try:
         if path.suffix.lower() == COMPANIONS["epub"]:
             with zipfile.ZipFile(path) as archive, archive.open(PACKAGE) as file:

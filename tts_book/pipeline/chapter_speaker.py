@@ -120,11 +120,11 @@ class ChapterSpeaker:
     async def _take_over(self) -> list[ChapterJob]:
         """The chapters in doubt, read from their beginning by the next voice that can speak."""
         doubtful, self._in_doubt = self._in_doubt, []
-        heirs: dict[int, BookJob | None] = {}
+        heirs: dict[tuple[int, str], BookJob | None] = {}
         taken = []
         for progress in doubtful:
             chapter = progress.chapter
-            book = chapter.job.number
+            book = chapter.job.number, chapter.job.request.book.language
             if book not in heirs:
                 heirs[book] = await _choose_fallback(chapter.job)
             heir = heirs[book]

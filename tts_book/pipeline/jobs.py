@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +26,8 @@ class BookJob:
 
     Only the chapters and chunks of `only` are spoken and written, where it names any; the keys of
     `redo` are spoken again although they are there. An `excerpt` has nothing but those chunks.
+
+    `voices` are those of chapters in another language than the book's, by language.
     """
 
     request: BookRequest
@@ -37,6 +39,7 @@ class BookJob:
     redo: frozenset[str] = frozenset()
     excerpt: bool = False
     number: int = 1
+    voices: Mapping[str, ChosenVoice] = field(default_factory=dict)
 
     def asks_for(self, chunk: Chunk) -> bool:
         """Whether the chunk is to be spoken; the others are only taken from the cache."""
@@ -65,8 +68,19 @@ class BookJob:
                 asked = bool(wanted)
                 begin, end = (wanted[0], wanted[-1] + 1) if wanted else (first, first)
             if asked or not self.excerpt:
-                yield ChapterJob(self, chapter, chunks[begin:end], self.keys[begin:end], asked)
+                job = self._by_language.get(chapter.language, self)
+                yield ChapterJob(job, chapter, chunks[begin:end], self.keys[begin:end], asked)
             first = last
+
+    @cached_property
+    def _by_language(self) -> dict[str, BookJob]:
+        """The same book as it is for chapters in other languages: in theirs, by their voices."""
+        found = {}
+        for language, chosen in self.voices.items():
+            book = replace(self.request.book, language=language)
+            request, plan = replace(self.request, book=book), replace(self.plan, book=book)
+            found[language] = replace(self, request=request, plan=plan, cast=chosen, voices={})
+        return found
 
     @cached_property
     def splitter(self) -> Splitter:

@@ -105,6 +105,7 @@ class ReadingOptions:
         metavar="HOW",
     )
     everything: bool = option(False, "Read contents lists, notes and licences, too.", Panel.READ)
+    no_recursive: bool = option(False, "Of a folder, only the files directly in it.", Panel.READ)
     code: str = option(
         "announce",
         "Code, formulas, figures: announce (in a word or two), read, skip.",

@@ -16,7 +16,7 @@ from pathlib import Path
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.backends import Backend
 from tts_book.errors import UserError
-from tts_book.model import Plan, Voice
+from tts_book.model import Chunk, Plan, Voice
 from tts_book.output import audiobookshelf
 from tts_book.output.paths import (
     Layout,
@@ -31,6 +31,7 @@ from tts_book.pipeline.selection import Selection, check_selection, parse_select
 from tts_book.pipeline.source import BookRequest
 from tts_book.pipeline.voice_selection import (
     TELLING_CHARACTERS,
+    ChosenVoice,
     SpokenShare,
     VoiceChooser,
     VoiceRequest,
@@ -38,6 +39,7 @@ from tts_book.pipeline.voice_selection import (
 from tts_book.synthesis import atomic
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.text import chunker
+from tts_book.text.language_tags import describe_language
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.spoken_text import Readings, apply_readings
 
@@ -58,13 +60,67 @@ async def prepare_jobs(
     for number, request in enumerate(requests, 1):
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
         plan = await asyncio.to_thread(chunker.plan_book, request.book)
-        count = _counter(plan, cache, request.readings)
-        chosen = await chooser.cast(voice, request.book.language, count)
-        plan = await asyncio.to_thread(apply_readings, plan, chosen.voice, request.readings)
-        keys = await asyncio.to_thread(make_keys, plan, chosen.voice, chosen.backend)
+        parts = {
+            language: await _choose(part, request, chooser, voice, cache)
+            for language, part in _by_language(plan).items()
+        }
+        keyed = [pair for _, part in parts.values() for pair in part]
+        keyed.sort(key=lambda pair: (pair[0].chapter, pair[0].number))
+        chunks, keys = tuple(chunk for chunk, _ in keyed), tuple(key for _, key in keyed)
+        chosen = {language: its for language, (its, _) in parts.items()}
+        cast = chosen.pop(request.book.language)
         layout = _layout(request, output, cwd, excerpt)
-        jobs.append(BookJob(request, plan, chosen, keys, layout, number=number))
+        plan = replace(plan, chunks=chunks)
+        jobs.append(BookJob(request, plan, cast, keys, layout, number=number, voices=chosen))
     return tuple(jobs)
+
+
+def _by_language(plan: Plan) -> dict[str, Plan]:
+    """The parts of a plan in each language, that of the book first."""
+    usual = plan.book.language
+    languages = {chapter.number: chapter.language or usual for chapter in plan.book.chapters}
+    return {
+        language: replace(
+            plan,
+            book=replace(plan.book, language=language),
+            chunks=tuple(c for c in plan.chunks if languages[c.chapter] == language),
+        )
+        for language in dict.fromkeys((usual, *languages.values()))
+    }
+
+
+async def _choose(
+    plan: Plan,
+    request: BookRequest,
+    chooser: VoiceChooser,
+    voice: VoiceRequest,
+    cache: ChunkCache,
+) -> tuple[ChosenVoice, list[tuple[Chunk, str]]]:
+    """The voice of a plan in one language, and the chunks with their keys."""
+    language = plan.book.language
+    try:
+        chosen = await chooser.cast(voice, language, _counter(plan, cache, request.readings))
+    except UserError as error:
+        if language == request.book.language:
+            raise
+        raise UserError(_explain_other_language(plan, voice, str(error))) from None
+    plan = await asyncio.to_thread(apply_readings, plan, chosen.voice, request.readings)
+    keys = await asyncio.to_thread(make_keys, plan, chosen.voice, chosen.backend)
+    return chosen, list(zip(plan.chunks, keys, strict=True))
+
+
+def _explain_other_language(plan: Plan, voice: VoiceRequest, reason: str) -> str:
+    language = plan.book.language
+    sources = [c.origin.source.name for c in plan.book.chapters if c.language == language]
+    names = list(dict.fromkeys(sources))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    listed = f"In {describe_language(language)}: {', '.join(names[:3])}{more}"
+    if not voice.voice:
+        return f"{listed}. {reason}"
+    return (
+        f'{listed}, which "{voice.voice}" does not speak: leave --voice out, so that each file '
+        "gets a voice of its language, or add --language CODE to have all read alike."
+    )
 
 
 def _layout(request: BookRequest, output: OutputSettings, cwd: Path, excerpt: bool) -> Layout:

@@ -186,7 +186,8 @@ class _ConversionRun:
                 self._cache.try_out()
             for chapter in asked:
                 if not chapter.chunks:
-                    self._tell(chapter_lost(chapter, "there is nothing in it to say"))
+                    reason = chapter.chapter.unread or "there is nothing in it to say"
+                    self._tell(chapter_lost(chapter, reason))
             await self._speaker.speak(await self._keep_earlier(asked))
             await self._account_for_rest()
             await self._settle()

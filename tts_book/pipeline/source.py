@@ -19,6 +19,7 @@ from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.output import audiobookshelf
 from tts_book.output.manifest import find_finished_files, manifests_for_stem
+from tts_book.output.paths import COMPANIONS
 from tts_book.pipeline.options import format_rerun_command, result_options
 from tts_book.text.pronunciation import Pronunciations
 from tts_book.text.spoken_text import Readings
@@ -132,7 +133,7 @@ class BookSource:
 
         options = self.settings.reading_options()
         if self.is_folder:
-            found = readers.read_folder(self.path, options, self._load)
+            found = readers.read_folder(self.path, options, self._load, list(self.files))
             book, unread = found.book, found.unread
         else:
             book, unread = readers.read(self.path, options, self._load), ()
@@ -156,10 +157,30 @@ def open_source(settings: JobSettings, path: Path) -> BookSource:
     from tts_book.readers.folder import texts_in
 
     is_folder = path.is_dir()
-    texts = texts_in(path) if is_folder else [path]
+    texts = find_in_folder(settings, path, texts_in) if is_folder else [path]
     files = {text: _load_or_fail(load, text) for text in texts}
     words = _load_words(settings, path)
     return BookSource(settings, path, is_folder, files, words, _fingerprint(settings, files, words))
+
+
+def find_in_folder(
+    settings: JobSettings, folder: Path, find: Callable[..., list[Path]]
+) -> list[Path]:
+    """What `find` finds in a folder of sources: nothing that tts-book wrote there. Raises
+    UserError."""
+    out = settings.output.out
+    place = None if out is None or out.resolve() == folder.resolve() else out.resolve()
+
+    def is_output(path: Path) -> bool:
+        if place is not None and path.resolve() == place:
+            return True
+        if path.suffix.lower() not in COMPANIONS.values() or not path.is_file():
+            return False
+        from tts_book.output.companions import is_own
+
+        return is_own(path)
+
+    return find(folder, recursive=not settings.options.no_recursive, leave_out=is_output)
 
 
 def _load_or_fail(load: Callable[[Path], bytes], path: Path) -> bytes | UserError:

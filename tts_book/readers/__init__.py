@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,9 +35,16 @@ def read_bytes(data: bytes, name: str, options: ReadOptions) -> Book:
     return build_book(_parse_bytes(data, name, options), stem(name), options)
 
 
-def read_folder(path: Path, options: ReadOptions, load: Load = decoding.load) -> Folder:
-    """The texts directly in the folder at `path`, in natural order, as chapters of one book."""
-    return folder.read_folder(path, options, partial(_parse, load=load))
+def read_folder(
+    path: Path,
+    options: ReadOptions,
+    load: Load = decoding.load,
+    texts: Sequence[Path] | None = None,
+) -> Folder:
+    """The texts in the folder at `path`, or those of them that are given, in natural order, as
+    chapters of one book."""
+    found = folder.texts_in(path) if texts is None else texts
+    return folder.read_folder(path, found, options, partial(_parse, load=load))
 
 
 def stem(name: str) -> str:

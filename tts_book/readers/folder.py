@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tts_book.errors import UserError
-from tts_book.model import Book, Chapter
+from tts_book.model import Book, Chapter, Origin, Source
 from tts_book.readers.book import ParsedBook, ReadOptions, chapters_of, choose_language
 from tts_book.text.chapters import make_titles_unique
 from tts_book.text.coverage import add_ledgers, make_ledger
 from tts_book.text.language import detect_language
-from tts_book.text.language_tags import describe_language, primary_language
+from tts_book.text.language_tags import describe_language, parse_language_tag, primary_language
 
 SUFFIXES = frozenset((".txt", ".text", ".md", ".markdown", ".mdown", ".mkd"))
 BOOKS = (
@@ -24,36 +24,65 @@ _NO_BOOKS = re.compile(r"(?:readme|licen[cs]e|copying|changelog|contributing|Ð¿Ñ
 _CLEAR = 0.3  # a margin at which a file's language is worth comparing with its neighbours'
 
 
+Sieve = Callable[[Path], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The book of a folder, the files that it was read from, and those that could not be read,
-    each with the reason."""
+    """The book of a folder, the files that it was made of, and those that could not be read, each
+    with the reason. These are chapters without text, so that all others keep their numbers."""
 
     book: Book
     sources: tuple[Path, ...]
     unread: tuple[tuple[Path, str], ...]
 
 
-def natural(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """A key that sorts 2 before 10."""
-    pieces = re.findall(r"\d+|\D+", path.name.casefold())
-    return tuple((0, int(p), p) if p.isdecimal() else (1, 0, p) for p in pieces)
+def natural_key(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+    """A key that sorts 2 before 10, in folders as in files."""
+    return tuple(
+        tuple(
+            (0, int(piece), piece) if piece.isdecimal() else (1, 0, piece)
+            for piece in re.findall(r"\d+|\D+", part.casefold())
+        )
+        for part in path.parts
+    )
 
 
-def texts_in(folder: Path) -> list[Path]:
-    """The texts directly in `folder`, in natural order. Raises UserError if it is none."""
-    return sorted((path for path in _files_in(folder) if _is_text(path)), key=natural)
+def texts_in(folder: Path, *, recursive: bool = True, leave_out: Sieve | None = None) -> list[Path]:
+    """The texts in `folder`, and in the folders in it, in natural order; without hidden ones, and
+    without files and folders to `leave_out`. Raises UserError if it is no folder."""
+    return _files_in(folder, _is_text, recursive, leave_out)
 
 
-def books_in(folder: Path) -> list[Path]:
-    """The e-books directly in `folder`, in natural order. Raises UserError if it is none."""
-    found = (path for path in _files_in(folder) if path.name.lower().endswith(BOOKS))
-    return sorted((path for path in found if not path.name.startswith((".", "~"))), key=natural)
+def books_in(folder: Path, *, recursive: bool = True, leave_out: Sieve | None = None) -> list[Path]:
+    """The e-books in `folder`, as `texts_in` finds texts."""
+    return _files_in(folder, _is_book, recursive, leave_out)
 
 
-def _files_in(folder: Path) -> list[Path]:
+def _files_in(folder: Path, wanted: Sieve, recursive: bool, leave_out: Sieve | None) -> list[Path]:
+    found: list[Path] = []
+    seen: set[Path] = set()  # or a link would lead round for ever
+    places = deque([folder])
+    while places:
+        place = places.popleft()
+        if (real := place.resolve()) in seen:
+            continue
+        seen.add(real)
+        for path in _entries(place):
+            if path.name.startswith((".", "~")) or (leave_out and leave_out(path)):
+                continue
+            if not path.is_dir():
+                found += [path] if wanted(path) and path.is_file() else []
+            elif recursive and path.is_symlink():
+                places.append(path)
+            elif recursive:  # before all links, which may lead here
+                places.appendleft(path)
+    return sorted(found, key=lambda path: natural_key(path.relative_to(folder)))
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        return [path for path in folder.iterdir() if path.is_file()]
+        return list(folder.iterdir())
     except FileNotFoundError:
         raise UserError(f"{folder} does not exist: check the name") from None
     except NotADirectoryError:
@@ -65,33 +94,38 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def read_folder(
-    folder: Path, options: ReadOptions, parse: Callable[[Path, ReadOptions], ParsedBook]
+    folder: Path,
+    paths: Sequence[Path],
+    options: ReadOptions,
+    parse: Callable[[Path, ReadOptions], ParsedBook],
 ) -> Folder:
-    """The texts of `folder` as chapters of one book. `parse` reads one file.
+    """The texts at `paths` in `folder` as chapters of one book; folders in it are its parts.
+    `parse` reads one file.
 
     Raises UserError if nothing in it can be read.
     """
-    paths = texts_in(folder)
     if not paths:
         raise UserError(f"{folder} holds no texts: put .txt or .md files into it")
-    read: list[tuple[Path, ParsedBook]] = []
-    unread: list[tuple[Path, str]] = []
+    read: dict[Path, ParsedBook | str] = {}
     for path in paths:
         try:
-            read.append((path, _worded(parse(path, options))))
+            read[path] = _placed(folder, path, _worded(parse(path, options)))
         except UserError as error:
-            unread.append((path, _reason(path, error)))
-    if not read:
+            read[path] = _reason(path, error)
+    unread = tuple((path, why) for path, why in read.items() if isinstance(why, str))
+    if len(unread) == len(read):
         path, why = unread[0]
         raise UserError(f"no text in {folder} can be read: {path.name} {why}")
-    book = _book(folder, read, options)
-    return Folder(book, tuple(path for path, _ in read), tuple(unread))
+    sources = tuple(path for path, parsed in read.items() if not isinstance(parsed, str))
+    return Folder(_book(folder, read, options), sources, unread)
+
+
+def _is_book(path: Path) -> bool:
+    return path.name.lower().endswith(BOOKS)
 
 
 def _is_text(path: Path) -> bool:
-    if path.name.startswith((".", "~")) or _NO_BOOKS.match(path.stem):
-        return False
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in SUFFIXES and not _NO_BOOKS.match(path.stem)
 
 
 def _worded(parsed: ParsedBook) -> ParsedBook:
@@ -100,34 +134,88 @@ def _worded(parsed: ParsedBook) -> ParsedBook:
     return parsed
 
 
+def _placed(folder: Path, path: Path, parsed: ParsedBook) -> ParsedBook:
+    """With places that say which of the folder's files they are in: several may have one name."""
+    return replace(parsed, source=replace(parsed.source, name=_name(folder, path)))
+
+
+def _name(folder: Path, path: Path) -> str:
+    return (Path(folder.resolve().name) / path.relative_to(folder)).as_posix()
+
+
 def _reason(path: Path, error: UserError) -> str:
     return str(error).removeprefix(str(path)).removeprefix(path.name).lstrip(": ")
 
 
-def _book(folder: Path, read: Sequence[tuple[Path, ParsedBook]], options: ReadOptions) -> Book:
+def _book(folder: Path, files: Mapping[Path, ParsedBook | str], options: ReadOptions) -> Book:
     name = folder.resolve().name or str(folder)
-    spoken = {path: _spoken(parsed) for path, parsed in read}
-    known = Counter(parsed.language for _, parsed in read if parsed.language).most_common(1)
-    tag, told = choose_language(
-        "\n\n".join(spoken.values()), known[0][0] if known else "", name, options.language
-    )
-    each = [(parsed, _chapters(path, parsed, tag, options)) for path, parsed in read]
-    chapters = [chapter for _, found in each for chapter in found]
+    read = [(path, parsed) for path, parsed in files.items() if not isinstance(parsed, str)]
+    tag, own, told = _languages(read, name, options)
+    chapters: list[Chapter] = []
+    ledgers = []
+    for path, parsed in files.items():
+        part = ", ".join(path.relative_to(folder).parts[:-1])
+        if isinstance(parsed, str):
+            place = _name(folder, path)
+            lost, reason = Origin(Source(place), ()), f"{place} {parsed}"
+            chapters.append(Chapter(0, _in_part(part, path.stem), "", lost, unread=reason))
+            continue
+        its = _chapters(path, parsed, own.get(path, tag), options)
+        ledgers.append(make_ledger(parsed.text, its))
+        chapters += (
+            replace(each, title=_in_part(part, each.title), language=own.get(path, ""))
+            for each in its
+        )
     titles = make_titles_unique(chapter.title for chapter in chapters)
     numbered = tuple(
         replace(chapter, number=number, title=title)
         for number, (chapter, title) in enumerate(zip(chapters, titles, strict=True), 1)
     )
     notices = [notice for _, parsed in read for notice in parsed.notices]
-    notices += [*_odd_encodings(read), *_odd_languages(spoken, tag), told]
+    notices += [*_odd_encodings(read), *told]
     return Book(
         title=options.title or name,
         language=tag,
         chapters=numbered,
         author=options.author or _author(read),
         notices=tuple(notice for notice in notices if notice),
-        ledger=add_ledgers(make_ledger(parsed.text, found) for parsed, found in each),
+        ledger=add_ledgers(ledgers),
     )
+
+
+def _in_part(part: str, title: str) -> str:
+    return f"{part}, {title}" if part else title
+
+
+def _languages(
+    read: Sequence[tuple[Path, ParsedBook]], name: str, options: ReadOptions
+) -> tuple[str, dict[Path, str], list[str]]:
+    """The language of most of the text, those of files in others, and remarks for the user.
+    Raises UserError if no language can be told."""
+    spoken = {path: _spoken(parsed) for path, parsed in read}
+    if options.language:
+        tag = parse_language_tag(options.language)
+        return tag, {}, list(_odd_languages(spoken, tag))
+    clear: dict[Path, str] = {}
+    sizes: Counter[str] = Counter()
+    for path, text in spoken.items():
+        guess = detect_language(text)
+        if guess.margin >= _CLEAR:
+            clear[path] = guess.language
+            sizes[guess.language] += len(text)
+    most = sizes.most_common(1)[0][0] if sizes else ""
+    known = Counter(parsed.language for _, parsed in read if parsed.language).most_common(1)
+    usual = [text for path, text in spoken.items() if clear.get(path, most) == most]
+    tag, told = choose_language("\n\n".join(usual), known[0][0] if known else "", name, "")
+    own = {path: its for path, its in clear.items() if its != primary_language(tag)}
+    return tag, own, [told, *_own_languages(own)]
+
+
+def _own_languages(own: Mapping[Path, str]) -> Iterator[str]:
+    for tag in dict.fromkeys(own.values()):
+        names = [path.name for path, its in own.items() if its == tag]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        yield f"in {describe_language(tag)}: {', '.join(names[:3])}{more}"
 
 
 def _chapters(
@@ -162,4 +250,4 @@ def _odd_languages(spoken: dict[Path, str], tag: str) -> Iterator[str]:
         guess = detect_language(text)
         if guess.margin >= _CLEAR and guess.language != primary_language(tag):
             looks, book = describe_language(guess.language), describe_language(tag)
-            yield f"{path.name}: looks {looks}, but is read as {book} like its neighbours"
+            yield f"{path.name}: looks {looks}, but is read as {book}, as --language says"

@@ -15,7 +15,7 @@ from tests.cli.test_commands import SILENT, Desk
 from tests.fakes import ScriptedBackend, spoken
 from tests.pipeline.test_run import prepared
 from tests.pipeline.test_run import run as job_of
-from tts_book.cli.commands.convert import batch
+from tts_book.cli.commands.batch import batch
 from tts_book.cli.commands.where import where
 from tts_book.errors import BackendError, BackendRefused, UserError
 from tts_book.model import Mark, Speech
@@ -400,5 +400,5 @@ def test_words_are_sought_in_the_file_that_is_named(tmp_path: Path) -> None:
     first, second = (at.write(f"tales/{n}.txt", STORY) for n in (1, 2))
     assert at.run(batch(at.here(), SILENT, first.parent)) == 0
     found = [value(told_of(at, path, text="gull"), "text") for path in (first, second)]
-    assert found == ["1.txt:5:3", "2.txt:5:3"]
-    assert value(told_of(at, first.parent, text="gull"), "also") == "at   2.txt:5:3"
+    assert found == ["tales/1.txt:5:3", "tales/2.txt:5:3"]
+    assert value(told_of(at, first.parent, text="gull"), "also") == "at   tales/2.txt:5:3"

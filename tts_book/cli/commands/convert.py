@@ -57,10 +57,10 @@ def read_requests(
             requests.append(_read_standard_input(at, options, settings))
             continue
         opened = open_source(settings, at.resolve_path(source))
-        if not (skip_finished and _report_finished(at, options, opened, source)):
+        if not (skip_finished and report_finished(at, options, opened, source)):
             requests.append(opened.parse()[0])
     for request in requests:
-        _print_notices(at, options, request.book)
+        print_notices(at, options, request.book)
     return tuple(requests)
 
 
@@ -117,7 +117,7 @@ def _name_text(book: Book) -> Book:
     return replace(book, title=name, chapters=chapters)
 
 
-def _report_finished(at: Terminal, options: CommandOptions, source: BookSource, name: str) -> bool:
+def report_finished(at: Terminal, options: CommandOptions, source: BookSource, name: str) -> bool:
     """Whether nothing has changed since a whole run; its files are printed then."""
     if options.json or options.explain:
         return False
@@ -129,7 +129,7 @@ def _report_finished(at: Terminal, options: CommandOptions, source: BookSource, 
     return bool(files)
 
 
-def _print_notices(at: Terminal, options: CommandOptions, book: Book) -> None:
+def print_notices(at: Terminal, options: CommandOptions, book: Book) -> None:
     if not options.quiet:
         for notice in (*book.notices, *book.missing):
             at.err.write(f"{notice}\n")
@@ -145,59 +145,6 @@ async def convert(at: Terminal, options: CommandOptions, sources: Sequence[str])
         read_requests, at, options, settings, sources, skip_finished=True
     )
     return await speak(at, options, settings, requests) if requests else 0
-
-
-async def batch(at: Terminal, options: CommandOptions, folder: Path) -> int:
-    """Speaks a folder as one album; files that cannot be read are reported at the end."""
-    settings = read_settings(at, options)
-    source = await asyncio.to_thread(open_source, settings, at.resolve_path(folder))
-    if _report_finished(at, options, source, str(folder)):
-        return 0
-    request, unread = await asyncio.to_thread(source.parse)
-    _print_notices(at, options, request.book)
-    code = await speak(at, options, settings, (request,))
-    for path, reason in unread:
-        at.err.write(f"not read: {path.name}: {reason}\n")
-    return code or (1 if unread else 0)
-
-
-async def plan(at: Terminal, options: CommandOptions, sources: Sequence[str], chunks: bool) -> int:
-    """Shows what convert would do."""
-    settings = read_settings(at, options)
-    requests = await asyncio.to_thread(read_requests, at, options, settings, sources)
-    async with open_conversion(settings) as conversion:
-        # What would be done can be shown also while an engine is away.
-        jobs, cache = await conversion.prepare(requests, patient=True), conversion.cache
-        show = plan_report.plan_json if options.json else plan_report.plan
-        lines = show(jobs, cache)
-        if chunks and not options.json:
-            lines = plan_report.chunks(jobs)
-        if options.explain:
-            lines = plan_report.explained(jobs, cache)
-        for line in lines:
-            at.out.write(f"{line}\n")
-    return 0
-
-
-async def words(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
-    """Lists what voices may say wrong, in the form of pronounce.toml."""
-    from tts_book.cli.words import list_words
-
-    settings = read_settings(at, options)
-    for request in await asyncio.to_thread(read_requests, at, options, settings, sources):
-        for line in list_words(request.book):
-            at.out.write(f"{line}\n")
-    return 0
-
-
-async def skipped(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
-    """Shows what of the sources is not read aloud, and why."""
-    settings = read_settings(at, options)
-    rows = plan_report.skipped_json_lines if options.json else plan_report.skipped_lines
-    for request in await asyncio.to_thread(read_requests, at, options, settings, sources):
-        for line in rows(request.book):
-            at.out.write(f"{line}\n")
-    return 0
 
 
 def _print_beforehand(
@@ -263,8 +210,8 @@ def _foresee(jobs: Sequence[BookJob]) -> Outlook:
     chunks: Counter[tuple[int, int]] = Counter()
     speaking_ms, sound_ms, encoded_ms = 0.0, 0, 0
     for job in jobs:
-        book, voice = job.request.book, job.cast.voice
         for chapter in job.asked_chapters:
+            book, voice = chapter.job.request.book, chapter.job.cast.voice
             chunks[job.number, chapter.number] += len(chapter.chunks)
             length_ms = sum(
                 estimate_ms(chunk.spoken, book.language, voice.rate_pct) for chunk in chapter.chunks

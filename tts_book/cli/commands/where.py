@@ -55,14 +55,15 @@ async def where(
 
 
 def _folders(at: Terminal, source: Path, out: Path | None) -> list[Path]:
-    return [out] if out else list(dict.fromkeys((at.cwd, source.resolve().parent)))
+    above = source.resolve().parents
+    return [out] if out else list(dict.fromkeys((at.cwd, *above[:2])))
 
 
 def _places(source: Path, cache: ChunkCache) -> Iterator[Path]:
     """Where the cache knows books of this source."""
     ours = source.resolve()
     for _, book, _ in list_leases(cache.folder):
-        if Path(book.source) in (ours, ours.parent):
+        if Path(book.source) in (ours, *ours.parents):
             yield Path(book.place)
 
 

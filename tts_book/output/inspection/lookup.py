@@ -57,11 +57,17 @@ def hits(
 
 
 def _line(chunk: dict[str, Any], source: Path, line: int, within: bool) -> Iterator[int]:
-    places = [place for place in chunk["places"] if place[3] in (source.name, "")]
+    places = [place for place in chunk["places"] if _is_name_of(place[3], source)]
     for at, (offset, first, _, _) in enumerate(places):
         after = places[at + 1][1] if at + 1 < len(places) else first
         if first == line or (within and first < line < after):
             yield int(offset)
+
+
+def _is_name_of(name: str, source: Path) -> bool:
+    """Whether places with this name are in a file: those of a folder's texts begin with the
+    folder."""
+    return name in (source.name, "") or source.resolve().as_posix().endswith(f"/{name}")
 
 
 def _words(chunk: dict[str, Any], source: Path, words: str) -> Iterator[int]:
@@ -69,7 +75,8 @@ def _words(chunk: dict[str, Any], source: Path, words: str) -> Iterator[int]:
     bare = re.findall(r"[^\W_]+", words)
     pattern = r"[\W_]+".join(map(re.escape, bare)) or re.escape(words.strip())
     for found in re.finditer(pattern, chunk["text"], re.IGNORECASE) if pattern else ():
-        if place_of(chunk, found.start()).source in (source.name, "") or not source.is_file():
+        name = place_of(chunk, found.start()).source
+        if _is_name_of(name, source) or not source.is_file():
             yield found.start()
 
 

@@ -34,9 +34,9 @@ class Manifest:
                 yield event
 
     def tells_of(self, source: Path) -> bool:
-        """Whether it is of a run over this source, or over the folder that it lies in."""
+        """Whether it is of a run over this source, or over a folder that it lies in."""
         ours = source.resolve()
-        return any(place in (ours, ours.parent) for place in self._sources())
+        return any(place in (ours, *ours.parents) for place in self._sources())
 
     def _sources(self) -> Iterator[Path]:
         if self.run["source"]:

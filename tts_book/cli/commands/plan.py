@@ -1,0 +1,68 @@
+"""`tts-book plan`: what convert, or batch for a folder, would do; nothing is spoken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tts_book.cli import plan_report
+from tts_book.cli.commands import convert as desk
+from tts_book.cli.commands.batch import Batch, read_batch
+from tts_book.cli.options import CommandOptions
+from tts_book.cli.process import Terminal
+from tts_book.errors import UserError
+from tts_book.pipeline.job_settings import read_settings
+from tts_book.pipeline.session import open_conversion
+
+
+async def show_plan(
+    at: Terminal, options: CommandOptions, sources: Sequence[str], chunks: bool
+) -> int:
+    """Chapters, chunks, length and voice, or every chunk."""
+    found = await _read(at, options, sources)
+    async with open_conversion(found.settings) as conversion:
+        # What would be done can be shown also while an engine is away.
+        jobs, cache = await conversion.prepare(found.requests, patient=True), conversion.cache
+        show = plan_report.plan_json if options.json else plan_report.plan
+        lines = show(jobs, cache)
+        if chunks and not options.json:
+            lines = plan_report.chunks(jobs)
+        if options.explain:
+            lines = plan_report.explained(jobs, cache)
+        return _print(at, found, lines)
+
+
+async def show_words(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
+    """What voices may say wrong, in the form of pronounce.toml."""
+    from tts_book.cli.words import list_words
+
+    found = await _read(at, options, sources)
+    return _print(at, found, (line for each in found.requests for line in list_words(each.book)))
+
+
+async def show_skipped(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
+    """What of the sources is not read aloud, and why."""
+    found = await _read(at, options, sources)
+    rows = plan_report.skipped_json_lines if options.json else plan_report.skipped_lines
+    return _print(at, found, (line for each in found.requests for line in rows(each.book)))
+
+
+async def _read(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> Batch:
+    folders = [source for source in sources if source != "-" and at.resolve_path(source).is_dir()]
+    if not folders:
+        settings = read_settings(at, options)
+        requests = await asyncio.to_thread(desk.read_requests, at, options, settings, sources)
+        return Batch(options, settings, requests)
+    if len(sources) > 1:
+        raise UserError(f"{folders[0]} is a folder: plan it alone, as `tts-book batch` takes it.")
+    return await asyncio.to_thread(read_batch, at, options, Path(folders[0]))
+
+
+def _print(at: Terminal, found: Batch, lines: Iterable[str]) -> int:
+    for line in lines:
+        at.out.write(f"{line}\n")
+    for reason in found.unread:
+        at.err.write(f"not read: {reason}\n")
+    chapters = (chapter for each in found.requests for chapter in each.book.chapters)
+    return 1 if found.unread or any(chapter.unread for chapter in chapters) else 0
