@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from tests import tones
 from tests.cli.test_commands import ONE, SILENT, TWO, Desk
 from tts_book import audio
 from tts_book.audio import containers, tags_id3
+from tts_book.audio.limiter import true_peaks
 from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.tags_mp4_ogg import owner_of, read_inside, tag_opus
 from tts_book.errors import AudioError, UserError
@@ -23,6 +25,7 @@ from tts_book.output.settings import parse_formats
 from tts_book.output.whole_book import BoundChapter
 from tts_book.synthesis import atomic
 
+FRAME_MS = 24
 KINDS = {"m4b": ".m4b", "opus": ".opus", "mp3book": ".mp3"}
 TEXTS = ("It began on a quiet morning.", "Дождь всё же пошёл, и надолго.", "The last words.")
 PICTURE = Cover(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40, "image/jpeg")
@@ -72,13 +75,46 @@ def test_every_word_is_heard_once_at_its_time(tmp_path: Path, kind: str) -> None
         for word in tones.speech(text)[1]
     ]
     for word, ms in zip(heard, wanted_ms, strict=True):
-        assert abs(word.start_ms - ms) <= 10
+        assert abs(word.start_ms - ms) <= FRAME_MS
     found = containers.probe(done.path)
     assert [c.title for c in found.chapters] == ["Глава 1", "Глава 2", "Глава 3"]
     for told, kept in zip(found.chapters, done.chapters, strict=True):
         assert abs(told.start_ms - kept.start_ms) <= 1
     assert abs(found.duration_ms - done.duration_ms) <= 60
     assert not atomic.find_leftovers(tmp_path)
+
+
+def test_all_formats_run_alike_within_a_frame(tmp_path: Path) -> None:
+    """So that one file of captions fits them all, however many chapters there are."""
+    few = [chapter(tmp_path, n, tones.speech(f"Word {n}. And on.")[0]) for n in range(1, 4)]
+    many = [replace(few[n % 3], title=str(n)) for n in range(60)]
+    files = {
+        kind: whole_book.write_volume(kind, many, tmp_path / f"a{suffix}", ABOUT, cores=2)
+        for kind, suffix in KINDS.items()
+    }
+    assert len({file.chapters for file in files.values()}) == 1
+    heard = {kind: tones.read(tones.play(file.path)) for kind, file in files.items()}
+    for kind in ("m4b", "opus"):
+        for word, same in zip(heard[kind], heard["mp3book"], strict=True):
+            assert word.code == same.code
+            assert abs(word.start_ms - same.start_ms) <= FRAME_MS
+
+
+def test_a_book_in_mp4_says_that_it_is_an_audiobook(tmp_path: Path) -> None:
+    done = whole_book.write_volume("m4b", spoken(tmp_path), tmp_path / "a.m4b", ABOUT)
+    assert done.path.read_bytes()[4:12] == b"ftypM4B "
+
+
+@pytest.mark.parametrize("kind", ["m4b", "opus"])
+def test_no_true_peak_is_above_one_decibel_below_full_scale(tmp_path: Path, kind: str) -> None:
+    """However loud it is made: what is heard is limited, not clipped."""
+    pcm = tones.pcm("words", tones.speech(TEXTS[0])[1], 4_000, level=0.99)
+    sound = np.tile(pcm, 2).astype("<i2").tobytes()
+    loud = replace(chapter(tmp_path, 1, audio.encode(sound, 24_000)), gain_db=9.0)
+    done = whole_book.write_volume(kind, [loud], tmp_path / f"a{KINDS[kind]}", ABOUT)
+    with av.open(str(done.path)) as file:
+        heard = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+    assert true_peaks(heard.astype(np.float64), 0.5).max() <= 10 ** (-1 / 20)
 
 
 @pytest.mark.parametrize("kind", ["m4b", "opus"])
@@ -113,7 +149,7 @@ def test_more_chapters_than_a_table_counts_to(tmp_path: Path) -> None:
     paths = {kind: tmp_path / f"a{suffix}" for kind, suffix in KINDS.items()}
     for kind, codec in (("m4b", containers.AAC), ("opus", containers.OPUS)):
         containers.encode_file(few.path, tmp_path / kind, codec)
-        containers.bind([tmp_path / kind] * len(names), paths[kind], codec, marks)
+        containers.bind([(tmp_path / kind, 9)] * len(names), paths[kind], codec, marks)
     tag_opus(paths["opus"], ABOUT, marks, None)
     whole_book.write_volume(
         "mp3book", [replace(few, title=name) for name in names], paths["mp3book"], ABOUT

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from tts_book.audio.bs1770 import measure_loudness
+from tts_book.audio.limiter import limit_peaks
 from tts_book.audio.mp3_edit import GAIN_STEP_DB
 from tts_book.model import Sound
-
-if TYPE_CHECKING:
-    pass
 
 
 class Meter:
@@ -83,8 +80,6 @@ class Meter:
 
 
 CREST_DB = 16.0  # how far a peak may stand above the loudness
-_BLOCK_S = 0.001
-_REACH, _SLOPE = 6, 5  # blocks before and after a peak that are made softer, and how smoothly
 _FULL_SCALE = 32_768
 
 
@@ -98,16 +93,5 @@ def round_off(pcm: bytes, rate_hz: int, crest_db: float = CREST_DB) -> bytes:
     if loudness_lufs is None:
         return pcm
     ceiling = _FULL_SCALE * 10 ** ((loudness_lufs + crest_db) / 20)
-    size = max(1, round(rate_hz * _BLOCK_S))
-    padded = np.pad(samples.astype(np.float64), (0, -len(samples) % size))
-    peaks = np.abs(padded.reshape(-1, size)).max(axis=1)
-    if not math.isfinite(ceiling) or peaks.max() <= ceiling:
-        return pcm
-    wanted = np.minimum(1.0, ceiling / np.maximum(peaks, 1.0))
-    around = np.pad(wanted, _REACH, constant_values=1.0)
-    lowest = np.lib.stride_tricks.sliding_window_view(around, 2 * _REACH + 1).min(axis=1)
-    slope = np.hanning(2 * _SLOPE + 1)
-    smooth = np.convolve(np.pad(lowest, _SLOPE, mode="edge"), slope / slope.sum(), "valid")
-    centres = (np.arange(len(smooth)) + 0.5) * size
-    gain = np.interp(np.arange(len(samples)), centres, smooth)
-    return np.rint(samples * gain).astype("<i2").tobytes()
+    limited = limit_peaks(samples.astype(np.float64), rate_hz, ceiling)
+    return np.clip(np.rint(limited), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2").tobytes()

@@ -7,9 +7,10 @@ with what it should be before it gets its name.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
@@ -125,7 +126,7 @@ def _joined(
     with part.open("wb") as file:
         form = mp3_files.read_format(chapters[0].path, chapters[0].frames)
         frame_ms = form.samples * 1_000 / form.rate_hz
-        marks = _marks(chapters, [chapter.frames * frame_ms for chapter in chapters])
+        marks = _marks(chapters)
         frames = sum(chapter.frames for chapter in chapters)
         file.write(tags_id3.render(about, round(frames * frame_ms), level, marks))
         file.write(audio.info_frame(form, frames))
@@ -165,31 +166,37 @@ def _encoded(
     codec = kind.codec
     raw = [part.with_name(f"{number}.part") for number in range(len(chapters))]
     with ThreadPoolExecutor(cores) as pool:
-        lengths = list(
-            pool.map(
-                lambda chapter, path: containers.encode_file(
-                    chapter.path, path, codec, chapter.gain_db, meter.passed
-                ),
-                chapters,
-                raw,
-            )
+        done = pool.map(
+            lambda chapter, path: containers.encode_file(
+                chapter.path, path, codec, chapter.gain_db, meter.passed
+            ),
+            chapters,
+            raw,
         )
-    marks = _marks(chapters, [samples * 1_000 / codec.rate_hz for samples in lengths])
-    # The last chapter ends with the file, from whose start a player takes off the delay.
-    end_ms = marks[-1].stop_ms - round(codec.delay * 1_000 / codec.rate_hz)
-    marks = (*marks[:-1], replace(marks[-1], stop_ms=end_ms))
+        deque(done, maxlen=0)
+    marks = _marks(chapters)
+    # The file ends with the sound of its MP3, from whose start a player takes off the delay; the
+    # packets that hold an encoder's own delay come before it.
+    delay_ms = codec.delay * 1_000 / codec.rate_hz
+    end_ms = marks[-1].stop_ms - audio.DELAY_MS + delay_ms
+    edges = [codec.count_packets(mark.start_ms) for mark in marks]
+    edges.append(codec.count_packets(end_ms))
+    counts = (stop - start for start, stop in pairwise(edges))
     told = marks if len(marks) > 1 else ()
-    containers.bind(raw, part, codec, told, tags_id3.three_letters(about.language))
+    language = tags_id3.three_letters(about.language)
+    containers.bind(list(zip(raw, counts, strict=True)), part, codec, told, language)
     for path in raw:
         path.unlink()
     kind.tag(part, about, told, level)
     return marks
 
 
-def _marks(
-    chapters: Sequence[BoundChapter], lengths_ms: Sequence[float]
-) -> tuple[ChapterMark, ...]:
-    edges = [round(ms) for ms in accumulate(lengths_ms, initial=0.0)]
+def _marks(chapters: Sequence[BoundChapter]) -> tuple[ChapterMark, ...]:
+    """Where the chapters begin, in every format alike."""
+    form = mp3_files.read_format(chapters[0].path, chapters[0].frames)
+    frame_ms = form.samples * 1_000 / form.rate_hz
+    frames = accumulate((chapter.frames for chapter in chapters), initial=0)
+    edges = [round(count * frame_ms) for count in frames]
     return tuple(
         ChapterMark(tags_id3.cleaned(chapter.title), start, stop)
         for chapter, (start, stop) in zip(chapters, pairwise(edges), strict=True)

@@ -1,0 +1,122 @@
+"""Peaks made softer, smoothly, and nothing else: a limiter that looks ahead, by true peak.
+
+A true peak is what a converter makes of the samples, which may lie between two of them (ITU-R
+BS.1770-4, annex 2). It is estimated at four times the rate, and only where samples are near the
+ceiling.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_WINDOW_S = 0.001  # gain is decided for each window
+_REACH, _SLOPE = 6, 5  # windows before and after a peak that are made softer, and how smoothly
+_AROUND = _REACH + _SLOPE + 1  # windows that decide about one
+_TIMES, _TAPS = 4, 12
+_NEAR = 0.5  # of the ceiling: quieter samples have no true peak above it
+_BLOCK_S = 1
+
+
+def limit_blocks(blocks: Iterable[Floats], rate_hz: int, ceiling: float) -> Iterator[Floats]:
+    """The same samples, in blocks of their own, with no true peak above `ceiling`."""
+    import numpy as np
+
+    window = _window(rate_hz)
+    halo = _AROUND * window
+    before, here = np.zeros(halo), np.zeros(0)
+    for after in _regroup(blocks, rate_hz * _BLOCK_S // window * window):
+        if len(here):
+            yield _limit_middle(before, here, after[:halo], rate_hz, ceiling)
+            before = here[-halo:]
+        here = after
+    if len(here):
+        yield _limit_middle(before, here, np.zeros(0), rate_hz, ceiling)
+
+
+def _regroup(blocks: Iterable[Floats], size: int) -> Iterator[Floats]:
+    """The samples in blocks of one size; the last may be shorter."""
+    import numpy as np
+
+    waiting: list[Floats] = []
+    for block in blocks:
+        waiting.append(block)
+        if sum(map(len, waiting)) >= size:
+            joined = np.concatenate(waiting)
+            whole = len(joined) // size * size
+            yield from (joined[at : at + size] for at in range(0, whole, size))
+            waiting = [joined[whole:]]
+    if any(map(len, waiting)):
+        yield np.concatenate(waiting)
+
+
+def _limit_middle(
+    before: Floats, here: Floats, after: Floats, rate_hz: int, ceiling: float
+) -> Floats:
+    import numpy as np
+
+    limited = limit_peaks(np.concatenate((before, here, after)), rate_hz, ceiling)
+    return limited[len(before) : len(before) + len(here)]
+
+
+def limit_peaks(samples: Floats, rate_hz: int, ceiling: float) -> Floats:
+    """The samples with no true peak above `ceiling`; as they were where there is none."""
+    import numpy as np
+
+    window = _window(rate_hz)
+    padded = np.pad(samples, (0, -len(samples) % window))
+    peaks = true_peaks(padded, _NEAR * ceiling).reshape(-1, window).max(axis=1, initial=0.0)
+    if peaks.max(initial=0.0) <= ceiling:
+        return samples
+    wanted = np.minimum(1.0, ceiling / np.maximum(peaks, ceiling))
+    around = np.pad(wanted, _REACH, constant_values=1.0)
+    lowest = np.lib.stride_tricks.sliding_window_view(around, 2 * _REACH + 1).min(axis=1)
+    slope = np.hanning(2 * _SLOPE + 3)[1:-1]
+    smooth = np.convolve(np.pad(lowest, _SLOPE, mode="edge"), slope / slope.sum(), "valid")
+    centres = (np.arange(len(smooth)) + 0.5) * window
+    limited: Floats = samples * np.interp(np.arange(len(samples)), centres, smooth)
+    return limited
+
+
+def true_peaks(samples: Floats, above: float) -> Floats:
+    """The highest absolute value at and just behind each sample; between samples it is looked for
+    where one is higher than `above`."""
+    import numpy as np
+
+    peaks = np.abs(samples)
+    near = np.flatnonzero(peaks > above)
+    if len(near):
+        # Both sides of a high sample: the peak may lie before it.
+        near = np.unique(np.clip(np.concatenate((near - 1, near)), 0, len(samples) - 1))
+        half = _TAPS // 2
+        padded = np.pad(samples, (half - 1, half))
+        around = np.lib.stride_tricks.sliding_window_view(padded, _TAPS)[near]
+        between = np.abs(around @ _phases()).max(axis=1)
+        peaks[near] = np.maximum(peaks[near], between)
+    return peaks
+
+
+@functools.cache
+def _phases() -> Floats:
+    """What weighs twelve samples to give the values between the middle two of them."""
+    import numpy as np
+
+    at = np.arange(_TAPS) - (_TAPS // 2 - 1)
+    columns = []
+    for phase in range(1, _TIMES):
+        away = at - phase / _TIMES
+        bell = np.cos(np.pi * away / (_TAPS + 1)) ** 2
+        weights = np.sinc(away) * bell
+        columns.append(weights / weights.sum())
+    return np.stack(columns, axis=1)
+
+
+def _window(rate_hz: int) -> int:
+    return max(1, round(rate_hz * _WINDOW_S))
