@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pydub import AudioSegment
 
 SAMPLE_BYTES = 2
-_QUALITY = 5  # LAME's scale; 2 costs a third more and no ear or measure told them apart
+# LAME's scale. PESQ of the joe voice at 48 kbit/s: 4.37 at 7, 4.40 at 5, 4.36 at 2; 5 takes twice
+# the time, 2 four times. What encoding takes, an engine on this machine does not get.
+_QUALITY = 7
 _HEADROOM_DB = 1.0  # encoding adds a little to a peak
 
 
@@ -30,15 +32,33 @@ def encode(pcm: bytes, rate_hz: int) -> bytes:
     encoder = lameenc.Encoder()
     encoder.silence()
     encoder.set_channels(1)
-    encoder.set_in_sample_rate(rate_hz)
+    encoder.set_in_sample_rate(CURRENCY.rate_hz)
     encoder.set_out_sample_rate(CURRENCY.rate_hz)
     encoder.set_bit_rate(CURRENCY.kbps)
     encoder.set_quality(_QUALITY)
     try:
-        made = bytes(encoder.encode(pcm)) + bytes(encoder.flush())
+        made = bytes(encoder.encode(_resampled(pcm, rate_hz))) + bytes(encoder.flush())
     except (RuntimeError, ValueError) as error:
         raise AudioError(f"LAME cannot encode sound at {rate_hz} Hz: {error}") from error
     return frames_of(made)
+
+
+def _resampled(pcm: bytes, rate_hz: int) -> bytes:
+    """The same at the rate of our frames; LAME's own resampler takes four times as long."""
+    if rate_hz == CURRENCY.rate_hz:
+        return pcm
+    import av
+    import numpy as np
+
+    try:
+        resampler = av.AudioResampler("s16", "mono", CURRENCY.rate_hz)
+        samples = np.frombuffer(pcm, "<i2").reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.rate = rate_hz
+        made = (*resampler.resample(frame), *resampler.resample(None))
+        return b"".join(each.to_ndarray().tobytes() for each in made)
+    except (av.FFmpegError, OverflowError) as error:
+        raise AudioError(f"Sound at {rate_hz} Hz cannot be resampled: {error}") from error
 
 
 def trim_pcm(

@@ -61,6 +61,7 @@ class Pool:
         self._speakers: dict[str, ChunkSpeaker] = {}
         self._coming: dict[str, asyncio.Future[Entry | BackendError]] = {}
         self._renewed: set[str] = set()
+        self._ahead = AHEAD
 
     @property
     def stopped(self) -> str:
@@ -95,7 +96,7 @@ class Pool:
         running: set[asyncio.Task[Outcome]],
         outcomes: asyncio.Queue[asyncio.Task[Outcome]],
     ) -> None:
-        while len(running) < max(AHEAD, self._tools.workers):
+        while len(running) < self._ahead:
             task = next(waiting, None)
             if task is None:
                 return
@@ -184,7 +185,9 @@ class Pool:
 
     def _speaker(self, backend: Backend) -> ChunkSpeaker:
         if backend.name not in self._speakers:
-            self._speakers[backend.name] = ChunkSpeaker(backend, self._tell, self._tools)
+            speaker = ChunkSpeaker(backend, self._tell, self._tools)
+            self._speakers[backend.name] = speaker
+            self._ahead = max(self._ahead, 2 * speaker.most)
         return self._speakers[backend.name]
 
     def _done(self, task: Task, entry: Entry, *, cached: bool) -> None:

@@ -9,11 +9,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.piper.assembly import PAUSES, Assembly
+from tts_book.backends.piper.memory import find_free_memory
 from tts_book.backends.piper.model import MEND, Delivery, Model, PiperModel
 from tts_book.backends.piper.sentence_splitter import SentencePart, pieces
 from tts_book.backends.piper.text_rules import SayableParagraph, has_ordinal_points, paragraphs
@@ -36,13 +38,19 @@ _LOG = logging.getLogger("tts_book.piper")
 
 _SILENCE_MS = 300
 _READ_BYTES = 1 << 20
+_MOST_THREADS = 512
+# The longest utterance of the joe voice takes 500 MB while it is made, the model 150 MB.
+_BASE_BYTES, _BYTES_AT_ONCE = 150_000_000, 500_000_000
+# What is left for everything else on this machine.
+_SPARE_BYTES = 500_000_000
 
 
 class PiperBackend:
     """Speaks with Piper's models, one thread a chunk and one core a thread.
 
     `load` makes a model of its two files; `bundled` finds voices that came as packages. `steady`
-    leaves out all chance, so that the same text always gives the same samples.
+    leaves out all chance, so that the same text always gives the same samples. `cores` and
+    `free_bytes` stand for this machine's.
     """
 
     name = "piper"
@@ -55,13 +63,17 @@ class PiperBackend:
         bundled: Callable[[], tuple[LocalVoice, ...]] = bundled,
         steady: bool = False,
         cores: int | None = None,
+        free_bytes: int | None = None,
     ) -> None:
         self._folders = folders(settings)
         self._load = load
         self._bundled = bundled
         self._steady = steady
-        count = cores or _cores()
+        count = _fitting(cores or _cores(), free_bytes or find_free_memory())
         self.limits = Limits(start=count, most=count)
+        # Its own: asyncio's threads are few, and the cache needs them. They are made when needed;
+        # how many that are is for the caller's limit.
+        self._threads = ThreadPoolExecutor(_MOST_THREADS, "piper")
         self._lock = threading.Lock()
         self._found: dict[str, LocalVoice] = {}
         self._models: dict[Path, Model] = {}
@@ -91,14 +103,16 @@ class PiperBackend:
     async def speak(self, text: str, voice: Voice) -> Speech:
         """PCM with a mark for each word and sentence. A speaker is named after a "#"."""
         stopped = threading.Event()
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.to_thread(self._speak, text, voice, stopped)
+            return await loop.run_in_executor(self._threads, self._speak, text, voice, stopped)
         except asyncio.CancelledError:
             stopped.set()
             raise
 
     async def aclose(self) -> None:
         """Lets go of the models."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             self._models.clear()
 
@@ -111,10 +125,11 @@ class PiperBackend:
         if not found:
             mend = f"{MEND}, or: tts-book voices install NAME"
             return Health(usable=False, detail="Piper has no voice here", mend=mend)
-        return Health(
-            usable=True,
-            detail=f"Piper, {len(found)} {'voice' if len(found) == 1 else 'voices'}: {some(found)}",
-        )
+        count = self.limits.most
+        memory_gb = (_BASE_BYTES + count * _BYTES_AT_ONCE) / 1e9
+        voices = f"Piper, {len(found)} {'voice' if len(found) == 1 else 'voices'}: {some(found)}"
+        detail = f"{voices}; {count} at once, up to {memory_gb:.1f} GB of memory"
+        return Health(usable=True, detail=detail)
 
     def _look(self) -> dict[str, LocalVoice]:
         found = {voice.id: voice for voice in self._bundled()}
@@ -172,7 +187,7 @@ class PiperBackend:
         slowness = 1 / max(0.1, 1 + voice.rate_pct / 100)
         delivery = Delivery(slowness, max(0.0, 1 + voice.volume_pct / 100), speaker, self._steady)
         assembly = Assembly(text, model.rate_hz, slowness)
-        for paragraph, its_pieces in _utterances(text, local.language):
+        for paragraph, its_pieces in find_utterances(text, local.language):
             for piece in its_pieces:
                 if stopped.is_set():
                     return assembly.speech()
@@ -183,7 +198,10 @@ class PiperBackend:
         return speech if speech.audio else _nothing(text, model.rate_hz)
 
 
-def _utterances(text: str, language: str) -> Iterator[tuple[SayableParagraph, list[SentencePart]]]:
+def find_utterances(
+    text: str, language: str
+) -> Iterator[tuple[SayableParagraph, list[SentencePart]]]:
+    """The paragraphs of `text` made sayable, each with the parts that the model is given."""
     has_points = has_ordinal_points(language)
     for paragraph in paragraphs(text, language):
         yield paragraph, pieces(paragraph.text, has_points)
@@ -193,7 +211,7 @@ def _utterances(text: str, language: str) -> Iterator[tuple[SayableParagraph, li
 def _prepared(text: str, language: str) -> str:
     return "\n\n".join(
         "\n".join(f"{piece.after}: {paragraph.text[piece.start : piece.stop]}" for piece in found)
-        for paragraph, found in _utterances(text, language)
+        for paragraph, found in find_utterances(text, language)
     )
 
 
@@ -209,6 +227,14 @@ def _sha256(path: Path) -> str:
         while block := file.read(_READ_BYTES):
             sum_.update(block)
     return sum_.hexdigest()
+
+
+def _fitting(cores: int, free_bytes: int | None) -> int:
+    """How many utterances at once: one a core, as far as memory reaches."""
+    if free_bytes is None:
+        return cores
+    room = (free_bytes - _SPARE_BYTES - _BASE_BYTES) // _BYTES_AT_ONCE
+    return max(1, min(cores, room))
 
 
 def _cores() -> int:

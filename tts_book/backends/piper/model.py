@@ -105,6 +105,8 @@ def _session(model: Path) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    # No two texts have one shape: patterns of memory would only be kept, a tenth of all of it.
+    options.enable_mem_pattern = False
     kind = _exceptions()
     providers = ["CPUExecutionProvider"]
     known = model.read_bytes()
