@@ -294,11 +294,12 @@ def test_small_code_at_the_foot_of_a_page_is_no_note(
     assert book.ledger.adds_up
 
 
-def test_powers_and_indices_of_a_pdf() -> None:
+@pytest.mark.parametrize("height", [3, 5, 8])
+def test_powers_and_indices_of_a_pdf(height: int) -> None:
     page = [
-        *column(40, 500, *PROSE_OF_PDF), (10, 40, 470, "There are 10"), (6, 97, 475, "23"),
-        (10, 105, 470, "of them in H"), (6, 159, 467, "2"), (10, 162, 470, "O and the word"),
-        (6, 231, 475, "5"), (10, 235, 470, "ends."),
+        *column(40, 500, *PROSE_OF_PDF), (10, 40, 470, "There are 10"), (6, 97, 470 + height, "23"),
+        (10, 107, 470, "of them in H"), (6, 161, 467, "2"), (10, 164, 470, "O and the word"),
+        (6, 233, 475, "5"), (10, 239, 470, "ends."),
     ]  # fmt: skip
     text = read(pdf(page, font="H"), "a.pdf").chapters[0].text
     assert text.endswith("There are 10²³ of them in H₂O and the word ends.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,13 @@ _LINE_HYPHENS = "-\u2010\u2011"
 _FIXED_FONTS = ("courier", "mono", "consol", "menlo", "typewriter", "cmtt", "inconsolata")
 _SAMPLES = 9  # characters of a line whose size is asked
 _MAPPED = 100  # characters of a page whose meaning is asked
-_LOWERED = 0.05  # of the size: an index
+_SHIFTED = 0.05  # of the size: raised or lowered
+_DIGITS = 3  # of a number that stands by itself above a line
 _LABEL = re.compile(r"\d{1,4}")
+_CLOSE = 0.2  # of the size: no blank
 _WIDE = 1.2  # of the size: a blank that may part columns
 _UNMAPPED = 0.3  # of the letters
-_RAISED = 0.75  # of the line's size: a note mark
+_RAISED = 0.87  # of the line's size: a note mark, a power
 _TINY = 2.0  # points: sizes below it are scaled by the page, and say nothing
 _FEWEST_LETTERS = 20  # on a page, on average: below that it is a scan
 _DEEPEST = 6
@@ -134,71 +136,131 @@ class _Reader:
         self._box = raw.FS_RECTF()
         self._font = ctypes.create_string_buffer(256)
         self._flags = ctypes.c_int(0)
+        self._letters: list[str] = []
 
     def lines(self) -> Iterator[PdfLine]:
-        raw, page = self._raw, self._page
-        letters = [
-            _character(raw.FPDFText_GetUnicode(page, at)) for at in range(page.count_chars())
+        count = self._page.count_chars()
+        self._letters = [
+            _character(self._raw.FPDFText_GetUnicode(self._page, at)) for at in range(count)
         ]
+        rows: list[tuple[list[int], bool]] = []
         start = 0
-        for at, letter in enumerate([*letters, "\n"]):
+        for at in range(count + 1):
+            letter = self._letters[at] if at < count else "\n"
             if letter in _HYPHENS or letter in "\r\n":
-                last = at == len(letters) or letters[at] in "\r\n"
-                is_parted = not last and self._ends_line(letters, at)
+                last = letter in "\r\n"
+                is_parted = not last and self._ends_line(at)
                 if last or is_parted:
-                    yield from self._line(letters, start, at, is_parted)
+                    rows.append((self._trimmed(start, at), is_parted))
                     start = at + 1
                 else:
-                    letters[at] = "-"
+                    self._letters[at] = "-"
+        rows = [row for row in rows if row[0]]
+        for chars, is_parted in self._with_small_numbers(rows):
+            yield self._line(chars, is_parted)
 
-    def _ends_line(self, letters: Sequence[str], at: int) -> bool:
+    def _ends_line(self, at: int) -> bool:
         """Whether the hyphen at `at` is followed by another line rather than by its word."""
         after = at + 1
-        if after >= len(letters) or letters[after] in "\r\n":
+        if after >= len(self._letters) or self._letters[after] in "\r\n":
             return True
         return abs(self._place(after)[1] - self._place(max(0, at - 1))[1]) > 2
 
-    def _line(self, letters: list[str], start: int, stop: int, parted: bool) -> Iterator[PdfLine]:
-        while start < stop and letters[start].isspace():
+    def _trimmed(self, start: int, stop: int) -> list[int]:
+        """The characters of a line without the blanks around them."""
+        while start < stop and self._letters[start].isspace():
             start += 1
-        while stop > start and letters[stop - 1].isspace():
+        while stop > start and self._letters[stop - 1].isspace():
             stop -= 1
-        if start == stop:
-            return
-        size = self._line_size(start, stop)
-        left, bottom, _ = self._place(start)
-        marks = tuple(self._marks(letters, start, stop, size))
-        right = self._place(stop - 1)[2]
-        if stop - start > 1 and letters[stop - 1] in _LINE_HYPHENS and letters[stop - 2].isalpha():
-            stop, parted = stop - 1, True
-        text = "".join(letters[start:stop])
-        gaps = tuple(self._gaps(letters, start, stop, size))
-        is_mono = self._is_mono(letters, start, stop)
-        yield PdfLine(self._number, text, size, left, right, bottom, marks, parted, gaps, is_mono)
+        return list(range(start, stop))
 
-    def _line_size(self, start: int, stop: int) -> float:
+    def _with_small_numbers(
+        self, rows: list[tuple[list[int], bool]]
+    ) -> Iterator[tuple[list[int], bool]]:
+        """The lines, high raised numbers not as lines of their own but where they are raised."""
+        hosts: list[tuple[list[int], bool]] = []
+        waiting: list[int] = []
+        for chars, is_parted in rows:
+            if waiting and not self._insert(waiting, chars):
+                hosts.append((waiting, False))
+            waiting = []
+            if hosts and self._goes_on(hosts[-1][0], chars):
+                hosts[-1] = ([*hosts[-1][0], *chars], is_parted)
+            elif len(chars) > _DIGITS or not all(self._letters[at].isdecimal() for at in chars):
+                hosts.append((chars, is_parted))
+            elif not hosts or not self._insert(chars, hosts[-1][0]):
+                waiting = chars
+        yield from hosts
+        if waiting:
+            yield waiting, False
+
+    def _goes_on(self, line: list[int], rest: list[int]) -> bool:
+        """Whether `rest` is the rest of a line that a raised number has broken off."""
+        number = line[-1]
+        if not self._letters[number].isdecimal() or number > rest[0]:
+            return False
+        size = self._line_size(line)
+        is_beside = 0 <= self._place(rest[0])[0] - self._place(number)[2] + 0.1 < _CLOSE * size
+        is_level = abs(self._place(rest[0])[1] - self._place(line[0])[1]) < _CLOSE * size
+        return is_beside and is_level and self._size(number) < _RAISED * size
+
+    def _insert(self, number: list[int], line: list[int]) -> bool:
+        """Puts a number into the line above which it is raised, if it is."""
+        left, bottom, _ = self._place(number[0])
+        right = self._place(number[-1])[2]
+        size, low = self._line_size(line), self._place(line[0])[1]
+        reaches = self._place(line[0])[0] < left < self._place(line[-1])[2] + _DIGITS * size
+        is_beside = low - 0.5 * size < bottom < low + size
+        if not (reaches and is_beside and self._size(number[0]) < _RAISED * size):
+            return False
+        at = next(
+            (n for n, c in enumerate(line) if self._is_ink(c) and self._place(c)[0] > left - 0.1),
+            len(line),
+        )
+        is_close = at == len(line) or self._place(line[at])[0] < right + _CLOSE * size
+        while is_close and at and not self._is_ink(line[at - 1]):
+            at -= 1
+            del line[at]  # the blank that was seen where the number is
+        line[at:at] = number
+        return True
+
+    def _is_ink(self, at: int) -> bool:
+        return not self._letters[at].isspace()
+
+    def _line(self, chars: list[int], parted: bool) -> PdfLine:
+        size = self._line_size(chars)
+        left, bottom, _ = self._place(chars[0])
+        marks = tuple(self._marks(chars, size))
+        right = self._place(chars[-1])[2]
+        text = "".join(self._letters[at] for at in chars)
+        if len(text) > 1 and text[-1] in _LINE_HYPHENS and text[-2].isalpha():
+            text, parted = text[:-1], True
+        gaps = tuple(self._gaps(chars[: len(text)], size))
+        is_mono = self._is_mono(chars)
+        return PdfLine(self._number, text, size, left, right, bottom, marks, parted, gaps, is_mono)
+
+    def _line_size(self, chars: list[int]) -> float:
         """The larger one of the sizes that a good part of a line is set in: commands set small
         among its words say nothing."""
-        step = max(1, (stop - start) // _SAMPLES)
-        sizes = sorted((self._size(at) for at in range(start, stop, step)), reverse=True)
+        step = max(1, len(chars) // _SAMPLES)
+        sizes = sorted((self._size(at) for at in chars[::step]), reverse=True)
         return sizes[len(sizes) // 4]
 
-    def _gaps(
-        self, letters: list[str], start: int, stop: int, size: float
-    ) -> Iterator[tuple[int, float, float]]:
+    def _gaps(self, chars: list[int], size: float) -> Iterator[tuple[int, float, float]]:
         """Blanks between words as wide as those between columns."""
-        for at in range(start + 1, stop):
-            if letters[at - 1].isspace() and not letters[at].isspace():
-                before = at - 1
-                while letters[before].isspace():
-                    before -= 1
-                right, left = self._place(before)[2], self._place(at)[0]
+        last = chars[0]
+        for at, char in enumerate(chars):
+            if not self._is_ink(char):
+                continue
+            if at and not self._is_ink(chars[at - 1]):
+                right, left = self._place(last)[2], self._place(char)[0]
                 if left - right > _WIDE * size:
-                    yield at - start, right, left
+                    yield at, right, left
+            last = char
 
-    def _is_mono(self, letters: list[str], start: int, stop: int) -> bool:
+    def _is_mono(self, chars: list[int]) -> bool:
         """Whether a line is set in a typewriter's letters, as code is."""
-        places = [at for at in range(start, stop) if letters[at].isalnum()]
+        places = [at for at in chars if self._letters[at].isalnum()]
         samples = {places[0], places[len(places) // 2], places[-1]} if places else ()
         return bool(samples) and all(self._is_fixed(at) for at in samples)
 
@@ -216,20 +278,22 @@ class _Reader:
         faults = sum(self._raw.FPDFText_HasUnicodeMapError(self._page, at) == 1 for at in sample)
         return faults / len(sample) if sample else 0.0
 
-    def _marks(
-        self, letters: list[str], start: int, stop: int, size: float
-    ) -> Iterator[SmallNumber]:
+    def _marks(self, chars: list[int], size: float) -> Iterator[SmallNumber]:
         """Small digits in the line: they lead to notes, or are powers and indices."""
-        at = start
-        while at < stop:
+        at = 0
+        while at < len(chars):
             first = at
-            while at < stop and letters[at].isdecimal() and self._size(at) < _RAISED * size:
+            while at < len(chars) and self._is_small_digit(chars[at], size):
                 at += 1
             if at > first:
-                before = self._baseline(max(start, first - 1))
-                is_lowered = first > start and self._baseline(first) < before - _LOWERED * size
-                yield SmallNumber(first - start, at - start, is_lowered)
+                beside = chars[first - 1] if first else chars[min(at, len(chars) - 1)]
+                rise = self._baseline(chars[first]) - self._baseline(beside)
+                if abs(rise) > _SHIFTED * size:
+                    yield SmallNumber(first, at, is_lowered=rise < 0)
             at += 1
+
+    def _is_small_digit(self, at: int, size: float) -> bool:
+        return self._letters[at].isdecimal() and self._size(at) < _RAISED * size
 
     def _size(self, at: int) -> float:
         size = float(self._raw.FPDFText_GetFontSize(self._page, at))
