@@ -202,6 +202,38 @@ def test_no_chunk_crosses_a_heading_or_a_scene(seed: int) -> None:
     assert [stops.get(at.offset) for at in breaks] == [at.kind for at in breaks]
 
 
+# `#` begins a heading, `|` stands where a chunk must end.
+HEADINGS_INSIDE = (
+    "# Один || Чтобы начать, введите команду: | # Имя пользователя || Его спросят один раз.",
+    "# One || Open the window. Then type this: | # Your name || It is asked for once.",
+    "# One || It rained all day. || # Two || It rained all night.",
+    "Open the window. Type this command: | # Your name || It is asked for once.",
+    "# One || It rained. || There were reasons for it, some of them old and some, | # Two || new.",
+    "The Old House || A Novel || # One || It rained.",
+)
+
+
+@pytest.mark.parametrize("drawn", HEADINGS_INSIDE)
+def test_a_heading_is_never_the_end_of_the_sentence_before_it(drawn: str) -> None:
+    parts = [part.strip() for part in drawn.replace("||", "|").split("|")]
+    lines = [part.removeprefix("# ") for part in parts]
+    text, breaks, must_end, at = "\n\n".join(lines), [], [], 0
+    for part, line in zip(parts, lines, strict=True):
+        at += len(line)
+        if part.startswith("# "):
+            breaks.append(BreakAt(at, Break.HEADING))
+        at += 2
+    offset = 0
+    for drawn_part in drawn.split("||"):
+        for piece in drawn_part.split(" | ")[:-1]:
+            must_end.append(text.index(piece.strip(), offset) + len(piece.strip()))
+            offset = must_end[-1]
+    found = {chunk.stop: chunk.after for chunk in cut(text, tuple(breaks), "ru")}
+    assert [found.get(offset) for offset in must_end] == [Break.PARAGRAPH] * len(must_end)
+    assert all(found[at.offset] in (Break.HEADING, Break.CHAPTER) for at in breaks)
+    assert len(found) == len(breaks) + len(must_end) + 1
+
+
 def test_what_follows_each_chunk() -> None:
     first, second = "A short heading", "Word and word. " * 150
     text = f"{first}\n\n{second.strip()}\n\nThe end."

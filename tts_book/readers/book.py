@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from tts_book.errors import UserError
 from tts_book.model import Book, Chapter, Cover, Source
+from tts_book.readers.remarks import remark_left_out, remark_long_chapters
 from tts_book.text.announcements import UrlsAs, announce
 from tts_book.text.chapters import divide_chapters
-from tts_book.text.coverage import count_by_reason, make_ledger
+from tts_book.text.coverage import make_ledger
 from tts_book.text.language import MARGIN, detect_language
 from tts_book.text.language_tags import (
     LANGUAGE_NAMES,
@@ -124,8 +125,6 @@ OPENING = {
     "cs": "Úvod",
 }
 _CLEAR = 0.5  # a margin at which the text is believed rather than its metadata
-_TOLD = ("contents list", "notes", "Project Gutenberg", "code", "table", "picture", "page number",
-         "index", "copyright")  # fmt: skip
 
 
 def build_book(parsed: ParsedBook, stem: str, options: ReadOptions) -> Book:
@@ -137,7 +136,10 @@ def build_book(parsed: ParsedBook, stem: str, options: ReadOptions) -> Book:
     tag, told = choose_language(spoken, parsed.language, parsed.source.name, options.language)
     title = options.title or parsed.title or stem
     chapters = chapters_of(parsed, title, tag, options, split=options.split != "none")
-    notices = (*parsed.notices, told, *_left_out(chapters))
+    ledger = make_ledger(parsed.text, chapters)
+    notices = [*parsed.notices, told, *remark_left_out(chapters, ledger)]
+    if options.split != "none":
+        notices += remark_long_chapters(chapters, tag)
     return Book(
         title=title,
         language=tag,
@@ -147,7 +149,7 @@ def build_book(parsed: ParsedBook, stem: str, options: ReadOptions) -> Book:
         notices=tuple(notice for notice in notices if notice),
         series=parsed.series,
         series_part=parsed.series_part,
-        ledger=make_ledger(parsed.text, chapters),
+        ledger=ledger,
         missing=parsed.missing,
     )
 
@@ -235,13 +237,3 @@ def find_language(tag: str) -> str:
         return parse_language_tag(by_name.get(tag.strip().lower(), tag))
     except UserError:
         return ""
-
-
-def _left_out(chapters: Iterable[Chapter]) -> Sequence[str]:
-    """One line on what was left out in great pieces, so that nobody misses it unawares."""
-    skips = (skip for chapter in chapters for skip in chapter.skips)
-    told = {r: size for r, size in count_by_reason(skips).items() if r.startswith(_TOLD)}
-    if not told:
-        return ()
-    parts = ", ".join(f"{reason} ({size:,} characters)" for reason, size in told.items())
-    return (f"left out: {parts}",)

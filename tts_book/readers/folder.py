@@ -11,6 +11,7 @@ from pathlib import Path
 from tts_book.errors import UserError
 from tts_book.model import Book, Chapter, Origin, Source
 from tts_book.readers.book import ParsedBook, ReadOptions, chapters_of, choose_language
+from tts_book.readers.remarks import remark_left_out, remark_long_chapters
 from tts_book.text.chapters import make_titles_unique
 from tts_book.text.coverage import add_ledgers, make_ledger
 from tts_book.text.language import detect_language
@@ -172,14 +173,16 @@ def _book(folder: Path, files: Mapping[Path, ParsedBook | str], options: ReadOpt
         for number, (chapter, title) in enumerate(zip(chapters, titles, strict=True), 1)
     )
     notices = [notice for _, parsed in read for notice in parsed.notices]
-    notices += [*_odd_encodings(read), *told]
+    ledger = add_ledgers(ledgers)
+    notices += [*_odd_encodings(read), *told, *remark_left_out(numbered, ledger)]
+    notices += remark_long_chapters(numbered, tag)
     return Book(
         title=options.title or name,
         language=tag,
         chapters=numbered,
         author=options.author or _author(read),
         notices=tuple(notice for notice in notices if notice),
-        ledger=add_ledgers(ledgers),
+        ledger=ledger,
     )
 
 

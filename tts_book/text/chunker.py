@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 _INK = re.compile(r"\S")
+_CLOSERS = r"[\"'”’“‘»«›)\]}*_]*"
+_SENTENCE_END = re.compile(rf"[.!?…。！？।؟۔]{_CLOSERS}\Z")
+_CLAUSE_END = re.compile(rf"[.!?…。！？।؟۔:：]{_CLOSERS}\Z")
+_LONGEST_TITLE = 120  # characters of a line of a title page
 _HASHED = 24  # characters before an end that decide its key
 
 # The lowest key of each grade and how far its keys are spread: paragraphs mostly go before
@@ -82,16 +86,36 @@ def _sections(
     ms = ms_per_character(language)
     breaks = deque(chapter.breaks)
     section: list[Unit] = []
+    has_prose = False  # before that stand the titles of a book and its parts
     for start, stop in _paragraphs(chapter.text):
-        section += find_units(chapter.text, start, stop, splitter, ms)
         kinds = []
         while breaks and breaks[0].offset <= stop:
             kinds.append(breaks.popleft().kind)
+        if section and Break.HEADING in kinds:
+            has_prose = has_prose or any(_is_prose(chapter.text, unit) for unit in section)
+            if has_prose and not _ends_with(_SENTENCE_END, chapter.text, section[-1]):
+                yield section, Break.PARAGRAPH
+                section = []
+        section += find_units(chapter.text, start, stop, splitter, ms)
         if kinds and section:
             yield section, max(kinds, key=list(Break).index)
             section = []
     if section:
         yield section, Break.CHAPTER
+
+
+def _is_prose(text: str, unit: Unit) -> bool:
+    """Whether this is more than a line of a title page."""
+    if unit.stop - unit.start > _LONGEST_TITLE:
+        return True
+    said = text[unit.start : unit.stop]
+    return said != said.upper() and _ends_with(_CLAUSE_END, text, unit)
+
+
+def _ends_with(mark: re.Pattern[str], text: str, unit: Unit) -> bool:
+    """Whether a voice hears the end of a sentence there: without it, a heading that follows in
+    the same chunk is said as the last words of that sentence."""
+    return mark.search(text, max(unit.start, unit.stop - _HASHED), unit.stop) is not None
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
