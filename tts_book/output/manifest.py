@@ -123,25 +123,32 @@ def read_run(path: Path) -> dict[str, Any] | None:
 
 def read_lines(path: Path, kind: str) -> Iterator[dict[str, Any]]:
     """The lines of one kind, one at a time; damaged ones are passed over."""
-    return (value for found, value in _lines(path, f'{{"{kind}": ') if found == kind)
+    return (value for _, value in read_kinds(path, kind))
+
+
+def read_kinds(path: Path, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of these kinds, each with its kind, one at a time; damaged ones are passed over."""
+    beginnings = tuple(f'{{"{kind}": ' for kind in kinds)
+    return ((kind, value) for kind, value in _lines(path, beginnings) if kind in kinds)
 
 
 def read_known_files(path: Path) -> dict[str, object]:
-    """The files that a record names, audio and captions, by their names: size and time in which
-    they were left, as `unchanged.state` gives them."""
+    """The files that a manifest names, audio and captions, by their names: size and time in which
+    they were left, as `read_file_states` gives them."""
     found: dict[str, object] = {}
-    for kind in ("made", "captions", "whole"):
-        for _, line in _lines(path, f'{{"{kind}": '):
-            files = line.get("files")
-            if isinstance(files, dict):
-                found |= {Path(name).name: was for name, was in files.items()}
+    for _, line in read_kinds(path, "made", "captions", "whole"):
+        files = line.get("files")
+        if isinstance(files, dict):
+            found |= {Path(name).name: was for name, was in files.items()}
     return found
 
 
-def _lines(path: Path, beginning: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def _lines(
+    path: Path, beginnings: str | tuple[str, ...] = ""
+) -> Iterator[tuple[str, dict[str, Any]]]:
     with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            if not line.startswith(beginning):
+            if not line.startswith(beginnings):
                 continue
             with contextlib.suppress(ValueError, AttributeError, RecursionError):
                 for kind, value in json.loads(line).items():

@@ -20,7 +20,7 @@ from tts_book import __version__
 from tts_book.audio import DELAY_MS
 from tts_book.events import Event, as_dict
 from tts_book.model import Book, Chunk, Origin, Pauses
-from tts_book.output.manifest import manifest_path, read_file_states, read_lines
+from tts_book.output.manifest import manifest_path, read_file_states, read_kinds
 from tts_book.output.stitcher import StitchedChapter
 from tts_book.output.whole_book import Volume
 from tts_book.pipeline import ownership
@@ -99,16 +99,12 @@ class ManifestWriter:
             return
         try:
             with atomic.report_failure(self.path):
-                for old in read_lines(self.path, "chapter"):
-                    for chapter in self._kept.get(str(old.get("file")), ()):
-                        self._line("chapter", _moved(chapter, old))
-                for old in self._still_there("chapter", self._files):
-                    self._line("chapter", old)
+                self._copy_earlier()
                 for chapter in self._job.asked_chapters:
                     if chapter.chunks and chapter.target.name not in self._files:
                         self._line("unwritten", _planned(chapter))
                 for kind, now in (("made", self._made), ("volume", self._volumes)):
-                    for line in (*self._still_there(kind, now), *now.values()):
+                    for line in now.values():
                         self._line(kind, line)
                 if captions := [path for path in self._captions if path.exists()]:
                     self._line("captions", {"files": read_file_states(captions)})
@@ -121,15 +117,26 @@ class ManifestWriter:
             with contextlib.suppress(OSError):
                 self._part.unlink(missing_ok=True)
 
-    def _still_there(self, kind: str, now: Container[str]) -> Iterator[dict[str, Any]]:
-        """What earlier runs told of files that this one did not make."""
-        places = self._job.layout
-        aside = () if places.keeps_chapters else {target.name for target in places.targets}
-        for old in read_lines(self.path, kind):
+    def _copy_earlier(self) -> None:
+        """Copies what earlier runs said about files that are still there and that this one did not
+        make, and about chapters that keep the sound of theirs."""
+        now: dict[str, Container[str]] = {
+            "chapter": self._files,
+            "made": self._made,
+            "volume": self._volumes,
+        }
+        for kind, old in read_kinds(self.path, *now):
             file = str(old.get("file"))
-            there = file in aside or (self.path.parent / file).exists()
-            if file not in now and there and not self._job.excerpt:
-                yield old
+            for chapter in self._kept.get(file, ()) if kind == "chapter" else ():
+                self._line(kind, _moved(chapter, old))
+            if file not in now[kind] and not self._job.excerpt and self._is_there(file):
+                self._line(kind, old)
+
+    def _is_there(self, file: str) -> bool:
+        """Whether a file exists, or is one of those that exist only on the way."""
+        layout = self._job.layout
+        aside = not layout.keeps_chapters and file in (path.name for path in layout.targets)
+        return aside or (self.path.parent / file).exists()
 
     def _ways(self) -> dict[str, str]:
         """How the source and the command's folder are found again after all was moved together."""

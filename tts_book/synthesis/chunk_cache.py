@@ -116,7 +116,7 @@ class ChunkCache:
         """Writes an entry, whole or not at all. What another run has put there meanwhile stays,
         since a file may just be joined of it, unless it is spoken `again`. Raises UserError if the
         disk does not take it."""
-        there = None if again else self.get(key)
+        there = self.get(key) if not again and self.has(key) else None
         if there is not None:
             return there
         path = self.path(key)
