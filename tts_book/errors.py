@@ -1,7 +1,7 @@
 """What can go wrong.
 
 TtsBookError
-├── UserError                 the user can mend it: exit 2
+├── UserError                 the user can fix it: exit 2
 ├── SourceDamaged             parts of a book are missing in its file: exit 1
 ├── AudioError                a codec or a file failed: exit 1
 └── BackendError              fails its chunk, never the job by itself
@@ -35,11 +35,11 @@ class TtsBookError(Exception):
 
 
 class UserError(TtsBookError):
-    """The user can mend it. The message is one line: what, which, the mend."""
+    """The user can fix it. The message is one line: what, which, how to fix it."""
 
 
 class SourceDamaged(TtsBookError):
-    """Parts of a book are missing in its file, and nobody said that they may be."""
+    """Parts of a book are missing in its file, and the user did not allow that."""
 
 
 class AudioError(TtsBookError):
@@ -69,7 +69,7 @@ class BackendRefused(BackendError):
 
 
 class BackendUnavailable(BackendError):
-    """Try later. `retry_after_s` is the service's own wish, where it told one."""
+    """Try later. `retry_after_s` is what the service asks for, if it does."""
 
     def __init__(
         self,

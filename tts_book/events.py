@@ -25,7 +25,7 @@ CURRENT_CHUNK: ContextVar[str] = ContextVar("CURRENT_CHUNK", default="")
 class JobStarted:
     """The whole run: so many `chapters` are asked for, and so many of their `chunks` are `cached`,
     there already. `joined` chapters are put together, `relabelled` ones get another name or other
-    tags, the rest stands as it should; `new_characters` of all `characters` are to be spoken.
+    tags, the rest is up to date; `new_characters` of all `characters` are to be spoken.
     `estimated_ms` is the length of all, without pauses."""
 
     books: int
@@ -84,8 +84,8 @@ class ChunkDone:
 
 @dataclass(frozen=True, slots=True)
 class ChunkFailed:
-    """A chunk stays unspoken. `words` are its first words, `place` is where it stands; `given_up`:
-    not for its own sake, but because the whole run was given up, or nobody asked for it."""
+    """A chunk stays unspoken. `words` are its first words, `place` is where it is; `given_up`:
+    not for its own sake, but because the whole run was given up, or it was not asked for."""
 
     book: str
     chapter: int
@@ -169,7 +169,8 @@ class BookLost:
 @dataclass(frozen=True, slots=True)
 class VoiceChanged:
     """The service of the book's voice is gone: this chapter, of which `missing` chunks were
-    unspoken, is begun anew by the fallback `voice`, and its chunks are told anew."""
+    unspoken, is read from its beginning by the fallback `voice`, and its chunks are reported
+    again."""
 
     book: str
     chapter: int

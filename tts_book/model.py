@@ -26,7 +26,7 @@ class Break(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands in the source: line and column (from 1), or a label."""
+    """Where something is in the source: line and column (from 1), or a label."""
 
     source: str
     line: int = 0
@@ -61,7 +61,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`length` characters from `start` of a chapter's text stand at `source` of the source.
+    """`length` characters from `start` of a chapter's text are at `source` of the source.
 
     `covers` is how many characters of the source they stand for, where that is not `length`:
     an entity or a letter and its accent become one character.
@@ -154,7 +154,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class ChapterMark:
-    """Where a chapter stands in a file that has several, as players count time."""
+    """Where a chapter is in a file that has several, as players count time."""
 
     title: str
     start_ms: int
@@ -216,7 +216,7 @@ class Voice:
     server: SpeechServer | None = None
 
     def as_record(self) -> dict[str, object]:
-        """The voice as a book's record holds it: without anything secret."""
+        """The voice as a book's manifest holds it: without anything secret."""
         record = asdict(self)
         if self.server is None:
             del record["server"]

@@ -462,6 +462,6 @@ def test_a_damaged_record_breaks_nobody_who_reads_it(tmp_path: Path) -> None:
 def test_a_folder_in_the_records_place_is_told_before_a_word_is_spoken(tmp_path: Path) -> None:
     book(tmp_path)
     (tmp_path / OUT / "book" / "tts-book.jsonl").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"Cannot write tts-book\.jsonl in .*: a folder stands"):
+    with pytest.raises(UserError, match=r"Cannot write tts-book\.jsonl in .*: a folder is"):
         convert(Desk(tmp_path))
     assert not list(tmp_path.glob("cache/??/*.mp3"))

@@ -49,7 +49,7 @@ def test_two_places_name_the_chunks_between_them(
     [
         ("4", "", "has chapters 1 to 3, no 4"),
         ("", "1/3", "chapter 1 has chunks 1 to 2"),
-        ("3", "2", "--from 3 stands after --to 2"),
+        ("3", "2", "--from 3 is after --to 2"),
         ("1:00:00", "", "about 0 min long"),
         ("a zebra", "", "“a zebra” is not found"),
         (" ", "", "is not found"),

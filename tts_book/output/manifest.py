@@ -1,10 +1,10 @@
-"""Where the records of runs lie, what is in them, and how they are read.
+"""Where the manifests of runs are, what is in them, and how they are read.
 
 `tts-book.jsonl` lies in the folder of a book's chapters; a book of one file has
 `STEM.tts-book.jsonl` beside it. It holds JSON lines, each an object with one key:
 
     {"run": {...}}      versions, source, voice, pauses, cache; the first line. `way` leads from the
-                        record's folder to the source, `home` to where `command` was given
+                        manifest's folder to the source, `home` to where `command` was given
     {"skips": {...}}    what is not read aloud: `all`, each [chapter (0: none), line, column, name
                         or label, reason, beginning of the text]
     {"event": {...}}    an event of the run, with `at_s` seconds since its start
@@ -78,12 +78,12 @@ def manifest_path(layout: Layout) -> Path:
 
 
 def manifest_beside(target: Path, *, alone: bool) -> Path:
-    """The record of a book by one of its files; `alone`: it is the book's only one."""
+    """The manifest of a book by one of its files; `alone`: it is the book's only one."""
     return target.with_name(f"{target.stem}.{NAME}") if alone else target.with_name(NAME)
 
 
 def manifests_around(place: Path) -> tuple[Path, ...]:
-    """Where the record of a book may lie whose files are in the folder `place`, or are called so
+    """Where the manifest of a book may lie whose files are in the folder `place`, or are called so
     with a suffix."""
     return (
         manifest_beside(place / "any", alone=False),
@@ -93,7 +93,7 @@ def manifests_around(place: Path) -> tuple[Path, ...]:
 
 
 def manifests_for_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ...]:
-    """Where the record of a source of that name may lie, for an output as it was asked for."""
+    """Where the manifest of a source of that name may lie, for an output as it was asked for."""
     folder, name = out or cwd, file_name(stem)
     single = folder / f"{name}{SUFFIX}"
     if out is not None and out.suffix.lower() in SUFFIXES:
@@ -108,7 +108,7 @@ def manifests_for_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ..
 
 
 def read_manifest(path: Path) -> dict[str, Lines]:
-    """The lines of a record by kind; none without a record, or where its first line is damaged.
+    """The lines of a manifest by kind; none without one, or where its first line is damaged.
     Others that are damaged are passed over."""
     found: dict[str, Lines] = {"run": [], "event": [], "chapter": [], "unwritten": []}
     for kind, value in _lines(path):
@@ -117,7 +117,7 @@ def read_manifest(path: Path) -> dict[str, Lines]:
 
 
 def read_run(path: Path) -> dict[str, Any] | None:
-    """The run that left the record; None without one, or where its first line is damaged."""
+    """The run that left the manifest; None without one, or where its first line is damaged."""
     return next(read_lines(path, "run"), None)
 
 
@@ -176,10 +176,10 @@ def read_file_states(files: Iterable[Path]) -> dict[str, list[int]]:
     return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
 
 
-def find_finished_files(record: Path, fingerprint: str) -> tuple[Path, ...]:
+def find_finished_files(manifest: Path, fingerprint: str) -> tuple[Path, ...]:
     """The files of a whole run with this fingerprint, if all of them are as that run left them;
     none otherwise."""
-    last = _last_line(record)
+    last = _last_line(manifest)
     whole = last.get("whole")
     if not isinstance(whole, dict) or whole.get("asked") != fingerprint:
         return ()
@@ -190,9 +190,9 @@ def find_finished_files(record: Path, fingerprint: str) -> tuple[Path, ...]:
         return ()
 
 
-def _last_line(record: Path) -> dict[str, Any]:
+def _last_line(manifest: Path) -> dict[str, Any]:
     try:
-        with record.open("rb") as file:
+        with manifest.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             tail = file.read()
         last = json.loads(tail.rstrip(b"\n").rpartition(b"\n")[2])

@@ -202,10 +202,10 @@ def refuse_foreign_files(
     force: bool,
     ignores_case: Callable[[Path], bool] = folder_ignores_case,
 ) -> None:
-    """Raises UserError if a target is another book's, nobody's, or wanted twice in this run.
+    """Raises UserError if a target is another book's, not ours, or wanted twice in this run.
     `ignores_case` answers whether `Book.mp3` and `book.mp3` are one file in a folder."""
     seen: dict[str, Path] = {}
-    strangers: list[Path] = []
+    foreign: list[Path] = []
     for book in layouts:
         for target in book.files:
             other = seen.setdefault(_folded(target), target)
@@ -216,24 +216,24 @@ def refuse_foreign_files(
                 )
             if target.is_dir():
                 raise UserError(
-                    f"{target} is a folder and stands where a file should be: move it away, or "
+                    f"{target} is a folder where a file should be: move it away, or "
                     "name another place with -o."
                 )
             if target.exists() and not force and owner_of(target) != book.owner:
-                strangers.append(target)
-    refuse_existing(strangers)
+                foreign.append(target)
+    refuse_existing(foreign)
 
 
 def _folded(path: Path) -> str:
     return unicodedata.normalize("NFC", str(path)).casefold()
 
 
-def refuse_existing(strangers: Sequence[Path]) -> None:
+def refuse_existing(foreign: Sequence[Path]) -> None:
     """Raises UserError if there are files that are not ours to replace."""
-    if strangers:
-        more = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
+    if foreign:
+        more = f" (and {len(foreign) - 1} more)" if len(foreign) > 1 else ""
         raise UserError(
-            f"{strangers[0]}{more} exists and was not written by this program for this book: "
+            f"{foreign[0]}{more} exists and was not written by this program for this book: "
             "name another place with -o, or replace it with --force."
         )
 

@@ -10,7 +10,7 @@ from tts_book.output.paths import CAPTIONS, CHAPTERS, COMPANIONS, LONGEST_MS, WH
 
 LOUDNESS_LUFS = -19.0
 SHELF = "audiobookshelf"
-# Names of files that nobody means as folders.
+# Names that can only mean files.
 _OTHER_SOUND = frozenset(
     (".wav", ".flac", ".aac", ".ogg", ".oga", ".m4a", ".mp4", ".wma", ".aiff", ".aif", ".webm")
 )

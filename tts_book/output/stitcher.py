@@ -190,8 +190,8 @@ def stitch_chapter(
 def relabel_chapter(
     path: Path, frames: int, target: Path, *, tags: Tags, meter: audio.Meter, gain_steps: int
 ) -> None:
-    """Writes the sound of a finished file (see `Stitched` for what it is told by) as the file
-    `target`, with other tags: the same bytes as if it were stitched anew. Raises AudioError where
+    """Writes the sound of a finished file (see `StitchedChapter`) as the file
+    `target`, with other tags: the same bytes as if it were stitched again. Raises AudioError where
     that file is another, UserError where `target` cannot be written."""
     form = mp3_files.read_format(path, frames)
     front = _front(frames, form, tags, _level(meter, gain_steps))

@@ -94,8 +94,8 @@ def read(source: Source, call: _ReadCall) -> Book:
     """The book in a file of any kind that the program reads, in a folder of texts (a chapter
     each), or in the bytes of such a file. The other arguments are those of `ReadingOptions`.
 
-    Raises UserError where it cannot be read whole, says nothing, or is in no language that can be
-    told.
+    Raises UserError where it cannot be read whole, says nothing, or is in no language that can
+    be detected.
     """
     return _read(call.surroundings or find_surroundings(), call, source)
 

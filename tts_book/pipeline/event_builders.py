@@ -13,7 +13,7 @@ from tts_book.pipeline.up_to_date import EarlierFile
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.text.speech_rate import estimate_ms
 
-# How a chapter begins its reason that lacks chunks which nobody asked for.
+# How a chapter begins its reason that lacks chunks which were not asked for.
 ONLY = "--only leaves out"
 
 

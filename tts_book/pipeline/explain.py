@@ -1,4 +1,5 @@
-"""Why a chunk will be spoken: what changed since the run that left the record beside the files."""
+"""Why a chunk will be spoken: what changed since the run that left the manifest beside the
+files."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ _WORDS_BETWEEN = 2  # fewer do not part two changes
 
 @dataclass(frozen=True, slots=True)
 class _EarlierRun:
-    """What the record tells: the keys of what is written, how each text was said, and what of the
+    """What the manifest says: the keys of what is written, how each text was said, and what of the
     voice is changed since."""
 
     keys: frozenset[str]

@@ -1,5 +1,5 @@
 """What a run leaves beside its output: enough to explain every second, never needed to resume.
-`manifests` tells what stands in it.
+`output.manifest` says what is in it.
 """
 
 from __future__ import annotations
@@ -61,23 +61,23 @@ class ManifestWriter:
                 return Path(part.name)
 
     def add_event(self, event: Event) -> None:
-        """Takes down an event."""
+        """Adds an event."""
         at_s = round(self._clock() - self._began_s, 3)
         self._line("event", {"at_s": at_s, **as_dict(event)})
 
     def add_chapter(self, chapter: ChapterJob, stitched: StitchedChapter) -> None:
-        """Takes down how a chapter's file is made."""
+        """Adds how a chapter's file is made."""
         self._files.add(stitched.path.name)
         self._line("chapter", _chapter(chapter, stitched))
 
     def keep_chapter(self, chapter: ChapterJob, file: Path) -> None:
-        """Takes down that a chapter has the sound of an earlier run's `file`, which may be its own.
-        Its text may stand elsewhere now."""
+        """Notes that a chapter keeps the sound of an earlier run's `file`, which may be its own.
+        Its text may be at another place now."""
         self._kept.setdefault(file.name, []).append(chapter)
         self._files.add(chapter.target.name)
 
     def add_volume(self, volume: Volume, numbers: Sequence[int]) -> None:
-        """Takes down which chapters a whole-book file holds."""
+        """Adds which chapters a whole-book file holds."""
         marks = zip(numbers, volume.chapters, strict=True)
         self._volumes[self._way(volume.path)] = {
             "file": self._way(volume.path),
@@ -86,7 +86,7 @@ class ManifestWriter:
         }
 
     def add_file(self, made: dict[str, Any]) -> None:
-        """Takes down what a chapter's file is in the end."""
+        """Adds what a chapter's file is in the end."""
         self._made[made["file"]] = made
 
     def finish_book(self, files: tuple[Path, ...]) -> None:
@@ -229,7 +229,7 @@ def _chapter(chapter: ChapterJob, stitched: StitchedChapter) -> dict[str, Any]:
 
 
 def _moved(chapter: ChapterJob, old: dict[str, Any]) -> dict[str, Any]:
-    """A chapter's line, for the same sound of a text that may stand elsewhere now."""
+    """A chapter's line, for the same sound of a text that may be at another place now."""
     return {**old, **_planned(chapter)}
 
 
@@ -249,7 +249,7 @@ def _chunks(chapter: ChapterJob) -> Iterator[dict[str, Any]]:
 
 
 def _places(origin: Origin, chunk: Chunk) -> Iterator[list[int | str]]:
-    """Where a chunk's text stands in the source: its start, and every place where it jumps."""
+    """Where a chunk's text is in the source: its start, and every place where it jumps."""
     first = bisect_right(origin.runs, chunk.start, key=lambda run: run.start)
     last = bisect_left(origin.runs, chunk.stop, key=lambda run: run.start)
     starts = [run.start for run in origin.runs[first:last]]

@@ -1,10 +1,9 @@
 """Which captions are ours to replace: their files have no room for an owner's name.
 
-A file is ours if the record of an earlier run names it; also if a run that left no record, because
-it was killed, has written the sound beside it. That is so where the sound is this book's, and not
-as the record says that it was left. A run without captions leaves those that are there, and its
-record goes on naming them.
-"""
+A file is ours if the manifest of an earlier run names it; also if a run that left no manifest,
+because it was killed, has written the sound beside it. That is so where the sound is this book's,
+and not as the manifest says that it was left. A run without captions leaves those that are there,
+and its manifest goes on naming them."""
 
 from __future__ import annotations
 
@@ -31,14 +30,14 @@ def find_own_captions(job: BookJob) -> tuple[Path, ...]:
 
 
 def find_outdated_captions(
-    job: BookJob, anew: Container[Path], made: Container[Path]
+    job: BookJob, rebuilt: Container[Path], made: Container[Path]
 ) -> tuple[Path, ...]:
-    """The captions of earlier runs beside files that are `anew`, except those that were `made` with
-    them: they need not fit any more."""
+    """The captions of earlier runs beside files that are `rebuilt`, except those that were `made`
+    with them: they need not fit any more."""
     there = [
         path
         for sound in job.layout.files
-        if sound in anew
+        if sound in rebuilt
         for path in caption_paths(sound, tuple(captions.FORMATS))
         if path not in made and path.exists()
     ]
@@ -60,7 +59,7 @@ def _found(job: BookJob, formats: Sequence[str]) -> Iterator[tuple[Path, bool]]:
 
 
 def _is_ours(sound: Path, owner: str, known: dict[str, object]) -> bool:
-    """Whether a sound is this book's and was written since the record was."""
+    """Whether a sound is this book's and was written since the manifest was."""
     return (
         owner_of(sound) == owner and known.get(sound.name) != read_file_states([sound])[str(sound)]
     )

@@ -146,7 +146,7 @@ def _counter(
 
 def prepare_output(jobs: Sequence[BookJob], force: bool) -> None:
     """Makes the folders and clears them of what a killed run left unfinished. Raises UserError
-    where a file or folder stands in the way."""
+    where a file or folder is in the way."""
     places = [job.layout for job in jobs]
     refuse_foreign_files(places, owner_of, force)
     make_folders(places)
@@ -177,11 +177,11 @@ _TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{2})")
 
 def select_excerpt(job: BookJob, start: str, stop: str) -> BookJob:
     """The book with only the chunks between two places asked for; "" is its start or end. Raises
-    UserError for places that are not there or that stand the other way round."""
+    UserError for places that are not there or in the wrong order."""
     first = _found(job, start, "--from")[0] if start else 0
     last = _found(job, stop, "--to")[1] if stop else len(job.plan.chunks) - 1
     if first > last:
-        raise UserError(f"--from {start} stands after --to {stop}: swap them.")
+        raise UserError(f"--from {start} is after --to {stop}: swap them.")
     chunks = job.plan.chunks[first : last + 1]
     wanted = frozenset((chunk.chapter, chunk.number) for chunk in chunks)
     return replace(job, only=Selection(chunks=wanted), excerpt=True)
@@ -239,6 +239,6 @@ def _words(plan: Plan, words: str, option: str) -> tuple[int, int]:
     if at is None:
         raise UserError(
             f"{option} “{words}” is not found: name a chapter (3), a chunk (3/17), a line (L120), "
-            "a time (12:30), or words that stand in the text."
+            "a time (12:30), or words of the text."
         )
     return at, at

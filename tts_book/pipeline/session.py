@@ -83,8 +83,8 @@ async def open_cache(settings: JobSettings) -> AsyncIterator[ChunkCache]:
 async def hold_entries(
     cache: Path, books: Sequence[CacheLease], tools: Tools
 ) -> AsyncIterator[None]:
-    """Keeps the entries of these books, as soon as nobody prunes the cache. Raises UserError where
-    that lasts too long, and where another run is at work on one of them."""
+    """Keeps the entries of these books, as soon as the cache is not being pruned. Raises UserError
+    where that lasts too long, and where another run is at work on one of them."""
     with ExitStack() as held:
         until_s = tools.clock() + BUSY_MOST_S
         while True:
@@ -142,7 +142,7 @@ class Conversion:
         listening: AbstractContextManager[Listener],
         tools: Tools | None = None,
     ) -> Result:
-        """Speaks what is missing and writes the files. `listening` is entered when nothing stands
+        """Speaks what is missing and writes the files. `listening` is entered when nothing is
         in the way; `tools` are the real clock, sleep and chance unless they are given. Raises
         UserError, and SourceDamaged for a book with parts missing unless these are allowed to be.
         """

@@ -198,8 +198,8 @@ def _fingerprint(
     where a file cannot be read."""
     if settings.options.is_partial:
         return ""
-    wishes = (result_options(settings.options), settings.config, words, settings.cover)
-    digest = hashlib.sha256(f"{__version__}\n{wishes!r}\n".encode("utf-8", "surrogatepass"))
+    deciding = (result_options(settings.options), settings.config, words, settings.cover)
+    digest = hashlib.sha256(f"{__version__}\n{deciding!r}\n".encode("utf-8", "surrogatepass"))
     for path, data in files.items():
         if isinstance(data, UserError):
             return ""

@@ -1,6 +1,6 @@
-"""Chapters whose files stand as they should, because nothing that they are made of has changed.
+"""Chapters whose files are up to date, because nothing that they are made of has changed.
 
-A run leaves a line about each file in its record: the sounds it was joined of, what else decides
+A run leaves a line about each file in its manifest: the sounds it was joined of, what else decides
 its bytes, and the file's own size and time. If all that is still so, the file need not be made
 again; only the book's gain, which all chapters share, can still change it. If a chapter sounds as
 a file does and only its number or its tags are others, the sound is taken from that file.
@@ -70,10 +70,10 @@ class EarlierFile:
             return False
 
     def remove(self, owner: str) -> None:
-        """Takes the file away, unless somebody changed it, or another book of the same folder
+        """Removes the file, unless somebody changed it, or another book of the same folder
         owns it."""
         if self.is_unchanged() and owner_of(self.made.path) == owner:
-            with contextlib.suppress(OSError):  # it is told as left over then
+            with contextlib.suppress(OSError):  # it is reported as stale then
                 self.made.path.unlink()
 
 
@@ -101,7 +101,7 @@ def _without_picture(tags: Tags) -> tuple[Tags, str]:
 
 
 def describe_file(made: ChapterFile, files: Iterable[Path]) -> dict[str, Any]:
-    """What the record tells of a file and its captions, `files`."""
+    """What the manifest says of a file and its captions, `files`."""
     return {
         "file": made.path.name,
         "files": _by_name(files),
@@ -149,22 +149,22 @@ def find_earlier_files(
             continue
         wanted = make_recipe(chapter, takes, pauses)
         for line in (by_name.get(chapter.target.name), by_sound.get(wanted.sound)):
-            stands = _stands(line, manifest, wanted, chapter.target, captions)
-            if stands:
-                found[chapter.target] = stands
+            earlier = _find_earlier(line, manifest, wanted, chapter.target, captions)
+            if earlier:
+                found[chapter.target] = earlier
                 break
     return found
 
 
-def _stands(
-    line: Any, record: Path, wanted: Recipe, target: Path, captions: Sequence[str]
+def _find_earlier(
+    line: Any, manifest: Path, wanted: Recipe, target: Path, captions: Sequence[str]
 ) -> EarlierFile | None:
     """The file that a line tells of, if it sounds as wanted and is as it was left; None also
-    where the record is damaged or of another version."""
+    where the manifest is damaged or of another version."""
     if line is None or line.get("sound") != wanted.sound:
         return None
     try:
-        path = record.with_name(line["file"])
+        path = manifest.with_name(line["file"])
         is_current = path == target and line["tags"] == wanted.tags
         if captions and not is_current:  # they hold the title, too
             return None
@@ -178,10 +178,10 @@ def _stands(
             tuple(UsedEntry(take, ms, tries, tuple(odd)) for take, ms, tries, odd in line["taken"]),
         )
         names = [file.name for file in (path, *caption_paths(path, captions))]
-        stands = EarlierFile(made, {name: line["files"][name] for name in names}, is_current)
+        earlier = EarlierFile(made, {name: line["files"][name] for name in names}, is_current)
     except (KeyError, TypeError, ValueError):
         return None
-    return stands if stands.is_unchanged() else None
+    return earlier if earlier.is_unchanged() else None
 
 
 def _meter(power: float, frames: int, peak_dbfs: float | None) -> audio.Meter:

@@ -18,7 +18,7 @@ from tts_book.errors import BackendError, TtsBookError, UserError
 from tts_book.model import Voice
 from tts_book.text.language_tags import primary_language
 
-# Short chunks (a heading, "Yes.") may stand in the cache because another book has them too;
+# Short chunks (a heading, "Yes.") may be in the cache because another book has them too;
 # only longer ones show that this book was begun with a voice.
 TELLING_CHARACTERS = 200
 # Ids that are so much alike differ by a slip: ru-RU-DmitriNeural.
@@ -40,7 +40,7 @@ class VoiceRequest:
     volume_pct: int | None = None
     wait: bool = False
 
-    def applied(self, voice: Voice) -> Voice:
+    def apply(self, voice: Voice) -> Voice:
         """`voice` with the changes that were asked for."""
         return replace(
             voice,
@@ -87,24 +87,24 @@ class VoiceChooser:
         self._backend_of = backend_of
         self._healths: dict[str, Health] = {}
 
-    async def cast(self, wish: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
+    async def cast(self, request: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
         """The cast for a book in `language`. Raises UserError, or EngineGone."""
-        chosen = await self._chosen(wish, language, spoken)
+        chosen = await self._chosen(request, language, spoken)
         taking_over = [self._config.voice(name) for name in chosen.voice.fallback]
         for voice in taking_over:
             refuse_other_language(voice, language)
         return replace(
-            chosen, fallback=tuple((wish.applied(v), self._backend_of) for v in taking_over)
+            chosen, fallback=tuple((request.apply(v), self._backend_of) for v in taking_over)
         )
 
-    async def _chosen(self, wish: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
-        if wish.voice:
-            return await self._named(wish, language, spoken)
-        voices = [wish.applied(voice) for voice in self._candidates(wish, language)]
+    async def _chosen(self, request: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
+        if request.voice:
+            return await self._named(request, language, spoken)
+        voices = [request.apply(voice) for voice in self._candidates(request, language)]
         begun = await self._begun(_choosable(voices), spoken)
         if begun is not None:
-            return await self._go_on(begun, wish, voices)
-        return await self._first_usable(voices, language, wish)
+            return await self._go_on(begun, request, voices)
+        return await self._first_usable(voices, language, request)
 
     async def health(self, name: str) -> Health:
         """The health of the backend called `name`, asked once."""
@@ -132,18 +132,18 @@ class VoiceChooser:
                 problems[name] = Health(False, str(error))
         return tuple(found), problems
 
-    def _candidates(self, wish: VoiceRequest, language: str) -> Sequence[Voice]:
-        if wish.backend in (AUTO, ""):
+    def _candidates(self, request: VoiceRequest, language: str) -> Sequence[Voice]:
+        if request.backend in (AUTO, ""):
             return self._config.candidates(language)
-        self._backend_of(wish.backend)  # an unknown name is told before all else
-        return [v for v in self._config.candidates(language) if v.backend == wish.backend]
+        self._backend_of(request.backend)  # an unknown name is reported before all else
+        return [v for v in self._config.candidates(language) if v.backend == request.backend]
 
-    async def _named(self, wish: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
-        voice = wish.applied(self._config.resolve(wish.voice, wish.backend))
-        if wish.backend not in (AUTO, "", voice.backend):
+    async def _named(self, request: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
+        voice = request.apply(self._config.resolve(request.voice, request.backend))
+        if request.backend not in (AUTO, "", voice.backend):
             raise UserError(
-                f'The voice "{wish.voice}" belongs to the backend {voice.backend}, '
-                f"not to {wish.backend}: leave one of the two options out."
+                f'The voice "{request.voice}" belongs to the backend {voice.backend}, '
+                f"not to {request.backend}: leave one of the two options out."
             )
         refuse_other_language(voice, language)
         backend = self._backend_of(voice.backend)
@@ -151,7 +151,7 @@ class VoiceChooser:
         if health is None:
             return ChosenVoice(voice, backend, "everything is spoken already")
         if not health.usable:
-            if _waits(wish, voice):
+            if _waits(request, voice):
                 return ChosenVoice(voice, backend, explain_waiting(health))
             if await self._begun([voice], spoken):
                 raise engine_gone(voice, health)
@@ -191,7 +191,7 @@ class VoiceChooser:
     async def _go_on(
         self,
         begun: tuple[Voice, Backend, SpokenShare],
-        wish: VoiceRequest,
+        request: VoiceRequest,
         candidates: Sequence[Voice],
     ) -> ChosenVoice:
         voice, backend, share = begun
@@ -199,7 +199,7 @@ class VoiceChooser:
             return ChosenVoice(voice, backend, "everything is spoken already")
         health = await self.health(voice.backend)
         if not health.usable:
-            if _waits(wish, voice):
+            if _waits(request, voice):
                 return ChosenVoice(voice, backend, explain_waiting(health))
             raise engine_gone(voice, health)
         return ChosenVoice(voice, backend, await self._explain_going_on(voice, share, candidates))
@@ -219,7 +219,7 @@ class VoiceChooser:
         )
 
     async def _first_usable(
-        self, voices: Sequence[Voice], language: str, wish: VoiceRequest
+        self, voices: Sequence[Voice], language: str, request: VoiceRequest
     ) -> ChosenVoice:
         reasons: dict[str, str] = {}
         unlisted: ChosenVoice | None = None
@@ -237,26 +237,26 @@ class VoiceChooser:
                     unlisted = ChosenVoice(voice, backend, health.detail)
                 continue
             return ChosenVoice(voice, backend, explain_choice(health, reasons))
-        installed = await self._installed(wish, language, reasons)
+        installed = await self._installed(request, language, reasons)
         if installed is not None:
             return installed
         if unlisted is not None:
             return unlisted  # the service answers, and its list may not be all it has
         for voice in voices:
-            if _waits(wish, voice):
+            if _waits(request, voice):
                 health = await self.health(voice.backend)
                 return ChosenVoice(voice, self._backend_of(voice.backend), explain_waiting(health))
         away = ONLINE in reasons and any(voice.backend == ONLINE for voice in voices)
-        message = explain_no_voice(language, reasons, voices, wish.backend, self._healths)
+        message = explain_no_voice(language, reasons, voices, request.backend, self._healths)
         raise _unusable(away, message)
 
     async def _installed(
-        self, wish: VoiceRequest, language: str, reasons: dict[str, str]
+        self, request: VoiceRequest, language: str, reasons: dict[str, str]
     ) -> ChosenVoice | None:
         """A voice on this machine that voices.toml does not name. A robot and silence speak only
         when their backend is named."""
-        unasked = wish.backend in (AUTO, "")
-        for name in names() if unasked else (wish.backend,):
+        unasked = request.backend in (AUTO, "")
+        for name in names() if unasked else (request.backend,):
             if unasked and name == ONLINE:
                 continue
             health = await self.health(name)
@@ -267,7 +267,7 @@ class VoiceChooser:
             offered = [i for i in await backend.voices() if not (unasked and i.only_named)]
             found = _best(offered, language)
             if found is not None:
-                return ChosenVoice(wish.applied(found), backend, health.detail)
+                return ChosenVoice(request.apply(found), backend, health.detail)
         return None
 
 
@@ -283,8 +283,8 @@ def _best(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
     return Voice(best.id, best.backend, best.id, tongue)
 
 
-def _waits(wish: VoiceRequest, voice: Voice) -> bool:
-    return wish.wait and voice.backend == ONLINE
+def _waits(request: VoiceRequest, voice: Voice) -> bool:
+    return request.wait and voice.backend == ONLINE
 
 
 def _choosable(voices: Sequence[Voice]) -> list[Voice]:
@@ -351,7 +351,7 @@ def engine_gone(voice: Voice, health: Health) -> EngineGone:
     """The book's engine is away."""
     return EngineGone(
         f"This book is half spoken by {voice.name} ({voice.backend}), which cannot go on now: "
-        f"{health.detail}. Run the same command again when it answers, or begin anew with another "
+        f"{health.detail}. Run the same command again when it answers, or start again with another "
         "voice: --voice NAME."
     )
 
@@ -366,8 +366,8 @@ def explain_choice(health: Health, reasons: Mapping[str, str]) -> str:
 
 def explain_unusable(voice: Voice, health: Health) -> str:
     """A named voice that cannot speak now."""
-    mend = f" {health.mend}" if health.mend else ""
-    return f'The voice "{voice.name}" cannot speak now: {health.detail}.{mend}'
+    fix = f" {health.mend}" if health.mend else ""
+    return f'The voice "{voice.name}" cannot speak now: {health.detail}.{fix}'
 
 
 def explain_no_voice(
@@ -392,8 +392,8 @@ def _ways_out(voices: Sequence[Voice], asked: str, healths: Mapping[str, Health]
         yield "go online"
     if asked in (AUTO, "", "piper"):
         piper = healths.get("piper")
-        mend = piper.mend if piper and not piper.usable else ""
-        first = f"{mend}, then " if mend and "voices install" not in mend else ""
+        fix = piper.mend if piper and not piper.usable else ""
+        first = f"{fix}, then " if fix and "voices install" not in fix else ""
         local = next((voice.id for voice in voices if voice.backend == "piper"), "--list")
         yield f"{first}run tts-book voices install {local}"
     if asked == "espeak" and (robot := healths.get(asked)) and robot.mend:

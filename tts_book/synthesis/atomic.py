@@ -21,7 +21,7 @@ PART_PREFIX, PART_SUFFIX = ".tts-book-", ".part"
 _NUMBERS = count()
 _REPLACE_WAITS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 
-_MENDS = {
+_FIXES = {
     errno.ENOSPC: "the disk is full: make room, then run the same command again",
     errno.EDQUOT: "your disk quota is used up: make room, then run the same command again",
     errno.EFBIG: "the file grows larger than this disk or your limits allow: use another folder",
@@ -29,8 +29,8 @@ _MENDS = {
     errno.EPERM: "writing is not allowed: choose another folder with -o",
     errno.EROFS: "the disk is read-only: choose another folder with -o",
     errno.ENOTDIR: "a part of this path is a file: choose another folder with -o",
-    errno.EEXIST: "a file stands where the folder should be: choose another folder with -o",
-    errno.EISDIR: "a folder stands where the file should be: move it away",
+    errno.EEXIST: "a file is where the folder should be: choose another folder with -o",
+    errno.EISDIR: "a folder is where the file should be: move it away",
     errno.ENOENT: "its folder was taken away meanwhile: run the same command again",
     errno.EMFILE: "too many files are open: convert fewer books at once",
     errno.ENAMETOOLONG: "the name is too long for this disk: choose a shorter one with -o",
@@ -152,11 +152,12 @@ def _rename(
 
 
 def explain_failure(error: OSError, target: Path) -> UserError:
-    """Why a file cannot be written, and the mend; one on the way is told by its book's folder."""
-    mend = _MENDS.get(error.errno or 0, f"{error.strerror or error}: choose another folder with -o")
+    """Why a file cannot be written, and what to do; an unfinished one is named by its book's
+    folder."""
+    fix = _FIXES.get(error.errno or 0, f"{error.strerror or error}: choose another folder with -o")
     inside = target.parent.name.startswith(PART_PREFIX)
     place = target.parent.parent if inside else target.parent
-    return UserError(f"Cannot write {target.name} in {place}: {mend}.")
+    return UserError(f"Cannot write {target.name} in {place}: {fix}.")
 
 
 # A part without its writer's number in its name is given up after so long.
@@ -171,7 +172,7 @@ def remove_leftovers(
     clock: Callable[[], float] = time.time,
 ) -> None:
     """Removes the parts in these folders whose writers are gone. `lives` answers for the number
-    of a process. What cannot be removed is left: it is in nobody's way."""
+    of a process. What cannot be removed is left: it does no harm."""
     lives = lives or _lives
     for part in (part for folder in folders for part in find_leftovers(folder)):
         with contextlib.suppress(OSError):

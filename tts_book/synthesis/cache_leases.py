@@ -118,7 +118,7 @@ def _begun(folder: Path, held: contextlib.ExitStack) -> str:
 
 
 def remove_file(path: Path) -> None:
-    """Removes a file; one that cannot be removed is in nobody's way."""
+    """Removes a file; one that cannot be removed does no harm."""
     with contextlib.suppress(OSError):
         path.unlink()
 
@@ -156,7 +156,7 @@ def list_leases(cache: Path) -> Iterator[tuple[Path, CacheLease, bool]]:
 
 
 def _is_running(lock: Path) -> bool:
-    """Whether somebody holds it. Its name is of one run only, so one that nobody holds can go."""
+    """Whether somebody holds it. Its name is of one run only, so one that is free can go."""
     if not lock.exists():
         return False
     try:
@@ -171,7 +171,7 @@ def _is_running(lock: Path) -> bool:
 def make_run_folder(beside: Path) -> Iterator[Path]:
     """A folder that is gone when the block ends; what killed runs left of theirs goes, too."""
     remove_dead_folders(beside)
-    # The lock is held before the folder is there, so that nobody sees one without the other.
+    # The lock is held before the folder is there, so that no process sees one without the other.
     handle, name = tempfile.mkstemp(prefix=_RUN_PREFIX, suffix=_LOCK, dir=beside)
     os.close(handle)
     lock, folder = FileLock(name), Path(name).with_suffix("")
@@ -185,11 +185,11 @@ def make_run_folder(beside: Path) -> Iterator[Path]:
 
 
 def remove_dead_folders(beside: Path) -> None:
-    """Removes the folders of runs that were killed: those whose locks nobody holds."""
+    """Removes the folders of runs that were killed: those whose locks are free."""
     for path in beside.glob(f"{_RUN_PREFIX}*{_LOCK}"):
         folder = path.with_suffix("")
         if folder.is_dir() and not folder.is_symlink():
-            with contextlib.suppress(OSError):  # it is held, or somebody else's
+            with contextlib.suppress(OSError):  # it is held, or not ours
                 with FileLock(path).acquire(timeout=0):
                     shutil.rmtree(folder, ignore_errors=True)
                 _drop(path, folder)

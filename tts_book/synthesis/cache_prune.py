@@ -1,4 +1,4 @@
-"""What is in the cache, by book, and throwing away what nobody needs."""
+"""What is in the cache, by book, and removal of what is not needed."""
 
 from __future__ import annotations
 
@@ -59,15 +59,15 @@ def list_books(cache: Path) -> tuple[BookShare, ...]:
             keys | (on_disk.keys() & set(book.keys)),
             running or at_work,
         )
-    told = [
+    listed = [
         _share(title, source, [on_disk[key] for key in keys], running)
         for (title, source), (keys, running) in found.items()
         if keys
     ]
     known = {key for keys, _ in found.values() for key in keys}
     others = [item for key, item in on_disk.items() if key not in known]
-    told.sort(key=lambda share: -share.used_s)
-    return (*told, *([_share("", "", others, False)] if others else []))
+    listed.sort(key=lambda share: -share.used_s)
+    return (*listed, *([_share("", "", others, False)] if others else []))
 
 
 def _share(title: str, source: str, entries: Sequence[CachedFile], running: bool) -> BookShare:

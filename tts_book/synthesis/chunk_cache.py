@@ -36,7 +36,7 @@ _TRIES = 5
 
 
 def key_of(fingerprint: str, voice: Voice, spoken: str, prepared: str = "") -> str:
-    """The name of what is said and how: never of where it stands or what the voice is called.
+    """The name of what is said and how: never of where it is or what the voice is called.
     `prepared` is what the backend makes of `spoken`, where it rewrites texts."""
     said = json.dumps(
         [
