@@ -138,6 +138,14 @@ class Cover:
     data: bytes
     mime: str
 
+    @classmethod
+    def identify(cls, data: bytes) -> Cover | None:
+        """The JPEG or PNG picture that these bytes are, by how they begin; None for others."""
+        for head, mime in ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png")):
+            if data.startswith(head):
+                return cls(data, mime)
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:

@@ -21,7 +21,6 @@ from tts_book.synthesis import atomic
 FACTS = "metadata.json"
 _OURS = "tts-book"  # the key by which this program knows its own facts again
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
-_MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 _NUMBERED = re.compile(r"\S\s*#\s*[0-9.]{1,8}\s*$")
 _COVER_MOST_BYTES = 20_000_000
 
@@ -48,10 +47,10 @@ def read_cover(path: Path) -> Cover:
         raise UserError(f"--cover {path} cannot be read: {error.strerror}.") from error
     if len(data) > _COVER_MOST_BYTES:
         raise UserError(f"--cover {path} is larger than {_COVER_MOST_BYTES // 1_000_000} MB.")
-    for magic, mime in _MAGIC:
-        if data.startswith(magic):
-            return Cover(data, mime)
-    raise UserError(f"--cover {path} is no picture that players show: take a JPEG or PNG file.")
+    cover = Cover.identify(data)
+    if cover is None:
+        raise UserError(f"--cover {path} is no picture that players show: take a JPEG or PNG file.")
+    return cover
 
 
 def add_facts(book: Book, cover: Cover | Literal["none"] | None, series: str, year: str) -> Book:

@@ -223,11 +223,7 @@ _LARGEST_COVER_BYTES = 16 * 1024 * 1024
 def find_cover(data: bytes) -> Cover | None:
     """The cover that these bytes are, by their own word; None for other pictures, huge ones and
     what is none."""
-    if len(data) > _LARGEST_COVER_BYTES:
-        return None
-    if data.startswith(b"\xff\xd8\xff"):
-        return Cover(data, "image/jpeg")
-    return Cover(data, "image/png") if data.startswith(b"\x89PNG\r\n\x1a\n") else None
+    return None if len(data) > _LARGEST_COVER_BYTES else Cover.identify(data)
 
 
 def find_language(tag: str) -> str:

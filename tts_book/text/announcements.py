@@ -118,11 +118,11 @@ def _named_addresses(text: str, words: _Words, *, skip: bool) -> Iterator[Edit]:
     for match in _ADDRESS.finditer(text):
         start = match.start()
         stop = start + len(_trimmed(match[0]))
-        name = "" if skip else " ".join(filter(None, (words.link, _host(text[start:stop]))))
-        if not name:
-            yield _without(text, start, stop, "web address")
+        host = "" if skip else _host(text[start:stop])
+        if host:
+            yield Edit(start, stop, f"{words.link} {host}".lstrip(), "web address")
         else:
-            yield Edit(start, stop, name, "web address")
+            yield _without(text, start, stop, "web address")
 
 
 def _trimmed(address: str) -> str:
