@@ -19,6 +19,7 @@ from tts_book.backends.piper.voices import folders
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
 from tts_book.cli.commands.batch import batch
+from tts_book.cli.commands.cache import Pruning, cache
 from tts_book.cli.commands.doctor import doctor
 from tts_book.cli.commands.plan import show_plan
 from tts_book.cli.options import CommandOptions
@@ -273,6 +274,66 @@ def test_chapters_that_are_gone_are_listed_and_kept(at: Desk) -> None:
     assert at.convert(source) == 0
     assert str(second) in at.err.getvalue()
     assert second.exists()
+
+
+THREE = TWO + "\nГлава 3\n\nМаяк погас, и больше его никто не зажигал.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "changed", "left"),
+    [
+        (None, False, []),
+        (b"y\n", False, []),
+        (b"\n", False, ["003 - Глава 3.mp3", "003 - Глава 3.srt"]),
+        (b"y\n", True, ["003 - Глава 3.mp3", "003 - Глава 3.srt"]),
+    ],
+)
+def test_clean_deletes_what_no_chapter_has_any_more_and_nobody_changed(
+    answer: bytes | None, changed: bool, left: list[str], at: Desk
+) -> None:
+    source = at.write("book.txt", THREE)
+    with_captions = replace(SILENT, captions="srt")
+    at.convert(source, request=with_captions)
+    (old,) = (path for path in at.written() if path.name == "003 - Глава 3.mp3")
+    at.write("book.txt", TWO)
+    at.convert(source, request=with_captions)
+    assert "no chapter has it any more (see --clean): " in at.err.getvalue()
+    if changed:
+        with old.open("ab") as file:
+            file.write(b"mine")
+    at.stdin = answer or b""
+    here = replace(at.here(), stdin_is_terminal=answer is not None)
+    options = replace(with_captions, clean=True)
+    assert at.run(desk.convert(here, options, [str(source)])) == 0
+    names = sorted(path.name for path in old.parent.glob("003*"))
+    assert names == left
+    assert ("deleted: " in at.err.getvalue()) is not bool(left)
+    assert len(list(old.parent.glob("*.mp3"))) == 2 + bool(left)
+
+
+def test_files_of_the_last_format_are_not_stale(at: Desk) -> None:
+    source = at.write("book.txt", TWO)
+    for kind in ("mp3", "m4b", "opus", "mp3book", "mp3"):
+        assert at.convert(source, request=replace(SILENT, format=kind, clean=True)) == 0
+        assert "earlier run" not in at.err.getvalue()
+    found = [*at.folder.glob("*.*"), *at.folder.glob("book/*.mp3")]
+    names = {path.name for path in found if path.suffix in (".mp3", ".m4b", ".opus")}
+    assert names == {"001 - Глава 1.mp3", "002 - Глава 2.mp3", "book.mp3", "book.m4b", "book.opus"}
+
+
+@pytest.mark.parametrize(
+    ("terminal", "yes", "answer", "left"),
+    [(True, False, b"n\n", True), (True, False, b"y\n", False), (True, True, b"", False),
+     (False, False, b"", False)],
+)  # fmt: skip
+def test_clearing_the_cache_is_asked_about(
+    terminal: bool, yes: bool, answer: bytes, left: bool, at: Desk
+) -> None:
+    at.convert(at.write("story.txt", ONE))
+    at.stdin = answer
+    here = replace(at.here(), stdin_is_terminal=terminal)
+    assert at.run(cache(here, None, Pruning(clear=True), False, yes=yes)) == 0
+    assert bool(list((at.folder / "cache").rglob("*.mp3"))) is left
 
 
 def test_json_is_one_event_a_line(at: Desk) -> None:

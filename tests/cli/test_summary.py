@@ -28,7 +28,7 @@ RESULT = Result((), (), (), (), DONE)
 
 
 def told(result: Result) -> str:
-    return "\n".join(lines(result, "tts-book convert book.txt", quiet=False))
+    return "\n".join(lines(result, result.left_over, "tts-book convert book.txt", quiet=False))
 
 
 def test_a_run_that_spoke_all_tells_how_fast_it_was() -> None:
@@ -48,7 +48,7 @@ def test_what_is_in_the_cache_is_no_speed(end: JobDone) -> None:
 def test_files_of_earlier_runs_are_told_up_to_a_few() -> None:
     paths = tuple(Path(f"{n}.mp3") for n in range(MOST_LINES + 2))
     found = told(replace(RESULT, left_over=paths)).splitlines()
-    assert found[0] == "from an earlier run, not made now (delete it if you like): 0.mp3"
+    assert found[0] == "from an earlier run, no chapter has it any more (see --clean): 0.mp3"
     assert found[MOST_LINES] == "… and 2 more files beside it"
     assert "more file" not in told(replace(RESULT, left_over=paths[:MOST_LINES]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,8 +134,30 @@ def test_left_over_files_are_those_of_this_book_only(tmp_path: Path) -> None:
     for path in (*placed.targets, ours, other, single):
         path.write_bytes(b"")
     owners = {other: "else.txt"}
-    found = find_stale_files(placed, lambda path: owners.get(path, placed.owner))
-    assert found == (ours, single)
+
+    def owner_of(path: Path) -> str:
+        return owners.get(path, placed.owner)
+
+    assert find_stale_files(placed, owner_of, lambda _: False) == (ours, single)
+    assert find_stale_files(placed, owner_of, lambda path: path == single) == (ours,)
+
+
+def test_files_in_formats_that_are_not_asked_for_now_are_not_stale(tmp_path: Path) -> None:
+    chapters = of(2, tmp_path, tmp_path)
+    make_folders([chapters])
+    old = chapters.folder / "003 - Chapter 3.mp3"
+    whole, opus = tmp_path / "story.m4b", tmp_path / "story.opus"
+    for path in (*chapters.targets, old, whole, opus):
+        path.write_bytes(b"")
+
+    def stale(layout: Layout) -> tuple[Path, ...]:
+        return find_stale_files(layout, lambda _: layout.owner, lambda _: False)
+
+    assert stale(chapters) == (old,)
+    m4b = replace(chapters, whole=(("m4b", whole),), keeps_chapters=False)
+    assert stale(m4b) == ()
+    moved = replace(m4b, whole=(("m4b", tmp_path / "story, part 1.m4b"),))
+    assert stale(moved) == (whole,)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

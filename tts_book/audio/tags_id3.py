@@ -206,6 +206,12 @@ def _texts(tags: Tags, duration_ms: int) -> dict[str, str]:
     }
 
 
+def is_whole_book(path: Path) -> bool:
+    """Whether an MP3 says that it holds a whole book: it has marks of chapters and no number."""
+    tag = _load(path, None)
+    return tag is not None and bool(tag.getall("CHAP")) and not tag.getall("TRCK")
+
+
 def _own_texts(tags: Tags, level: Level | None) -> dict[str, str]:
     """Fields that ID3 has no name for."""
     texts = {

@@ -340,6 +340,7 @@ def cache(
         int | None, typer.Option("--size", metavar="MB", min=0, help="The most that may stay.")
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Delete everything.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --clear.")] = False,
 ) -> None:
     """Show the spoken chunks that are kept, or delete old ones.
 
@@ -348,7 +349,7 @@ def cache(
     from tts_book.cli.commands import cache as cache_desk
 
     rule = cache_desk.Pruning(age, size, clear)
-    _finish(lambda here: cache_desk.cache(here, _path(options.cache), rule, prune))
+    _finish(lambda here: cache_desk.cache(here, _path(options.cache), rule, prune, yes=yes))
 
 
 def _path(given: FilePath | None) -> Path | None:

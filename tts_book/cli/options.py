@@ -26,6 +26,13 @@ class CommandOptions(Options):
         repeats=False,
         changes_files=False,
     )
+    clean: bool = option(
+        False,
+        "Delete files of earlier runs that no chapter has any more.",
+        Panel.OUTPUT,
+        repeats=False,
+        changes_files=False,
+    )
     json: bool = option(
         False,
         "One event a line on standard output.",
@@ -53,7 +60,7 @@ class CommandOptions(Options):
 
 # What `plan` takes all the same, so that a command need not be shortened to be looked at.
 HIDDEN_IN_PLAN = frozenset(
-    ("redo", "loudness", "captions", "cover", "year", "workers", "force", "wait", "quiet")
+    ("redo", "loudness", "captions", "cover", "year", "workers", "force", "wait", "quiet", "clean")
 )
 
 

@@ -37,6 +37,12 @@ class Terminal(Surroundings):
     command: str = "tts-book"
     log: Log = SILENT
 
+    def confirm(self, question: str) -> bool:
+        """Asks a question on the terminal; everything but "y" and "yes" is a no."""
+        self.err.write(question)
+        self.err.flush()
+        return self.stdin.readline().strip().lower() in (b"y", b"yes")
+
 
 def open_terminal() -> Terminal:
     """The real surroundings with the streams of this process. Raises UserError."""

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 MOST_LINES = 5
 
 
-def lines(done: Result, command: str, *, quiet: bool) -> Iterator[str]:
-    """The last lines of a run: what may want a look, what is missing, then what was done."""
+def lines(done: Result, stale: Sequence[Path], command: str, *, quiet: bool) -> Iterator[str]:
+    """The last lines of a run: what may want a look, what is missing, then what was done. `stale`
+    are files of earlier runs that are still there."""
     if not quiet:
-        yield from _odd(done)
+        yield from _odd(done, stale)
     if done.guessed_captions and not quiet:
         yield "captions: this engine gives no times of words; they are reckoned from lengths"
     if done.done.reason:
@@ -31,12 +32,12 @@ def lines(done: Result, command: str, *, quiet: bool) -> Iterator[str]:
         yield _metrics(done)
 
 
-def _odd(done: Result) -> Iterator[str]:
+def _odd(done: Result, stale: Sequence[Path]) -> Iterator[str]:
     for event in done.doubts:
         yield f"listen again: {event.place} (chunk {event.chapter}/{event.chunk}): " + "; ".join(
             event.doubts
         )
-    yield from _some("from an earlier run, not made now (delete it if you like)", done.left_over)
+    yield from _some("from an earlier run, no chapter has it any more (see --clean)", stale)
     yield from _some(
         "captions of an earlier run, which may not fit any more (--captions makes them anew)",
         done.outdated,

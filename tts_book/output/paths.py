@@ -252,8 +252,12 @@ def make_folders(layouts: Sequence[Layout]) -> None:
             ) from error
 
 
-def find_stale_files(book: Layout, owner_of: Owner) -> tuple[Path, ...]:
-    """Files of this book's earlier runs that are no chapter of it any more, never deleted."""
+def find_stale_files(
+    book: Layout, owner_of: Owner, is_whole: Callable[[Path], bool]
+) -> tuple[Path, ...]:
+    """Files of this book's earlier runs that are no chapter of it any more. Those in formats that
+    are not asked for now are not among them; `is_whole` says of an MP3 whether it holds a whole
+    book."""
     places: Iterable[Path] = {book.folder, *(target.parent for target in book.files)}
     if len(book.targets) == 1:
         places = {*places, book.folder / book.stem}
@@ -267,4 +271,13 @@ def find_stale_files(book: Layout, owner_of: Owner) -> tuple[Path, ...]:
         for path in place.iterdir()
         if path.suffix.lower() in SUFFIXES and path not in own and owner_of(path) == book.owner
     }
-    return tuple(sorted(found))
+    return tuple(sorted(path for path in found if _is_asked_kind(book, path, is_whole)))
+
+
+def _is_asked_kind(book: Layout, path: Path, is_whole: Callable[[Path], bool]) -> bool:
+    kinds = {kind for kind, _ in book.whole}
+    if path.suffix.lower() != SUFFIX:
+        return any(WHOLE[kind] == path.suffix.lower() for kind in kinds)
+    if len(book.targets) > 1 and is_whole(path):
+        return WHOLE_MP3 in kinds
+    return book.keeps_chapters

@@ -7,13 +7,20 @@ and its manifest goes on naming them."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.output import captions
 from tts_book.output.captions import caption_paths
-from tts_book.output.manifest import manifest_path, read_file_states, read_known_files
+from tts_book.output.manifest import (
+    manifest_beside,
+    manifest_path,
+    read_file_states,
+    read_known_files,
+)
 from tts_book.output.paths import refuse_existing
 from tts_book.pipeline.jobs import BookJob
 
@@ -43,6 +50,39 @@ def find_outdated_captions(
     ]
     known = read_known_files(manifest_path(job.layout)) if there else {}
     return tuple(path for path in there if path.name in known)
+
+
+@dataclass(frozen=True, slots=True)
+class StaleFiles:
+    """Files of earlier runs that no chapter has any more: `unchanged` since tts-book wrote them,
+    with their captions and manifests, or `changed` by somebody."""
+
+    unchanged: tuple[Path, ...]
+    changed: tuple[Path, ...]
+
+
+def sort_stale_files(stale: Sequence[Path]) -> StaleFiles:
+    """Which of these files are as tts-book left them."""
+    unchanged: list[Path] = []
+    changed: list[Path] = []
+    for path in stale:
+        own = manifest_beside(path, alone=True)
+        known = read_known_files(manifest_beside(path, alone=False)) | read_known_files(own)
+        with contextlib.suppress(OSError):
+            if known.get(path.name) != read_file_states([path])[str(path)]:
+                changed.append(path)
+                continue
+            unchanged += [path, *([own] if own.exists() else [])]
+            beside = [
+                each for each in caption_paths(path, tuple(captions.FORMATS)) if each.exists()
+            ]
+            states = read_file_states(beside)
+            unchanged += [each for each in beside if known.get(each.name) == states[str(each)]]
+    return StaleFiles(tuple(unchanged), tuple(changed))
+
+
+def _is_known(path: str, state: object, known: dict[str, object]) -> bool:
+    return known.get(Path(path).name) == state
 
 
 def _found(job: BookJob, formats: Sequence[str]) -> Iterator[tuple[Path, bool]]:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from tts_book import events
+from tts_book.audio.tags_id3 import is_whole_book
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
@@ -210,7 +211,9 @@ class _ConversionRun:
         return Result(
             tuple(path for job in self._jobs for path in self._files(job)),
             tuple(self._totals.lost),
-            tuple(path for job in whole for path in find_stale_files(job.layout, owner)),
+            tuple(
+                path for job in whole for path in find_stale_files(job.layout, owner, is_whole_book)
+            ),
             tuple(self._totals.doubts),
             done,
             tuple(self._totals.books_lost),

@@ -31,8 +31,11 @@ class Pruning:
         return self.clear or self.days is not None or self.most_mb is not None
 
 
-async def cache(at: Terminal, folder: Path | None, pruning: Pruning, asked: bool) -> int:
-    """Shows the cache by book; prunes it where that is `asked` for and the rule is named."""
+async def cache(
+    at: Terminal, folder: Path | None, pruning: Pruning, asked: bool, *, yes: bool = False
+) -> int:
+    """Shows the cache by book; prunes it where that is `asked` for and the rule is named. Deleting
+    everything is asked about on a terminal, unless `yes`."""
     place = folder or at.cache_dir
     if not (asked or pruning.clear) and pruning.wanted:
         raise UserError("--age and --size say what --prune throws away: add --prune.")
@@ -41,6 +44,10 @@ async def cache(at: Terminal, folder: Path | None, pruning: Pruning, asked: bool
             "--prune needs a rule: --age DAYS for entries unused so long, --size MB for the most "
             "that may stay, or both."
         )
+    if pruning.clear and at.stdin_is_terminal and not yes:
+        chunks = format_count(len(list(cache_prune.list_entries(place))), "spoken chunk")
+        if not at.confirm(f"Delete {chunks} in {place}? They must be spoken again then. [y/N] "):
+            return 0
     if pruning.wanted:
         before_s = time.time() - (pruning.days or 0) * DAY_S if pruning.days is not None else 0.0
         removed = cache_prune.prune_cache(
@@ -61,12 +68,14 @@ def _lines(place: Path, now_s: float) -> Iterator[str]:
     for share in shares:
         name = f"{share.title} ({share.source})" if share.title else "needed by no book any more"
         days = int((now_s - share.used_s) / DAY_S)
-        when = "running now" if share.running else f"used {days} days ago" if days else "used today"
-        yield f"{_size(share.size_bytes):>10} {share.entries:>7,} chunks  {when:<18} {name}"
+        ago = f"used {format_count(days, 'day')} ago" if days else "used today"
+        when = "running now" if share.running else ago
+        chunks = format_count(share.entries, "chunk")
+        yield f"{_size(share.size_bytes):>10} {chunks:>14}  {when:<18} {name}"
     # Books may share entries, so the sum is that of the disk.
     entries = list(cache_prune.list_entries(place))
     total = _size(sum(item.size_bytes for item in entries))
-    yield f"{total:>10} {len(entries):>7,} chunks  in {place}"
+    yield f"{total:>10} {format_count(len(entries), 'chunk'):>14}  in {place}"
 
 
 def _size(size_bytes: int) -> str:

@@ -21,7 +21,7 @@ from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.cli.progress import ENCODING_SPEED, OTHER_SPEED, SPEECH_SPEEDS, Outlook, Progress
 from tts_book.errors import UserError
-from tts_book.events import Listener, join_listeners
+from tts_book.events import Listener, format_count, join_listeners
 from tts_book.model import Book
 from tts_book.output.paths import SUFFIXES
 from tts_book.pipeline.job_settings import JobSettings, read_settings
@@ -119,7 +119,7 @@ def _name_text(book: Book) -> Book:
 
 def report_finished(at: Terminal, options: CommandOptions, source: BookSource, name: str) -> bool:
     """Whether nothing has changed since a whole run; its files are printed then."""
-    if options.json or options.explain:
+    if options.json or options.explain or options.clean:
         return False
     files = source.find_finished()
     at.out.writelines(f"{file}\n" for file in files)
@@ -181,9 +181,29 @@ def _print_result(at: Terminal, options: CommandOptions, result: Result) -> int:
     if not options.json:
         for path in dict.fromkeys(result.written):
             at.out.write(f"{path}\n")
-    for line in summary.lines(result, at.command, quiet=options.quiet):
+    stale = _clean(at, options, result.left_over) if options.clean else result.left_over
+    for line in summary.lines(result, stale, at.command, quiet=options.quiet):
         at.err.write(f"{line}\n")
     return 1 if result.lost or result.books_lost else 0
+
+
+def _clean(at: Terminal, options: CommandOptions, stale: Sequence[Path]) -> tuple[Path, ...]:
+    """Deletes stale files, asked on a terminal, except those that somebody changed; what is left
+    of them."""
+    from tts_book.pipeline.ownership import sort_stale_files
+
+    found = sort_stale_files(stale)
+    if found.unchanged and at.stdin_is_terminal:
+        for path in found.unchanged:
+            at.err.write(f"{path}\n")
+        question = f"Delete {format_count(len(found.unchanged), 'file')} of earlier runs? [y/N] "
+        if not at.confirm(question):
+            return tuple(stale)
+    for path in found.unchanged:
+        path.unlink(missing_ok=True)
+        if not options.quiet:
+            at.err.write(f"deleted: {path}\n")
+    return found.changed
 
 
 @contextmanager

@@ -61,9 +61,7 @@ async def install(at: Terminal, name: str, proxy: str, yes: bool) -> int:
         )
         if yes or not at.stdin_is_terminal:
             return True
-        at.err.write("Fetch it? [y/N] ")
-        at.err.flush()
-        return at.stdin.readline().strip().lower() in (b"y", b"yes")
+        return at.confirm("Fetch it? [y/N] ")
 
     store = open_model_store(at.environ, proxy)
     with show_download(at.err, name) as on_progress:

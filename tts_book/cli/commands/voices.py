@@ -83,9 +83,7 @@ async def install(at: Terminal, options: CommandOptions, name: str, yes: bool) -
         at.err.write(f"{card.strip()}\n" if card else "This voice comes without a licence note.\n")
         if yes or not at.stdin_is_terminal:
             return True
-        at.err.write(f"Fetch {voice.key}, {voice.model_bytes // 1_000_000} MB? [y/N] ")
-        at.err.flush()
-        return at.stdin.readline().strip().lower() in (b"y", b"yes")
+        return at.confirm(f"Fetch {voice.key}, {voice.model_bytes // 1_000_000} MB? [y/N] ")
 
     folder = make_backend_settings(at, options.proxy).voices_dirs[0]
     with show_download(at.err, name) as on_progress:
