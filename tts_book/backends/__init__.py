@@ -8,7 +8,7 @@ that backend is asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -124,6 +124,26 @@ class Preparing(Protocol):
     def prepare(self, text: str, voice: Voice) -> str:
         """What is really said of `text`, in a form of the backend's own: a cache key is made on it
         as well, so that a changed rule speaks only those texts again that it changes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosisStep:
+    """One step of a diagnosis: `found` is one line, `mend` what to do where it is not `well`."""
+
+    well: bool
+    name: str
+    found: str
+    mend: str = ""
+
+
+@runtime_checkable
+class Diagnosing(Protocol):
+    """A backend that can show what its service does today, step by step."""
+
+    def diagnose(self, voice: Voice) -> AsyncIterator[DiagnosisStep]:
+        """Speaks one sentence, with `voice` where that reads it. The last step is the first that
+        failed, if one did. Nothing in it is secret."""
         ...
 
 

@@ -238,15 +238,22 @@ def ear_install(
 
 @app.command(cls=Command)
 @with_options("language", "voices", "cache", "proxy", "log_level")
-def doctor(options: CommandOptions) -> None:
+def doctor(
+    options: CommandOptions,
+    online: Annotated[
+        bool,
+        typer.Option("--online", help="Show what the online service does, by one sentence."),
+    ] = False,
+) -> None:
     """Check this machine, with a fix for all that fails.
 
     The exit code says whether texts in your language and in English can be spoken now, or in
-    those that --language gives: ru,de.
+    those that --language gives: ru,de. With --online, one short sentence goes through every step
+    of the online service; the lines may be shown to whoever helps you.
     """
     from tts_book.cli.commands.doctor import doctor as answer
 
-    _finish(lambda here: answer(here, options), options.log_level)
+    _finish(lambda here: answer(here, options, online), options.log_level)
 
 
 @app.command(cls=Command)

@@ -10,12 +10,12 @@ import difflib
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from tts_book.audio import DELAY_MS
-from tts_book.backends import Health, Limits, Settings, VoiceInfo
+from tts_book.backends import DiagnosisStep, Health, Limits, Settings, VoiceInfo
 from tts_book.backends.edge.alignment import folded, marks_of, place, unwrapped
 from tts_book.backends.edge.endpoint import Endpoint, ServerClock
 from tts_book.backends.edge.exchange import Reply, SpeechRequest, run_turn
@@ -153,6 +153,12 @@ class EdgeBackend:
     def preconnect(self) -> None:
         """The next connection is opened while the next reply comes."""
         self._session.preconnect()
+
+    def diagnose(self, voice: Voice) -> AsyncIterator[DiagnosisStep]:
+        """What the service does today, step by step."""
+        from tts_book.backends.edge.diagnosis import ServiceDiagnosis
+
+        return ServiceDiagnosis(self._session, parse_voice_name(voice.id), voice).run()
 
     async def speak(self, text: str, voice: Voice) -> Speech:
         """Speaks `text` (at most 3,500 bytes after XML escaping) in one request.

@@ -6,6 +6,7 @@ can name classes that only some versions have. No text made here holds a token o
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ def _dropped(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
 
 
 def _unreachable(error: BaseException, where: ErrorContext) -> ServiceTrouble:
-    why = plain(getattr(error, "strerror", "") or type(error).__name__)
+    number, said = getattr(error, "errno", None), getattr(error, "strerror", "")
+    why = os.strerror(number) if number and number > 0 else plain(said or type(error).__name__)
     return ServiceTrouble(f"The online service cannot be reached ({why})", NETWORK)
 
 

@@ -121,7 +121,7 @@ class EdgeSession:
         if self.proven:
             self._open_ahead(spare)
         if taken is None:
-            socket = await self._open_socket(log)
+            socket = await self.open_socket(log)
         else:
             socket = await taken
             log.note("goes over the connection that was opened ahead")
@@ -138,10 +138,12 @@ class EdgeSession:
         if self._spare is None:
             log = self.open_log("spare")
             clock = asyncio.get_running_loop().time
-            self._spare = SpareConnection(lambda: self._open_socket(log), clock)
+            self._spare = SpareConnection(lambda: self.open_socket(log), clock)
         return self._spare
 
-    async def _open_socket(self, log: WireLog) -> Socket:
+    async def open_socket(self, log: WireLog) -> Socket:
+        """A new connection, which the caller closes."""
+        await self._enter_loop()
         with _failures_logged(log):
             socket = await self._with_right_clock(self._handshake, "connecting", log)
         self.proven = True
@@ -248,14 +250,18 @@ class EdgeSession:
             self._sessions[key] = self._open_session(socks)
         return self._sessions[key], proxy.url if proxy and not socks else None
 
-    def _open_session(self, proxy: Proxy | None) -> aiohttp.ClientSession:
+    def get_tls(self) -> ssl.SSLContext:
+        """The certificates that are trusted. Raises Troubled where they cannot be read."""
         try:
             self.tls = self.tls or make_tls_context(self.environ)
         except UserError as error:
             what, _, mend = str(error).partition(": ")
             raise misconfigured(what, f"{mend[:1].upper()}{mend[1:]}") from error
+        return self.tls
+
+    def _open_session(self, proxy: Proxy | None) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=open_connector(proxy, self.tls),
+            connector=open_connector(proxy, self.get_tls()),
             timeout=aiohttp.ClientTimeout(total=None),  # limits stand around each wait
             trace_configs=watch_requests(),
         )

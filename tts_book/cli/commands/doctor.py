@@ -57,9 +57,10 @@ class Places:
     voices_file: Path | None
 
 
-async def doctor(at: Terminal, options: CommandOptions) -> int:
+async def doctor(at: Terminal, options: CommandOptions, online: bool = False) -> int:
     """A line for each thing that is needed; 1 if something is missing for one of the languages
-    given with --language, or for the user's own and English."""
+    given with --language, or for the user's own and English. With `online` a line for each step of
+    one sentence through the online service instead; 1 if one fails."""
     given = [code.strip() for code in options.language.split(",") if code.strip()]
     languages = [parse_language_tag(code) for code in given] or find_user_languages(at.environ)
     voices = None if options.voices is None else at.resolve_path(options.voices)
@@ -77,7 +78,12 @@ async def doctor(at: Terminal, options: CommandOptions) -> int:
             config = None  # a finding of its own
         chooser = None if config is None else VoiceChooser(config, engines)
         found = []
-        async for finding in list_findings(places, chooser, config, languages):
+        findings = (
+            diagnose_online(engines, config, languages)
+            if online
+            else list_findings(places, chooser, config, languages)
+        )
+        async for finding in findings:
             at.out.write(f"{finding}\n")
             found.append(finding)
     return 0 if is_sound(found) else 1
@@ -90,12 +96,7 @@ async def list_findings(
     languages: Sequence[str],
 ) -> AsyncIterator[Finding]:
     """All findings, quick ones first. There is no `config` where voices.toml cannot be read."""
-    yield Finding(
-        True,
-        "tts-book",
-        f"{__version__}, Python {platform.python_version()}, "
-        + (f"{platform.system()} {platform.machine()}"),
-    )
+    yield _program()
     yield _libraries()
     yield _config(places)
     yield _writable("cache", places.cache_dir, "name another with --cache DIR")
@@ -106,6 +107,28 @@ async def list_findings(
             yield finding
         async for finding in _languages(chooser, config, languages):
             yield finding
+
+
+async def diagnose_online(
+    engines: backends.Engines, config: Config | None, languages: Sequence[str]
+) -> AsyncIterator[Finding]:
+    """What the online service does today, to be shown to whoever helps; nothing in it is
+    secret."""
+    yield _program()
+    yield _libraries()
+    backend = engines(ONLINE)
+    candidates = [voice for tag in languages if config for voice in config.candidates(tag)]
+    usual = Voice("", ONLINE, "")
+    voice = next((voice for voice in candidates if voice.backend == ONLINE), usual)
+    if isinstance(backend, backends.Diagnosing):
+        async for step in backend.diagnose(voice):
+            yield Finding(step.well, step.name, step.found, step.mend, needed=True)
+
+
+def _program() -> Finding:
+    system = f"{platform.system()} {platform.machine()}"
+    found = f"{__version__}, Python {platform.python_version()}, {system}"
+    return Finding(True, "tts-book", found)
 
 
 def _libraries() -> Finding:
