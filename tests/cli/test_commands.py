@@ -6,7 +6,9 @@ import asyncio
 import io
 import json
 import os
+import re
 import threading
+import tomllib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +22,7 @@ from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
 from tts_book.cli.commands.batch import batch
 from tts_book.cli.commands.cache import Pruning, cache
-from tts_book.cli.commands.doctor import doctor
+from tts_book.cli.commands.doctor import LIBRARIES, doctor
 from tts_book.cli.commands.plan import show_plan
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
@@ -485,6 +487,14 @@ def test_a_preview_speaks_the_language_of_the_voice(at: Desk) -> None:
     (path,) = at.written()
     assert length_s(path) > 3
     assert not list(at.folder.glob("*.jsonl"))
+
+
+def test_doctor_looks_at_every_library_that_the_program_needs() -> None:
+    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))[
+        "project"
+    ]
+    needed = {re.split(r"[<>=;]", line)[0] for line in declared["dependencies"]}
+    assert {*LIBRARIES, "audioop-lts"} == needed
 
 
 def test_doctor_names_every_backend_and_ends_well_with_a_voice(at: Desk) -> None:

@@ -334,6 +334,16 @@ def test_a_plugged_in_backend_may_be_named(tmp_path: Path) -> None:
 # --- mistakes ---
 
 MISTAKES: list[tuple[str, list[str]]] = [
+    ("edge = 5", ["1: edge must be a table, [edge], not 5."]),
+    ('[edge]\nrelay = "wss://h/edge/v1"', ['2: unknown key "relay" in [edge]. Did you mean "url"?']),
+    (
+        '[edge]\nurl = "https://me:secret@h/edge/v1"\nproxy = "ftp://me:secret@h"',
+        [
+            "2: edge.url must be an address that begins with wss:// or ws://.",
+            "3: edge.proxy must be an address that begins with http:// or https:// or socks5:// or "
+            "socks5h:// or socks4:// or socks4a://.",
+        ],
+    ),
     ('defualt = "joe"', ['1: unknown key "defualt". Did you mean "default"?']),
     ('default = "dmitri"', ['1: default = "dmitri" is no voice. Did you mean "dmitry"?']),
     ("default = 5", ["1: default must be text in quotes, not 5."]),
@@ -472,6 +482,24 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(
     tmp_path: Path, text: str, mistakes: list[str]
 ) -> None:
     assert mistakes_in(tmp_path, text) == [f"voices.toml:{mistake}" for mistake in mistakes]
+
+
+def test_another_way_to_the_online_service(tmp_path: Path) -> None:
+    lines = ("[edge]", 'url = "wss://me:secret@h/edge/v1"', 'proxy = "socks5h://127.0.0.1:1080"')
+    (tmp_path / "voices.toml").write_text("\n".join(lines))
+    config = load_voices(None, cwd=tmp_path, config_dir=tmp_path)
+    assert config.edge == {
+        "url": "wss://me:secret@h/edge/v1",
+        "proxy": "socks5h://127.0.0.1:1080",
+    }
+    assert "secret" not in repr(config)
+
+
+def test_a_password_does_not_show_in_a_mistake(tmp_path: Path) -> None:
+    (mistake,) = mistakes_in(tmp_path, "[edge]\nproxy = http://me:secret@h:1/?key=hidden")
+    assert "put the value in quotes" in mistake
+    assert "secret" not in mistake
+    assert "hidden" not in mistake
 
 
 FAULTS: list[tuple[str, list[str]]] = [

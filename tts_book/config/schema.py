@@ -86,6 +86,25 @@ def text(value: object) -> str:
     raise ValueError(f"must be text in quotes, not {describe(value)}.")
 
 
+def address(*schemes: str) -> Check:
+    """An address that begins with one of these schemes. It may hold a password, so a mistake in it
+    is described without it."""
+
+    def check(value: object) -> str:
+        url = text(value)
+        try:
+            parts = urlsplit(url)
+            whole = parts.scheme in schemes and parts.hostname and parts.port != 0
+        except ValueError:
+            whole = None
+        if not whole:
+            known = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise ValueError(f"must be an address that begins with {known}.")
+        return url
+
+    return check
+
+
 def language_tag(value: object) -> str:
     """A language tag, as BCP 47 writes it."""
     tag = text(value)

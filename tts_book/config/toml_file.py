@@ -114,16 +114,26 @@ def parse_toml(data: bytes) -> TomlFile:
     return TomlFile(known, tuple(mistakes), bool(mistakes), rows, _find_lines(rows))
 
 
+_SECRETS_IN_ADDRESS = re.compile(
+    r"://(?P<login>[^\s/\"'?@]+@)?(?P<host>[^\s\"'?]*)(?P<query>\?[^\s\"']+)?"
+)
+
+
 def raise_mistakes(mistakes: Iterable[Mistake], shown: Path, most: int = MOST_MISTAKES) -> None:
     """Raises UserError with a line for each mistake, if there is any. Nothing that a file may hide
-    in its texts can steer a terminal."""
+    in its texts can steer a terminal, and passwords and queries in addresses are left out."""
     ordered = sorted(mistakes, key=lambda mistake: (not mistake.line, mistake.line))
     lines = [f"{shown}:{m.line}: {m.text}" if m.line else f"{shown}: {m.text}" for m in ordered]
     if len(lines) > most:
         lines = [*lines[:most], f"{shown}: and {len(lines) - most:,} more."]
     if lines:
-        plain = ("".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines)
+        shown_lines = (_SECRETS_IN_ADDRESS.sub(_without_secrets, line) for line in lines)
+        plain = ("".join(c if c.isprintable() else "\ufffd" for c in line) for line in shown_lines)
         raise UserError("\n".join(plain))
+
+
+def _without_secrets(found: re.Match[str]) -> str:
+    return f"://{'…@' if found['login'] else ''}{found['host']}{'?…' if found['query'] else ''}"
 
 
 def _decoded(data: bytes) -> str | Mistake:

@@ -62,9 +62,15 @@ _SERVER_KEYS: dict[str, schema.Check] = {
     "extra": schema.json_table,
 }
 _PAUSE_KEYS: dict[str, schema.Check] = dict.fromkeys(PAUSES, schema.pause_ms)
+# Another way to the online service: a relay of one's own, a proxy.
+_EDGE_KEYS: dict[str, schema.Check] = {
+    "url": schema.address("wss", "ws"),
+    "voices_url": schema.address("https", "http"),
+    "proxy": schema.address("http", "https", "socks5", "socks5h", "socks4", "socks4a"),
+}
 _TOP_KEYS: dict[str, schema.Check] = {
     "default": schema.text,
-    **{name: schema.table(name) for name in ("voices", "languages", "pauses")},
+    **{name: schema.table(name) for name in ("voices", "languages", "pauses", "edge")},
 }
 # What people write instead, from other programs and from memory.
 _MEANT = {
@@ -73,13 +79,15 @@ _MEANT = {
     "locale": "language", "sex": "gender", "tone": "pitch", "loudness": "volume",
 }  # fmt: skip
 _MEANT_ON_TOP = {"default_voice": "default", "speakers": "voices", "voice": "voices"}
+_MEANT_BY_EDGE = {"relay": "url", "speech_url": "url", "voices": "voices_url"}
 _MEANT_BY_PAUSE = {f"{kind}_ms": kind for kind in PAUSES} | {"title": "heading"}
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """The voices of a run. `path` is the file that was used, `voices` are in order of preference,
-    the user's own first, which `own` names; `languages` has tags as BCP 47 writes them."""
+    the user's own first, which `own` names; `languages` has tags as BCP 47 writes them. `edge` is
+    another way to the online service: `url`, `voices_url`, `proxy`, which may hold passwords."""
 
     path: Path
     default: str
@@ -88,6 +96,7 @@ class Config:
     pauses: Pauses
     backends: tuple[str, ...] = BACKENDS
     own: frozenset[str] = frozenset()
+    edge: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def voice(self, name: str) -> Voice:
         """The voice called `name`, in large or small letters. Raises UserError."""
@@ -232,6 +241,7 @@ class _Draft:
     voices: Mapping[str, Voice]
     languages: Mapping[str, tuple[str, ...]]
     pauses_ms: Mapping[str, Any]
+    edge: Mapping[str, str]
     named: list[tuple[Where, str, tuple[object, ...]]] = field(default_factory=list)
 
 
@@ -247,7 +257,10 @@ def _draft(table: Mapping[str, object], packaged: Config, note: Note) -> _Draft:
         languages[normalize_tag(key)] = _texts(names)
         named.append((("languages", key), normalize_tag(key), names))
     pauses_ms = read_table(top.get("pauses", {}), ("pauses",), _PAUSE_KEYS, note, _unknown_pause)
-    return _Draft(top.get("default", ""), voices, languages, pauses_ms, named)
+    edge: dict[str, Any] = read_table(
+        top.get("edge", {}), ("edge",), _EDGE_KEYS, note, _unknown_edge
+    )
+    return _Draft(top.get("default", ""), voices, languages, pauses_ms, edge, named)
 
 
 def _unknown_on_top(key: str, value: object) -> str:
@@ -255,6 +268,10 @@ def _unknown_on_top(key: str, value: object) -> str:
         return f'unknown table [{key}]. Did you mean "[voices.{key}]"?'
     kind = f"table [{key}]" if isinstance(value, dict) else f'key "{key}"'
     return f"unknown {kind}.{suggest(key, _TOP_KEYS, _MEANT_ON_TOP)}"
+
+
+def _unknown_edge(key: str, _: object) -> str:
+    return f'unknown key "{key}" in [edge].{suggest(key, _EDGE_KEYS, _MEANT_BY_EDGE)}'
 
 
 def _unknown_pause(key: str, _: object) -> str:
@@ -378,6 +395,7 @@ def _merged(packaged: Config, own: _Draft, file: Path) -> Config:
         replace(packaged.pauses, **{f"{kind}_ms": ms for kind, ms in own.pauses_ms.items()}),
         packaged.backends,
         frozenset(own.voices) if packaged.voices else frozenset(),
+        MappingProxyType({**packaged.edge, **own.edge}),
     )
 
 

@@ -46,7 +46,8 @@ def make_backend_settings(
     """What backends may need: local voices are looked for in $TTS_BOOK_VOICES, too."""
     folders = (*backends.find_voices_dirs(at.environ), at.voices_dir)
     voices = tuple(known.voices.values()) if known else ()
-    return backends.Settings(folders, proxy, at.environ, voices)
+    tables = {"edge": known.edge} if known else {}
+    return backends.Settings(folders, proxy, at.environ, voices, tables)
 
 
 @asynccontextmanager

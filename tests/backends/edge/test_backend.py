@@ -247,6 +247,19 @@ def test_an_unknown_voice_is_named_with_its_like(voice_id: str) -> None:
     assert "ru-RU-DmitryNeural" in str(error)
 
 
+def test_all_who_misspell_a_voice_at_once_get_its_like() -> None:
+    service = EdgeSimulator()
+
+    async def work(backend: EdgeBackend) -> list[str]:
+        misspelt = replace(RUSSIAN, id="Dmitry")
+        asked = (backend.speak(TEXT, misspelt) for _ in range(3))
+        return [str(error) for error in await asyncio.gather(*asked, return_exceptions=True)]
+
+    for message in against(service, work):
+        assert "ru-RU-DmitryNeural" in message
+    assert service.statistics.lists == 1
+
+
 @pytest.mark.parametrize(
     "voice_id",
     [

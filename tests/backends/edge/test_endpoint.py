@@ -64,6 +64,20 @@ def test_a_relay_of_ones_own(environ: dict[str, str], voices: str) -> None:
     assert speech.count("?") == 1
 
 
+def test_voices_toml_may_name_the_way_and_the_environment_goes_before_it() -> None:
+    table = {"url": "wss://mine:pw@own.example/edge/v1", "proxy": "socks5h://h:1"}
+    way = Endpoint.of(Settings(environ={}, tables={"edge": table}), None, None, EdgeTts())
+    assert way.speech_url(0, "0").startswith("wss://mine:pw@own.example/edge/v1?")
+    assert way.voices_url(0).startswith("https://mine:pw@own.example/voices/list?")
+    assert str(way.any_proxy()) == "h:1"
+    assert "mine" not in way.secrets().redact("mine:pw@own.example")
+    environ = {"TTS_BOOK_EDGE_URL": SPEECH}
+    given = Settings(environ=environ, proxy="http://other:2", tables={"edge": table})
+    way = Endpoint.of(given, None, None, EdgeTts())
+    assert way.speech_url(0, "0").startswith(SPEECH)
+    assert str(way.any_proxy()) == "other:2"
+
+
 def test_the_token_is_made_for_the_servers_time() -> None:
     kept = drm.DRM.clock_skew_seconds
     token = EdgeTts().make_token

@@ -6,6 +6,7 @@ each: a wrong clock (told by the server's Date), and a service that refuses sent
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import random
 import ssl
@@ -109,7 +110,7 @@ class EdgeBackend:
         self._sentences = True  # ask for sentence marks, until the service refuses them
         self._sentences_proven = False
         self._listed: tuple[VoiceInfo, ...] = ()
-        self._list_asked = False
+        self._listing: asyncio.Task[tuple[VoiceInfo, ...]] | None = None
 
     def fingerprint(self, voice: Voice) -> str:
         """The service and its output format; voice, rate and such are keyed by the caller."""
@@ -117,6 +118,10 @@ class EdgeBackend:
 
     async def aclose(self) -> None:
         """Closes what is open. The backend may be used again."""
+        listing, self._listing = self._listing, None
+        if listing is not None and listing.get_loop() is asyncio.get_running_loop():
+            listing.cancel()
+            await asyncio.wait([listing])
         await self._session.aclose()
 
     async def voices(self) -> tuple[VoiceInfo, ...]:
@@ -246,15 +251,21 @@ class EdgeBackend:
         return ServiceTrouble(what, NO_SOUND, Failure.NO_AUDIO)
 
     async def _list_once(self) -> tuple[VoiceInfo, ...]:
-        """The list of voices, asked for once a run at most; empty where it cannot be had."""
-        if not self._listed and not self._list_asked:
-            self._list_asked = True
-            try:
-                return await self._list(self._times.health_s)
-            except Troubled:
-                # It was wanted for an explanation only, and the failure at hand is told anyway.
-                return ()
-        return self._listed
+        """The list of voices, asked for once a run at most; empty where it cannot be had. All who
+        ask meanwhile wait for the same answer."""
+        if self._listed:
+            return self._listed
+        loop = asyncio.get_running_loop()
+        if self._listing is None or self._listing.get_loop() is not loop:
+            self._listing = asyncio.create_task(self._list_if_possible())
+        return await asyncio.shield(self._listing)
+
+    async def _list_if_possible(self) -> tuple[VoiceInfo, ...]:
+        try:
+            return await self._list(self._times.health_s)
+        except Troubled:
+            # It was wanted for an explanation only, and the failure at hand is reported anyway.
+            return ()
 
     def _checked(self, prompt: _Prompt, reply: Reply) -> Speech:
         """The reply as Speech. Raises BackendIncomplete where the checks find anything."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,7 +23,13 @@ from tts_book.pipeline.session import make_backend_settings, open_engines
 from tts_book.pipeline.voice_selection import ONLINE, VoiceChooser
 from tts_book.text.language_tags import LANGUAGE_NAMES, parse_language_tag, primary_language
 
-LIBRARIES = ("edge-tts", "aiohttp", "nltk", "lameenc", "av", "pydub", "mutagen", "lxml")
+# All that pyproject.toml asks for.
+LIBRARIES = (
+    "edge-tts", "aiohttp", "aiohttp-socks", "certifi", "nltk", "lameenc", "av", "pydub", "numpy",
+    "mutagen", "lxml", "chardet", "regex", "markdown-it-py", "mdit-py-plugins", "pathvalidate",
+    "filelock", "platformdirs", "rich", "typer",
+    *(("audioop-lts",) if sys.version_info >= (3, 13) else ()),
+)  # fmt: skip
 # An hour of sound takes 22 MB in the cache and again in the book.
 LITTLE_SPACE_BYTES = 500 * 1024 * 1024
 
@@ -71,11 +78,11 @@ async def doctor(at: Terminal, options: CommandOptions, online: bool = False) ->
         make_backend_settings(at, options.proxy).voices_dirs,
         voices,
     )
-    async with open_engines(at, options.proxy) as engines:
-        try:
-            config = load_config(at, voices)
-        except UserError:
-            config = None  # a finding of its own
+    try:
+        config = load_config(at, voices)
+    except UserError:
+        config = None  # a finding of its own
+    async with open_engines(at, options.proxy, config) as engines:
         chooser = None if config is None else VoiceChooser(config, engines)
         found = []
         findings = (
