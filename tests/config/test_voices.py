@@ -335,7 +335,7 @@ def test_a_plugged_in_backend_may_be_named(tmp_path: Path) -> None:
 
 MISTAKES: list[tuple[str, list[str]]] = [
     ("edge = 5", ["1: edge must be a table, [edge], not 5."]),
-    ('[edge]\nrelay = "wss://h/edge/v1"', ['2: unknown key "relay" in [edge]. Did you mean "url"?']),
+    ('[edge]\nrelay = "wss://h/1"', ['2: unknown key "relay" in [edge]. Did you mean "url"?']),
     (
         '[edge]\nurl = "https://me:secret@h/edge/v1"\nproxy = "ftp://me:secret@h"',
         [
