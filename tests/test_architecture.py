@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -182,6 +183,15 @@ def test_only_the_door_speaks_to_the_user(file: Path) -> None:
             assert node.func.id not in ("print", "input", "exit", "quit"), node.lineno
         if isinstance(node, ast.Attribute) and not within(module_of(file), SILENCES_LOGGING):
             assert node.attr not in SETS_LOGGING_UP, f"{node.lineno}: that is for the program to do"
+
+
+def test_a_class_name_means_one_thing() -> None:
+    names: dict[str, list[str]] = defaultdict(list)
+    for file in FILES:
+        for node in ast.walk(tree_of(file)):
+            if isinstance(node, ast.ClassDef):
+                names[node.name].append(module_of(file))
+    assert not {name: modules for name, modules in names.items() if len(modules) > 1}
 
 
 @each_file

@@ -212,10 +212,12 @@ def test_a_file_that_is_not_what_it_should_be_gets_no_name(tmp_path: Path) -> No
     path = tmp_path / "m.mp3"
     whole_book.write_volume("mp3book", chapters, path, ABOUT)
     with pytest.raises(AudioError, match="ms instead of"):
-        whole_book._check(path, [ChapterMark("x", 0, 99_000)], ABOUT)
+        whole_book._check_file(path, [ChapterMark("x", 0, 99_000)], ABOUT)
     with pytest.raises(AudioError, match="chapter marks"):
         end_ms = containers.probe(path).duration_ms
-        whole_book._check(path, [ChapterMark("x", 0, end_ms), ChapterMark("y", 9, end_ms)], ABOUT)
+        whole_book._check_file(
+            path, [ChapterMark("x", 0, end_ms), ChapterMark("y", 9, end_ms)], ABOUT
+        )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tts_book.readers import ReadOptions
 from tts_book.text import chunker
 from tts_book.text import russian_readings as readings
 from tts_book.text import spoken_text as saying
-from tts_book.text.pronunciation import Pronunciations, Words
+from tts_book.text.pronunciation import Pronunciations, Spellings
 from tts_book.text.spoken_text import Readings, apply_readings
 from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes
 
@@ -72,7 +72,7 @@ def applied(
     stress: bool = True,
     patterns: dict[str, str] | None = None,
 ) -> str:
-    for edit in reversed(list(Words(spellings, patterns).edits(text, stress=stress))):
+    for edit in reversed(list(Spellings(spellings, patterns).edits(text, stress=stress))):
         text = text[: edit.start] + edit.new + text[edit.stop :]
     return text
 
@@ -236,7 +236,7 @@ def test_a_chunk_without_a_blank_is_cut_between_characters(unit: str) -> None:
     st.text("аб в-.\n", max_size=60),
 )
 def test_edits_are_apart_and_in_order(spellings: dict[str, str], text: str) -> None:
-    edits = list(Words(spellings).edits(text, stress=True))
+    edits = list(Spellings(spellings).edits(text, stress=True))
     places = [place for edit in edits for place in (edit.start, edit.stop)]
     assert places == sorted(places)
     assert all(edit.start < edit.stop for edit in edits)

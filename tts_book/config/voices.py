@@ -232,7 +232,7 @@ def _laid_over(packaged: Config, file: Path, shown: Path, data: bytes) -> Config
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class _VoicesDraft:
     """What one file says. `voices` has every name, also of a voice that has mistakes, so that one
     mistake is reported once; `named` are the places that name voices, each with the language that
     they must speak ("" for any)."""
@@ -245,7 +245,7 @@ class _Draft:
     named: list[tuple[Where, str, tuple[object, ...]]] = field(default_factory=list)
 
 
-def _draft(table: Mapping[str, object], packaged: Config, note: Note) -> _Draft:
+def _draft(table: Mapping[str, object], packaged: Config, note: Note) -> _VoicesDraft:
     top: dict[str, Any] = read_table(table, (), _TOP_KEYS, note, _unknown_on_top)
     named: list[tuple[Where, str, tuple[object, ...]]] = []
     voices = {}
@@ -260,7 +260,7 @@ def _draft(table: Mapping[str, object], packaged: Config, note: Note) -> _Draft:
     edge: dict[str, Any] = read_table(
         top.get("edge", {}), ("edge",), _EDGE_KEYS, note, _unknown_edge
     )
-    return _Draft(top.get("default", ""), voices, languages, pauses_ms, edge, named)
+    return _VoicesDraft(top.get("default", ""), voices, languages, pauses_ms, edge, named)
 
 
 def _unknown_on_top(key: str, value: object) -> str:
@@ -370,7 +370,7 @@ def _texts(items: tuple[object, ...]) -> tuple[str, ...]:
     return tuple(item.strip() for item in items if isinstance(item, str))
 
 
-def _merged(packaged: Config, own: _Draft, file: Path) -> Config:
+def _merged(packaged: Config, own: _VoicesDraft, file: Path) -> Config:
     kept = {name: v for name, v in packaged.voices.items() if name not in own.voices}
     voices = {**own.voices, **kept}
     languages = {
@@ -407,7 +407,7 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _check_names(own: _Draft, packaged: Config, note: Note) -> None:
+def _check_names(own: _VoicesDraft, packaged: Config, note: Note) -> None:
     """Notes every name that means no voice, a voice that would read a foreign language, and
     fallbacks that go in a circle."""
     voices = {**packaged.voices, **own.voices}

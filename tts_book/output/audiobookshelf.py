@@ -73,11 +73,11 @@ def write_facts(
     somebody else's. Raises UserError where the disk does not take them."""
     if not _may_write(place, owner):
         return
-    facts = json.dumps(_facts(book, owner, narrators, chapters), ensure_ascii=False, indent=2)
+    facts = json.dumps(_list_facts(book, owner, narrators, chapters), ensure_ascii=False, indent=2)
     # First, because a cover without facts is taken for somebody else's: after a kill, too.
-    _write(place / FACTS, facts.encode())
+    _write_bytes(place / FACTS, facts.encode())
     if book.cover and book.cover.mime in _SUFFIXES:
-        _write(place / f"cover{_SUFFIXES[book.cover.mime]}", book.cover.data)
+        _write_bytes(place / f"cover{_SUFFIXES[book.cover.mime]}", book.cover.data)
 
 
 def _may_write(place: Path, owner: str) -> bool:
@@ -91,7 +91,7 @@ def _may_write(place: Path, owner: str) -> bool:
     return isinstance(known, dict) and known.get(_OURS) == owner
 
 
-def _facts(
+def _list_facts(
     book: Book, owner: str, narrators: Sequence[str], chapters: Sequence[ChapterMark]
 ) -> dict[str, Any]:
     series = f"{book.series} #{book.series_part}" if book.series_part else book.series
@@ -116,5 +116,5 @@ def _facts(
     }
 
 
-def _write(target: Path, data: bytes) -> None:
+def _write_bytes(target: Path, data: bytes) -> None:
     atomic.write_file(target, (data,), len(data))

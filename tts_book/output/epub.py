@@ -50,7 +50,7 @@ img {{ max-width: 100%; }}
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class _EpubItem:
     """A file of the package."""
 
     id: str
@@ -72,7 +72,7 @@ def write_epub(book: ReadAlong, path: Path) -> Path:
     """Writes the EPUB of a written book. Raises UserError where no chapter is written or the disk
     does not take it."""
     with atomic.replace_file(path) as part, zipfile.ZipFile(part, "w") as archive:
-        package = _Package(book, archive)
+        package = _EpubPackage(book, archive)
         package.add("mimetype", "application/epub+zip", packed=False)
         package.add("META-INF/container.xml", _CONTAINER)
         for chapter in book.chapters():
@@ -83,13 +83,13 @@ def write_epub(book: ReadAlong, path: Path) -> Path:
     return path
 
 
-class _Package:
+class _EpubPackage:
     """Writes the files of one EPUB, chapter by chapter."""
 
     def __init__(self, book: ReadAlong, archive: zipfile.ZipFile) -> None:
         self.book, self._archive = book, archive
         self.chapters: list[tuple[str, str]] = []  # path and title
-        self._items: list[_Item] = []
+        self._items: list[_EpubItem] = []
         self._audio: dict[Path, str] = {}
         self._durations: list[tuple[str, int]] = []
         self._narrators: dict[str, None] = {}
@@ -113,8 +113,8 @@ class _Package:
         self._durations.append((f"{name}-smil", sum(stop - start for _, start, stop in clips)))
         self._narrators[chapter.voice] = None
         self._items += [
-            _Item(name, text, "application/xhtml+xml", overlay=f"{name}-smil"),
-            _Item(f"{name}-smil", overlay, "application/smil+xml"),
+            _EpubItem(name, text, "application/xhtml+xml", overlay=f"{name}-smil"),
+            _EpubItem(f"{name}-smil", overlay, "application/smil+xml"),
         ]
         self.chapters.append((text, chapter.title))
 
@@ -133,13 +133,13 @@ class _Package:
             raise UserError(f"{file} is gone: convert the book again.") from error
         self._audio[file] = path
         mime = _MIME.get(file.suffix.lower(), "audio/mpeg")
-        self._items.append(_Item(f"audio{len(self._audio):04}", path, mime))
+        self._items.append(_EpubItem(f"audio{len(self._audio):04}", path, mime))
         return path
 
     def add_rest(self) -> None:
         """Everything that is known when all chapters are there."""
         self.add("EPUB/style.css", _STYLE)
-        self._items.append(_Item("style", "style.css", "text/css"))
+        self._items.append(_EpubItem("style", "style.css", "text/css"))
         cover = self._add_cover()
         entries = "".join(
             f'<li><a href="{path}">{_text(title)}</a></li>' for path, title in self.chapters
@@ -147,7 +147,7 @@ class _Package:
         title = _text(self.book.title)
         nav = f'<nav epub:type="toc" id="toc"><h1>{title}</h1><ol>{entries}</ol></nav>'
         self.add("EPUB/nav.xhtml", self._page(self.book.title, nav))
-        self._items.append(_Item("nav", "nav.xhtml", "application/xhtml+xml", "nav"))
+        self._items.append(_EpubItem("nav", "nav.xhtml", "application/xhtml+xml", "nav"))
         self.add(PACKAGE, self._opf(cover))
 
     def _add_cover(self) -> bool:
@@ -160,8 +160,8 @@ class _Package:
         picture = f'<img src="{name}" alt={quoteattr(_clean(self.book.title))}/>'
         self.add("EPUB/cover.xhtml", self._page(self.book.title, picture))
         self._items += [
-            _Item("cover-image", name, cover.mime, "cover-image"),
-            _Item("cover", "cover.xhtml", "application/xhtml+xml"),
+            _EpubItem("cover-image", name, cover.mime, "cover-image"),
+            _EpubItem("cover", "cover.xhtml", "application/xhtml+xml"),
         ]
         return True
 

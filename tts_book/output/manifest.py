@@ -111,7 +111,7 @@ def read_manifest(path: Path) -> dict[str, Lines]:
     """The lines of a manifest by kind; none without one, or where its first line is damaged.
     Others that are damaged are passed over."""
     found: dict[str, Lines] = {"run": [], "event": [], "chapter": [], "unwritten": []}
-    for kind, value in _lines(path):
+    for kind, value in _read_valid_lines(path):
         found.setdefault(kind, []).append(value)
     return found if found["run"] else {kind: [] for kind in found}
 
@@ -129,7 +129,7 @@ def read_lines(path: Path, kind: str) -> Iterator[dict[str, Any]]:
 def read_kinds(path: Path, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The lines of these kinds, each with its kind, one at a time; damaged ones are passed over."""
     beginnings = tuple(f'{{"{kind}": ' for kind in kinds)
-    return ((kind, value) for kind, value in _lines(path, beginnings) if kind in kinds)
+    return ((kind, value) for kind, value in _read_valid_lines(path, beginnings) if kind in kinds)
 
 
 def read_known_files(path: Path) -> dict[str, object]:
@@ -143,7 +143,7 @@ def read_known_files(path: Path) -> dict[str, object]:
     return found
 
 
-def _lines(
+def _read_valid_lines(
     path: Path, beginnings: str | tuple[str, ...] = ""
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
@@ -152,22 +152,28 @@ def _lines(
                 continue
             with contextlib.suppress(ValueError, AttributeError, RecursionError):
                 for kind, value in json.loads(line).items():
-                    if _fits(value, _FORMS.get(kind, dict)):
+                    if _fits_form(value, _FORMS.get(kind, dict)):
                         yield kind, value
 
 
-def _fits(value: Any, form: Any) -> bool:
+def _fits_form(value: Any, form: Any) -> bool:
     if isinstance(form, dict):
         return isinstance(value, dict) and all(
-            _fits(value[key], inner) if (key := name.rstrip("?")) in value else key != name
+            _fits_form(value[key], inner) if (key := name.rstrip("?")) in value else key != name
             for name, inner in form.items()
         )
     if isinstance(form, list):
         return (
-            isinstance(value, list) and bool(value) and all(_fits(each, form[0]) for each in value)
+            isinstance(value, list)
+            and bool(value)
+            and all(_fits_form(each, form[0]) for each in value)
         )
     if isinstance(form, tuple):
-        return isinstance(value, list) and len(value) == len(form) and all(map(_fits, value, form))
+        return (
+            isinstance(value, list)
+            and len(value) == len(form)
+            and all(map(_fits_form, value, form))
+        )
     return isinstance(value, form)
 
 

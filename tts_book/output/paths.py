@@ -78,13 +78,13 @@ def lay_out_book(
     if len(book.chapters) == 1:  # its file is the whole book already
         formats = tuple(dict.fromkeys(CHAPTERS if f == WHOLE_MP3 else f for f in formats))
     if shelf is not None:
-        return _shelved(book, source, (cwd if out is None else out) / shelf, formats)
+        return _lay_out_shelf(book, source, (cwd if out is None else out) / shelf, formats)
     wholes = [name for name in formats if name != CHAPTERS]
     named = out is not None and not out.is_dir() and out.suffix.lower() in WHOLE.values()
     if out is None or not wholes or not named:
-        made = _chapters(book, stem, source, out, cwd)
+        made = _lay_out_chapters(book, stem, source, out, cwd)
     elif wholes == [name for name in wholes if WHOLE[name] == out.suffix.lower()]:
-        made = _chapters(book, out.stem, source, out.parent, cwd)
+        made = _lay_out_chapters(book, out.stem, source, out.parent, cwd)
     else:
         raise UserError(f"{out} is one file, and --format asks for several: name a folder with -o.")
     folder = made.folder if len(made.targets) == 1 else made.folder.parent
@@ -111,13 +111,15 @@ def lay_out_excerpt(
         file = out
     else:
         raise UserError(f"{out} is one file, and --format asks for others: name a folder with -o.")
-    made = _chapters(book, stem, source, None, file.parent)
+    made = _lay_out_chapters(book, stem, source, None, file.parent)
     whole = tuple((kind, file.with_suffix(WHOLE[kind])) for kind in kinds)
-    owner = f"{_owner(file.parent, source, made.stem)} (excerpt)"
+    owner = f"{_find_owner(file.parent, source, made.stem)} (excerpt)"
     return Layout(file.parent, made.targets, owner, file.stem, whole, keeps_chapters=False)
 
 
-def _chapters(book: Book, stem: str, source: Path | None, out: Path | None, cwd: Path) -> Layout:
+def _lay_out_chapters(
+    book: Book, stem: str, source: Path | None, out: Path | None, cwd: Path
+) -> Layout:
     """Places the chapters of `book`: `STEM.mp3`, or a folder `STEM` of numbered files.
 
     `out` is a folder (made later), or the file of a book with one chapter. `source` is None for
@@ -129,7 +131,9 @@ def _chapters(book: Book, stem: str, source: Path | None, out: Path | None, cwd:
         return _one_file(book, out, source, count)
     folder = cwd if out is None else out
     if count == 1:
-        return Layout(folder, (folder / f"{name}{SUFFIX}",), _owner(folder, source, name), name)
+        return Layout(
+            folder, (folder / f"{name}{SUFFIX}",), _find_owner(folder, source, name), name
+        )
     inner = folder / name
     if source is not None and inner.resolve() == source.resolve():
         inner = folder / f"{name} (audio)"
@@ -138,10 +142,10 @@ def _chapters(book: Book, stem: str, source: Path | None, out: Path | None, cwd:
         inner / f"{chapter.number:0{width}} - {file_name(chapter.title)}{SUFFIX}"
         for chapter in book.chapters
     )
-    return Layout(inner, targets, _owner(folder, source, name), name)
+    return Layout(inner, targets, _find_owner(folder, source, name), name)
 
 
-def _shelved(book: Book, source: Path | None, inner: Path, formats: Sequence[str]) -> Layout:
+def _lay_out_shelf(book: Book, source: Path | None, inner: Path, formats: Sequence[str]) -> Layout:
     """Players that read such folders take every file in one for a part of the book."""
     if len(formats) > 1:
         raise UserError(
@@ -153,7 +157,9 @@ def _shelved(book: Book, source: Path | None, inner: Path, formats: Sequence[str
     names = [f"{c.number:0{width}} - {file_name(c.title)}" for c in book.chapters]
     targets = tuple(inner / f"{name}{SUFFIX}" for name in (names if count > 1 else [stem]))
     whole = tuple((f, inner / f"{stem}{WHOLE[f]}") for f in formats if f != CHAPTERS)
-    return Layout(inner, targets, _owner(inner, source, stem), stem, whole, CHAPTERS in formats)
+    return Layout(
+        inner, targets, _find_owner(inner, source, stem), stem, whole, CHAPTERS in formats
+    )
 
 
 def _one_file(book: Book, out: Path, source: Path | None, count: int) -> Layout:
@@ -163,10 +169,10 @@ def _one_file(book: Book, out: Path, source: Path | None, count: int) -> Layout:
             f"-o {out.with_suffix('')}, or ask for one file with chapter marks by "
             "--format mp3book (or m4b, with a name that ends so)."
         )
-    return Layout(out.parent, (out,), _owner(out.parent, source, out.stem), out.stem)
+    return Layout(out.parent, (out,), _find_owner(out.parent, source, out.stem), out.stem)
 
 
-def _owner(folder: Path, source: Path | None, name: str) -> str:
+def _find_owner(folder: Path, source: Path | None, name: str) -> str:
     """The way from the output folder to the source: it holds when both move together."""
     if source is None:
         return f"-/{name}"
@@ -208,7 +214,7 @@ def refuse_foreign_files(
     foreign: list[Path] = []
     for book in layouts:
         for target in book.files:
-            other = seen.setdefault(_folded(target), target)
+            other = seen.setdefault(_fold_case(target), target)
             if other is not target and (other == target or ignores_case(target.parent)):
                 raise UserError(
                     f"Two of these books would be written to {target}: convert them one by one, "
@@ -224,7 +230,7 @@ def refuse_foreign_files(
     refuse_existing(foreign)
 
 
-def _folded(path: Path) -> str:
+def _fold_case(path: Path) -> str:
     return unicodedata.normalize("NFC", str(path)).casefold()
 
 

@@ -68,11 +68,11 @@ class ChapterSound:
         """One more segment at the end. Raises AudioError where it cannot be joined to the rest."""
         entry, sound = segment.entry, segment.entry.sound
         if self._first is None:
-            form = audio.format_at(_read(entry.path, 4))
+            form = audio.format_at(_read_start(entry.path, 4))
             least_rest = max(_LEAST_REST, audio.most_carriers(form))
             self._first = sound, form, TimelineBuilder(self._pauses, least_rest, self._splitter)
         first, _, builder = self._first
-        if _kind(sound) != _kind(first):
+        if _frame_kind(sound) != _frame_kind(first):
             raise AudioError(
                 f"Chunk {segment.chunk.number} of chapter {segment.chunk.chapter} has "
                 f"{sound.rate_hz} Hz sound in frames of {sound.frame_bytes} bytes, the chunks "
@@ -117,17 +117,17 @@ class ChapterSound:
         timeline = self.timeline
         first, form, _ = self._begun()
         steps = min(gain_steps, self.meter.most_steps)
-        front = _front(timeline.frames, form, tags, _level(self.meter, steps))
+        front = _make_front(timeline.frames, form, tags, _level_of(self.meter, steps))
         expected = len(front) + timeline.frames * form.frame_bytes
         body = chain([front], self._body(form, steps, watch))
         atomic.write_file(target, body, expected, replace, sleep)
         delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
         return StitchedChapter(
             path=target,
-            duration_ms=_ms(timeline.frames, first),
+            duration_ms=_to_ms(timeline.frames, first),
             frames=timeline.frames,
             bytes=expected,
-            starts_ms=tuple(max(0, _ms(frame, first) - delay_ms) for frame in timeline.speech),
+            starts_ms=tuple(max(0, _to_ms(frame, first) - delay_ms) for frame in timeline.speech),
             timeline=timeline,
             gain_steps=steps,
             meter=self.meter,
@@ -142,7 +142,7 @@ class ChapterSound:
             frames = self._read_frames(number, watch)
             if not audio.is_uniform(frames, form):
                 raise AudioError(f"The spoken chunk in {path} is damaged: delete that file.")
-            yield from _segment(audio.amplify(frames, steps, form), pieces, form)
+            yield from _write_segment(audio.amplify(frames, steps, form), pieces, form)
         yield form.silence * self.timeline.end_rest
 
     def _read_frames(self, number: int, watch: Callable[[int, Entry], None] | None) -> bytes:
@@ -151,11 +151,11 @@ class ChapterSound:
         path, frames_bytes = self._places[number]
         take = self.used[number].take
         if not take:
-            return _read(path, frames_bytes)
+            return _read_start(path, frames_bytes)
         try:
             found = chunk_cache.read_entry(path, take)
         except OSError as error:
-            raise _unread(path, error) from error
+            raise _unreadable_entry(path, error) from error
         if found is None:
             raise AudioError(f"The spoken chunk in {path} has changed meanwhile: run this again.")
         entry, frames = found
@@ -194,17 +194,17 @@ def relabel_chapter(
     `target`, with other tags: the same bytes as if it were stitched again. Raises AudioError where
     that file is another, UserError where `target` cannot be written."""
     form = mp3_files.read_format(path, frames)
-    front = _front(frames, form, tags, _level(meter, gain_steps))
+    front = _make_front(frames, form, tags, _level_of(meter, gain_steps))
     size = frames * form.frame_bytes
     blocks = chain([front], mp3_files.read_end(path, size))
     atomic.write_file(target, blocks, len(front) + size)
 
 
-def _kind(sound: Sound) -> tuple[int, int, int]:
+def _frame_kind(sound: Sound) -> tuple[int, int, int]:
     return sound.rate_hz, sound.frame_bytes, sound.samples_per_frame
 
 
-def _level(meter: audio.Meter, steps: int) -> Level | None:
+def _level_of(meter: audio.Meter, steps: int) -> Level | None:
     """How loud the file is, gain included."""
     loudness_lufs, peak_dbfs = meter.loudness_lufs, meter.peak_dbfs
     if loudness_lufs is None or peak_dbfs is None:
@@ -213,34 +213,34 @@ def _level(meter: audio.Meter, steps: int) -> Level | None:
     return Level(loudness_lufs + gain_db, peak_dbfs + gain_db)
 
 
-def _ms(frames: int, sound: Sound) -> int:
+def _to_ms(frames: int, sound: Sound) -> int:
     return round(frames * sound.samples_per_frame * 1_000 / sound.rate_hz)
 
 
-def _read(path: Path, size: int) -> bytes:
+def _read_start(path: Path, size: int) -> bytes:
     """The first `size` bytes of a cache entry."""
     try:
         with path.open("rb", buffering=0) as file:
             data = file.read(size)
     except OSError as error:
-        raise _unread(path, error) from error
+        raise _unreadable_entry(path, error) from error
     if len(data) != size:
         raise AudioError(f"The spoken chunk in {path} is cut: delete that file, run this again.")
     return data
 
 
-def _unread(path: Path, error: OSError) -> AudioError:
+def _unreadable_entry(path: Path, error: OSError) -> AudioError:
     return AudioError(
         f"The spoken chunk in {path} cannot be read ({error.strerror}): run this again."
     )
 
 
-def _front(frames: int, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
+def _make_front(frames: int, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
     duration_ms = round(frames * form.samples * 1_000 / form.rate_hz)
     return tags_id3.render(tags, duration_ms, level) + audio.info_frame(form, frames)
 
 
-def _segment(
+def _write_segment(
     frames: bytes, pieces: Iterator[FrameSpan], form: audio.Format
 ) -> Iterator[bytes | memoryview]:
     size = form.frame_bytes

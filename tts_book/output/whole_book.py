@@ -108,25 +108,25 @@ def write_volume(
     is encoded. Raises AudioError, and UserError where the disk does not take it."""
     with atomic.replace_file(target) as part:
         if kind == WHOLE_MP3:
-            marks = _joined(chapters, part, about, level)
+            marks = _join_mp3(chapters, part, about, level)
         else:
             meter = _ProgressMeter(chapters, progress)
-            marks = _encoded(_KINDS[kind], chapters, part, about, level, cores, meter)
+            marks = _encode_chapters(_KINDS[kind], chapters, part, about, level, cores, meter)
             meter.passed(meter.all_ms)
-        _check(part, marks, about)
+        _check_file(part, marks, about)
     return Volume(target, marks[-1].stop_ms, marks)
 
 
 # One MP3 ------------------------------------------------------------------------------------------
 
 
-def _joined(
+def _join_mp3(
     chapters: Sequence[BoundChapter], part: Path, about: Tags, level: Level | None
 ) -> tuple[ChapterMark, ...]:
     with part.open("wb") as file:
         form = mp3_files.read_format(chapters[0].path, chapters[0].frames)
         frame_ms = form.samples * 1_000 / form.rate_hz
-        marks = _marks(chapters)
+        marks = _make_marks(chapters)
         frames = sum(chapter.frames for chapter in chapters)
         file.write(tags_id3.render(about, round(frames * frame_ms), level, marks))
         file.write(audio.info_frame(form, frames))
@@ -154,7 +154,7 @@ _KINDS = {
 }
 
 
-def _encoded(
+def _encode_chapters(
     kind: _Kind,
     chapters: Sequence[BoundChapter],
     part: Path,
@@ -174,7 +174,7 @@ def _encoded(
             raw,
         )
         deque(done, maxlen=0)
-    marks = _marks(chapters)
+    marks = _make_marks(chapters)
     # The file ends with the sound of its MP3, from whose start a player takes off the delay; the
     # packets that hold an encoder's own delay come before it.
     delay_ms = codec.delay * 1_000 / codec.rate_hz
@@ -191,7 +191,7 @@ def _encoded(
     return marks
 
 
-def _marks(chapters: Sequence[BoundChapter]) -> tuple[ChapterMark, ...]:
+def _make_marks(chapters: Sequence[BoundChapter]) -> tuple[ChapterMark, ...]:
     """Where the chapters begin, in every format alike."""
     form = mp3_files.read_format(chapters[0].path, chapters[0].frames)
     frame_ms = form.samples * 1_000 / form.rate_hz
@@ -203,7 +203,7 @@ def _marks(chapters: Sequence[BoundChapter]) -> tuple[ChapterMark, ...]:
     )
 
 
-def _check(part: Path, marks: Sequence[ChapterMark], about: Tags) -> None:
+def _check_file(part: Path, marks: Sequence[ChapterMark], about: Tags) -> None:
     """Compares a finished file with what it should be. Raises AudioError."""
     found = containers.probe(part)
     if abs(found.duration_ms - marks[-1].stop_ms) > _NEAR_MS:

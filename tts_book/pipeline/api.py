@@ -69,7 +69,7 @@ class _ConvertCall(_PlanCall):
     tools: Tools | None = None
 
 
-def _takes(
+def _take_options(
     call: Callable[_P, _Given],
 ) -> Callable[[Callable[[_Of, _Given], _Gives]], Callable[Concatenate[_Of, _P], _Gives]]:
     """Gives a function of a source and a call the fields of that call as keyword arguments."""
@@ -89,7 +89,7 @@ def _takes(
     return decorate
 
 
-@_takes(_ReadCall)
+@_take_options(_ReadCall)
 def read(source: Source, call: _ReadCall) -> Book:
     """The book in a file of any kind that the program reads, in a folder of texts (a chapter
     each), or in the bytes of such a file. The other arguments are those of `ReadingOptions`.
@@ -97,10 +97,10 @@ def read(source: Source, call: _ReadCall) -> Book:
     Raises UserError where it cannot be read whole, says nothing, or is in no language that can
     be detected.
     """
-    return _read(call.surroundings or find_surroundings(), call, source)
+    return _read_source(call.surroundings or find_surroundings(), call, source)
 
 
-@_takes(_PlanCall)
+@_take_options(_PlanCall)
 def plan(source: Source | Book, call: _PlanCall) -> BookPlan:
     """What `convert` would do with the same arguments; speaks and writes nothing.
 
@@ -108,22 +108,22 @@ def plan(source: Source | Book, call: _PlanCall) -> BookPlan:
     RuntimeError inside a running event loop.
     """
     _refuse_running_loop("plan")
-    return asyncio.run(_plan(source, call))
+    return asyncio.run(_plan_source(source, call))
 
 
-@_takes(_PlanCall)
+@_take_options(_PlanCall)
 async def aplan(source: Source | Book, call: _PlanCall) -> BookPlan:
     """`plan` for programs with an event loop, which goes on meanwhile."""
-    return await _plan(source, call)
+    return await _plan_source(source, call)
 
 
-async def _plan(source: Source | Book, call: _PlanCall) -> BookPlan:
+async def _plan_source(source: Source | Book, call: _PlanCall) -> BookPlan:
     async with _open_source(source, call) as (conversion, request):
         (job,) = await conversion.prepare([request], patient=True)
         return await asyncio.to_thread(view_plan, job, conversion.cache)
 
 
-@_takes(_ConvertCall)
+@_take_options(_ConvertCall)
 def convert(source: Source | Book, call: _ConvertCall) -> Result:
     """Speaks a book and writes its files; what is spoken already is not spoken again. The other
     arguments are those of `Options`.
@@ -139,18 +139,18 @@ def convert(source: Source | Book, call: _ConvertCall) -> Result:
     that cannot go on, and RuntimeError inside a running event loop.
     """
     _refuse_running_loop("convert")
-    return asyncio.run(_convert(source, call))
+    return asyncio.run(_convert_source(source, call))
 
 
-@_takes(_ConvertCall)
+@_take_options(_ConvertCall)
 async def aconvert(source: Source | Book, call: _ConvertCall) -> Result:
     """`convert` for programs with an event loop, which goes on meanwhile; the listener is called
     in the loop. A task that is cancelled keeps all that is spoken, and leaves no file unfinished.
     """
-    return await _convert(source, call)
+    return await _convert_source(source, call)
 
 
-async def _convert(source: Source | Book, call: _ConvertCall) -> Result:
+async def _convert_source(source: Source | Book, call: _ConvertCall) -> Result:
     async with _open_source(source, call) as (conversion, request):
         jobs, guard = await conversion.prepare([request]), _ListenerGuard(call.listener)
         listening = contextlib.nullcontext(join_listeners(log_event, guard))
@@ -198,13 +198,13 @@ async def _open_source(
         _refuse_reading_options(call)
         book = source
     else:
-        book = await asyncio.to_thread(_read, at, call, source)
-    request = await asyncio.to_thread(make_request, settings, book, book.path, _stem(book))
+        book = await asyncio.to_thread(_read_source, at, call, source)
+    request = await asyncio.to_thread(make_request, settings, book, book.path, _file_stem(book))
     async with open_conversion(settings) as conversion:
         yield conversion, request
 
 
-def _read(at: Surroundings, options: ReadingOptions, source: Source) -> Book:
+def _read_source(at: Surroundings, options: ReadingOptions, source: Source) -> Book:
     reading = parse_reading_options(options)
     if isinstance(source, bytes):
         return readers.read_bytes(source, "text", reading)
@@ -231,7 +231,7 @@ def _read_folder(path: Path, options: readers.ReadOptions) -> Book:
     return found.book
 
 
-def _stem(book: Book) -> str:
+def _file_stem(book: Book) -> str:
     """What the book's files are called after."""
     if book.path is None:
         return book.title

@@ -80,20 +80,20 @@ def chapter_done(
 ) -> events.ChapterDone:
     """A chapter is written; `path` is None where it has no file of its own."""
     name = "" if path is None else str(path)
-    return events.ChapterDone(*_named(chapter), name, duration_ms, kept, chapter.job.number)
+    return events.ChapterDone(*_name_fields(chapter), name, duration_ms, kept, chapter.job.number)
 
 
 def chapter_lost(chapter: ChapterJob, reason: str, missing: int = 0) -> events.ChapterLost:
     """A chapter cannot be written."""
-    return events.ChapterLost(*_named(chapter), missing, reason, chapter.job.number)
+    return events.ChapterLost(*_name_fields(chapter), missing, reason, chapter.job.number)
 
 
 def voice_changed(chapter: ChapterJob, voice: str, missing: int) -> events.VoiceChanged:
     """A chapter is read by another voice from its beginning."""
-    return events.VoiceChanged(*_named(chapter), voice, missing, chapter.job.number)
+    return events.VoiceChanged(*_name_fields(chapter), voice, missing, chapter.job.number)
 
 
-def _named(chapter: ChapterJob) -> tuple[str, int, str]:
+def _name_fields(chapter: ChapterJob) -> tuple[str, int, str]:
     return chapter.job.request.book.title, chapter.number, chapter.chapter.title
 
 

@@ -14,12 +14,12 @@ logging.getLogger(ROOT).addHandler(logging.NullHandler())  # or Python itself wo
 
 def log_event(event: Event) -> None:
     """A listener: events as records."""
-    level, text = _line(event)
+    level, text = _describe_record(event)
     if text:
         logging.getLogger(EVENTS).log(level, "%s", escape_text(text))
 
 
-def _line(event: Event) -> tuple[int, str]:
+def _describe_record(event: Event) -> tuple[int, str]:
     match event:
         case events.ChunkStarted():
             where = f"{event.chapter}/{event.chunk} of {event.book}"
@@ -29,7 +29,7 @@ def _line(event: Event) -> tuple[int, str]:
             failed = f"attempt {event.attempt} failed ({event.failure}): {event.reason}"
             return logging.WARNING, f"{where}: {failed} Again in {event.wait_s:.1f} s."
         case events.ChunkDone():
-            return _done(event)
+            return _describe_done(event)
         case events.ChunkFailed() | events.ChapterLost() | events.BookLost():
             return logging.ERROR, describe_event(event) or ""
         case events.VoiceChanged():
@@ -40,12 +40,12 @@ def _line(event: Event) -> tuple[int, str]:
                 return logging.WARNING, f"{limit}, after a pause of {event.pause_s:.1f} s for all"
             return logging.INFO, f"{limit} from now on ({event.reason})"
         case events.JobDone():
-            return logging.INFO, _ended(event)
+            return logging.INFO, _describe_end(event)
         case _:
             return logging.INFO, describe_event(event) or ""
 
 
-def _done(event: events.ChunkDone) -> tuple[int, str]:
+def _describe_done(event: events.ChunkDone) -> tuple[int, str]:
     where = f"{event.chapter}/{event.chunk} of {event.book} ({event.place})"
     if event.doubts:
         return logging.WARNING, f"{where}: kept with doubts: {'; '.join(event.doubts)}"
@@ -56,7 +56,7 @@ def _done(event: events.ChunkDone) -> tuple[int, str]:
     return logging.INFO, f"{where}: spoken, {sound}{tries}"
 
 
-def _ended(event: events.JobDone) -> str:
+def _describe_end(event: events.JobDone) -> str:
     retries = sum(event.retries.values())
     ended = f"{event.wall_s:.1f} s, {format_count(event.requests, 'request')}, {retries} retried"
     return f"the job has ended: {ended}" + (f"; {event.reason}" if event.reason else "")

@@ -38,7 +38,7 @@ class _EarlierRun:
 
 def explain_chunks(job: BookJob, cache: ChunkCache) -> Iterator[tuple[Chunk, str]]:
     """Each chunk that is asked for and has to be spoken, with the reason."""
-    before, first = _before(job), dict[str, Chunk]()
+    before, first = _read_earlier(job), dict[str, Chunk]()
     for chunk, key in zip(job.plan.chunks, job.keys, strict=True):
         again = key in job.redo
         if not (job.asks_for(chunk) and (again or cache.get(key) is None)):
@@ -46,10 +46,13 @@ def explain_chunks(job: BookJob, cache: ChunkCache) -> Iterator[tuple[Chunk, str
         if (same := first.setdefault(key, chunk)) is not chunk:
             yield chunk, f"the same words as {same.chapter}/{same.number}, spoken once for both"
         else:
-            yield chunk, "--redo asks for another take" if again else _reason(chunk, key, before)
+            yield (
+                chunk,
+                "--redo asks for another take" if again else _find_reason(chunk, key, before),
+            )
 
 
-def _before(job: BookJob) -> _EarlierRun:
+def _read_earlier(job: BookJob) -> _EarlierRun:
     path = manifest_path(job.layout)
     written = [chunk for chapter in read_lines(path, "chapter") for chunk in chapter["chunks"]]
     planned = [chunk for chapter in read_lines(path, "unwritten") for chunk in chapter["chunks"]]
@@ -57,11 +60,11 @@ def _before(job: BookJob) -> _EarlierRun:
     return _EarlierRun(
         frozenset(chunk["key"] for chunk in written),
         {chunk["text"]: chunk["spoken"] or chunk["text"] for chunk in (*planned, *written)},
-        _changed(job, run) if run else "",
+        _compare_voices(job, run) if run else "",
     )
 
 
-def _reason(chunk: Chunk, key: str, before: _EarlierRun) -> str:
+def _find_reason(chunk: Chunk, key: str, before: _EarlierRun) -> str:
     if not before.said:
         return "never spoken before"
     if key in before.keys:
@@ -71,10 +74,10 @@ def _reason(chunk: Chunk, key: str, before: _EarlierRun) -> str:
         return "its text is new"
     if said == chunk.spoken or before.changed:
         return before.changed or "it was not finished"
-    return f"it is said otherwise: {_otherwise(said, chunk.spoken)}"
+    return f"it is said otherwise: {_compare_words(said, chunk.spoken)}"
 
 
-def _otherwise(before: str, now: str) -> str:
+def _compare_words(before: str, now: str) -> str:
     """The words that differ."""
     old, new = before.split(), now.split()
     spans: list[tuple[int, int, int, int]] = []
@@ -90,7 +93,7 @@ def _otherwise(before: str, now: str) -> str:
     return ", ".join(changes[:_CHANGES_SHOWN]) + more
 
 
-def _changed(job: BookJob, run: dict[str, Any]) -> str:
+def _compare_voices(job: BookJob, run: dict[str, Any]) -> str:
     """What is said differently now, for text that is the same."""
     voice, before = job.cast.voice.as_record(), run["voice"]
     told_of = [

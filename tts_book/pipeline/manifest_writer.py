@@ -49,8 +49,8 @@ class ManifestWriter:
         self._waiting = bytearray()
         self._size_bytes = 0
         self._part = self._begin() if job.request.recorded else None
-        self._line("run", _run(job, pauses) | self._ways())
-        if skips := list(_skips(job.request.book)):
+        self._line("run", _describe_run(job, pauses) | self._ways())
+        if skips := list(_list_skips(job.request.book)):
             self._line("skips", {"all": skips})
 
     def _begin(self) -> Path:
@@ -68,7 +68,7 @@ class ManifestWriter:
     def add_chapter(self, chapter: ChapterJob, stitched: StitchedChapter) -> None:
         """Adds how a chapter's file is made."""
         self._files.add(stitched.path.name)
-        self._line("chapter", _chapter(chapter, stitched))
+        self._line("chapter", _describe_chapter(chapter, stitched))
 
     def keep_chapter(self, chapter: ChapterJob, file: Path) -> None:
         """Notes that a chapter keeps the sound of an earlier run's `file`, which may be its own.
@@ -102,7 +102,7 @@ class ManifestWriter:
                 self._copy_earlier()
                 for chapter in self._job.asked_chapters:
                     if chapter.chunks and chapter.target.name not in self._files:
-                        self._line("unwritten", _planned(chapter))
+                        self._line("unwritten", _describe_planned(chapter))
                 for kind, now in (("made", self._made), ("volume", self._volumes)):
                     for line in now.values():
                         self._line(kind, line)
@@ -128,7 +128,7 @@ class ManifestWriter:
         for kind, old in read_kinds(self.path, *now):
             file = str(old.get("file"))
             for chapter in self._kept.get(file, ()) if kind == "chapter" else ():
-                self._line(kind, _moved(chapter, old))
+                self._line(kind, _describe_moved(chapter, old))
             if file not in now[kind] and not self._job.excerpt and self._is_there(file):
                 self._line(kind, old)
 
@@ -142,10 +142,13 @@ class ManifestWriter:
         """How the source and the command's folder are found again after all was moved together."""
         places = {"way": self._job.request.source, "home": self._job.request.cwd}
         folder = self.path.parent.resolve()
-        return {name: _way(path.resolve(), folder) if path else "" for name, path in places.items()}
+        return {
+            name: _relative_way(path.resolve(), folder) if path else ""
+            for name, path in places.items()
+        }
 
     def _way(self, path: Path) -> str:
-        return _way(path, self.path.parent)
+        return _relative_way(path, self.path.parent)
 
     def _line(self, kind: str, value: dict[str, Any]) -> None:
         if self._part is None:
@@ -165,14 +168,14 @@ class ManifestWriter:
         self._waiting.clear()
 
 
-def _way(path: Path, folder: Path) -> str:
+def _relative_way(path: Path, folder: Path) -> str:
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive
         return path.as_posix()
 
 
-def _run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
+def _describe_run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
     work, cast = job.request, job.cast
     return {
         "tts_book": __version__,
@@ -195,16 +198,16 @@ def _run(job: BookJob, pauses: Pauses) -> dict[str, Any]:
     }
 
 
-def _planned(chapter: ChapterJob) -> dict[str, Any]:
+def _describe_planned(chapter: ChapterJob) -> dict[str, Any]:
     return {
         "number": chapter.chapter.number,
         "title": chapter.chapter.title,
         "file": chapter.target.name,
-        "chunks": list(_chunks(chapter)),
+        "chunks": list(_describe_chunks(chapter)),
     }
 
 
-def _chapter(chapter: ChapterJob, stitched: StitchedChapter) -> dict[str, Any]:
+def _describe_chapter(chapter: ChapterJob, stitched: StitchedChapter) -> dict[str, Any]:
     frame_ms = stitched.duration_ms / stitched.frames
     return {
         "number": chapter.chapter.number,
@@ -213,7 +216,7 @@ def _chapter(chapter: ChapterJob, stitched: StitchedChapter) -> dict[str, Any]:
         "duration_ms": stitched.duration_ms,
         "voice": chapter.job.cast.voice.name,
         "backend": chapter.job.cast.backend.name,
-        "chunks": list(_chunks(chapter)),
+        "chunks": list(_describe_chunks(chapter)),
         "pieces": [
             [
                 chapter.chunks[piece.segment].number,
@@ -228,19 +231,19 @@ def _chapter(chapter: ChapterJob, stitched: StitchedChapter) -> dict[str, Any]:
     }
 
 
-def _moved(chapter: ChapterJob, old: dict[str, Any]) -> dict[str, Any]:
+def _describe_moved(chapter: ChapterJob, old: dict[str, Any]) -> dict[str, Any]:
     """A chapter's line, for the same sound of a text that may be at another place now."""
-    return {**old, **_planned(chapter)}
+    return {**old, **_describe_planned(chapter)}
 
 
-def _chunks(chapter: ChapterJob) -> Iterator[dict[str, Any]]:
+def _describe_chunks(chapter: ChapterJob) -> Iterator[dict[str, Any]]:
     for chunk, key in zip(chapter.chunks, chapter.keys, strict=True):
         yield {
             "number": chunk.number,
             "key": key,
             "start": chunk.start,
             "stop": chunk.stop,
-            "places": list(_places(chapter.chapter.origin, chunk)),
+            "places": list(_list_places(chapter.chapter.origin, chunk)),
             "after": chunk.after.value,
             "text": chunk.text,
             "spoken": chunk.spoken if chunk.spoken != chunk.text else None,
@@ -248,7 +251,7 @@ def _chunks(chapter: ChapterJob) -> Iterator[dict[str, Any]]:
         }
 
 
-def _places(origin: Origin, chunk: Chunk) -> Iterator[list[int | str]]:
+def _list_places(origin: Origin, chunk: Chunk) -> Iterator[list[int | str]]:
     """Where a chunk's text is in the source: its start, and every place where it jumps."""
     first = bisect_right(origin.runs, chunk.start, key=lambda run: run.start)
     last = bisect_left(origin.runs, chunk.stop, key=lambda run: run.start)
@@ -258,7 +261,7 @@ def _places(origin: Origin, chunk: Chunk) -> Iterator[list[int | str]]:
         yield [start - chunk.start, place.line, place.column, place.label or place.source]
 
 
-def _skips(book: Book) -> Iterator[list[int | str]]:
+def _list_skips(book: Book) -> Iterator[list[int | str]]:
     """What is not read aloud: chapter (0: none), line, column, name or label, reason, beginning."""
     for chapter in book.chapters:
         everywhere = book.skips if chapter is book.chapters[0] else ()

@@ -305,18 +305,18 @@ def result_options(options: ReadingOptions) -> tuple[tuple[str, str], ...]:
 def format_rerun_command(options: ReadingOptions, source: Path, cwd: Path) -> str:
     """The command, given in the folder `cwd`, that converts this source (or folder of texts) alone
     with these options."""
-    words = ["tts-book", "batch" if source.is_dir() else "convert", _short(source, cwd)]
+    words = ["tts-book", "batch" if source.is_dir() else "convert", _shorten_path(source, cwd)]
     for each, value in given_options(options):
         info = option_info(each)
         if not info.repeats:
             continue
         words.append(info.flags[0] if info.flags else f"--{each.name.replace('_', '-')}")
         if value is not True:
-            words.append(_short(Path(value), cwd) if is_path(each) else str(value))
+            words.append(_shorten_path(Path(value), cwd) if is_path(each) else str(value))
     return quote_command(words)
 
 
-def _short(path: Path, cwd: Path) -> str:
+def _shorten_path(path: Path, cwd: Path) -> str:
     return str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
 
 

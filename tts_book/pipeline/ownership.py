@@ -27,13 +27,13 @@ from tts_book.pipeline.jobs import BookJob
 
 def refuse_foreign_captions(jobs: Sequence[BookJob], formats: Sequence[str]) -> None:
     """Raises UserError if captions in these formats would replace files of other origin."""
-    found = (each for job in jobs for each in _found(job, formats))
+    found = (each for job in jobs for each in _find_captions(job, formats))
     refuse_existing([path for path, ours in found if not ours])
 
 
 def find_own_captions(job: BookJob) -> tuple[Path, ...]:
     """The captions beside a book's files, in any format, that are ours."""
-    return tuple(path for path, ours in _found(job, tuple(captions.FORMATS)) if ours)
+    return tuple(path for path, ours in _find_captions(job, tuple(captions.FORMATS)) if ours)
 
 
 def find_outdated_captions(
@@ -85,7 +85,7 @@ def _is_known(path: str, state: object, known: dict[str, object]) -> bool:
     return known.get(Path(path).name) == state
 
 
-def _found(job: BookJob, formats: Sequence[str]) -> Iterator[tuple[Path, bool]]:
+def _find_captions(job: BookJob, formats: Sequence[str]) -> Iterator[tuple[Path, bool]]:
     """The captions that are there, and whether they are ours."""
     there = [
         (sound, path)

@@ -95,19 +95,19 @@ def view_plan(job: BookJob, cache: ChunkCache) -> BookPlan:
         job.request.book,
         job.cast.voice,
         job.cast.why,
-        tuple(_chapters(job, cache)),
+        tuple(_view_chapters(job, cache)),
         job.layout.files,
     )
 
 
-def _chapters(job: BookJob, cache: ChunkCache) -> Iterator[ChapterPlan]:
+def _view_chapters(job: BookJob, cache: ChunkCache) -> Iterator[ChapterPlan]:
     for asked in job.asked_chapters:
         keyed = zip(asked.chunks, asked.keys, strict=True)
-        chunks = tuple(_chunk(job, cache, chunk, key) for chunk, key in keyed)
+        chunks = tuple(_view_chunk(job, cache, chunk, key) for chunk, key in keyed)
         yield ChapterPlan(asked.chapter.number, asked.chapter.title, asked.target, chunks)
 
 
-def _chunk(job: BookJob, cache: ChunkCache, chunk: Chunk, key: str) -> ChunkPlan:
+def _view_chunk(job: BookJob, cache: ChunkCache, chunk: Chunk, key: str) -> ChunkPlan:
     book, cached = job.request.book, cache.has(key)
     return ChunkPlan(
         chapter=chunk.chapter,

@@ -61,7 +61,7 @@ async def prepare_jobs(
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
         plan = await asyncio.to_thread(chunker.plan_book, request.book)
         parts = {
-            language: await _choose(part, request, chooser, voice, cache)
+            language: await _choose_voice(part, request, chooser, voice, cache)
             for language, part in _by_language(plan).items()
         }
         keyed = [pair for _, part in parts.values() for pair in part]
@@ -69,7 +69,7 @@ async def prepare_jobs(
         chunks, keys = tuple(chunk for chunk, _ in keyed), tuple(key for _, key in keyed)
         chosen = {language: its for language, (its, _) in parts.items()}
         cast = chosen.pop(request.book.language)
-        layout = _layout(request, output, cwd, excerpt)
+        layout = _lay_out_files(request, output, cwd, excerpt)
         plan = replace(plan, chunks=chunks)
         jobs.append(BookJob(request, plan, cast, keys, layout, number=number, voices=chosen))
     return tuple(jobs)
@@ -89,7 +89,7 @@ def _by_language(plan: Plan) -> dict[str, Plan]:
     }
 
 
-async def _choose(
+async def _choose_voice(
     plan: Plan,
     request: BookRequest,
     chooser: VoiceChooser,
@@ -99,7 +99,7 @@ async def _choose(
     """The voice of a plan in one language, and the chunks with their keys."""
     language = plan.book.language
     try:
-        chosen = await chooser.cast(voice, language, _counter(plan, cache, request.readings))
+        chosen = await chooser.cast(voice, language, _make_counter(plan, cache, request.readings))
     except UserError as error:
         if language == request.book.language:
             raise
@@ -123,7 +123,9 @@ def _explain_other_language(plan: Plan, voice: VoiceRequest, reason: str) -> str
     )
 
 
-def _layout(request: BookRequest, output: OutputSettings, cwd: Path, excerpt: bool) -> Layout:
+def _lay_out_files(
+    request: BookRequest, output: OutputSettings, cwd: Path, excerpt: bool
+) -> Layout:
     where = (request.book, request.stem, request.source, output.out, cwd, output.formats)
     if excerpt:
         return lay_out_excerpt(*where)
@@ -131,7 +133,7 @@ def _layout(request: BookRequest, output: OutputSettings, cwd: Path, excerpt: bo
     return lay_out_book(*where, shelf)
 
 
-def _counter(
+def _make_counter(
     plan: Plan, cache: ChunkCache, readings: Readings
 ) -> Callable[[Voice, Backend], SpokenShare]:
     def count(voice: Voice, backend: Backend) -> SpokenShare:
@@ -178,8 +180,8 @@ _TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{2})")
 def select_excerpt(job: BookJob, start: str, stop: str) -> BookJob:
     """The book with only the chunks between two places asked for; "" is its start or end. Raises
     UserError for places that are not there or in the wrong order."""
-    first = _found(job, start, "--from")[0] if start else 0
-    last = _found(job, stop, "--to")[1] if stop else len(job.plan.chunks) - 1
+    first = _find_place(job, start, "--from")[0] if start else 0
+    last = _find_place(job, stop, "--to")[1] if stop else len(job.plan.chunks) - 1
     if first > last:
         raise UserError(f"--from {start} is after --to {stop}: swap them.")
     chunks = job.plan.chunks[first : last + 1]
@@ -187,20 +189,20 @@ def select_excerpt(job: BookJob, start: str, stop: str) -> BookJob:
     return replace(job, only=Selection(chunks=wanted), excerpt=True)
 
 
-def _found(job: BookJob, place: str, option: str) -> tuple[int, int]:
+def _find_place(job: BookJob, place: str, option: str) -> tuple[int, int]:
     """The first and the last chunk that a place names, by their order in the plan."""
     place = place.strip()
     if _PART.fullmatch(place):
-        return _part(job.plan, place, option)
+        return _find_part(job.plan, place, option)
     if line := _LINE.fullmatch(place):
-        return _line(job.plan, int(line[1]), option)
+        return _find_line(job.plan, int(line[1]), option)
     if time := _TIME.fullmatch(place):
         hours, minutes, seconds = (int(part or 0) for part in time.groups())
-        return _time(job, 1_000 * (3_600 * hours + 60 * minutes + seconds), place, option)
-    return _words(job.plan, place, option)
+        return _find_time(job, 1_000 * (3_600 * hours + 60 * minutes + seconds), place, option)
+    return _find_words(job.plan, place, option)
 
 
-def _part(plan: Plan, place: str, option: str) -> tuple[int, int]:
+def _find_part(plan: Plan, place: str, option: str) -> tuple[int, int]:
     named = parse_selection(place, option)
     check_selection(named, plan, option)
     found = [at for at, chunk in enumerate(plan.chunks) if named.names(chunk)]
@@ -209,7 +211,7 @@ def _part(plan: Plan, place: str, option: str) -> tuple[int, int]:
     return found[0], found[-1]
 
 
-def _line(plan: Plan, line: int, option: str) -> tuple[int, int]:
+def _find_line(plan: Plan, line: int, option: str) -> tuple[int, int]:
     """A line that is left out or blank means what follows it."""
     origins = [chapter.origin for chapter in plan.book.chapters]
     if len({id(origin.source) for origin in origins}) > 1:
@@ -223,7 +225,7 @@ def _line(plan: Plan, line: int, option: str) -> tuple[int, int]:
     return at, at
 
 
-def _time(job: BookJob, at_ms: int, place: str, option: str) -> tuple[int, int]:
+def _find_time(job: BookJob, at_ms: int, place: str, option: str) -> tuple[int, int]:
     language, rate_pct = job.request.book.language, job.cast.voice.rate_pct
     lengths_ms = (estimate_ms(chunk.spoken, language, rate_pct) for chunk in job.plan.chunks)
     until_ms = list(accumulate(lengths_ms))
@@ -233,7 +235,7 @@ def _time(job: BookJob, at_ms: int, place: str, option: str) -> tuple[int, int]:
     return (min(at, len(until_ms) - 1),) * 2
 
 
-def _words(plan: Plan, words: str, option: str) -> tuple[int, int]:
+def _find_words(plan: Plan, words: str, option: str) -> tuple[int, int]:
     pattern = re.compile(r"\s+".join(map(re.escape, words.split())) or "$^", re.IGNORECASE)
     at = next((at for at, c in enumerate(plan.chunks) if pattern.search(c.text)), None)
     if at is None:

@@ -156,10 +156,10 @@ class Conversion:
         if not options.allow_missing:
             _refuse_damaged(jobs)
         tools = replace(tools or make_tools(), workers=options.workers, wait=options.wait)
-        async with hold_entries(self.cache.folder, [_lease(job) for job in jobs], tools):
+        async with hold_entries(self.cache.folder, [_make_lease(job) for job in jobs], tools):
             if not output.force:
                 ownership.refuse_foreign_captions(jobs, output.captions)
-                refuse_foreign([path for job in jobs for path in _companions(job, output)])
+                refuse_foreign([path for job in jobs for path in _list_companions(job, output)])
             prepare_output(jobs, output.force)
             with listening as listener:
                 pauses = self.settings.config.pauses
@@ -204,13 +204,13 @@ async def open_conversion(settings: JobSettings) -> AsyncIterator[Conversion]:
         yield Conversion(settings, engines, cache)
 
 
-def _companions(job: BookJob, output: OutputSettings) -> list[Path]:
+def _list_companions(job: BookJob, output: OutputSettings) -> list[Path]:
     from tts_book.output.companions import companion_path
 
     return [companion_path(manifest_path(job.layout), kind) for kind in output.companions]
 
 
-def _lease(job: BookJob) -> CacheLease:
+def _make_lease(job: BookJob) -> CacheLease:
     source = str(job.request.source.resolve()) if job.request.source else job.request.stem
     place = str((job.layout.folder / job.layout.stem).resolve())
     return CacheLease(job.request.book.title, source, place, job.keys)

@@ -54,10 +54,10 @@ def make_request(
 ) -> BookRequest:
     """A request for a book that is read already. Raises UserError for a list of pronunciations
     with mistakes, and for a cover that cannot be used."""
-    return _request(settings, book, source, stem, _load_words(settings, source), fingerprint)
+    return _build_request(settings, book, source, stem, _load_words(settings, source), fingerprint)
 
 
-def _request(
+def _build_request(
     settings: JobSettings,
     book: Book,
     source: Path | None,
@@ -139,7 +139,7 @@ class BookSource:
             book, unread = readers.read(self.path, options, self._load), ()
         fingerprint = "" if unread else self.fingerprint
         return (
-            _request(self.settings, book, self.path, self.stem, self.words, fingerprint),
+            _build_request(self.settings, book, self.path, self.stem, self.words, fingerprint),
             unread,
         )
 
@@ -160,7 +160,9 @@ def open_source(settings: JobSettings, path: Path) -> BookSource:
     texts = find_in_folder(settings, path, texts_in) if is_folder else [path]
     files = {text: _load_or_fail(load_file, text) for text in texts}
     words = _load_words(settings, path)
-    return BookSource(settings, path, is_folder, files, words, _fingerprint(settings, files, words))
+    return BookSource(
+        settings, path, is_folder, files, words, _make_fingerprint(settings, files, words)
+    )
 
 
 def find_in_folder(
@@ -190,7 +192,7 @@ def _load_or_fail(load: Callable[[Path], bytes], path: Path) -> bytes | UserErro
         return error
 
 
-def _fingerprint(
+def _make_fingerprint(
     settings: JobSettings, files: Mapping[Path, bytes | UserError], words: Pronunciations
 ) -> str:
     """Of everything that could change the result: this program, the options, voices.toml, the

@@ -84,10 +84,10 @@ def make_recipe(chapter: ChapterJob, takes: Iterable[str], pauses: Pauses) -> Re
         (take, chunk.after, chunk.text, chunk.alignment)
         for chunk, take in zip(chapter.chunks, takes, strict=True)
     )
-    return Recipe(_digest((whole, *parts)), _digest(_without_picture(chapter.tags)))
+    return Recipe(_digest_parts((whole, *parts)), _digest_parts(_without_picture(chapter.tags)))
 
 
-def _digest(parts: Iterable[object]) -> str:
+def _digest_parts(parts: Iterable[object]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{part!r}\n".encode("utf-8", "surrogatepass"))
@@ -173,7 +173,7 @@ def _find_earlier(
             int(line["frames"]),
             int(line["duration_ms"]),
             int(line["gain_steps"]),
-            _meter(*line["level"]),
+            _read_meter(*line["level"]),
             wanted,
             tuple(UsedEntry(take, ms, tries, tuple(odd)) for take, ms, tries, odd in line["taken"]),
         )
@@ -184,6 +184,6 @@ def _find_earlier(
     return earlier if earlier.is_unchanged() else None
 
 
-def _meter(power: float, frames: int, peak_dbfs: float | None) -> audio.Meter:
+def _read_meter(power: float, frames: int, peak_dbfs: float | None) -> audio.Meter:
     peak_dbfs = None if peak_dbfs is None else float(peak_dbfs)
     return audio.Meter.of(float(power), int(frames), peak_dbfs)

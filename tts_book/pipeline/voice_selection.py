@@ -101,7 +101,7 @@ class VoiceChooser:
         if request.voice:
             return await self._named(request, language, spoken)
         voices = [request.apply(voice) for voice in self._candidates(request, language)]
-        begun = await self._begun(_choosable(voices), spoken)
+        begun = await self._begun(_could_have_begun(voices), spoken)
         if begun is not None:
             return await self._go_on(begun, request, voices)
         return await self._first_usable(voices, language, request)
@@ -151,11 +151,11 @@ class VoiceChooser:
         if health is None:
             return ChosenVoice(voice, backend, "everything is spoken already")
         if not health.usable:
-            if _waits(request, voice):
+            if _may_wait(request, voice):
                 return ChosenVoice(voice, backend, explain_waiting(health))
             if await self._begun([voice], spoken):
                 raise engine_gone(voice, health)
-            raise _unusable(voice.backend == ONLINE, explain_unusable(voice, health))
+            raise _make_error(voice.backend == ONLINE, explain_unusable(voice, health))
         if voice.id not in {known.id for known in self._config.voices.values()}:
             await _refuse_unknown(backend, voice)
         return ChosenVoice(voice, backend, health.detail)
@@ -199,7 +199,7 @@ class VoiceChooser:
             return ChosenVoice(voice, backend, "everything is spoken already")
         health = await self.health(voice.backend)
         if not health.usable:
-            if _waits(request, voice):
+            if _may_wait(request, voice):
                 return ChosenVoice(voice, backend, explain_waiting(health))
             raise engine_gone(voice, health)
         return ChosenVoice(voice, backend, await self._explain_going_on(voice, share, candidates))
@@ -229,7 +229,7 @@ class VoiceChooser:
                 reasons.setdefault(voice.backend, health.detail)
                 continue
             backend = self._backend_of(voice.backend)
-            if not await _offers(backend, voice):
+            if not await _offers_voice(backend, voice):
                 online = voice.backend == ONLINE
                 missing = "is not listed" if online else "is not installed"
                 reasons.setdefault(f"{voice.backend} voice {voice.id}", missing)
@@ -243,12 +243,12 @@ class VoiceChooser:
         if unlisted is not None:
             return unlisted  # the service answers, and its list may not be all it has
         for voice in voices:
-            if _waits(request, voice):
+            if _may_wait(request, voice):
                 health = await self.health(voice.backend)
                 return ChosenVoice(voice, self._backend_of(voice.backend), explain_waiting(health))
         away = ONLINE in reasons and any(voice.backend == ONLINE for voice in voices)
         message = explain_no_voice(language, reasons, voices, request.backend, self._healths)
-        raise _unusable(away, message)
+        raise _make_error(away, message)
 
     async def _installed(
         self, request: VoiceRequest, language: str, reasons: dict[str, str]
@@ -265,13 +265,13 @@ class VoiceChooser:
                 continue
             backend = self._backend_of(name)
             offered = [i for i in await backend.voices() if not (unasked and i.only_named)]
-            found = _best(offered, language)
+            found = _best_voice(offered, language)
             if found is not None:
                 return ChosenVoice(request.apply(found), backend, health.detail)
         return None
 
 
-def _best(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
+def _best_voice(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
     """The plainest voice of the language, or one of any language."""
     fits = [
         i for i in offered if primary_language(i.language) in (primary_language(language), "und")
@@ -283,11 +283,11 @@ def _best(offered: Sequence[VoiceInfo], language: str) -> Voice | None:
     return Voice(best.id, best.backend, best.id, tongue)
 
 
-def _waits(request: VoiceRequest, voice: Voice) -> bool:
+def _may_wait(request: VoiceRequest, voice: Voice) -> bool:
     return request.wait and voice.backend == ONLINE
 
 
-def _choosable(voices: Sequence[Voice]) -> list[Voice]:
+def _could_have_begun(voices: Sequence[Voice]) -> list[Voice]:
     """Those that could have begun a book unasked: the online service has all its voices at any
     time, so only the first; of local ones any may have been the only one that was installed."""
     online = [voice for voice in voices if voice.backend == ONLINE]
@@ -304,7 +304,7 @@ def refuse_other_language(voice: Voice, language: str) -> None:
         )
 
 
-async def _offers(backend: Backend, voice: Voice) -> bool:
+async def _offers_voice(backend: Backend, voice: Voice) -> bool:
     """Whether the backend has this voice; an online service whose list cannot be had is taken at
     its word later."""
     try:
@@ -319,7 +319,7 @@ async def _offers(backend: Backend, voice: Voice) -> bool:
 async def _refuse_unknown(backend: Backend, voice: Voice) -> None:
     """Raises UserError for a slip in the id of a voice of the online service. An id that is like
     none in its list is taken at its word: the list changes, and not all that it has is in it."""
-    if backend.name != ONLINE or await _offers(backend, voice):
+    if backend.name != ONLINE or await _offers_voice(backend, voice):
         return
     listed = [info.id for info in await backend.voices()]
     close = get_close_matches(voice.id, listed, n=3, cutoff=LIKE_A_SLIP)
@@ -337,7 +337,7 @@ class EngineGone(TtsBookError):
     """The engine that should speak, or has begun to, does not answer now: exit 1."""
 
 
-def _unusable(away: bool, message: str) -> EngineGone | UserError:
+def _make_error(away: bool, message: str) -> EngineGone | UserError:
     """No voice: the user's to fix, or, where the online service is `away`, a matter of time."""
     return EngineGone(message) if away else UserError(message)
 

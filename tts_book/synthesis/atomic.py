@@ -58,7 +58,7 @@ def open_replacing(
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _rename(part, target, replace, sleep)
+        _rename_patiently(part, target, replace, sleep)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -87,18 +87,18 @@ def replace_file(target: Path) -> Iterator[Path]:
 def make_part_folder(beside: Path) -> Iterator[Path]:
     """A folder for unfinished files, gone when the block ends."""
     beside.mkdir(parents=True, exist_ok=True)
-    place = next(place for place in map(_named, repeat(beside)) if _made(place))
+    place = next(place for place in map(_name_unfinished, repeat(beside)) if _make_folder(place))
     try:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _named(beside: Path) -> Path:
+def _name_unfinished(beside: Path) -> Path:
     return beside / f"{PART_PREFIX}{os.getpid()}-{next(_NUMBERS)}{PART_SUFFIX}"
 
 
-def _made(place: Path) -> bool:
+def _make_folder(place: Path) -> bool:
     try:
         place.mkdir()
     except FileExistsError:
@@ -126,17 +126,17 @@ def name_part(part: Path, target: Path) -> None:
     """Gives a file that is written its name, when all of it is on the disk. Raises OSError."""
     with part.open("rb+") as file:
         os.fsync(file.fileno())
-    _rename(part, target, os.replace, time.sleep)
+    _rename_patiently(part, target, os.replace, time.sleep)
 
 
 def open_part(folder: Path) -> IO[bytes]:
     """A new file with a name that leftovers are known by, open for writing."""
     while True:
         with contextlib.suppress(FileExistsError):
-            return _named(folder).open("xb")
+            return _name_unfinished(folder).open("xb")
 
 
-def _rename(
+def _rename_patiently(
     part: Path,
     target: Path,
     replace: Callable[[Path, Path], None],
@@ -173,28 +173,28 @@ def remove_leftovers(
 ) -> None:
     """Removes the parts in these folders whose writers are gone. `lives` answers for the number
     of a process. What cannot be removed is left: it does no harm."""
-    lives = lives or _lives
+    lives = lives or _is_running
     for part in (part for folder in folders for part in find_leftovers(folder)):
         with contextlib.suppress(OSError):
-            if _abandoned(part, lives, clock()):
-                _remove(part)
+            if _is_abandoned(part, lives, clock()):
+                _remove_part(part)
 
 
-def _abandoned(part: Path, lives: Callable[[int], bool], now_s: float) -> bool:
+def _is_abandoned(part: Path, lives: Callable[[int], bool], now_s: float) -> bool:
     numbered = _NUMBERED.fullmatch(part.name)
     if numbered:
         return not lives(int(numbered[1]))
     return now_s - part.lstat().st_mtime > OLD_S
 
 
-def _remove(part: Path) -> None:
+def _remove_part(part: Path) -> None:
     if part.is_dir() and not part.is_symlink():
         shutil.rmtree(part)
     else:
         part.unlink()
 
 
-def _lives(process: int) -> bool:
+def _is_running(process: int) -> bool:
     if process == os.getpid():
         return True
     if os.name == "nt":

@@ -55,7 +55,7 @@ def hold_entries(cache: Path, books: Sequence[CacheLease]) -> Iterator[None]:
     CacheBusy, and UserError where another run is at work on one of them, in the same place."""
     with contextlib.ExitStack() as held:
         try:
-            _enter(cache / FOLDER, books, held)
+            _begin_run(cache / FOLDER, books, held)
         except Timeout:
             raise CacheBusy(
                 f"Another process is removing entries from the cache {cache}: wait until that is "
@@ -75,29 +75,29 @@ def block_new_runs(cache: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         try:
             if (cache / FOLDER).is_dir():
-                held.enter_context(_door(cache / FOLDER, _DOOR_S))
+                held.enter_context(_lock_door(cache / FOLDER, _DOOR_S))
         except OSError as error:
             reason = error.strerror or "another process is at it"
             raise UserError(f"Nothing can be removed from {cache}: {reason}.") from error
         yield
 
 
-def _door(folder: Path, timeout_s: float) -> contextlib.AbstractContextManager[object]:
+def _lock_door(folder: Path, timeout_s: float) -> contextlib.AbstractContextManager[object]:
     return FileLock(folder / _DOOR).acquire(timeout=timeout_s)
 
 
-def _enter(folder: Path, books: Sequence[CacheLease], held: contextlib.ExitStack) -> None:
+def _begin_run(folder: Path, books: Sequence[CacheLease], held: contextlib.ExitStack) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with _door(folder, 0):
+    with _lock_door(folder, 0):
         for book in books:
             _refuse_second(folder, book)
-        run = _begun(folder, held)
+        run = _lock_run(folder, held)
         for book in books:
-            _write(_list_of(folder, book), book, run)
+            _write_list(_list_of(folder, book), book, run)
 
 
 def _refuse_second(folder: Path, book: CacheLease) -> None:
-    found = _read(_list_of(folder, book))
+    found = _read_list(_list_of(folder, book))
     if found and _is_running(folder / found[1]):
         _, process, _ = found[1].split("-")
         raise UserError(
@@ -106,7 +106,7 @@ def _refuse_second(folder: Path, book: CacheLease) -> None:
         )
 
 
-def _begun(folder: Path, held: contextlib.ExitStack) -> str:
+def _lock_run(folder: Path, held: contextlib.ExitStack) -> str:
     """The name of this run's lock, which is held until the stack is closed."""
     handle, name = tempfile.mkstemp(prefix=f"run-{os.getpid()}-", suffix=_LOCK, dir=folder)
     os.close(handle)
@@ -128,13 +128,13 @@ def _list_of(folder: Path, book: CacheLease) -> Path:
     return folder / f"{name}{_SUFFIX}"
 
 
-def _write(path: Path, book: CacheLease, run: str) -> None:
+def _write_list(path: Path, book: CacheLease, run: str) -> None:
     content = json.dumps([book.title, book.source, book.place, book.keys, run])
     with open_replacing(path) as file:
         file.write(content.encode())
 
 
-def _read(path: Path) -> tuple[CacheLease, str] | None:
+def _read_list(path: Path) -> tuple[CacheLease, str] | None:
     """A list and the lock of its run; None without one, and for one that is damaged."""
     try:
         title, source, place, keys, run = json.loads(path.read_text("utf-8"))
@@ -148,7 +148,7 @@ def list_leases(cache: Path) -> Iterator[tuple[Path, CacheLease, bool]]:
     """Every list, and whether its run is at work."""
     running: dict[str, bool] = {}
     for path in sorted((cache / FOLDER).glob(f"*{_SUFFIX}")):
-        if found := _read(path):
+        if found := _read_list(path):
             book, run = found
             if run not in running:
                 running[run] = _is_running(path.with_name(run))
@@ -181,7 +181,7 @@ def make_run_folder(beside: Path) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    _drop(Path(name), folder)
+    _drop_lock(Path(name), folder)
 
 
 def remove_dead_folders(beside: Path) -> None:
@@ -192,10 +192,10 @@ def remove_dead_folders(beside: Path) -> None:
             with contextlib.suppress(OSError):  # it is held, or not ours
                 with FileLock(path).acquire(timeout=0):
                     shutil.rmtree(folder, ignore_errors=True)
-                _drop(path, folder)
+                _drop_lock(path, folder)
 
 
-def _drop(lock: Path, folder: Path) -> None:
+def _drop_lock(lock: Path, folder: Path) -> None:
     """A folder that could not be removed keeps its lock, for the next sweep."""
     if not folder.exists():
         with contextlib.suppress(OSError):

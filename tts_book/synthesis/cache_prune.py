@@ -60,17 +60,19 @@ def list_books(cache: Path) -> tuple[BookShare, ...]:
             running or at_work,
         )
     listed = [
-        _share(title, source, [on_disk[key] for key in keys], running)
+        _sum_entries(title, source, [on_disk[key] for key in keys], running)
         for (title, source), (keys, running) in found.items()
         if keys
     ]
     known = {key for keys, _ in found.values() for key in keys}
     others = [item for key, item in on_disk.items() if key not in known]
     listed.sort(key=lambda share: -share.used_s)
-    return (*listed, *([_share("", "", others, False)] if others else []))
+    return (*listed, *([_sum_entries("", "", others, False)] if others else []))
 
 
-def _share(title: str, source: str, entries: Sequence[CachedFile], running: bool) -> BookShare:
+def _sum_entries(
+    title: str, source: str, entries: Sequence[CachedFile], running: bool
+) -> BookShare:
     return BookShare(
         title,
         source,
@@ -86,10 +88,10 @@ def prune_cache(cache: Path, *, used_before_s: float, most_bytes: int | None = N
     `most_bytes` are left; never one that a running job needs. Raises UserError where nothing may be
     removed."""
     with block_new_runs(cache):
-        return _pruned(cache, used_before_s, most_bytes)
+        return _remove_entries(cache, used_before_s, most_bytes)
 
 
-def _pruned(cache: Path, used_before_s: float, most_bytes: int | None) -> PruneResult:
+def _remove_entries(cache: Path, used_before_s: float, most_bytes: int | None) -> PruneResult:
     needed = {key for _, book, running in list_leases(cache) if running for key in book.keys}
     left = sorted(list_entries(cache), key=lambda item: item.used_s)
     total = sum(item.size_bytes for item in left)
@@ -104,11 +106,11 @@ def _pruned(cache: Path, used_before_s: float, most_bytes: int | None) -> PruneR
         with contextlib.suppress(OSError):
             item.path.unlink()
             removed, freed = removed + 1, freed + item.size_bytes
-    _forget(cache)
+    _drop_empty_lists(cache)
     return PruneResult(removed, freed, kept)
 
 
-def _forget(cache: Path) -> None:
+def _drop_empty_lists(cache: Path) -> None:
     """Drops the lists of books that have nothing left."""
     there = {item.key for item in list_entries(cache)}
     for path, book, running in list_leases(cache):

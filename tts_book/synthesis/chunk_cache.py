@@ -85,8 +85,8 @@ class ChunkCache:
             data = path.read_bytes()
         except OSError:
             return None
-        _used(path)
-        return _parse(path, data)
+        _mark_used(path)
+        return _parse_entry(path, data)
 
     def take(self, key: str) -> str | None:
         """What tells the entry from any other for the same words (`Entry.take`), None without an
@@ -98,8 +98,8 @@ class ChunkCache:
                 footer = file.read()
         except OSError:
             return None
-        _used(path)
-        return _take(footer) if footer.endswith(_MAGIC) else None
+        _mark_used(path)
+        return _take_of(footer) if footer.endswith(_MAGIC) else None
 
     def put(
         self,
@@ -121,14 +121,14 @@ class ChunkCache:
             return there
         path = self.path(key)
         entry = Entry(path, len(frames), sound, marks, dict(about), doubts, attempts)
-        record = json.dumps(_record(entry), ensure_ascii=False).encode()
+        record = json.dumps(_make_record(entry), ensure_ascii=False).encode()
         check = zlib.crc32(record, zlib.crc32(frames))
         footer = _FOOTER.pack(len(frames), len(record), check, _MAGIC)
         try:
             self._write(path, frames + record + footer)
         except OSError as error:
             raise self._refusal(error) from error
-        return dataclasses.replace(entry, take=_take(footer))
+        return dataclasses.replace(entry, take=_take_of(footer))
 
     def _write(self, path: Path, data: bytes) -> None:
         for again in range(_TRIES):
@@ -146,7 +146,7 @@ class ChunkCache:
         """Takes an entry away if it is damaged. It counts as absent in any case."""
         path = self.path(key)
         with contextlib.suppress(OSError):
-            if _parse(path, path.read_bytes()) is None:
+            if _parse_entry(path, path.read_bytes()) is None:
                 path.unlink()
 
     def try_out(self) -> None:
@@ -173,7 +173,7 @@ class ChunkCache:
                     path.unlink()
 
 
-def _used(path: Path) -> None:
+def _mark_used(path: Path) -> None:
     """The longest unused entries are pruned first."""
     with contextlib.suppress(OSError):  # a cache that can only be read is good enough
         os.utime(path)
@@ -183,11 +183,11 @@ def read_entry(path: Path, take: str) -> tuple[Entry, memoryview] | None:
     """The entry in this file with its frames, None where it is another take by now, or damaged.
     Raises OSError."""
     data = path.read_bytes()
-    entry = _parse(path, data) if data.endswith(bytes.fromhex(take) + _MAGIC) else None
+    entry = _parse_entry(path, data) if data.endswith(bytes.fromhex(take) + _MAGIC) else None
     return None if entry is None else (entry, memoryview(data)[: entry.frames_bytes])
 
 
-def _record(entry: Entry) -> dict[str, object]:
+def _make_record(entry: Entry) -> dict[str, object]:
     return {
         "key": entry.path.stem,
         "about": entry.about,
@@ -198,7 +198,7 @@ def _record(entry: Entry) -> dict[str, object]:
     }
 
 
-def _parse(path: Path, data: bytes) -> Entry | None:
+def _parse_entry(path: Path, data: bytes) -> Entry | None:
     frames_bytes = _frames_bytes(data)
     if frames_bytes is None:
         return None
@@ -208,12 +208,12 @@ def _parse(path: Path, data: bytes) -> Entry | None:
     return Entry(
         path,
         frames_bytes,
-        _sound(record["sound"]),
+        _parse_sound(record["sound"]),
         tuple(Mark(*mark) for mark in record["marks"]),
         record["about"],
         tuple(record["doubts"]),
         record["attempts"],
-        _take(data[-_FOOTER.size :]),
+        _take_of(data[-_FOOTER.size :]),
     )
 
 
@@ -230,15 +230,15 @@ def _frames_bytes(data: bytes) -> int | None:
     return int(frames_bytes)
 
 
-def _take(footer: bytes) -> str:
+def _take_of(footer: bytes) -> str:
     return footer[: -len(_MAGIC)].hex()
 
 
-def _sound(known: dict[str, Any]) -> Sound:
+def _parse_sound(known: dict[str, Any]) -> Sound:
     """JSON has lists where the value has tuples. An entry of another version may know more."""
     names = {each.name for each in dataclasses.fields(Sound)}
-    return Sound(**{name: _tuples(value) for name, value in known.items() if name in names})
+    return Sound(**{name: _to_tuples(value) for name, value in known.items() if name in names})
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+def _to_tuples(value: Any) -> Any:
+    return tuple(map(_to_tuples, value)) if isinstance(value, list) else value

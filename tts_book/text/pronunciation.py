@@ -40,17 +40,17 @@ class Pronunciations:
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     patterns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def of(self, language: str) -> Words:
+    def of(self, language: str) -> Spellings:
         """The words that count in a book of this language."""
         tag = primary_language(language)
         words, patterns = self.words, self.patterns
-        return Words(
+        return Spellings(
             {**words.get("", {}), **words.get(tag, {})},
             {**patterns.get(tag, {}), **patterns.get("", {})},
         )
 
 
-class Words:
+class Spellings:
     """Spellings ready to be looked for: by the first unit of the word, the longest first."""
 
     def __init__(

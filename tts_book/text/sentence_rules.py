@@ -48,7 +48,7 @@ _CONTINUES_JA = "とっはがをのにもでへや、，,"
 
 
 @dataclass(slots=True)
-class Place:
+class SentenceStop:
     """A place where a sentence could end: `left` runs up to the stop, `right` begins with the
     first letter or digit behind it, `begun` is the sentence so far where it is short."""
 
@@ -70,10 +70,10 @@ class Place:
         self.next = following.group() if following else self.right[:1]
 
 
-Rule = Callable[[Place], bool | None]
+Rule = Callable[[SentenceStop], bool | None]
 
 
-def _cjk(at: Place) -> bool | None:
+def _cjk(at: SentenceStop) -> bool | None:
     """A CJK stop ends a sentence, but not before what goes on with it: a comma, a closing mark,
     the particle or the verb of saying behind a quotation."""
     if at.mark[0] not in "。！？｡" and not (at.touching and re.match(f"[{CJK}]", at.touching)):
@@ -89,29 +89,29 @@ def _cjk(at: Place) -> bool | None:
     return behind[0] not in "、，,；」』）】》〉…"
 
 
-def _nothing_behind(at: Place) -> bool | None:
+def _nothing_behind(at: SentenceStop) -> bool | None:
     """What follows is punctuation only, or goes on with it."""
     return False if not at.right or at.right[0] in ",;:./)" else None
 
 
-def _lower_case(at: Place) -> bool | None:
+def _lower_case(at: SentenceStop) -> bool | None:
     """`— Куда? — спросил он`: a small letter goes on with the sentence."""
     return False if at.right[0].islower() else None
 
 
-def _remark(at: Place) -> bool | None:
+def _remark(at: SentenceStop) -> bool | None:
     """`(!)` and `(?)` judge a word; they end nothing."""
     return False if at.mark.endswith(")") and _OPEN_BRACKET.search(at.left) else None
 
 
-def _stammer(at: Place) -> bool | None:
+def _stammer(at: SentenceStop) -> bool | None:
     """`I… I do not know`: English writes this word large everywhere."""
     if at.language != "en" or at.stop[0] not in ".…" or at.stop == ".":
         return None
     return False if _STAMMERED.match(at.right) and _STAMMERED.search(at.left[-2:]) else None
 
 
-def _speaker(at: Place) -> bool | None:
+def _speaker(at: SentenceStop) -> bool | None:
     """`“Where?” Levin asked`: the author's words, although they begin with a capital."""
     if at.language != "en" or at.stop == "." or at.mark[-1] not in "”’\"'»":
         return None
@@ -120,19 +120,19 @@ def _speaker(at: Place) -> bool | None:
     return False if not joins and _SPEECH.match(at.right) else None
 
 
-def _exclamation(at: Place) -> bool | None:
+def _exclamation(at: SentenceStop) -> bool | None:
     """Everything but a single full stop ends a sentence, and so does one behind a quotation."""
     return True if at.stop != "." or at.left[-1:] in '"”»)]' else None
 
 
-def _list_number(at: Place) -> bool | None:
+def _list_number(at: SentenceStop) -> bool | None:
     """`1. Text`, `IV. The Return`: the number stays with what it counts."""
     if not at.begun or not _LIST_NUMBER.fullmatch(at.begun):
         return None
     return None if at.word.lower() in at.words.one_letter else False
 
 
-def _heading(at: Place) -> bool | None:
+def _heading(at: SentenceStop) -> bool | None:
     """`Chapter 1. The Beginning`: one heading."""
     head, _, number = at.begun.strip().partition(" ")
     if head.lower() not in at.words.headings:
@@ -140,7 +140,7 @@ def _heading(at: Place) -> bool | None:
     return False if re.fullmatch(r"\d{1,4}|[IVXLCDM]{1,8}", number.strip()) else None
 
 
-def _closes(at: Place, phrase: str) -> bool:
+def _closes(at: SentenceStop, phrase: str) -> bool:
     """Whether the text so far closes with the set phrase; all of them close with a short word."""
     return len(at.word) <= 6 and bool(phrase and _compiled(phrase).search(at.left[-_PHRASE:] + "."))
 
@@ -150,29 +150,29 @@ def _compiled(phrase: str) -> re.Pattern[str]:
     return re.compile(phrase, re.IGNORECASE)
 
 
-def _phrase_inside(at: Place) -> bool | None:
+def _phrase_inside(at: SentenceStop) -> bool | None:
     """`т. е.`, `z. B.`: set phrases that need what follows."""
     return False if _closes(at, at.words.inside) else None
 
 
-def _phrase_ending(at: Place) -> bool | None:
+def _phrase_ending(at: SentenceStop) -> bool | None:
     """`и т. д.`, `etc.` before a capital: the enumeration is over."""
     return True if _closes(at, at.words.ending) else None
 
 
-def _street(at: Place) -> bool | None:
+def _street(at: SentenceStop) -> bool | None:
     """`St. John`, but `Baker St. They`: a saint stands before his name, a street behind it."""
     if at.language != "en" or at.word != "St":
         return None
     return None if re.search(r"\b[A-Z0-9][\w’']* St$", at.left) else False
 
 
-def _title(at: Place) -> bool | None:
+def _title(at: SentenceStop) -> bool | None:
     """`Mr.`, `проф.`: never last."""
     return False if at.word.lower() in at.words.never_end else None
 
 
-def _before_number(at: Place) -> bool | None:
+def _before_number(at: SentenceStop) -> bool | None:
     """`с. 5`, `vol. II`: an abbreviation where a number follows."""
     street = at.language == "de" and at.word.endswith("str")
     if at.word.lower() not in at.words.before_number and not street:
@@ -180,21 +180,21 @@ def _before_number(at: Place) -> bool | None:
     return False if _NUMBER.match(at.right) else None
 
 
-def _ordinal(at: Place) -> bool | None:
+def _ordinal(at: SentenceStop) -> bool | None:
     """`am 3. Oktober`: in languages that write "third" so."""
     if not at.words.ordinals or not _ORDINAL.fullmatch(at.word):
         return None
     return None if at.next.lower() in at.words.starters else False
 
 
-def _clock(at: Place) -> bool | None:
+def _clock(at: SentenceStop) -> bool | None:
     """`at 5 p.m. Holmes came`, but `5 p.m. Monday`."""
     if at.language != "en" or at.word.lower() not in _CLOCK:
         return None
     return not _AFTER_CLOCK.match(at.right)
 
 
-def _regnal(at: Place) -> bool | None:
+def _regnal(at: SentenceStop) -> bool | None:
     """`при Александре I. Потом`: Latin letters in Cyrillic text are a number."""
     if at.language not in ("ru", "uk", "be", "bg", "sr", "mk") or not _ROMAN.fullmatch(at.word):
         return None
@@ -202,7 +202,7 @@ def _regnal(at: Place) -> bool | None:
     return True if before >= "Ѐ" and not at.right[:1].isdigit() else None
 
 
-def _one_letter_word(at: Place) -> bool | None:
+def _one_letter_word(at: SentenceStop) -> bool | None:
     """`не понял я. Светка`, `It was I. Did`: a word, no initial."""
     if at.language == "en" and at.word == "I":
         return True if _I_AFTER.search(at.left) else None
@@ -211,7 +211,7 @@ def _one_letter_word(at: Place) -> bool | None:
     return True if at.word.islower() or len(at.begun.strip(OPENERS)) == 1 else None
 
 
-def _initials(at: Place) -> bool | None:
+def _initials(at: SentenceStop) -> bool | None:
     """`А. А. Фет`: an initial before an initial."""
     if not _INITIALS.fullmatch(at.word) or not at.word[-1].isupper():
         return None
@@ -222,7 +222,7 @@ def _initials(at: Place) -> bool | None:
     return None
 
 
-def _letter_then_starter(at: Place) -> bool | None:
+def _letter_then_starter(at: SentenceStop) -> bool | None:
     """`1812 г. Он`, `vitamin C. Then`: one letter, which Punkt takes for an initial."""
     if len(at.word) != 1 or not (at.word.isupper() or at.word in at.words.abbreviations):
         return None
@@ -255,7 +255,7 @@ FULL_STOP_RULES: tuple[Rule, ...] = (
 )
 
 
-def first_opinion(rules: tuple[Rule, ...], at: Place) -> bool | None:
+def first_opinion(rules: tuple[Rule, ...], at: SentenceStop) -> bool | None:
     for rule in rules:
         opinion = rule(at)
         if opinion is not None:

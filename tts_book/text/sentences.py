@@ -24,7 +24,7 @@ from tts_book.text.sentence_rules import (
     FULL_STOP_RULES,
     OPENERS,
     RULES,
-    Place,
+    SentenceStop,
     first_opinion,
 )
 
@@ -101,10 +101,10 @@ class Splitter:
             following = following if starts else following[:1] + "xxxx"
         return self._punkt_breaks(word or "xxxx", following)
 
-    def _place(self, text: str, start: int, match: re.Match[str]) -> Place:
+    def _place(self, text: str, start: int, match: re.Match[str]) -> SentenceStop:
         mark, dot, end = match.group(), match.start(), match.end()
         right = text[end : end + _RIGHT].lstrip(OPENERS)
-        return Place(
+        return SentenceStop(
             language=self.language,
             words=self._words,
             mark=mark,

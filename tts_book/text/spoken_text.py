@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from tts_book.model import Break, Chunk, Plan, Voice
 from tts_book.text.inline_rules import Edit
 from tts_book.text.language_tags import primary_language
-from tts_book.text.pronunciation import Pronunciations, Words
+from tts_book.text.pronunciation import Pronunciations, Spellings
 from tts_book.text.russian_readings import find_russian_readings, load_russian_rules
 from tts_book.text.script_readings import find_script_readings, has_scripts
 from tts_book.text.speech_rate import estimate_ms
@@ -59,7 +59,7 @@ def find_differences(plan: Plan) -> int:
 
 def _said(
     chunk: Chunk,
-    words: Words,
+    words: Spellings,
     in_words: Callable[[str], str] | None,
     stress: bool,
     language: str,

@@ -162,7 +162,7 @@ class ServerClient:
 
 
 @dataclass(frozen=True, slots=True)
-class _Meaning:
+class _StatusMeaning:
     error: type[BackendRefused | BackendUnavailable | BackendIncomplete]
     message: str
 
@@ -172,14 +172,14 @@ class _TooMuchError(Exception):
 
 
 # First match counts; the last three hold all that aiohttp and the system raise.
-ERRORS: tuple[tuple[tuple[type[Exception], ...], _Meaning], ...] = (
+ERRORS: tuple[tuple[tuple[type[Exception], ...], _StatusMeaning], ...] = (
     (
         (_TooMuchError,),
-        _Meaning(BackendIncomplete, "{where} sends more for one text than any text takes."),
+        _StatusMeaning(BackendIncomplete, "{where} sends more for one text than any text takes."),
     ),
     (
         (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
-        _Meaning(
+        _StatusMeaning(
             BackendRefused,
             "The certificate of {where} is not accepted. For one of your own, set SSL_CERT_FILE to "
             "the file that signs it.",
@@ -187,26 +187,30 @@ ERRORS: tuple[tuple[tuple[type[Exception], ...], _Meaning], ...] = (
     ),
     (
         (aiohttp.ClientSSLError, ssl.SSLError),
-        _Meaning(
+        _StatusMeaning(
             BackendRefused, "There is no encrypted connection to {where} ({why}). Is it http://?"
         ),
     ),
     (
         (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError),
-        _Meaning(BackendRefused, "The proxy on the way to {where} cannot be used ({why})."),
+        _StatusMeaning(BackendRefused, "The proxy on the way to {where} cannot be used ({why})."),
     ),
     (
         (aiohttp.InvalidURL, aiohttp.TooManyRedirects),
-        _Meaning(BackendRefused, "{where} cannot be used ({why}). Check its url in voices.toml."),
+        _StatusMeaning(
+            BackendRefused, "{where} cannot be used ({why}). Check its url in voices.toml."
+        ),
     ),
     (
         (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError),
-        _Meaning(BackendUnavailable, "{where} cannot be reached ({why}). Is the server running?"),
+        _StatusMeaning(
+            BackendUnavailable, "{where} cannot be reached ({why}). Is the server running?"
+        ),
     ),
-    ((TimeoutError,), _Meaning(BackendUnavailable, "{where} sends nothing any more.")),
+    ((TimeoutError,), _StatusMeaning(BackendUnavailable, "{where} sends nothing any more.")),
     (
         (aiohttp.ClientError, asyncio.IncompleteReadError, OSError),
-        _Meaning(BackendUnavailable, "The connection to {where} dropped ({why})."),
+        _StatusMeaning(BackendUnavailable, "The connection to {where} dropped ({why})."),
     ),
 )
 

@@ -35,7 +35,7 @@ LITTLE_SPACE_BYTES = 500 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One line: `well`, what was looked at, what was found, and the fix where it is not well.
 
     `needed`: without it nothing can be converted.
@@ -101,7 +101,7 @@ async def list_findings(
     chooser: VoiceChooser | None,
     config: Config | None,
     languages: Sequence[str],
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     """All findings, quick ones first. There is no `config` where voices.toml cannot be read."""
     yield _program()
     yield _libraries()
@@ -118,7 +118,7 @@ async def list_findings(
 
 async def diagnose_online(
     engines: backends.Engines, config: Config | None, languages: Sequence[str]
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     """What the online service does today, to be shown to whoever helps; nothing in it is
     secret."""
     yield _program()
@@ -129,20 +129,20 @@ async def diagnose_online(
     voice = next((voice for voice in candidates if voice.backend == ONLINE), usual)
     if isinstance(backend, backends.Diagnosing):
         async for step in backend.diagnose(voice):
-            yield Finding(step.well, step.name, step.found, step.mend, needed=True)
+            yield CheckResult(step.well, step.name, step.found, step.mend, needed=True)
 
 
-def _program() -> Finding:
+def _program() -> CheckResult:
     system = f"{platform.system()} {platform.machine()}"
     found = f"{__version__}, Python {platform.python_version()}, {system}"
-    return Finding(True, "tts-book", found)
+    return CheckResult(True, "tts-book", found)
 
 
-def _libraries() -> Finding:
+def _libraries() -> CheckResult:
     found = {name: _version(name) for name in LIBRARIES}
     missing = [name for name, number in found.items() if not number]
     listed = ", ".join(f"{name} {number or 'missing'}" for name, number in found.items())
-    return Finding(
+    return CheckResult(
         not missing, "libraries", listed, "pip install --force-reinstall tts-book", needed=True
     )
 
@@ -154,16 +154,16 @@ def _version(name: str) -> str:
         return ""
 
 
-def _config(places: Places) -> Finding:
+def _config(places: Places) -> CheckResult:
     folder = f"your own would be {places.config_dir / 'voices.toml'}"
     try:
         config = load_voices(places.voices_file, cwd=places.cwd, config_dir=places.config_dir)
     except UserError as error:
-        return Finding(False, "voices.toml", str(error), "correct these lines", needed=True)
-    return Finding(True, "voices.toml", f"{config.path}; {folder}")
+        return CheckResult(False, "voices.toml", str(error), "correct these lines", needed=True)
+    return CheckResult(True, "voices.toml", f"{config.path}; {folder}")
 
 
-def _writable(what: str, folder: Path, mend: str) -> Finding:
+def _writable(what: str, folder: Path, mend: str) -> CheckResult:
     probe = folder / ".tts-book-doctor.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -171,24 +171,24 @@ def _writable(what: str, folder: Path, mend: str) -> Finding:
         probe.unlink()
         free_bytes = shutil.disk_usage(folder).free
     except OSError as error:
-        return Finding(False, what, f"{folder}: {error.strerror}", mend, needed=True)
+        return CheckResult(False, what, f"{folder}: {error.strerror}", mend, needed=True)
     found = f"{folder}, {free_bytes // 1_000_000:,} MB free"
-    return Finding(free_bytes >= LITTLE_SPACE_BYTES, what, found, f"free some space, or {mend}")
+    return CheckResult(free_bytes >= LITTLE_SPACE_BYTES, what, found, f"free some space, or {mend}")
 
 
-def _voices_folders(places: Places) -> Finding:
-    return Finding(True, "voices folders", ", ".join(str(path) for path in places.voices_dirs))
+def _voices_folders(places: Places) -> CheckResult:
+    return CheckResult(True, "voices folders", ", ".join(str(path) for path in places.voices_dirs))
 
 
-async def _engines(chooser: VoiceChooser) -> AsyncIterator[Finding]:
+async def _engines(chooser: VoiceChooser) -> AsyncIterator[CheckResult]:
     for name in backends.names():
         health = await chooser.health(name)
-        yield Finding(health.usable, name, health.detail, health.mend)
+        yield CheckResult(health.usable, name, health.detail, health.mend)
 
 
 async def _languages(
     chooser: VoiceChooser, config: Config, languages: Sequence[str]
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     """Whether a pleasant voice can speak each language now, and which."""
     online = await chooser.health(ONLINE)
     offered, _ = await chooser.offered([name for name in backends.names() if name != ONLINE])
@@ -205,7 +205,7 @@ async def _languages(
         local = next((voice.id for voice in candidates if voice.backend == "piper"), "--list")
         mend = f"go online, or: tts-book voices install {local}"
         well = bool(near or (far and online.usable))
-        yield Finding(well, name, "; ".join(found), mend, needed=True)
+        yield CheckResult(well, name, "; ".join(found), mend, needed=True)
 
 
 def _installed(here: Sequence[VoiceInfo], candidates: Sequence[Voice], tag: str) -> str:
@@ -216,6 +216,6 @@ def _installed(here: Sequence[VoiceInfo], candidates: Sequence[Voice], tag: str)
     return named or next((info.id for info in fits), "")
 
 
-def is_sound(found: Iterable[Finding]) -> bool:
+def is_sound(found: Iterable[CheckResult]) -> bool:
     """Whether texts in all these languages can be converted."""
     return all(finding.well or not finding.needed for finding in found)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_book.output.inspection.ear.comparison import ERROR_WORDS, Kind, compare_words
+from tts_book.output.inspection.ear.comparison import ERROR_WORDS, DifferenceKind, compare_words
 
 ENGLISH = (
     "The boat came in late that evening. The wind had turned cold, and the sea was the colour of "
@@ -44,27 +44,29 @@ def test_spelling_is_no_difference(language: str, expected: str, heard: str) -> 
 
 CUT = "The wind had turned cold, and the sea was "
 DIFFERENT = [
-    (ENGLISH.replace(CUT, ""), Kind.MISSING, True, "wind had turned cold"),
-    (ENGLISH.replace("cold, and the sea", ""), Kind.MISSING, False, "cold, and the sea"),
-    (ENGLISH.replace(CUT, CUT + CUT), Kind.REPEATED, True, ""),
+    (ENGLISH.replace(CUT, ""), DifferenceKind.MISSING, True, "wind had turned cold"),
+    (ENGLISH.replace("cold, and the sea", ""), DifferenceKind.MISSING, False, "cold, and the sea"),
+    (ENGLISH.replace(CUT, CUT + CUT), DifferenceKind.REPEATED, True, ""),
     (
         ENGLISH.replace("On the pier stood a tall woman", "you should see him tomorrow when he"),
-        Kind.REPLACED,
+        DifferenceKind.REPLACED,
         True,
         "On the pier stood a tall woman",
     ),
     (
         ENGLISH.replace("On the pier", "and nobody could say what had become of him on the pier"),
-        Kind.ADDED,
+        DifferenceKind.ADDED,
         True,
         "",
     ),
-    ("", Kind.MISSING, True, ENGLISH[4:-1]),
+    ("", DifferenceKind.MISSING, True, ENGLISH[4:-1]),
 ]
 
 
 @pytest.mark.parametrize(("heard", "kind", "is_error", "part"), DIFFERENT)
-def test_what_is_wrong_is_found(heard: str, kind: Kind, is_error: bool, part: str) -> None:
+def test_what_is_wrong_is_found(
+    heard: str, kind: DifferenceKind, is_error: bool, part: str
+) -> None:
     (found,) = compare_words(ENGLISH, heard, "en")
     assert (found.kind, found.is_error) == (kind, is_error)
     assert part in found.expected

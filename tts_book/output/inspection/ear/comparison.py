@@ -41,7 +41,7 @@ _SYMBOLS = re.compile(r"[%‰$€£¥₽₴№§°&+=<>/×²³]|[.,:]\d")
 _REPEATED_WORDS = 4
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """How what was heard differs."""
 
     MISSING = "missing"
@@ -55,7 +55,7 @@ class Difference:
     """A run of words that differs. `start` and `stop` are characters of the expected text; `words`
     is how many differ."""
 
-    kind: Kind
+    kind: DifferenceKind
     start: int
     stop: int
     expected: str
@@ -71,7 +71,7 @@ class Difference:
 
     @property
     def _is_long(self) -> bool:
-        return self.words >= ERROR_WORDS or self.kind is Kind.REPEATED
+        return self.words >= ERROR_WORDS or self.kind is DifferenceKind.REPEATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,9 @@ def compare_words(expected: str, heard: str, language: str) -> tuple[Difference,
         difference = _judge(expected, heard, written, said)
         if difference is None:
             continue
-        if difference.kind is Kind.ADDED and _is_repeated(ours, start, said):
+        if difference.kind is DifferenceKind.ADDED and _is_repeated(ours, start, said):
             difference = Difference(
-                Kind.REPEATED, *_span(ours, start), "", difference.heard, difference.words
+                DifferenceKind.REPEATED, *_span(ours, start), "", difference.heard, difference.words
             )
         found.append(difference)
     return tuple(found)
@@ -186,7 +186,13 @@ def _judge(
         return None
     if _likeness("".join(t.text for t in written), "".join(t.text for t in said)) >= _SAME_RUN:
         return None  # the same letters, otherwise parted
-    kind = Kind.MISSING if missing > 2 * added else Kind.ADDED if not missing else Kind.REPLACED
+    kind = (
+        DifferenceKind.MISSING
+        if missing > 2 * added
+        else DifferenceKind.ADDED
+        if not missing
+        else DifferenceKind.REPLACED
+    )
     start, stop = (written[0].start, written[-1].stop) if written else (0, 0)
     return Difference(
         kind,
