@@ -6,17 +6,22 @@ import asyncio
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from itertools import count
+from typing import Any, TypeVar, TypeVarTuple
 
 from tts_book import audio
 from tts_book.backends import Health, Limits, VoiceInfo
+from tts_book.backends.judging import SoundFinding, Verdict
 from tts_book.errors import BackendError
 from tts_book.model import (
     Book,
     Break,
     Chapter,
     Chunk,
+    Doubt,
     Mark,
     Origin,
     Plan,
@@ -26,6 +31,9 @@ from tts_book.model import (
     Voice,
 )
 from tts_book.synthesis.rate_limiter import Tools
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Time:
@@ -52,6 +60,7 @@ class Time:
             await self._somebody_sleeps.wait()
             for _ in range(50):
                 await asyncio.sleep(0)
+            await _threads_are_back()  # nobody knows how long they take: time waits for them
             self.now_s, _, woken = heapq.heappop(self._sleepers)
             if not woken.done():
                 woken.set_result(None)
@@ -75,7 +84,32 @@ def in_time(work: Callable[[Time], Awaitable[None]]) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=_CountingLoop) as runner:
+        runner.run(run())
+
+
+class _CountingLoop(asyncio.SelectorEventLoop):
+    """Knows the work that is in threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_threads: set[asyncio.Future[Any]] = set()
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        work = super().run_in_executor(executor, func, *args)
+        self.in_threads.add(work)
+        work.add_done_callback(self.in_threads.discard)
+        return work
+
+
+async def _threads_are_back() -> None:
+    loop = asyncio.get_running_loop()
+    while isinstance(loop, _CountingLoop) and loop.in_threads:
+        await asyncio.wait(loop.in_threads)
+        for _ in range(50):
+            await asyncio.sleep(0)
 
 
 Answer = Callable[[str, int], Speech | BackendError]
@@ -137,6 +171,78 @@ class ScriptedBackend:
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedReply:
+    """A reply that a ScriptedJudge gave."""
+
+    text: str
+    speech_s: float
+    findings: tuple[SoundFinding, ...]
+
+    def examine(self) -> ScriptedReply:
+        return self
+
+
+class ScriptedJudge(ScriptedBackend):
+    """Answers with speech of a length and with findings, by script; judges nothing before it has
+    `wanted` replies. What was proven is kept."""
+
+    def __init__(
+        self,
+        judged: Callable[[str, int], tuple[float, tuple[SoundFinding, ...]]],
+        *,
+        wanted: int = 0,
+        carriers: tuple[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self._judged, self._wanted, self._carriers = judged, wanted, carriers
+        self.entered = 0
+        self.settled = False
+        self.unspoken: list[str] = []
+        self.spoken: list[str] = []
+        self.proven: list[str] = []
+
+    async def hear(self, text: str, voice: Voice) -> ScriptedReply:
+        await self.speak(text, voice)
+        return ScriptedReply(text, *self._judged(text, self.asked[text]))
+
+    def enter(self, examined: ScriptedReply) -> None:
+        self.entered += 1
+
+    def judge(self, examined: ScriptedReply) -> Verdict | None:
+        if self.entered < self._wanted and not self.settled:
+            return None
+        known = {*self.unspoken, *self.spoken}
+        findings = tuple(
+            finding
+            for finding in examined.findings
+            if not finding.spans or {examined.text[a:b] for a, b in finding.spans} - known
+        )
+        speech = spoken(examined.text)
+        return Verdict(speech, audio.analyse(speech.audio), examined.speech_s, findings)
+
+    def settle(self) -> None:
+        self.settled = True
+
+    def carriers(self, examined: ScriptedReply, span: tuple[int, int]) -> tuple[str, str] | None:
+        return self._carriers
+
+    def prove_unspoken(self, examined: ScriptedReply, span: tuple[int, int]) -> None:
+        self.unspoken.append(examined.text[slice(*span)])
+
+    def prove_spoken(self, examined: ScriptedReply, span: tuple[int, int]) -> None:
+        self.spoken.append(examined.text[slice(*span)])
+
+    def prove_text(self, examined: ScriptedReply, kinds: Iterable[str]) -> None:
+        self.proven.append(examined.text)
+
+    def says_nothing_of(self, text: str, voice: Voice, attempts: int) -> Doubt | None:
+        return None
+
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        return (("voice", "it is scripted"),)
 
 
 def chapter(number: int, title: str, text: str) -> Chapter:

@@ -53,7 +53,7 @@ LIBRARIES = {
     "mdit_py_plugins": ("readers",),
     "mutagen": ("audio",),
     "nltk": ("text.sentences",),
-    "numpy": ("audio", "backends.piper", "output.inspection.ear"),
+    "numpy": ("audio", "backends.edge", "backends.piper", "output.inspection.ear"),
     "onnxruntime": ("backends.piper",),
     "piper": ("backends.piper",),
     "pypdfium2": ("readers.pdf",),

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 
+from tts_book.model import Doubt
+
 # "3/17": the chunk that the current task speaks. A backend is given a text without its place; this
 # way the lines that it logs lead to the chunk, also when several are in flight.
 CURRENT_CHUNK: ContextVar[str] = ContextVar("CURRENT_CHUNK", default="")
@@ -78,7 +80,7 @@ class ChunkDone:
     cached: bool
     attempts: int
     place: str
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     book_id: int = 1
 
 
@@ -181,6 +183,15 @@ class VoiceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceNoted:
+    """What was learned of a `voice` from its replies, and is accepted from here on: one line."""
+
+    backend: str
+    voice: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class LimitChanged:
     """The `backend` gets at most `limit` requests at once from now on; `pause_s` is a pause for
     everyone."""
@@ -225,6 +236,7 @@ Event = (
     | BookDone
     | BookLost
     | VoiceChanged
+    | VoiceNoted
     | LimitChanged
     | JobDone
 )

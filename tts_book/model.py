@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 
 class Break(StrEnum):
@@ -304,18 +304,72 @@ class Mark:
         )
 
 
+class DoubtKind(StrEnum):
+    """What is in doubt about a chunk that was spoken."""
+
+    SOUND = "sound"  # a part of its sound may be missing
+    UNSPOKEN = "unspoken"  # the voice does not say these words
+    UNDETERMINED = "undetermined"  # nobody can tell whether these words are said
+    ODD = "odd"  # it sounds odd, and was shown to be complete
+    MARKS = "marks"  # its marks do not fit, its sound does
+    TIMES = "times"  # the times of its sentences are estimated
+
+
+_DOUBTS = {
+    DoubtKind.SOUND: "sound may be missing: ",
+    DoubtKind.UNSPOKEN: "not spoken by this voice: ",
+    DoubtKind.UNDETERMINED: "cannot be determined whether this voice says it: ",
+    DoubtKind.ODD: "",
+    DoubtKind.MARKS: "marks in doubt: ",
+    DoubtKind.TIMES: "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a chunk deserves a second listen, in one line. `start` to `stop` are the characters
+    concerned: of the text that was sent, then of the chunk's own text; equal for all of it.
+    `place` is where they stand in the source, where that is known."""
+
+    kind: DoubtKind
+    what: str
+    start: int = 0
+    stop: int = 0
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"{_DOUBTS[self.kind]}{self.what}"
+
+    @property
+    def packed(self) -> list[str | int]:
+        """As JSON, for records and the cache."""
+        return [self.kind.value, self.what, self.start, self.stop]
+
+    @staticmethod
+    def unpack(known: Any) -> Doubt:
+        """What `packed` made; version 0.1.0 kept lines for people instead."""
+        if isinstance(known, str):
+            return Doubt(DoubtKind.MARKS, known)
+        kind, what, start, stop = known
+        return Doubt(DoubtKind(kind), what, start, stop)
+
+    def moved(self, further: int) -> Doubt:
+        """The same, `further` characters on."""
+        return replace(self, start=self.start + further, stop=self.stop + further)
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """One complete answer of a backend: MP3, or mono 16-bit little-endian PCM at `rate_hz`.
 
-    `doubts` are one-line reasons why an accepted answer is still suspicious.
+    `doubts` are reasons why an accepted answer is still suspicious.
     """
 
     audio: bytes
     encoding: Literal["mp3", "pcm"]
     rate_hz: int = 24_000
     marks: tuple[Mark, ...] = ()
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +411,7 @@ class Entry:
     sound: Sound
     marks: tuple[Mark, ...]
     about: dict[str, str]
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     attempts: int = 1
     take: str = ""
 

@@ -24,6 +24,7 @@ from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import hide_passwords, open_log
 from tts_book.cli.progress import Progress
 from tts_book.errors import UserError
+from tts_book.model import Doubt, DoubtKind
 from tts_book.pipeline.event_log import ROOT, escape_text
 
 EDGE = logging.getLogger("tts_book.edge")
@@ -101,6 +102,7 @@ def test_nothing_is_left_behind(at: Desk) -> None:
     assert (root.level, list(root.handlers)) == before
 
 
+ODD = Doubt(DoubtKind.SOUND, "odd")
 EVENTS: list[tuple[events.Event, str, str]] = [
     (events.ChunkStarted("B", 1, 2, 3, 4), "DEBUG", "1/2 of B: attempt 3, 4 in flight"),
     (
@@ -111,9 +113,9 @@ EVENTS: list[tuple[events.Event, str, str]] = [
     (events.ChunkDone("B", 1, 2, 9, 1_500, True, 1, "b.txt:1:1"), "DEBUG", "from the cache"),
     (events.ChunkDone("B", 1, 2, 9, 1_500, False, 2, "b.txt:1:1"), "INFO", "1.50 s of sound, 2 at"),
     (
-        events.ChunkDone("B", 1, 2, 9, 1_500, False, 1, "b.txt:1:1", ("odd",)),
+        events.ChunkDone("B", 1, 2, 9, 1_500, False, 1, "b.txt:1:1", (ODD,)),
         "WARNING",
-        "kept with doubts: odd",
+        "kept with doubts: sound may be missing: odd",
     ),
     (
         events.ChunkFailed("B", 1, 2, 9, "no audio", "Nothing.", "b.txt:1:1", "Oh", True),

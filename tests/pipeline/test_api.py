@@ -268,7 +268,7 @@ def test_what_the_user_can_mend_is_told(at: Desk, given: dict[str, Any], told: s
 
 
 def test_every_wish_of_the_command_line_can_be_made(at: Desk) -> None:
-    own = {"clean", "json", "quiet", "explain", "log_level"}
+    own = {"clean", "json", "quiet", "explain", "strict", "log_level"}
     assert {each.name for each in fields(CommandOptions)} - own == {
         each.name for each in fields(Options)
     }

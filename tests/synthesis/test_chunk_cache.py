@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from tts_book import audio
 from tts_book.errors import UserError
-from tts_book.model import Entry, Mark
+from tts_book.model import Doubt, DoubtKind, Entry, Mark
 from tts_book.synthesis.chunk_cache import ChunkCache, read_entry
 
 KEY = "ab" * 32
+DOUBTS = (Doubt(DoubtKind.UNSPOKEN, "Hope", 3, 7), Doubt(DoubtKind.TIMES, "estimated"))
 MARKS = (Mark("word", 0, 200, 0, 5), Mark("sentence", 0, 900, 0, 17))
 
 
@@ -28,7 +29,7 @@ def put(folder: Path, ms: int = 960) -> Entry:
     frames = audio.silence(ms)
     about = {"voice": "reader", "spoken": "Слово за слово."}
     return ChunkCache(folder).put(
-        KEY, frames, audio.analyse(frames), MARKS, about, doubts=("odd",), attempts=3
+        KEY, frames, audio.analyse(frames), MARKS, about, doubts=DOUBTS, attempts=3
     )
 
 
@@ -36,7 +37,7 @@ def test_what_is_put_is_got(tmp_path: Path) -> None:
     entry = put(tmp_path)
     assert ChunkCache(tmp_path).get(KEY) == entry
     assert entry.marks == MARKS
-    assert (entry.attempts, entry.doubts) == (3, ("odd",))
+    assert (entry.attempts, entry.doubts) == (3, DOUBTS)
     assert entry.path.read_bytes()[: entry.frames_bytes] == audio.silence(960)
 
 

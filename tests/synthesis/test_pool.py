@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from tests.fakes import ScriptedBackend, Time, chunks, in_time, spoken
+from tests.fakes import ScriptedBackend, ScriptedJudge, Time, chunks, in_time, spoken
 from tts_book import events
 from tts_book.backends import Limits
+from tts_book.backends.judging import SoundFinding
 from tts_book.errors import (
     BackendError,
     BackendIncomplete,
@@ -28,6 +30,9 @@ VOICE = Voice("reader", "scripted", "one", "en")
 TEXTS = tuple(f"This is sentence number {n}. It has a second part, too." for n in range(12))
 
 
+E = TypeVar("E")
+
+
 @dataclass
 class Run:
     """What a run over some chunks left behind."""
@@ -37,7 +42,7 @@ class Run:
     stopped: str = ""
     took_s: float = 0.0
 
-    def of(self, kind: type[events.Event]) -> list[events.Event]:
+    def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.told if isinstance(event, kind)]
 
 
@@ -51,7 +56,7 @@ def tasks(backend: ScriptedBackend, all_chunks: Sequence[Chunk]) -> list[Task]:
             key_of("f", VOICE, chunk.spoken),
             VOICE,
             backend,
-            lambda: "book.txt:1:1",
+            lambda spoken: "book.txt:1:1",
         )
         for order, chunk in enumerate(all_chunks)
     ]
@@ -196,7 +201,7 @@ def test_a_suspicious_reply_that_comes_twice_is_kept_and_told(tmp_path: Path) ->
     assert backend.asked["Strange."] == 2
     (done,) = left.of(events.ChunkDone)
     assert isinstance(done, events.ChunkDone)
-    assert done.doubts == ("odd speed",)
+    assert [str(doubt) for doubt in done.doubts] == ["odd speed"]
 
 
 def test_a_whole_chunk_is_halved_before_a_suspicious_reply_is_believed(tmp_path: Path) -> None:
@@ -212,7 +217,7 @@ def test_a_whole_chunk_is_halved_before_a_suspicious_reply_is_believed(tmp_path:
     assert backend.asked["A strange sentence."] == 2
     (done,) = left.of(events.ChunkDone)
     assert isinstance(done, events.ChunkDone)
-    assert done.doubts == ("odd speed",)
+    assert [str(doubt) for doubt in done.doubts] == ["odd speed"]
 
 
 def test_two_different_suspicious_replies_are_not_kept(tmp_path: Path) -> None:
@@ -221,6 +226,98 @@ def test_two_different_suspicious_replies_are_not_kept(tmp_path: Path) -> None:
         return BackendIncomplete("odd speed", print_of_reply=prints, speech=spoken(text))
 
     assert run(ScriptedBackend(answer), chunks("Strange."), tmp_path).keys == [None]
+
+
+ODD = SoundFinding("tail", "ends oddly", certain=False)
+SHORT = SoundFinding("cut", "it is cut off")
+TEXT = "A plain sentence. A strange sentence."
+
+
+def doubts_of(left: Run) -> list[str]:
+    return [str(doubt) for done in left.of(events.ChunkDone) for doubt in done.doubts]
+
+
+def judged(
+    wholes: tuple[float, tuple[SoundFinding, ...]], halves: tuple[float, tuple[SoundFinding, ...]]
+) -> ScriptedJudge:
+    return ScriptedJudge(lambda text, attempt: wholes if text == TEXT else halves)
+
+
+@pytest.mark.parametrize(
+    ("whole", "half", "kept", "doubt"),
+    [
+        ((2.0, (SHORT,)), (1.0, ()), "the whole", "sounds odd, and is complete: it is cut off"),
+        ((2.05, (SHORT,)), (1.0, ()), "the whole", "sounds odd, and is complete: it is cut off"),
+        ((1.9, (SHORT,)), (1.0, ()), "its halves", None),  # the same twice, and cut twice
+        ((2.2, (SHORT,)), (1.0, ()), "its halves", None),
+        ((2.0, (ODD,)), (1.0, (ODD,)), "its halves", "sound may be missing: ends oddly"),
+        ((2.0, (SHORT,)), (1.0, (SHORT,)), "nothing", None),
+    ],
+)
+def test_what_repeats_is_decided_by_halves(
+    whole: tuple[float, tuple[SoundFinding, ...]],
+    half: tuple[float, tuple[SoundFinding, ...]],
+    kept: str,
+    doubt: str | None,
+    tmp_path: Path,
+) -> None:
+    backend = judged(whole, half)
+    left = run(backend, chunks(TEXT), tmp_path)
+    assert backend.asked[TEXT] == 2
+    (key,) = left.keys
+    entry = ChunkCache(tmp_path).get(key) if key else None
+    found = "nothing" if entry is None else "the whole" if len(entry.marks) == 1 else "its halves"
+    assert found == kept
+    assert set(doubts_of(left)) == ({doubt} if doubt else set())
+    assert backend.proven == ([TEXT] if kept == "the whole" else [])
+
+
+def test_damage_that_does_not_repeat_costs_one_request(tmp_path: Path) -> None:
+    backend = ScriptedJudge(lambda text, attempt: (2.0, (SHORT,) if attempt == 1 else ()))
+    left = run(backend, chunks(TEXT), tmp_path)
+    assert all(left.keys)
+    assert backend.asked == {TEXT: 2}
+    assert doubts_of(left) == []
+
+
+def test_damaged_replies_never_stop_a_run(tmp_path: Path) -> None:
+    texts = [f"Cut{number}." for number in range(40)]
+    left = run(ScriptedJudge(lambda text, attempt: (2.0, (SHORT,))), chunks(*texts), tmp_path)
+    assert left.keys == [None] * 40
+    assert not left.stopped
+
+
+@pytest.mark.parametrize(("count", "settled"), [(2, True), (5, False), (9, False)])
+def test_the_first_replies_wait_for_each_other(count: int, settled: bool, tmp_path: Path) -> None:
+    backend = ScriptedJudge(lambda text, attempt: (2.0, ()), wanted=5)
+    left = run(backend, chunks(*(f"Text {number}." for number in range(count))), tmp_path)
+    assert all(left.keys)
+    assert backend.settled == settled
+    assert [event.note for event in left.of(events.VoiceNoted)] == ["it is scripted"]
+
+
+MUTE = "Say hello to them."
+
+
+@pytest.mark.parametrize(
+    ("with_s", "with_finds", "unspoken", "heard"),
+    [(1.0, True, ["hello"], []), (1.5, True, [], ["hello"]), (1.5, False, [], [])],
+)
+def test_words_without_sound_are_proven_by_sound(
+    with_s: float, with_finds: bool, unspoken: list[str], heard: list[str], tmp_path: Path
+) -> None:
+    lacks = SoundFinding("words", 'no sound for "hello"', certain=False, spans=((4, 9),))
+    in_carrier = (replace(lacks, spans=((1, 3),)),) if with_finds else ()
+
+    def answer(text: str, attempt: int) -> tuple[float, tuple[SoundFinding, ...]]:
+        known = {MUTE: (9.0, (lacks,)), "with": (with_s, in_carrier), "without": (1.0, ())}
+        return known.get(text, (1.0, ()))
+
+    backend = ScriptedJudge(answer, carriers=("with", "without"))
+    left = run(backend, chunks(MUTE), tmp_path)
+    assert all(left.keys)
+    assert (backend.unspoken, backend.spoken) == (unspoken, heard)
+    assert backend.asked[MUTE] == 2
 
 
 @pytest.mark.parametrize(

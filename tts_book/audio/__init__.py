@@ -2,6 +2,7 @@
 
 from tts_book.audio.analysis import analyse
 from tts_book.audio.decoder import decode
+from tts_book.audio.intake import Intake, take_in
 from tts_book.audio.loudness_meter import Meter, round_off
 from tts_book.audio.mp3_edit import (
     DELAY,
@@ -28,6 +29,7 @@ __all__ = [
     "DELAY_MS",
     "GAIN_STEP_DB",
     "Format",
+    "Intake",
     "Meter",
     "ReceivedSound",
     "SpeechShape",
@@ -47,5 +49,6 @@ __all__ = [
     "read_sound",
     "round_off",
     "silence",
+    "take_in",
     "trim_pcm",
 ]

@@ -25,15 +25,17 @@ _SHORTEST_STRETCH = 4  # frames; shorter ones belong to the sounds around them
 _FULL_SCALE = 32_768
 
 
-def analyse(frames: bytes) -> Sound:
-    """Where speech begins and ends in whole frames, where it pauses, how loud it is. Raises
-    AudioError for frames that cannot be decoded."""
+def analyse(frames: bytes, pcm: bytes | None = None) -> Sound:
+    """Where speech begins and ends in whole frames, where it pauses, how loud it is. `pcm` is what
+    `decode` made of the frames, where somebody has it. Raises AudioError for frames that cannot be
+    decoded."""
     form = format_at(frames)
     if is_digital_silence(frames, form):
         return _sound(form, len(frames) // form.frame_bytes)
     import numpy as np
 
-    pcm, _ = decode(frames)
+    if pcm is None:
+        pcm, _ = decode(frames)
     samples = np.frombuffer(pcm, "<i2")
     # One row a frame; the largest of -32768 has no 16-bit negative, hence the wider type.
     rows = samples.astype(np.int32).reshape(-1, form.samples)

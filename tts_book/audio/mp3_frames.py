@@ -6,6 +6,7 @@ stands at `n * frame_bytes`. Only mono without checksums is carried; the rest is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tts_book.errors import AudioError
@@ -90,16 +91,87 @@ def format_at(data: bytes, at: int = 0) -> Format:
 
 def find_frame_bytes(data: bytes, at: int) -> int:
     """How long the frame at byte `at` is, of any MPEG Layer III form; 0 where none begins."""
+    found = _frame_at(data, at)
+    return found[1] if found else 0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHeader:
+    """What the header of any Layer III frame says, also of those that cannot be carried."""
+
+    version: int
+    kbps: int
+    rate_hz: int
+    channels: int
+    checksum: bool
+
+    def points_back(self, frame: bytes) -> int:
+        """How many bytes of earlier frames' main data `frame` begins with."""
+        at = _HEADER_BYTES + 2 * self.checksum
+        first: int = frame[at]
+        return first << 1 | frame[at + 1] >> 7 if self.version == _MPEG_1 else first
+
+    @property
+    def main_at(self) -> int:
+        """Where in a frame its main data begins."""
+        wide, narrow = (32, 17) if self.version == _MPEG_1 else (17, 9)
+        side = narrow if self.channels == 1 else wide
+        return _HEADER_BYTES + 2 * self.checksum + side
+
+
+def find_frames(data: bytes) -> Iterator[tuple[int, int, FrameHeader | None]]:
+    """The Layer III frames of a stream of any kind, each from byte to byte with its header, in
+    order; tags and frames that only describe the stream have None. Bytes between two of these are
+    none of them. A frame counts where another, a tag or the end follows it."""
+    at, stop = 0, len(data)
+    if data[-_ID3V1_BYTES : -_ID3V1_BYTES + 3] == b"TAG":
+        stop -= _ID3V1_BYTES
+    while at < stop:
+        if (after := _past_tags(data, at)) > at:
+            yield at, min(after, stop), None
+            at = after
+            continue
+        found = _frame_at(data, at)
+        if found is None or at + found[1] > stop or not _follows(data, at + found[1], stop):
+            at += 1
+            continue
+        header, size = found
+        yield at, at + size, None if _only_describes(data, at, header) else header
+        at += size
+    if stop < len(data):
+        yield stop, len(data), None
+
+
+def _frame_at(data: bytes, at: int) -> tuple[FrameHeader, int] | None:
+    """The header at byte `at` and the size of its frame; None where no frame begins."""
     header = data[at : at + _HEADER_BYTES]
     if len(header) < _HEADER_BYTES or header[0] != 0xFF or header[1] < 0xE0:
-        return 0
+        return None
     version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
     kbps_index, rate_index, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
     if version == 1 or layer != _LAYER_3 or kbps_index in (0, 15) or rate_index == 3:
-        return 0
+        return None
     first = version == _MPEG_1
     kbps = (_KBPS_1 if first else _KBPS_2)[kbps_index]
-    return (144 if first else 72) * kbps * 1_000 // _RATES_HZ[version][rate_index] + padding
+    rate_hz = _RATES_HZ[version][rate_index]
+    size = (144 if first else 72) * kbps * 1_000 // rate_hz + padding
+    channels = 1 if header[3] >> 6 == 3 else 2
+    return FrameHeader(version, kbps, rate_hz, channels, not header[1] & 1), size
+
+
+def _follows(data: bytes, at: int, stop: int) -> bool:
+    """Whether a frame that ends at byte `at` is followed as a frame should be: a stream that is
+    cut in its last frame has some bytes of it there."""
+    return (
+        at + _HEADER_BYTES > stop or _frame_at(data, at) is not None or data[at : at + 3] == b"ID3"
+    )
+
+
+def _only_describes(data: bytes, at: int, header: FrameHeader) -> bool:
+    main = at + header.main_at
+    if any(data[at + _HEADER_BYTES + 2 * header.checksum : main]):
+        return False
+    return data[main : main + 4] in (b"Xing", b"Info") or data[at + 36 : at + 40] == b"VBRI"
 
 
 # What `encode` makes and the online service sends: 24 kHz, mono, 48 kbit/s, 24 ms a frame.

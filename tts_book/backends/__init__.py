@@ -108,16 +108,6 @@ class Backend(Protocol):
 
 
 @runtime_checkable
-class Hearing(Protocol):
-    """A backend whose answers take time to check: the service is free again before that."""
-
-    async def hear(self, text: str, voice: Voice) -> Callable[[], Speech]:
-        """What `speak` does up to the last byte; the check that is given back returns the speech
-        or raises what `speak` would have raised."""
-        ...
-
-
-@runtime_checkable
 class Preparing(Protocol):
     """A backend that rewrites texts before it speaks them."""
 

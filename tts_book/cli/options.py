@@ -33,6 +33,13 @@ class CommandOptions(Options):
         repeats=False,
         changes_files=False,
     )
+    strict: bool = option(
+        False,
+        "Any doubt about a chunk is exit code 1.",
+        Panel.RUN,
+        repeats=False,
+        changes_files=False,
+    )
     json: bool = option(
         False,
         "One event a line on standard output.",

@@ -157,14 +157,17 @@ def redone(jobs: Sequence[BookJob]) -> Iterator[str]:
 
 
 def explained(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
-    """Why each chunk that is not in the cache has to be spoken."""
-    from tts_book.pipeline.explain import explain_chunks
+    """Why each chunk that is not in the cache has to be spoken, and what is in doubt about the
+    others."""
+    from tts_book.pipeline.explain import explain_chunks, explain_doubts
 
     for job in jobs:
         spoken = list(explain_chunks(job, cache))
         for chunk, reason in spoken:
             place = job.request.book.chapters[chunk.chapter - 1].origin.place(chunk.start)
             yield f"{chunk.chapter}/{chunk.number} at {place}: {reason}"
+        for chunk, doubt in explain_doubts(job, cache):
+            yield f"{chunk.chapter}/{chunk.number} at {doubt.place}: {doubt}"
         yield f"{format_share(len(spoken), len(job.plan.chunks), 'chunks')} to be spoken"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book.events import JobDone, format_count, format_duration, format_number
+from tts_book.model import DoubtKind
 from tts_book.pipeline.event_builders import ONLY
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ def lines(done: Result, stale: Sequence[Path], command: str, *, quiet: bool) -> 
     are files of earlier runs that are still there."""
     if not quiet:
         yield from _odd(done, stale)
+    yield from _missing_sound(done)
     if done.guessed_captions and not quiet:
-        yield "captions: this engine gives no times of words; they are reckoned from lengths"
+        yield "captions: no times of words came with the sound; those of sentences are estimated"
     if done.done.reason:
         yield done.done.reason
     for lost in done.books_lost:
@@ -32,11 +34,56 @@ def lines(done: Result, stale: Sequence[Path], command: str, *, quiet: bool) -> 
         yield _metrics(done)
 
 
-def _odd(done: Result, stale: Sequence[Path]) -> Iterator[str]:
+# What is said of doubts, and what helps; {} is how many there are.
+_SAID = {
+    DoubtKind.UNSPOKEN: (
+        "Not spoken by this voice: {}. Give them a pronunciation in pronounce.toml, or choose a "
+        "multilingual voice (tts-book voices)"
+    ),
+    DoubtKind.UNDETERMINED: (
+        "Cannot be determined whether this voice speaks them, since nothing but sound came: {}. "
+        "Listen there, or choose a multilingual voice"
+    ),
+    DoubtKind.ODD: "Sounds odd and is complete: {}",
+    DoubtKind.MARKS: "Marks that do not fit, checked by length and silence only: {}",
+}
+_MOST_PLACES = 20
+
+
+def _doubts(done: Result) -> Iterator[str]:
+    """What is in doubt, a paragraph for each kind, with the places."""
+    for kind, said in _SAID.items():
+        found = [d for event in done.doubts for d in event.doubts if d.kind is kind]
+        if not found:
+            continue
+        unit = "place" if kind in (DoubtKind.ODD, DoubtKind.MARKS) else "passage"
+        yield f"{said.format(format_count(len(found), unit))}:"
+        places: dict[str, list[str]] = {}
+        for doubt in found:
+            places.setdefault(doubt.what, []).append(doubt.place)
+        for what, at in list(places.items())[:_MOST_PLACES]:
+            more = f" and {len(at) - 2} more" if len(at) > 2 else ""
+            yield f"  {what}: {', '.join(at[:2])}{more}"
+        if len(places) > _MOST_PLACES:
+            yield f"  … and {len(places) - _MOST_PLACES} others; all are in the record"
+
+
+def _missing_sound(done: Result) -> Iterator[str]:
+    """Where sound may be missing: every place, because somebody has to listen there."""
     for event in done.doubts:
-        yield f"listen again: {event.place} (chunk {event.chapter}/{event.chunk}): " + "; ".join(
-            event.doubts
-        )
+        for doubt in event.doubts:
+            if doubt.kind is DoubtKind.SOUND:
+                chunk = f"{event.chapter}/{event.chunk}"
+                yield (
+                    f"Sound may be missing: {event.place} (chunk {chunk}): {doubt.what}. "
+                    f"Listen, or speak it again with --redo {chunk}"
+                )
+
+
+def _odd(done: Result, stale: Sequence[Path]) -> Iterator[str]:
+    for voice, note in dict.fromkeys((noted.voice, noted.note) for noted in done.notes):
+        yield f"{voice}: {note}"
+    yield from _doubts(done)
     yield from _some("from an earlier run, no chapter has it any more (see --clean)", stale)
     yield from _some(
         "captions of an earlier run, which may not fit any more (--captions makes them anew)",

@@ -20,7 +20,7 @@ from pathlib import Path
 from tts_book.audio import DELAY
 from tts_book.audio.speech_times import find_text_offset, place_marks
 from tts_book.audio.timeline import FrameSpan, Timeline
-from tts_book.model import Chunk, Mark, Segment, Sound
+from tts_book.model import Chunk, DoubtKind, Mark, Segment, Sound
 from tts_book.output.whole_book import Volume
 from tts_book.synthesis import atomic
 from tts_book.text.sentences import Splitter
@@ -72,8 +72,10 @@ def cues(segments: Iterable[Segment], timeline: Timeline, splitter: Splitter) ->
 
 
 def is_guessed(segment: Segment) -> bool:
-    """Whether a segment's times can only be guessed, because its engine gave no marks."""
-    return not segment.entry.marks and any(map(str.isalnum, segment.chunk.text))
+    """Whether a segment's times are estimated, because its engine gave no marks that fit."""
+    entry = segment.entry
+    estimated = any(doubt.kind is DoubtKind.TIMES for doubt in entry.doubts)
+    return (estimated or not entry.marks) and any(map(str.isalnum, segment.chunk.text))
 
 
 def _of_segment(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tts_book.model import Break, Mark, Place
+from tts_book.model import Break, Doubt, DoubtKind, Mark, Place
 from tts_book.output.inspection.ear.findings import read_findings
 from tts_book.output.inspection.lookup import place_of
 from tts_book.output.inspection.manifests import Manifest
@@ -191,7 +191,7 @@ class ReadAlong:
                     chunk["number"],
                     story.get("attempts", clock.attempts),
                     (
-                        *story.get("doubts", clock.doubts),
+                        *(_read_doubts(story["doubts"]) if "doubts" in story else clock.doubts),
                         *heard.get((chapter["number"], chunk["number"]), ()),
                     ),
                     clock.is_estimated,
@@ -224,6 +224,14 @@ class ReadAlong:
                 yield TimedParagraph(sentences, after, heading=after is Break.HEADING)
 
 
+def _read_doubts(told: Sequence[Any]) -> tuple[str, ...]:
+    """The doubts of a record as lines; version 0.1.0 wrote lines."""
+    return tuple(
+        doubt if isinstance(doubt, str) else str(Doubt(DoubtKind(doubt["kind"]), doubt["what"]))
+        for doubt in told
+    )
+
+
 class _Clock:
     """When the characters of a chunk are heard in the chapter's file."""
 
@@ -240,7 +248,7 @@ class _Clock:
         )
         self._starts = [mark.start for mark in self._words]
         self.attempts = entry.attempts if entry else 1
-        self.doubts = entry.doubts if entry else ()
+        self.doubts = tuple(map(str, entry.doubts)) if entry else ()
         self.is_estimated = not self._words
 
     def sentence(self, start: int, stop: int, begins_ms: int) -> TimedSentence:

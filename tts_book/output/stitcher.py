@@ -16,7 +16,7 @@ from tts_book.audio import mp3_files, tags_id3
 from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.timeline import FrameSpan, Timeline, TimelineBuilder
 from tts_book.errors import AudioError
-from tts_book.model import Entry, Pauses, Segment, Sound
+from tts_book.model import Doubt, Entry, Pauses, Segment, Sound
 from tts_book.synthesis import atomic, chunk_cache
 from tts_book.text.sentences import Splitter
 
@@ -48,7 +48,7 @@ class UsedEntry:
     take: str
     duration_ms: int
     attempts: int = 1
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 class ChapterSound:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from tts_book import events
@@ -11,6 +12,7 @@ from tts_book.output.whole_book import Volume
 from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.pipeline.up_to_date import EarlierFile
 from tts_book.synthesis.chunk_cache import ChunkCache
+from tts_book.synthesis.pool import locate_doubts
 from tts_book.text.speech_rate import estimate_ms
 
 # How a chapter begins its reason that lacks chunks which were not asked for.
@@ -70,7 +72,7 @@ def chunks_done(chapter: ChapterJob, earlier: EarlierFile) -> Iterator[events.Ch
             True,
             used.attempts,
             chapter.locate(chunk),
-            used.doubts,
+            locate_doubts(used.doubts, chunk, partial(chapter.locate, chunk)),
             chapter.job.number,
         )
 

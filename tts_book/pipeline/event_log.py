@@ -39,6 +39,8 @@ def _describe_record(event: Event) -> tuple[int, str]:
             if event.pause_s:
                 return logging.WARNING, f"{limit}, after a pause of {event.pause_s:.1f} s for all"
             return logging.INFO, f"{limit} from now on ({event.reason})"
+        case events.VoiceNoted():
+            return logging.INFO, f"{event.voice}: {event.note}"
         case events.JobDone():
             return logging.INFO, _describe_end(event)
         case _:
@@ -48,7 +50,7 @@ def _describe_record(event: Event) -> tuple[int, str]:
 def _describe_done(event: events.ChunkDone) -> tuple[int, str]:
     where = f"{event.chapter}/{event.chunk} of {event.book} ({event.place})"
     if event.doubts:
-        return logging.WARNING, f"{where}: kept with doubts: {'; '.join(event.doubts)}"
+        return logging.WARNING, f"{where}: kept with doubts: {'; '.join(map(str, event.doubts))}"
     if event.cached:
         return logging.DEBUG, f"{where}: from the cache"
     tries = "" if event.attempts == 1 else f", {format_count(event.attempts, 'attempt')}"

@@ -6,12 +6,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from tts_book.model import Chunk
+from tts_book.model import Chunk, Doubt
 from tts_book.output.manifest import manifest_path, read_lines, read_run
 from tts_book.pipeline.jobs import BookJob
 from tts_book.synthesis.chunk_cache import ChunkCache
+from tts_book.synthesis.pool import locate_doubts
 
 # What goes into a cache key besides the text, in the words of the user.
 _SETTINGS = {
@@ -50,6 +52,16 @@ def explain_chunks(job: BookJob, cache: ChunkCache) -> Iterator[tuple[Chunk, str
                 chunk,
                 "--redo asks for another take" if again else _find_reason(chunk, key, before),
             )
+
+
+def explain_doubts(job: BookJob, cache: ChunkCache) -> Iterator[tuple[Chunk, Doubt]]:
+    """What is in doubt about the chunks that are asked for and spoken, with the places."""
+    for chapter in job.asked_chapters:
+        for chunk, key in zip(chapter.chunks, chapter.keys, strict=True):
+            entry = cache.get(key) if job.asks_for(chunk) and key not in job.redo else None
+            if entry is not None:
+                for doubt in locate_doubts(entry.doubts, chunk, partial(chapter.locate, chunk)):
+                    yield chunk, doubt
 
 
 def _read_earlier(job: BookJob) -> _EarlierRun:

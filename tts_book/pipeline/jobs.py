@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from tts_book.audio.speech_times import find_text_offset
 from tts_book.audio.tags_id3 import Tags
 from tts_book.backends import Backend, Preparing
 from tts_book.model import Chapter, Chunk, Pauses, Plan, Voice
@@ -144,9 +145,11 @@ class ChapterJob:
         """What its segments are gathered in."""
         return ChapterSound(pauses, self.job.splitter)
 
-    def locate(self, chunk: Chunk) -> str:
-        """Where a chunk begins in the source."""
-        return str(self.chapter.origin.place(chunk.start))
+    def locate(self, chunk: Chunk, spoken: int = 0) -> str:
+        """Where a character of a chunk, as it is spoken, stands in the source; its first one if
+        none is named."""
+        at = min(find_text_offset(chunk.alignment, spoken), max(0, len(chunk.text) - 1))
+        return str(self.chapter.origin.place(chunk.start + at))
 
 
 def make_keys(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:

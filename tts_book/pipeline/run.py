@@ -20,7 +20,7 @@ from tts_book.audio.tags_id3 import is_whole_book
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
-from tts_book.model import Pauses
+from tts_book.model import DoubtKind, Pauses
 from tts_book.output.paths import find_stale_files
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import ChapterSound
@@ -47,6 +47,7 @@ class RunTotals:
     sounds_ms: Counter[tuple[int, int]] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     doubts: list[events.ChunkDone] = field(default_factory=list)
+    notes: list[events.VoiceNoted] = field(default_factory=list)
     lost: list[events.ChapterLost] = field(default_factory=list)
     books_lost: list[events.BookLost] = field(default_factory=list)
 
@@ -62,7 +63,11 @@ class RunTotals:
                 self.failed += 1
             case events.VoiceChanged():
                 self.failed -= event.missing
-                del self.sounds_ms[event.book_id, event.chapter]  # its chunks are spoken again
+                again = event.book_id, event.chapter
+                del self.sounds_ms[again]  # its chunks are spoken again
+                self.doubts = [d for d in self.doubts if (d.book_id, d.chapter) != again]
+            case events.VoiceNoted():
+                self.notes.append(event)
             case events.ChapterLost():
                 self.lost.append(event)
             case events.BookLost():
@@ -79,6 +84,15 @@ class RunTotals:
         else:
             self.spoken += 1
             self.characters += event.characters
+
+    def is_complete(self, book_id: int) -> bool:
+        """Whether no sound may be missing from what was spoken of a book."""
+        return not any(
+            doubt.kind is DoubtKind.SOUND
+            for event in self.doubts
+            if event.book_id == book_id
+            for doubt in event.doubts
+        )
 
     def total(
         self, chapters_done: int, chapters_kept: int, wall_s: float, reason: str
@@ -102,8 +116,8 @@ class RunTotals:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run left: written files, chapters lost, doubts, files no chapter owns any more, and
-    captions that are older than their sound."""
+    """What a run left: written files, chapters lost, chunks in doubt, files no chapter owns any
+    more, captions that are older than their sound, and what was learned of the voices."""
 
     written: tuple[Path, ...]
     lost: tuple[events.ChapterLost, ...]
@@ -113,6 +127,13 @@ class Result:
     books_lost: tuple[events.BookLost, ...] = ()
     guessed_captions: bool = False
     outdated: tuple[Path, ...] = ()
+    notes: tuple[events.VoiceNoted, ...] = ()
+
+    def is_complete(self, *, strict: bool = False) -> bool:
+        """Whether nothing is missing and no sound may be; `strict`: and there is no doubt."""
+        kinds = {doubt.kind for event in self.doubts for doubt in event.doubts}
+        in_doubt = kinds - {DoubtKind.TIMES} if strict else kinds & {DoubtKind.SOUND}
+        return not (self.lost or self.books_lost or in_doubt)
 
 
 async def convert_jobs(
@@ -196,7 +217,7 @@ class _ConversionRun:
             for job in self._jobs:
                 for made, files in self._writer.list_files(job):
                     self._manifests.of(job).add_file(describe_file(made, files))
-                if await self._whole_books.bind(job):
+                if await self._whole_books.bind(job) and self._totals.is_complete(job.number):
                     self._manifests.of(job).finish_book(tuple(self._files(job)))
         except ExceptionGroup as group:
             raise _the_users(group) from None
@@ -218,6 +239,7 @@ class _ConversionRun:
             done,
             tuple(self._totals.books_lost),
             guessed_captions=self._writer.guessed,
+            notes=tuple(self._totals.notes),
             outdated=tuple(path for job in self._jobs for path in self._outdated(job)),
         )
 

@@ -18,7 +18,7 @@ from typing import Any
 from tts_book import __version__, audio
 from tts_book.audio.tags_id3 import Tags
 from tts_book.audio.tags_mp4_ogg import owner_of
-from tts_book.model import Pauses
+from tts_book.model import Doubt, Pauses
 from tts_book.output.captions import caption_paths
 from tts_book.output.manifest import manifest_path, read_file_states, read_lines
 from tts_book.output.settings import OutputSettings
@@ -111,7 +111,9 @@ def describe_file(made: ChapterFile, files: Iterable[Path]) -> dict[str, Any]:
         "level": made.meter.known,
         "sound": made.recipe.sound,
         "tags": made.recipe.tags,
-        "taken": [[t.take, t.duration_ms, t.attempts, t.doubts] for t in made.used],
+        "taken": [
+            [t.take, t.duration_ms, t.attempts, [d.packed for d in t.doubts]] for t in made.used
+        ],
     }
 
 
@@ -175,7 +177,10 @@ def _find_earlier(
             int(line["gain_steps"]),
             _read_meter(*line["level"]),
             wanted,
-            tuple(UsedEntry(take, ms, tries, tuple(odd)) for take, ms, tries, odd in line["taken"]),
+            tuple(
+                UsedEntry(take, ms, tries, tuple(map(Doubt.unpack, odd)))
+                for take, ms, tries, odd in line["taken"]
+            ),
         )
         names = [file.name for file in (path, *caption_paths(path, captions))]
         earlier = EarlierFile(made, {name: line["files"][name] for name in names}, is_current)

@@ -33,7 +33,7 @@ _DEEPEST = 6
 
 
 @dataclass(frozen=True, slots=True)
-class _ManifestItem:
+class _Item:
     path: str
     media: str
     properties: str
@@ -41,17 +41,17 @@ class _ManifestItem:
 
 
 @dataclass(frozen=True, slots=True)
-class _SourcePackage:
+class _Package:
     """What the package file says: its items by id, the spine's in order (by their ids)."""
 
     root: Element
     folder: str
-    items: dict[str, _ManifestItem] = field(default_factory=dict)
+    items: dict[str, _Item] = field(default_factory=dict)
     spine: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _ContentsEntry:
+class _Entry:
     """One line of the table of contents."""
 
     path: str
@@ -61,12 +61,12 @@ class _ContentsEntry:
 
 
 @dataclass(slots=True)
-class _SpinePages:
+class _Pages:
     """The documents of the spine, one after the other; `missing` and `notices` are lines on those
     that cannot be read, or not whole."""
 
     archive: Archive
-    package: _SourcePackage
+    package: _Package
     titles: dict[str, str]
     missing: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -83,7 +83,7 @@ class _SpinePages:
             if text:
                 yield item.path, html.parse_page(text, item.path)
 
-    def _readable(self, id_: str) -> _ManifestItem | None:
+    def _readable(self, id_: str) -> _Item | None:
         """The item of the spine, or the first of its fallbacks that is a page."""
         first = item = self.package.items.get(id_)
         if item is None:
@@ -99,7 +99,7 @@ class _SpinePages:
             return None
         return item
 
-    def _text_of(self, item: _ManifestItem) -> str:
+    def _text_of(self, item: _Item) -> str:
         if not self.archive.has(item.path):
             self._miss(item.path, "is missing from the archive")
             return ""
@@ -129,7 +129,7 @@ def read_epub(archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
     builder = Builder(name, options.code)
     entries = list(_contents(archive, package))
     titles = {entry.path: entry.title for entry in reversed(entries)}
-    pages = _SpinePages(archive, package, titles)
+    pages = _Pages(archive, package, titles)
     _walk_pages(pages, entries, builder, options)
     source, text, found = builder.finish()
     return ParsedBook(
@@ -149,10 +149,10 @@ def read_epub(archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
 
 
 def _walk_pages(
-    pages: _SpinePages, entries: Sequence[_ContentsEntry], builder: Builder, options: ReadOptions
+    pages: _Pages, entries: Sequence[_Entry], builder: Builder, options: ReadOptions
 ) -> None:
     """The documents of the spine. To read notes where their marks stand, all are held at once."""
-    by_page: dict[str, list[_ContentsEntry]] = {}
+    by_page: dict[str, list[_Entry]] = {}
     for entry in entries:
         by_page.setdefault(entry.path, []).append(entry)
     deepest = max((entry.level for entry in entries), default=0)
@@ -172,7 +172,7 @@ def _walk_pages(
         builder.close()
         builder.label(base)
         reason = reasons.get(path, "")
-        how = html.PageWalk(
+        how = html.Walk(
             builder,
             options.everything,
             prefix=f"{base}#",
@@ -197,7 +197,7 @@ def _refuse_locked(archive: Archive, name: str) -> None:
         raise UserError(f"{name} is locked (DRM): only books without a lock can be read aloud")
 
 
-def _read_package(archive: Archive, name: str) -> _SourcePackage:
+def _read_package(archive: Archive, name: str) -> _Package:
     path = ""
     container = archive.read("META-INF/container.xml")
     if container:
@@ -211,7 +211,7 @@ def _read_package(archive: Archive, name: str) -> _SourcePackage:
     root, _ = xml.parse_xml(archive.read(path), name)
     folder = posixpath.dirname(path.replace("\\", "/"))
     items = {
-        attribute(e, "id"): _ManifestItem(
+        attribute(e, "id"): _Item(
             _join(folder, attribute(e, "href")),
             attribute(e, "media-type").lower(),
             attribute(e, "properties"),
@@ -221,7 +221,7 @@ def _read_package(archive: Archive, name: str) -> _SourcePackage:
         if name_of(e) == "item"
     }
     ids = (attribute(e, "idref") for e in root.iter() if name_of(e) == "itemref")
-    return _SourcePackage(root, folder, items, tuple(dict.fromkeys(ids)))
+    return _Package(root, folder, items, tuple(dict.fromkeys(ids)))
 
 
 def _join(folder: str, href: str) -> str:
@@ -229,7 +229,7 @@ def _join(folder: str, href: str) -> str:
     return posixpath.normpath(posixpath.join(folder, path)) if path else ""
 
 
-def _contents(archive: Archive, package: _SourcePackage) -> Iterator[_ContentsEntry]:
+def _contents(archive: Archive, package: _Package) -> Iterator[_Entry]:
     """The table of contents: an EPUB 3 navigation page, else an EPUB 2 NCX file."""
     nav = next((i for i in package.items.values() if "nav" in i.properties.split()), None)
     if nav is not None and (data := archive.read(nav.path)):
@@ -242,7 +242,7 @@ def _contents(archive: Archive, package: _SourcePackage) -> Iterator[_ContentsEn
         yield from _ncx(data, ncx.path)
 
 
-def _nav(data: bytes, path: str) -> Iterator[_ContentsEntry]:
+def _nav(data: bytes, path: str) -> Iterator[_Entry]:
     root = html.parse_page(xml.decode_xml(data, path), path)
     navs = [e for e in root.iter() if name_of(e) == "nav"]
     chosen = next((e for e in navs if "toc" in attribute(e, "type").split()), None)
@@ -255,7 +255,7 @@ def _nav(data: bytes, path: str) -> Iterator[_ContentsEntry]:
             yield _entry(path, attribute(link, "href"), text_of(link), lists)
 
 
-def _ncx(data: bytes, path: str) -> Iterator[_ContentsEntry]:
+def _ncx(data: bytes, path: str) -> Iterator[_Entry]:
     root, _ = xml.parse_xml(data, path)
     for point in root.iter():
         if name_of(point) == "navpoint":
@@ -266,14 +266,12 @@ def _ncx(data: bytes, path: str) -> Iterator[_ContentsEntry]:
                 yield _entry(path, attribute(content, "src"), text_of(label), depth)
 
 
-def _entry(path: str, href: str, title: str, level: int) -> _ContentsEntry:
+def _entry(path: str, href: str, title: str, level: int) -> _Entry:
     target = _join(posixpath.dirname(path), href) or path
-    return _ContentsEntry(
-        target, unquote(href.partition("#")[2]), title, max(1, min(level, _DEEPEST))
-    )
+    return _Entry(target, unquote(href.partition("#")[2]), title, max(1, min(level, _DEEPEST)))
 
 
-def _cover(archive: Archive, package: _SourcePackage) -> Cover | None:
+def _cover(archive: Archive, package: _Package) -> Cover | None:
     """The picture that the package calls its cover, else one whose id says so."""
     named = {
         attribute(e, "content")

@@ -65,7 +65,7 @@ _WIDEST = 100  # columns that a cell may span
 
 
 @dataclass(slots=True)
-class PageWalk:
+class Walk:
     """How a document is walked: whether everything is read, what its places are called, and the
     titles that a table of contents gives to its anchors: title and level by anchor. `page` is what
     links start from; notes are read where they stand (`keep_notes`) or where their marks stand
@@ -97,7 +97,7 @@ def read_html(
     site = web_page.Site(root) if is_web_page else None
     walk_page(
         root,
-        PageWalk(
+        Walk(
             builder,
             options.everything,
             keep_notes=options.notes == "end",
@@ -164,9 +164,9 @@ def parse_forgivingly(text: str, name: str) -> Element:
     return root
 
 
-def walk_page(root: Element, how: PageWalk) -> None:
+def walk_page(root: Element, how: Walk) -> None:
     """Writes what a page says into the builder."""
-    walker = _PageWalker(how, has_words=bool(text_of(_body(root))))
+    walker = _Walker(how, has_words=bool(text_of(_body(root))))
     for event, element in walk_tree(root):
         if event == "start":
             walker.start(element)
@@ -188,10 +188,10 @@ class _Table:
     has_rows: bool = False
 
 
-class _PageWalker:
+class _Walker:
     """Keeps where the walk is inside something silent or left out."""
 
-    def __init__(self, how: PageWalk, *, has_words: bool) -> None:
+    def __init__(self, how: Walk, *, has_words: bool) -> None:
         self._how = how
         self._builder = how.builder
         self._has_words = has_words

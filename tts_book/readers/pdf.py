@@ -118,7 +118,7 @@ def _read_page(document: Any, number: int) -> tuple[list[PdfLine], float]:
     try:
         text = page.get_textpage()
         try:
-            reader = _PageReader(text, number)
+            reader = _Reader(text, number)
             return list(reader.lines()), reader.unmapped_share()
         finally:
             text.close()
@@ -126,7 +126,7 @@ def _read_page(document: Any, number: int) -> tuple[list[PdfLine], float]:
         page.close()
 
 
-class _PageReader:
+class _Reader:
     """Reads the characters of a page with their places and sizes."""
 
     def __init__(self, page: Any, number: int) -> None:
@@ -326,7 +326,7 @@ def _character(code: int) -> str:
 def _write(builder: Builder, document: _Document, options: ReadOptions) -> None:
     """Paragraphs in order; what interrupts one at the end of a page comes after it."""
     writer = _PdfWriter(builder, document, options)
-    found = pdf_lines.find_roles(document.pages)
+    found = pdf_lines.roles(document.pages)
     writer.labels = [
         frozenset(
             label[0]
@@ -352,7 +352,7 @@ class _PdfWriter:
             for page in document.pages
         ]
         self.labels: list[frozenset[str]] = []  # of the notes of each page
-        self._known = pdf_lines.count_words(document.pages)
+        self._known = pdf_lines.vocabulary(document.pages)
         sizes = {round(line.size) for page in document.pages for line in page if self._is_big(line)}
         self._ranks = sorted(sizes, reverse=True)
         self._before: PdfLine | None = None

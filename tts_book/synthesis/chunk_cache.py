@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_book.errors import UserError
-from tts_book.model import Entry, Mark, Sound, Voice
+from tts_book.model import Doubt, Entry, Mark, Sound, Voice
 from tts_book.synthesis.atomic import open_replacing
 
 # Goes into every key: a change of the entry's form must not meet old entries.
@@ -109,7 +109,7 @@ class ChunkCache:
         marks: tuple[Mark, ...],
         about: Mapping[str, str],
         *,
-        doubts: tuple[str, ...] = (),
+        doubts: tuple[Doubt, ...] = (),
         attempts: int = 1,
         again: bool = False,
     ) -> Entry:
@@ -193,7 +193,7 @@ def _make_record(entry: Entry) -> dict[str, object]:
         "about": entry.about,
         "sound": dataclasses.asdict(entry.sound),
         "marks": [[m.kind, m.start_ms, m.stop_ms, m.start, m.stop] for m in entry.marks],
-        "doubts": entry.doubts,
+        "doubts": [doubt.packed for doubt in entry.doubts],
         "attempts": entry.attempts,
     }
 
@@ -211,7 +211,7 @@ def _parse_entry(path: Path, data: bytes) -> Entry | None:
         _parse_sound(record["sound"]),
         tuple(Mark(*mark) for mark in record["marks"]),
         record["about"],
-        tuple(record["doubts"]),
+        tuple(map(Doubt.unpack, record["doubts"])),
         record["attempts"],
         _take_of(data[-_FOOTER.size :]),
     )

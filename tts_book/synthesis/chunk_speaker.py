@@ -1,7 +1,8 @@
 """One chunk with every remedy: tried again, alone, later, in halves, until it is whole or given up.
 
-What to do after a failure is decided by `retry`, how many may try at once by `limiter`; here both
-are carried out against the real (or a test's) clock.
+What to do after a failure is decided by `retry_policy`, how many may try at once by
+`rate_limiter`, what may be missing from a reply by its backend; here all of it is carried out
+against the real (or a test's) clock.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from tts_book import audio, events
-from tts_book.backends import Backend, Hearing, Preconnecting
+from tts_book.backends import Backend, Preconnecting
+from tts_book.backends.judging import Examined, JudgingBackend, SoundFinding, Span, Verdict
 from tts_book.errors import (
     AudioError,
     BackendError,
@@ -23,11 +26,12 @@ from tts_book.errors import (
     Failure,
 )
 from tts_book.events import Listener
-from tts_book.model import Chunk, Mark, Sound, Speech, Voice
+from tts_book.model import Chunk, Doubt, DoubtKind, Mark, Sound, Speech, Voice
 from tts_book.synthesis import rate_limiter, retry_policy
 from tts_book.synthesis.rate_limiter import Gate, Tools
 from tts_book.text.halving import split_in_half
 
+T = TypeVar("T")
 _LOG = logging.getLogger("tts_book.pool")
 
 # Between the halves of a chunk: two frames, so that neither decodes into the other.
@@ -40,17 +44,26 @@ UNSPEAKABLE_MS = 240
 MEASURED_AT_ONCE, MEASURED_SHARE = 2, 8
 # Two replies are alike if they differ by no more than a frame.
 ALIKE_MS = 24
+# Words are not spoken if a text with them is as long as without them, but for two frames.
+SAME_S = 0.048
+# Halves add up to a whole that is no longer than they are by this share, and no shorter by the
+# other (and two frames): what is cut off may be little.
+LONGER_SHARE, SHORTER_SHARE = 0.03, 0.005
+# Proofs for one reply: each costs two short requests.
+MOST_PROOFS, PROOF_TRIES = 4, 3
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenAudio:
-    """A text, spoken: whole MP3 frames and what is known of them."""
+    """A text, spoken: whole MP3 frames and what is known of them. `speech_s` is for how long
+    somebody speaks, where the backend tells."""
 
     frames: bytes
     sound: Sound
     marks: tuple[Mark, ...]
-    doubts: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
     attempts: int
+    speech_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,70 @@ class ChunkCall:
     chunk: Chunk
     voice: Voice
     book_id: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _FinishedReply:
+    """A finished reply: what is kept of it, and what may be missing. `examined` is None where the
+    backend is always right."""
+
+    audio: SpokenAudio
+    verdict: Verdict | None = None
+    examined: Examined | None = None
+
+    @property
+    def findings(self) -> tuple[SoundFinding, ...]:
+        return self.verdict.findings if self.verdict else ()
+
+    def with_doubt(self, kind: DoubtKind, what: str) -> SpokenAudio:
+        """The sound, kept in spite of what was found."""
+        return replace(self.audio, doubts=(*self.audio.doubts, Doubt(kind, what)))
+
+
+@dataclass(slots=True)
+class _ChunkHistory:
+    """What was tried with one text: failures by their class, and finished replies with findings."""
+
+    tries: Counter[Failure] = field(default_factory=Counter)
+    answers: list[_FinishedReply] = field(default_factory=list)
+    lengths_ms: list[tuple[int, ...]] = field(default_factory=list)
+    alone: bool = False
+
+    def repeated(self, answer: _FinishedReply) -> bool:
+        """Whether an earlier reply had findings of the same kind (for words: in the same place)."""
+        return any(_alike(one, other) for one in answer.findings for other in self._findings())
+
+    def repeated_speech(self, error: BackendError) -> Speech | None:
+        """The speech of a suspicious reply whose lengths came before, with its doubt: for backends
+        that do not judge their replies by others."""
+        if not isinstance(error, BackendIncomplete) or not isinstance(error.speech, Speech):
+            return None
+        lengths = error.print_of_reply
+        known = any(_are_near(lengths, other) for other in self.lengths_ms)
+        self.lengths_ms.append(lengths)
+        return replace(error.speech, doubts=(Doubt(DoubtKind.ODD, str(error)),)) if known else None
+
+    def lacked(self, span: Span) -> bool:
+        """Whether an earlier reply had no sound for these characters."""
+        spans = (known for finding in self._findings() for known in finding.spans)
+        return any(known[0] < span[1] and known[1] > span[0] for known in spans)
+
+    def _findings(self) -> Iterable[SoundFinding]:
+        return (finding for earlier in self.answers for finding in earlier.findings)
+
+
+def _are_near(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return len(one) == len(other) and all(
+        abs(a - b) <= ALIKE_MS for a, b in zip(one, other, strict=True)
+    )
+
+
+def _alike(one: SoundFinding, other: SoundFinding) -> bool:
+    if one.kind != other.kind:
+        return False
+    if not one.spans:
+        return True
+    return any(a[0] < b[1] and a[1] > b[0] for a in one.spans for b in other.spans)
 
 
 class ChunkSpeaker:
@@ -78,6 +155,12 @@ class ChunkSpeaker:
         self.most = most
         self._letting_in: asyncio.Task[None] | None = None
         self._stopped_by: BackendError | None = None
+        self._judge = backend if isinstance(backend, JudgingBackend) else None
+        # Replies whose voice is not known yet, with those who wait for the verdict.
+        self._undecided: list[tuple[Examined, asyncio.Future[Verdict]]] = []
+        self._speaking = 0
+        self._proving = asyncio.Lock()
+        self._noted: set[tuple[str, str]] = set()
 
     async def speak(self, call: ChunkCall) -> SpokenAudio:
         """The chunk's `spoken` text as one take. Raises BackendError where no remedy helps."""
@@ -86,7 +169,12 @@ class ChunkSpeaker:
             return await self._measured(_silence)
         if self._letting_in is None:
             self._letting_in = asyncio.create_task(self._gate.run())
-        return await self._say(call, text, 0)
+        self._speaking += 1
+        try:
+            return await self._say(call, text, 0)
+        finally:
+            self._speaking -= 1
+            self._settle_if_idle()
 
     async def close(self) -> None:
         """Ends the gate's task and the threads."""
@@ -96,34 +184,119 @@ class ChunkSpeaker:
             await asyncio.gather(self._letting_in, return_exceptions=True)
 
     async def _say(self, call: ChunkCall, text: str, depth: int) -> SpokenAudio:
-        tries: Counter[Failure] = Counter()
-        earlier: list[tuple[int, ...]] = []
-        alone = False
+        history = _ChunkHistory()
         while True:
             try:
-                return await self._try(call, text, tries.total() + 1, alone)
+                answer = await self._try(call, text, history.tries.total() + 1, history.alone)
             except BackendError as error:
-                tries[error.failure] += 1
-                # A whole chunk is halved before it is believed: what the text does, a half of it
-                # does again; what chance did to two replies alike, it hardly does to four.
-                small = depth > 0 or split_in_half(text) is None
-                if (kept := _twice_the_same(error, earlier)) is not None and small:
-                    _LOG.debug("came twice the same and is kept: %s", error)
-                    return await self._measured(_take, kept, tries.total())
-                decision = self._decide(error, tries[error.failure], depth)
-                if (
-                    isinstance(decision, retry_policy.Split)
-                    and (parts := split_in_half(text)) is not None
-                ):
-                    _LOG.debug("spoken in halves from now on: %s", error)
-                    return await self._in_halves(call, parts, depth + 1, tries.total())
-                if not isinstance(decision, retry_policy.TryAgain):
-                    raise
-                alone = decision.alone
-                await self._wait(call, error, decision, tries.total())
+                kept = await self._after_failure(call, text, depth, history, error)
+            else:
+                kept = await self._after_reply(call, text, depth, history, answer)
+            if kept is not None:
+                return kept
 
-    async def _try(self, call: ChunkCall, text: str, attempt: int, alone: bool) -> SpokenAudio:
+    async def _after_failure(
+        self, call: ChunkCall, text: str, depth: int, history: _ChunkHistory, error: BackendError
+    ) -> SpokenAudio | None:
+        """The text by another way, or None to try again. Raises the error where nothing helps."""
+        history.tries[error.failure] += 1
+        attempts = history.tries.total()
+        if error.failure is Failure.NO_AUDIO and self._judge is not None:
+            silent = self._judge.says_nothing_of(text, call.voice, history.tries[error.failure])
+            if silent is not None:
+                _LOG.debug("nothing is said of it: %s", silent.what)
+                return replace(await self._measured(_silence), doubts=(silent,), attempts=attempts)
+        # A whole chunk is halved before it is believed: what the text does, a half of it does
+        # again; what chance did to two replies alike, it hardly does to four.
+        small = depth > 0 or split_in_half(text) is None
+        if (speech := history.repeated_speech(error)) is not None and small:
+            _LOG.debug("came twice the same and is kept: %s", error)
+            return await self._measured(_take, speech, attempts)
+        decision = self._decide(error, history.tries[error.failure], depth)
+        if isinstance(decision, retry_policy.Split) and (parts := split_in_half(text)) is not None:
+            _LOG.debug("spoken in halves from now on: %s", error)
+            halves = await self._in_halves(call, parts, depth + 1)
+            return await self._measured(_joined, halves, parts[1], attempts)
+        if not isinstance(decision, retry_policy.TryAgain):
+            raise error
+        history.alone = decision.alone
+        await self._wait(call, error, decision, attempts)
+        return None
+
+    async def _after_reply(
+        self, call: ChunkCall, text: str, depth: int, history: _ChunkHistory, answer: _FinishedReply
+    ) -> SpokenAudio | None:
+        """A finished reply, if nothing is missing or a proof says so; None to try again. Raises
+        BackendIncomplete where it stays incomplete."""
+        answer = await self._prove_words(call, history, answer)
+        if not answer.findings or answer.verdict is None:
+            self._report_notes()
+            return answer.audio
+        error = BackendIncomplete(f"The reply is incomplete: {answer.verdict.reasons}.")
+        self._learn_damage(error)
+        history.tries[error.failure] += 1
+        repeated = history.repeated(answer)
+        history.answers.append(answer)
+        decision = self._decide(error, history.tries[error.failure], depth)
+        if isinstance(decision, retry_policy.TryAgain) and not repeated:
+            history.alone = decision.alone
+            await self._wait(call, error, decision, history.tries.total())
+            return None
+        parts = split_in_half(text) if depth < retry_policy.INCOMPLETE_DEPTH else None
+        if parts is not None:
+            return await self._compare_halves(call, parts, depth, history, answer)
+        if any(finding.certain for finding in answer.findings):
+            raise error
+        _LOG.debug("kept in doubt: %s", answer.verdict.reasons)
+        return answer.with_doubt(DoubtKind.SOUND, answer.verdict.reasons)
+
+    async def _compare_halves(
+        self,
+        call: ChunkCall,
+        parts: tuple[str, int, str],
+        depth: int,
+        history: _ChunkHistory,
+        answer: _FinishedReply,
+    ) -> SpokenAudio:
+        """The text in halves; the whole, if what was found in it is the text's own way to sound:
+        its halves show nothing and add up to it. That two replies are alike proves nothing, since
+        some cuts repeat."""
+        verdict, examined = answer.verdict, answer.examined
+        assert verdict is not None
+        _LOG.debug("spoken in halves: %s", verdict.reasons)
+        halves = await self._in_halves(call, parts, depth + 1)
+        joined = await self._measured(_joined, halves, parts[1], history.tries.total())
+        in_doubt = any(doubt.kind is DoubtKind.SOUND for doubt in joined.doubts)
+        lacks_words = any(finding.spans for finding in verdict.findings)
+        sum_s = sum(half.speech_s for half in halves)
+        fits = (
+            (1 - SHORTER_SHARE) * sum_s - SAME_S <= verdict.speech_s <= (1 + LONGER_SHARE) * sum_s
+        )
+        if in_doubt or lacks_words or not fits or self._judge is None or examined is None:
+            return joined
+        _LOG.debug("its halves add up to it: kept as it came")
+        self._judge.prove_text(examined, verdict.kinds)
+        kept = answer.with_doubt(DoubtKind.ODD, f"sounds odd, and is complete: {verdict.reasons}")
+        return replace(kept, attempts=joined.attempts)
+
+    async def _try(self, call: ChunkCall, text: str, attempt: int, alone: bool) -> _FinishedReply:
+        """One request, and the verdict on its reply. Raises BackendError."""
         events.CURRENT_CHUNK.set(f"{call.chunk.chapter}/{call.chunk.number}")
+        if self._judge is None:
+            speech = await self._request(
+                call, attempt, alone, lambda: self._backend.speak(text, call.voice)
+            )
+            return _FinishedReply(await self._finish(_take, speech, attempt))
+        judge = self._judge
+        heard = await self._request(call, attempt, alone, lambda: judge.hear(text, call.voice))
+        # The place inside is free again: the service need not wait for our arithmetic.
+        examined = await self._finish(heard.examine)
+        verdict = await self._find_verdict(examined)
+        return _answer(verdict, examined, attempt)
+
+    async def _request(
+        self, call: ChunkCall, attempt: int, alone: bool, ask: Callable[[], Awaitable[T]]
+    ) -> T:
         async with self._gate.enter(call.order, alone=alone):
             if self._stopped_by is not None:
                 raise self._stopped_by
@@ -131,30 +304,129 @@ class ChunkSpeaker:
             if isinstance(self._backend, Preconnecting) and self._gate.has_waiters:
                 self._backend.preconnect()
             try:
-                check = await self._heard(text, call.voice)
+                return await ask()
             except BackendError as error:
                 self._learn(error)
                 raise
-        # The place inside is free again: the service need not wait for our arithmetic.
-        await asyncio.sleep(0)
+
+    async def _finish(self, work: Callable[..., T], *arguments: object) -> T:
+        """Works on what came, in a thread; whatever it finds, the service has answered."""
         try:
-            speech = check()
+            done = await self._measured(work, *arguments)
         except BackendError as error:
-            self._learn(error)
+            self._learn_damage(error)
             raise
-        take = await self._measured(_take, speech, attempt)
         self._learn(None)
-        return take
+        return done
 
-    async def _heard(self, text: str, voice: Voice) -> Callable[[], Speech]:
-        if isinstance(self._backend, Hearing):
-            return await self._backend.hear(text, voice)
-        speech = await self._backend.speak(text, voice)
-        return lambda: speech
-
-    async def _measured(self, work: Callable[..., SpokenAudio], *arguments: object) -> SpokenAudio:
+    async def _measured(self, work: Callable[..., T], *arguments: object) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._measuring, work, *arguments)
+
+    # Verdicts: the first replies of a voice are judged together
+
+    async def _find_verdict(self, examined: Examined) -> Verdict:
+        """The verdict on a reply, as soon as enough is known of its voice."""
+        assert self._judge is not None
+        self._judge.enter(examined)
+        self._decide_waiting()
+        verdict = self._judge.judge(examined)
+        if verdict is not None:
+            return verdict
+        waiting: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._undecided.append((examined, waiting))
+        self._settle_if_idle()
+        return await waiting
+
+    def _decide_waiting(self) -> None:
+        assert self._judge is not None
+        undecided, self._undecided = self._undecided, []
+        for examined, waiting in undecided:
+            verdict = self._judge.judge(examined)
+            if verdict is None:
+                self._undecided.append((examined, waiting))
+            elif not waiting.done():
+                waiting.set_result(verdict)
+
+    def _settle_if_idle(self) -> None:
+        """Where everybody waits for a verdict, no more replies will come: they are judged by what
+        is known."""
+        if self._judge is not None and self._undecided and len(self._undecided) >= self._speaking:
+            self._judge.settle()
+            self._decide_waiting()
+
+    def _report_notes(self) -> None:
+        """Says once what was learned of the voices."""
+        for voice, note in self._judge.notes() if self._judge is not None else ():
+            if (voice, note) not in self._noted:
+                self._noted.add((voice, note))
+                self._tell(events.VoiceNoted(self._backend.name, voice, note))
+
+    # Words that a voice cannot say
+
+    async def _prove_words(
+        self, call: ChunkCall, history: _ChunkHistory, answer: _FinishedReply
+    ) -> _FinishedReply:
+        """The reply judged again after it was tried whether the voice says the words that it
+        lacks: those of which it seems to say none, and those that it lacked before."""
+        judge, examined = self._judge, answer.examined
+        if judge is None or examined is None:
+            return answer
+        for _ in range(MOST_PROOFS):
+            if not _doubtful_span(history, answer):
+                return answer
+            async with self._proving:  # what one chunk proves spares the others their proofs
+                answer = self._judged_again(answer)
+                span = _doubtful_span(history, answer)
+                if span is None or not await self._prove(call, examined, span):
+                    return answer
+                answer = self._judged_again(answer)
+        return answer
+
+    def _judged_again(self, answer: _FinishedReply) -> _FinishedReply:
+        assert self._judge is not None
+        assert answer.examined is not None
+        verdict = self._judge.judge(answer.examined)
+        assert verdict is not None
+        return _answer(verdict, answer.examined, answer.audio.attempts)
+
+    async def _prove(self, call: ChunkCall, examined: Examined, span: Span) -> bool:
+        """Whether it could be told from sound if the voice says these characters, or that it says
+        them although the marks leave no time for them."""
+        assert self._judge is not None
+        texts = self._judge.carriers(examined, span)
+        if texts is None:
+            return False
+        spoken = [await self._carrier(call, text) for text in texts]
+        if spoken[0] is None or spoken[1] is None:
+            return False
+        if abs(spoken[0].speech_s - spoken[1].speech_s) <= SAME_S:
+            self._judge.prove_unspoken(examined, span)
+            return True
+        if not spoken[0].findings:
+            return False  # it can say them, and marks them: they are missing from this reply
+        self._judge.prove_spoken(examined, span)
+        return True
+
+    async def _carrier(self, call: ChunkCall, text: str) -> Verdict | None:
+        """A short text, spoken for a proof. None where it cannot be had without damage."""
+        for attempt in range(1, PROOF_TRIES + 1):
+            try:
+                answer = await self._try_carrier(call, text, attempt)
+            except BackendError as error:
+                _LOG.debug("a text for a proof was not spoken: %s", error)
+                continue
+            if not any(finding.certain for finding in answer.findings):
+                return answer
+        return None
+
+    async def _try_carrier(self, call: ChunkCall, text: str, attempt: int) -> Verdict:
+        assert self._judge is not None
+        judge = self._judge
+        heard = await self._request(call, attempt, True, lambda: judge.hear(text, call.voice))
+        verdict = judge.judge(await self._finish(heard.examine))
+        assert verdict is not None  # proofs are made of voices that are known
+        return verdict
 
     def _started(self, call: ChunkCall, attempt: int) -> events.ChunkStarted:
         chunk = call.chunk
@@ -171,16 +443,25 @@ class ChunkSpeaker:
         """What a try says about the service: how many at once, and whether it is still there."""
         now_s = self._tools.clock()
         failure = error.failure if error else None
-        before = self._limit.now
-        self._limit = self._limit.after(failure, now_s)
-        if self._limit.now != before:
-            self._gate.set_limit(self._limit.now)
-            reason = str(failure) if failure else "all is well"
-            self._tell(events.LimitChanged(self._backend.name, self._limit.now, reason))
+        reason = str(failure) if failure else "all is well"
+        self._set_limit(self._limit.after(failure, now_s), reason)
         if failure is None:
             self._circuit = self._circuit.after_success(now_s)
         elif failure not in _OF_THE_TEXT:
             self._circuit = self._circuit.after_failure(failure, now_s)
+
+    def _learn_damage(self, error: BackendError) -> None:
+        """A finished reply of which something is missing: the load may be to blame, but the
+        service is there."""
+        now_s = self._tools.clock()
+        self._set_limit(self._limit.after(error.failure, now_s), str(error.failure))
+        self._circuit = self._circuit.after_success(now_s)
+
+    def _set_limit(self, limit: rate_limiter.Limit, reason: str) -> None:
+        before, self._limit = self._limit.now, limit
+        if limit.now != before:
+            self._gate.set_limit(limit.now)
+            self._tell(events.LimitChanged(self._backend.name, limit.now, reason))
 
     def _decide(self, error: BackendError, attempt: int, depth: int) -> retry_policy.Decision:
         if error is self._stopped_by:
@@ -248,11 +529,29 @@ class ChunkSpeaker:
             await self._tools.sleep(decision.wait_s)
 
     async def _in_halves(
-        self, call: ChunkCall, parts: tuple[str, int, str], depth: int, attempts: int
-    ) -> SpokenAudio:
-        left, at, right = parts
-        takes = [await self._say(call, left, depth), await self._say(call, right, depth)]
-        return await self._measured(_joined, takes, at, attempts)
+        self, call: ChunkCall, parts: tuple[str, int, str], depth: int
+    ) -> list[SpokenAudio]:
+        left, _, right = parts
+        return [await self._say(call, left, depth), await self._say(call, right, depth)]
+
+
+def _answer(verdict: Verdict, examined: Examined, attempt: int) -> _FinishedReply:
+    speech = verdict.speech
+    kept = SpokenAudio(
+        speech.audio, verdict.sound, speech.marks, speech.doubts, attempt, verdict.speech_s
+    )
+    return _FinishedReply(kept, verdict, examined)
+
+
+def _doubtful_span(history: _ChunkHistory, answer: _FinishedReply) -> Span | None:
+    """The first words of a reply that are worth a proof."""
+    for finding in answer.findings:
+        if finding.suspected:
+            return min(finding.suspected)
+        for span in finding.spans:
+            if history.lacked(span):
+                return span
+    return None
 
 
 # A text's length says nothing about whether the service is there. A bad request may: a service
@@ -262,22 +561,6 @@ _OF_THE_TEXT = frozenset({Failure.TOO_LONG})
 
 # What a line or a service may recover from, given time.
 _OF_THE_LINE = frozenset({Failure.TRANSIENT, Failure.OVERLOAD})
-
-
-def _twice_the_same(error: BackendError, earlier: list[tuple[int, ...]]) -> Speech | None:
-    """The speech of a suspicious reply that came the same twice: then it is the text that sounds
-    so, and it is kept with its doubt."""
-    if not isinstance(error, BackendIncomplete) or not isinstance(error.speech, Speech):
-        return None
-    again = any(_alike(error.print_of_reply, other) for other in earlier)
-    earlier.append(error.print_of_reply)
-    return replace(error.speech, doubts=(str(error),)) if again else None
-
-
-def _alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    return len(one) == len(other) and all(
-        abs(a - b) <= ALIKE_MS for a, b in zip(one, other, strict=True)
-    )
 
 
 def _take(speech: Speech, attempts: int) -> SpokenAudio:
@@ -308,6 +591,7 @@ def _joined(takes: list[SpokenAudio], at: int, attempts: int) -> SpokenAudio:
         frames,
         audio.analyse(frames),
         left.marks + tuple(mark.moved(later_ms, at) for mark in right.marks),
-        left.doubts + right.doubts,
+        left.doubts + tuple(doubt.moved(at) for doubt in right.doubts),
         attempts + left.attempts + right.attempts,
+        left.speech_s + right.speech_s,
     )

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tts_book import events
+from tts_book.audio.speech_times import find_text_offset
 from tts_book.backends import Backend
 from tts_book.errors import BackendError, BackendRefused
 from tts_book.events import Listener
-from tts_book.model import Chunk, Entry, Voice
+from tts_book.model import Chunk, Doubt, Entry, Voice
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.synthesis.chunk_speaker import ChunkCall, ChunkSpeaker, SpokenAudio
 from tts_book.synthesis.rate_limiter import Tools
@@ -34,7 +35,8 @@ LEFT_OUT = "left out"  # not a failure of any service: nobody asked for the chun
 @dataclass(frozen=True, slots=True)
 class Task:
     """A chunk to be spoken: `order` is its place in the whole run, `group` whatever the caller
-    knows its chapter by, `key` its cache key. It is spoken `again` although it is there, and only
+    knows its chapter by, `key` its cache key; `locate` gives the place in the source of a character
+    that is spoken. It is spoken `again` although it is there, and only
     taken from the cache if it is not `wanted`."""
 
     order: int
@@ -44,10 +46,25 @@ class Task:
     key: str
     voice: Voice
     backend: Backend
-    place: Callable[[], str]
+    locate: Callable[[int], str]
     again: bool = False
     wanted: bool = True
     book_id: int = 1
+
+
+def locate_doubts(
+    doubts: Iterable[Doubt], chunk: Chunk, locate: Callable[[int], str]
+) -> tuple[Doubt, ...]:
+    """Doubts about the spoken text of a chunk as doubts about its own text, with their places."""
+    return tuple(
+        replace(
+            doubt,
+            start=find_text_offset(chunk.alignment, doubt.start),
+            stop=find_text_offset(chunk.alignment, doubt.stop),
+            place=locate(doubt.start),
+        )
+        for doubt in doubts
+    )
 
 
 Outcome = tuple[Task, Entry | None]
@@ -201,8 +218,8 @@ class Pool:
                 entry.sound.duration_ms,
                 cached,
                 entry.attempts,
-                task.place(),
-                entry.doubts,
+                task.locate(0),
+                locate_doubts(entry.doubts, chunk, task.locate),
                 book_id=task.book_id,
             )
         )
@@ -217,7 +234,7 @@ class Pool:
                 len(chunk.spoken),
                 str(error.failure) if task.wanted else LEFT_OUT,
                 str(error),
-                task.place(),
+                task.locate(0),
                 " ".join(chunk.text.split())[:WORDS_SHOWN_CHARACTERS],
                 error.stops_run or not task.wanted,
                 book_id=task.book_id,

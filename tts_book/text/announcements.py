@@ -31,7 +31,7 @@ class Sign(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _AnnouncementWords:
+class _Words:
     code: str
     formula: str
     figure: str
@@ -40,21 +40,21 @@ class _AnnouncementWords:
 
 
 _WORDS = {
-    "be": _AnnouncementWords("прыклад кода", "формула", "малюнак", "спасылка на", "Заўвага: "),
-    "cs": _AnnouncementWords("ukázka kódu", "vzorec", "obrázek", "odkaz na", "Poznámka: "),
-    "de": _AnnouncementWords("Codebeispiel", "Formel", "Abbildung", "Link zu", "Anmerkung: "),
-    "en": _AnnouncementWords("code example", "formula", "figure", "link to", "Note: "),
-    "es": _AnnouncementWords("ejemplo de código", "fórmula", "figura", "enlace a", "Nota: "),
-    "fr": _AnnouncementWords("exemple de code", "formule", "figure", "lien vers", "Note : "),
-    "it": _AnnouncementWords("esempio di codice", "formula", "figura", "link a", "Nota: "),
-    "nl": _AnnouncementWords("codevoorbeeld", "formule", "afbeelding", "link naar", "Noot: "),
-    "pl": _AnnouncementWords("przykład kodu", "wzór", "rysunek", "odnośnik do", "Przypis: "),
-    "pt": _AnnouncementWords("exemplo de código", "fórmula", "figura", "link para", "Nota: "),
-    "ru": _AnnouncementWords("пример кода", "формула", "рисунок", "ссылка на", "Примечание: "),
-    "sv": _AnnouncementWords("kodexempel", "formel", "figur", "länk till", "Not: "),
-    "uk": _AnnouncementWords("приклад коду", "формула", "рисунок", "посилання на", "Примітка: "),
+    "be": _Words("прыклад кода", "формула", "малюнак", "спасылка на", "Заўвага: "),
+    "cs": _Words("ukázka kódu", "vzorec", "obrázek", "odkaz na", "Poznámka: "),
+    "de": _Words("Codebeispiel", "Formel", "Abbildung", "Link zu", "Anmerkung: "),
+    "en": _Words("code example", "formula", "figure", "link to", "Note: "),
+    "es": _Words("ejemplo de código", "fórmula", "figura", "enlace a", "Nota: "),
+    "fr": _Words("exemple de code", "formule", "figure", "lien vers", "Note : "),
+    "it": _Words("esempio di codice", "formula", "figura", "link a", "Nota: "),
+    "nl": _Words("codevoorbeeld", "formule", "afbeelding", "link naar", "Noot: "),
+    "pl": _Words("przykład kodu", "wzór", "rysunek", "odnośnik do", "Przypis: "),
+    "pt": _Words("exemplo de código", "fórmula", "figura", "link para", "Nota: "),
+    "ru": _Words("пример кода", "формула", "рисунок", "ссылка на", "Примечание: "),
+    "sv": _Words("kodexempel", "formel", "figur", "länk till", "Not: "),
+    "uk": _Words("приклад коду", "формула", "рисунок", "посилання на", "Примітка: "),
 }
-_NO_WORDS = _AnnouncementWords("", "", "", "", "")
+_NO_WORDS = _Words("", "", "", "", "")
 
 _SIGNS = re.compile(f"[{''.join(Sign)}]")
 _ADDRESS = re.compile(r"(?<![^\W_])(?:[a-z][a-z0-9+.-]{1,9}://|www\.)[^\s<>«»“”„\"]{2,}", re.I)
@@ -92,7 +92,7 @@ def announce(
 _SIGNS_ALONE = frozenset(Sign)
 
 
-def _edits(text: str, words: _AnnouncementWords, urls: UrlsAs) -> Iterator[Edit]:
+def _edits(text: str, words: _Words, urls: UrlsAs) -> Iterator[Edit]:
     found = [*_named_signs(text, words)]
     if urls != "read" and ("://" in text or "www." in text or "WWW." in text):
         found += _named_addresses(text, words, skip=urls == "skip")
@@ -105,7 +105,7 @@ def _edits(text: str, words: _AnnouncementWords, urls: UrlsAs) -> Iterator[Edit]
             reached = edit.stop
 
 
-def _named_signs(text: str, words: _AnnouncementWords) -> Iterator[Edit]:
+def _named_signs(text: str, words: _Words) -> Iterator[Edit]:
     for match in _SIGNS.finditer(text):
         sign = Sign(match[0])
         name: str = getattr(words, sign.name.lower())
@@ -114,7 +114,7 @@ def _named_signs(text: str, words: _AnnouncementWords) -> Iterator[Edit]:
         yield Edit(*match.span(), name) if name else _without(text, *match.span(), "")
 
 
-def _named_addresses(text: str, words: _AnnouncementWords, *, skip: bool) -> Iterator[Edit]:
+def _named_addresses(text: str, words: _Words, *, skip: bool) -> Iterator[Edit]:
     for match in _ADDRESS.finditer(text):
         start = match.start()
         stop = start + len(_trimmed(match[0]))

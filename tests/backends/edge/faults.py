@@ -83,10 +83,10 @@ FAULTS: tuple[Fault, ...] = (
     # 8: an end without sound
     Fault("no_audio", "turn", Failure.NO_AUDIO),
     # 9 and 13: closed before the end
-    _closed("close_1000", 1000, "", _T),
+    _closed("close_1000", 1000, "", _I),
     _closed("close_1001", 1001, "going away", _T),
     _closed("close_1011", 1011, "internal error", _T, 0.9),
-    _closed("close_before_end", 1000, "", _T, 1.0),
+    _closed("close_before_end", 1000, "", _I, 1.0),
     _closed("close_4000", 4000, "something new", _T),
     Fault("reset_midway", "turn", _T),
     _closed("1007_ssml", 1007, "SSML is invalid", Failure.BAD_REQUEST, 0),
@@ -112,7 +112,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("hole_in_sound", "turn", _I),
     Fault("hole_in_marks", "turn", "whole", words=(3, 4)),
     # 14: marks
-    Fault("no_marks", "turn", _I),
+    Fault("no_marks", "turn", "whole"),
     Fault("marks_together", "turn", "whole"),
     Fault("marks_behind", "turn", "whole"),
     Fault("marks_after_end", "turn", "whole"),

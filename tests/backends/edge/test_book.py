@@ -52,7 +52,7 @@ def test_all_words_are_there_or_the_chunk_is_named(
                     key_of(fingerprint, RUSSIAN, chunk.spoken),
                     RUSSIAN,
                     backend,
-                    lambda: "letters.txt:1:1",
+                    lambda spoken: "letters.txt:1:1",
                 )
                 for order, chunk in enumerate(chunks(*TEXTS))
             ]

@@ -702,7 +702,7 @@ def book_frames(folder: Path, text: str, script: Script) -> list[bytes]:
                 key_of(fingerprint, voice, chunk.spoken),
                 voice,
                 backend,
-                lambda: "a.txt:1:1",
+                lambda spoken: "a.txt:1:1",
             )
             for order, chunk in enumerate(plan.chunks)
         ]

@@ -20,18 +20,20 @@ from tts_book.model import Mark
 # A word that does not follow at once is looked for this far ahead on its own; farther away,
 # it must come with the two words after it.
 _NEAR_CHARS = 40
-# The service counts ticks in 32 bits somewhere: after 214.7 s offsets start again (edge.md, 3).
+# The service counts ticks in 32 bits somewhere: after 429.5 s offsets start again
 _OVERFLOW_TICKS = 1 << 32
 
 
 @lru_cache(maxsize=4096)
 def _fold_character(char: str) -> str:
+    if "\uac00" <= char <= "\ud7a3":
+        return char  # a Hangul syllable is one letter; decomposed it would count as two or three
     return "".join(c for c in unicodedata.normalize("NFKD", char.casefold()) if c.isalnum())
 
 
 def fold(text: str) -> str:
     """The letters and digits of `text`."""
-    return "".join(map(_fold_character, text))
+    return "".join(map(_fold_character, unicodedata.normalize("NFC", text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,32 @@ def _find(within: Folded, said: str, together: str, cursor: int) -> int:
     return at
 
 
+def place_marks(within: Folded, boundaries: Sequence[Boundary]) -> tuple[Placed, ...]:
+    """Each boundary with its letters, as `place`: repeated ones once, in the order in which they
+    came or in that of their times, whichever fits the text better. Marks without any text are
+    those of its words, if there are as many."""
+    distinct = tuple(dict.fromkeys(boundaries))
+    if distinct and not any(fold(b.text) for b in distinct):
+        return _place_by_number(within, distinct)
+    came = place(within, unwrapped(distinct))
+    if _found_letters(came) == len(within.letters):
+        return came
+    sorted_ones = place(within, sorted(distinct, key=lambda b: b.start))
+    return sorted_ones if _found_letters(sorted_ones) > _found_letters(came) else came
+
+
+def _found_letters(placed: Sequence[Placed]) -> int:
+    return sum(p.stop - p.start for p in placed if p.found)
+
+
+def _place_by_number(within: Folded, boundaries: Sequence[Boundary]) -> tuple[Placed, ...]:
+    edges = [*sorted(within.starts), len(within.letters)]
+    if len(edges) - 1 != len(boundaries):
+        return ()
+    spans = pairwise(edges)
+    return tuple(Placed(b, start, stop) for b, (start, stop) in zip(boundaries, spans, strict=True))
+
+
 def place(within: Folded, boundaries: Sequence[Boundary]) -> tuple[Placed, ...]:
     """Each boundary with its letters, in order; those that fold to nothing are left out."""
     named = [(b, fold(b.text)) for b in boundaries]
@@ -128,7 +156,8 @@ def place(within: Folded, boundaries: Sequence[Boundary]) -> tuple[Placed, ...]:
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'»”’)\]]*(?=\s|$)|[。！？]+[」』”’）]*|\n\s*\n")
 
 
-def _sentence_spans(text: str) -> list[tuple[int, int]]:
+def find_sentences(text: str) -> list[tuple[int, int]]:
+    """From where to where the sentences of a text stand."""
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     edges = [0, *ends, len(text)]
     return [(a, b) for a, b in pairwise(edges) if text[a:b].strip()]
@@ -145,7 +174,7 @@ def _derived(text: str, words: Sequence[Mark], taken: Sequence[Mark]) -> list[Ma
     """Sentences of `text`, timed by their words, where no sentence of the service stands."""
     found: list[Mark] = []
     at = 0
-    for start, stop in _sentence_spans(text):
+    for start, stop in find_sentences(text):
         inside: list[Mark] = []
         while at < len(words) and words[at].start < stop:
             inside.append(words[at])

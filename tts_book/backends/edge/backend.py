@@ -1,7 +1,7 @@
 """The online voices of Microsoft Edge: one request a chunk, every answer checked before it counts.
 
-`speak` never repeats a request that failed; the caller does. Two things it mends by itself, once
-each: a wrong clock (told by the server's Date), and a service that refuses sentence marks.
+`speak` never repeats a request that failed; the caller does. Two things it repairs by itself, once
+each: a wrong clock (by the server's Date), and a service that refuses sentence marks.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ import difflib
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
 
-from tts_book.audio import DELAY_MS
 from tts_book.backends import DiagnosisStep, Health, Limits, Settings, VoiceInfo
-from tts_book.backends.edge.alignment import folded, marks_of, place, unwrapped
+from tts_book.backends.edge.alignment import folded
 from tts_book.backends.edge.endpoint import Endpoint, ServerClock
 from tts_book.backends.edge.exchange import Reply, SpeechRequest, run_turn
 from tts_book.backends.edge.failures import NO_SOUND, ServiceTrouble, Troubled
+from tts_book.backends.edge.jury import ExaminedReply, HeardReply, Jury, find_carriers
 from tts_book.backends.edge.library import EdgeTts
 from tts_book.backends.edge.patience import Patience, Timeouts
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
     OUTPUT_FORMAT,
-    TICKS_PER_MS,
     VoiceName,
     clean_text,
     count_bytes,
@@ -36,25 +35,24 @@ from tts_book.backends.edge.protocol import (
     ssml,
     timestamp,
 )
-from tts_book.backends.edge.reply_checks import (
-    TICKS_PER_S,
-    Habits,
-    ReplyFinding,
-    SpokenRequest,
-    check,
-    estimate_s,
-    last_tick,
-    sound_s,
-)
+from tts_book.backends.edge.reply_checks import AskedText, estimate_s, words_of
 from tts_book.backends.edge.session import EdgeSession, make_request_id
 from tts_book.backends.edge.wire_log import WireLog
+from tts_book.backends.judging import Span, Verdict
 from tts_book.errors import BackendIncomplete, Failure
-from tts_book.model import Mark, Speech, Voice
+from tts_book.model import Doubt, Speech, Voice
 
 
 def make(settings: Settings) -> EdgeBackend:
     """The backend with all its defaults."""
     return EdgeBackend(settings)
+
+
+class _Marks(Enum):
+    """Which marks are asked for."""
+
+    BOTH = "words and sentences"
+    WORDS = "words"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +62,8 @@ class _Prompt:
     sent: str
     name: VoiceName
     voice: Voice
-    spoken: SpokenRequest
-    habits: Habits
+    voice_key: str
+    asked: AskedText
     log: WireLog
 
 
@@ -106,9 +104,10 @@ class EdgeBackend:
             settings.environ,
             tls,
         )
-        self._habits: dict[str, Habits] = {}
-        self._sentences = True  # ask for sentence marks, until the service refuses them
-        self._sentences_proven = False
+        self._jury = Jury()
+        self._marks = _Marks.BOTH
+        self._marks_proven = False  # words came: what is asked for now is understood
+        self._words_alone_tried = False
         self._listed: tuple[VoiceInfo, ...] = ()
         self._listing: asyncio.Task[tuple[VoiceInfo, ...]] | None = None
 
@@ -166,15 +165,21 @@ class EdgeBackend:
         return ServiceDiagnosis(self._session, parse_voice_name(voice.id), voice).run()
 
     async def speak(self, text: str, voice: Voice) -> Speech:
-        """Speaks `text` (at most 3,500 bytes after XML escaping) in one request.
+        """Speaks `text` (at most 3,500 bytes after XML escaping) in one request, and judges the
+        reply by what is known of the voice so far.
 
         Marks count characters of `text`. Raises BackendError only; BackendIncomplete carries the
-        doubtful `speech` where no sound is known to be missing.
+        verdict on a reply of which something may be missing.
         """
-        return (await self.hear(text, voice))()
+        examined = (await self.hear(text, voice)).examine()
+        self.enter(examined)
+        verdict = self._jury.judge_now(examined)
+        if verdict.findings:
+            raise BackendIncomplete(f"The answer is incomplete: {verdict.reasons}.")
+        return verdict.speech
 
-    async def hear(self, text: str, voice: Voice) -> Callable[[], Speech]:
-        """The answer to `text`, not checked yet: the call that is given back checks it."""
+    async def hear(self, text: str, voice: Voice) -> HeardReply:
+        """The answer to `text`, not examined yet."""
         try:
             name = parse_voice_name(voice.id)
             if name is None:
@@ -185,7 +190,46 @@ class EdgeBackend:
                 raise Troubled(await self._no_audio(prompt))
         except Troubled as troubled:
             raise troubled.trouble.error() from troubled
-        return partial(self._checked, prompt, reply)
+        return HeardReply(prompt.voice_key, prompt.asked, reply, prompt.log)
+
+    def enter(self, examined: ExaminedReply) -> None:
+        """Counts a reply among those of its voice."""
+        self._jury.enter(examined)
+
+    def judge(self, examined: ExaminedReply) -> Verdict | None:
+        """What may be missing from the reply; None as long as too few are known of its voice."""
+        return self._jury.judge(examined)
+
+    def settle(self) -> None:
+        """No more replies will come for now."""
+        self._jury.settle()
+
+    def carriers(self, examined: ExaminedReply, span: Span) -> tuple[str, str] | None:
+        """Two short texts, with and without these characters."""
+        return find_carriers(examined.measured.asked, span)
+
+    def prove_unspoken(self, examined: ExaminedReply, span: Span) -> None:
+        """The voice does not say these characters."""
+        self._jury.prove_unspoken(examined, span)
+
+    def prove_spoken(self, examined: ExaminedReply, span: Span) -> None:
+        """These characters are heard although the marks leave them no time."""
+        self._jury.prove_spoken(examined, span)
+
+    def prove_text(self, examined: ExaminedReply, kinds: Iterable[str]) -> None:
+        """The findings are the text's own way to sound."""
+        self._jury.prove_text(examined, kinds)
+
+    def says_nothing_of(self, text: str, voice: Voice, attempts: int) -> Doubt | None:
+        """Whether an answer without sound is all that this voice has to say of `text`."""
+        name = parse_voice_name(voice.id)
+        if name is None:
+            return None
+        return self._jury.says_nothing_of(_voice_key(name, voice), folded(text), attempts)
+
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """What was learned of the voices that users should know."""
+        return self._jury.notes()
 
     async def _list(self, limit_s: float) -> tuple[VoiceInfo, ...]:
         self._listed = await self._session.list_voices(limit_s)
@@ -201,32 +245,37 @@ class EdgeBackend:
             what = f"The text has {size} bytes, more than the {MOST_TEXT_BYTES} of one request"
             raise Troubled(ServiceTrouble(what, "Send it in parts.", Failure.TOO_LONG))
         speed = max(0.1, 1 + voice.rate_pct / 100)
-        habits = self._habits.setdefault(f"{name.short} {voice.rate_pct:+d}", Habits())
-        tail_s, spread_s = habits.tail_s, habits.tail_spread_s
-        spoken = SpokenRequest(letters, name.locale, speed, tail_s, habits.unmarked, spread_s)
-        return _Prompt(sent, name, voice, spoken, habits, self._session.open_log())
+        key = _voice_key(name, voice)
+        self._jury.open_voice(key, name.short)
+        asked = AskedText(letters, words_of(letters), name.locale, speed)
+        return _Prompt(sent, name, voice, key, asked, self._session.open_log())
 
     async def _reply(self, prompt: _Prompt) -> Reply:
-        """The answer, asked for without sentence marks if the service refuses to give both."""
-        both = self._sentences
+        """The answer, asked for without sentence marks if the service refuses to give both. Where
+        it gives sentences alone, the next requests ask for words alone."""
+        both = self._marks is _Marks.BOTH
         try:
             reply = await self._turn(prompt, sentences=both)
         except Troubled as troubled:
             refused = troubled.trouble.of_config and not troubled.started
-            if not (refused and both) or self._sentences_proven:
+            if not (refused and both) or self._marks_proven:
                 raise
-        else:
-            self._sentences_proven |= both and bool(reply.words)
-            if reply.words or not reply.audio or not both or self._sentences_proven:
-                return reply
-        reply = await self._turn(prompt, sentences=False)
-        if reply.words and not self._sentences_proven:
-            self._sentences = False
+            reply = await self._turn(prompt, sentences=False)
+            if reply.words and not self._marks_proven:
+                self._marks = _Marks.WORDS
+            return reply
+        self._marks_proven |= bool(reply.words)
+        if reply.audio and not reply.words and not self._marks_proven:
+            # It may give one kind at a time; words tell more. One that gives neither is asked for
+            # both again, which gives sentences at least.
+            tried_both = both and not self._words_alone_tried
+            self._words_alone_tried |= both
+            self._marks = _Marks.WORDS if tried_both else _Marks.BOTH
         return reply
 
     async def _turn(self, prompt: _Prompt, *, sentences: bool) -> Reply:
-        spoken = prompt.spoken
-        length_s = estimate_s(len(spoken.text.letters), spoken.language, spoken.speed)
+        asked = prompt.asked
+        length_s = estimate_s(len(asked.text.letters), asked.language, asked.speed)
         limit_s = self._times.whole_s(length_s)
         request_id, log = make_request_id(self._chance), prompt.log
         log.begin(request_id)
@@ -239,7 +288,7 @@ class EdgeBackend:
         body = ssml(prompt.sent, prompt.name, prompt.voice)
         config = format_config(stamp, sentences=sentences)
         message = format_ssml_message(request_id, stamp, body)
-        return SpeechRequest(request_id, config, message, prompt.spoken.text.letters[-40:])
+        return SpeechRequest(request_id, config, message, prompt.asked.text.letters[-40:])
 
     async def _no_audio(self, prompt: _Prompt) -> ServiceTrouble:
         """A complete answer without sound: the voice may be gone, or the service has a bad day.
@@ -267,46 +316,10 @@ class EdgeBackend:
             # It was wanted for an explanation only, and the failure at hand is reported anyway.
             return ()
 
-    def _checked(self, prompt: _Prompt, reply: Reply) -> Speech:
-        """The reply as Speech. Raises BackendIncomplete where the checks find anything."""
-        words = place(prompt.spoken.text, unwrapped(reply.words))
-        sentences = place(prompt.spoken.text, unwrapped(reply.sentences))
-        findings = check(reply, prompt.spoken, words, sentences)
-        end_tick = last_tick(words, sentences)
-        doubts = tuple(finding.what for finding in findings)
-        marks = marks_of(prompt.spoken.text, words, sentences)
-        heard = tuple(_as_heard(mark, round(sound_s(reply) * 1_000)) for mark in marks)
-        speech = Speech(reply.audio, "mp3", marks=heard, doubts=doubts)
-        certain = any(finding.certain for finding in findings)
-        if words and not certain:
-            prompt.habits.learn_words(prompt.spoken.text, words)
-        if end_tick and not certain:
-            # Doubtful tails count, too: if this voice is restless, that is how it shows.
-            prompt.habits.learn_tail(sound_s(reply) - end_tick / TICKS_PER_S)
-        prompt.log.note(f"checked: {'; '.join(map(str, findings)) or 'all is well'}")
-        if findings:
-            lengths_ms = (round(sound_s(reply) * 1_000), end_tick // TICKS_PER_MS)
-            raise _incomplete(findings, speech, lengths_ms)
-        return speech
 
-
-def _as_heard(mark: Mark, sound_ms: int) -> Mark:
-    """The service's times are those of its sound before it was encoded."""
-    start_ms = min(mark.start_ms + DELAY_MS, sound_ms)
-    stop_ms = min(mark.stop_ms + DELAY_MS, sound_ms)
-    return replace(mark, start_ms=start_ms, stop_ms=max(start_ms, stop_ms))
-
-
-def _incomplete(
-    findings: Sequence[ReplyFinding], speech: Speech, print_of_reply: tuple[int, int]
-) -> BackendIncomplete:
-    """Speech goes with it only where no sound is known to be missing."""
-    certain = any(finding.certain for finding in findings)
-    told = "; ".join(finding.what for finding in findings)
-    message = f"The answer is {'incomplete' if certain else 'doubtful'}: {told}."
-    return BackendIncomplete(
-        message, print_of_reply=print_of_reply, speech=None if certain else speech
-    )
+def _voice_key(name: VoiceName, voice: Voice) -> str:
+    """Under what the traits of a voice are kept: rate and pitch change how it sounds."""
+    return f"{name.short} {voice.rate_pct:+d} {voice.pitch_hz:+d}"
 
 
 def _unknown(voice_id: str, listed: Iterable[VoiceInfo]) -> ServiceTrouble:

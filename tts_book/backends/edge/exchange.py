@@ -25,6 +25,7 @@ from tts_book.errors import Failure
 MOST_AUDIO_BYTES = 6_000_000
 # A silence may be found out by this share of its limit too soon.
 SLACK_SHARE = 0.02
+_IN_ORDER = aiohttp.WSCloseCode.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class SpeechRequest:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A turn that came to its end. `total` is the length of all sound in ticks, where the service
-    said it; `broken` counts frames whose sound is lost, `unreadable` other frames past reading."""
+    said it; `broken` counts frames whose sound is lost, `unreadable` other frames past reading.
+    `ended` is false where the connection was closed in order before the turn's end."""
 
     audio: bytes
     words: tuple[Boundary, ...] = ()
@@ -50,6 +52,7 @@ class Reply:
     broken: int = 0
     unreadable: int = 0
     pace: Pace = AT_ONCE
+    ended: bool = True
 
     def __str__(self) -> str:
         lost = f", {self.broken} broken frames" if self.broken else ""
@@ -75,6 +78,7 @@ class Turn:
     gap_s: float = 0.0
     size_bytes: int = 0
     ended: bool = False
+    closed: bool = False
     broken: int = 0
     unreadable: int = 0
 
@@ -159,7 +163,7 @@ class Turn:
         """All that came."""
         words, sentences = tuple(self.words), tuple(self.sentences)
         marks, lost = (words, sentences), (self.broken, self.unreadable)
-        return Reply(bytes(self.audio), *marks, self.total, *lost, self.pace)
+        return Reply(bytes(self.audio), *marks, self.total, *lost, self.pace, self.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,7 @@ async def run_turn(
     try:
         # Not the library's own time limit: pings from the service would renew it.
         async with asyncio.timeout(None) as timer:
-            while not turn.ended:
+            while not (turn.ended or turn.closed):
                 _set_deadline(timer, deadlines.next_s(turn, clock()), limits)
                 message = await socket.receive()
                 log.log_received(message)
@@ -220,7 +224,7 @@ async def run_turn(
         trouble = frozen or ServiceTrouble(deadlines.missed(turn, clock()))
         raise Troubled(trouble, started=turn.started) from error
     patience.learn_whole(turn.pace)
-    if turn.audio and not turn.marks_reach_the_end and patience.awaits_late_marks:
+    if turn.audio and turn.ended and not turn.marks_reach_the_end and patience.awaits_late_marks:
         await _await_late_marks(socket, turn, patience, log)
     reply = turn.reply()
     log.note(f"the answer has ended: {reply}")
@@ -277,6 +281,10 @@ def _take(
         turn.take_binary(message.data, now_s)
     elif message.type is aiohttp.WSMsgType.TEXT:
         turn.take_text(message.data, now_s)
+    elif turn.audio and message.type is aiohttp.WSMsgType.CLOSE and message.data == _IN_ORDER:
+        turn.closed = (
+            True  # some services may end their turns so; what came shows whether it is all
+        )
     else:
         trouble = _closed_by(message, socket, turn)
         raise Troubled(trouble, started=turn.started)

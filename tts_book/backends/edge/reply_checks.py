@@ -1,370 +1,264 @@
-"""Is this reply whole? Arithmetic on frames, times and text; every threshold with its source.
+"""What a finished reply is like: its sound, its marks, and what may be missing. Pure.
 
-"edge.md" is the fact file of the project; its section 4 holds the checks, 1.4 the sound.
-A finding is `certain` where sound is missing for sure: such a reply must never be used. The others
-can be a trait of the text (an odd number, a long pause), and the same again twice is accepted.
+`examine` only measures; whether a measure is odd is decided by `voice_habits`, which knows what
+this voice always does. Nothing here trusts the marks alone: a word that they leave out is missing
+only if the sound has no room for it either.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
-from tts_book.backends.edge.alignment import Folded, Placed
+from tts_book import audio
+from tts_book.backends.edge.alignment import Folded, Placed, place_marks
 from tts_book.backends.edge.exchange import Reply
+from tts_book.backends.edge.mark_timing import (
+    SHORT_LETTERS,
+    MarkedWord,
+    MarkTiming,
+    time_words,
+)
+from tts_book.backends.edge.sound_shape import Shape, measure_shape
+from tts_book.model import Sound
+from tts_book.text.speech_rate import ms_per_character
 
-
-class Habits:
-    """What is learned of one voice from its replies: its tail, and the short words it marks."""
-
-    def __init__(self) -> None:
-        self._tails: list[float] = []
-        self._marked: set[str] = set()
-        self._unmarked: set[str] = set()
-
-    def learn_tail(self, tail_s: float) -> None:
-        """Adds a whole reply's tail; the newest hundred count."""
-        self._tails.append(tail_s)
-        del self._tails[:-100]
-
-    def learn_words(self, text: Folded, words: Sequence[Placed]) -> None:
-        """Takes notice of the short words that have marks of their own, and of those without."""
-        heard = {text.letters[w.start : w.stop] for w in words if w.found}
-        self._marked |= {word for word in heard if len(word) <= SHORT_WORD_CHARS}
-        edges = [*sorted(text.starts), len(text.letters)]
-        said = {text.letters[a:b] for a, b in pairwise(edges) if b - a <= SHORT_WORD_CHARS}
-        self._unmarked |= said - heard
-
-    @property
-    def tail_s(self) -> float | None:
-        """The usual tail, once enough replies were seen."""
-        return median(self._tails) if len(self._tails) >= TAIL_SAMPLES else None
-
-    @property
-    def tail_spread_s(self) -> float:
-        """How far a tail may lie from the usual one: some times the middle deviation that this
-        voice has shown, so that a steady voice is held to it, and a restless one is not."""
-        usual = self.tail_s
-        if usual is None:
-            return TAIL_SPREAD_S
-        middle = median(abs(tail - usual) for tail in self._tails)
-        return min(TAIL_SPREAD_S, max(TAIL_SPREAD_LEAST_S, TAIL_DEVIATIONS * middle))
-
-    @property
-    def unmarked(self) -> frozenset[str]:
-        """Short words that were spoken before and never marked by themselves."""
-        return frozenset(self._unmarked - self._marked)
-
-
-FRAME_BYTES = 144  # 48 kbit/s, 24 kHz, MPEG-2 layer III: 318 of 318 replies (1.4)
-FRAME_MS, FRAME_TICKS = 24, 240_000
-BYTES_PER_S = 6_000
 TICKS_PER_S = 10_000_000
-
-# Sound goes on after the last mark: 0.87 s (classic voices) or 0.37 s (multilingual); -0.15 and
-# +1.6 s bound it (4.3), the upper one scaled by the rate.
-TAIL_LEAST_S, TAIL_MOST_S = -0.15, 1.6
-# The shortest that was measured is 0.14 s (1.4); with less, the last syllable may be cut.
-TAIL_SHORTEST_S = 0.1
-# A voice keeps its own tail; this far from its median, something is odd (4.3, inferred there).
-TAIL_SPREAD_S, TAIL_SAMPLES = 0.4, 5
-# Of a steady voice less is noticed: a message holds 120 ms, so half of that is the least, and
-# six times the middle deviation leaves ordinary tails alone.
-TAIL_SPREAD_LEAST_S, TAIL_DEVIATIONS = 0.06, 6.0
-# Coverage of the folded text (4.4).
-END_MISSING_CHARS, END_SHARE = 12, 0.95
-COVERED_SHARE = {"word": 0.80, "sentence": 0.85}
-HOLE_CHARS = 60
-# Silence between two words without a paragraph break (4.4).
-WORD_GAP_S = 3.5
-# Both silences and the pauses between sentences (1.4, 4.5).
+# The sound before and after a lone sentence and the pauses within it (318 recordings).
 SILENCE_S = 1.07
-# Speech in characters a second, spaces included (4.5), and how far off it may be.
-SPEED_CPS = {
-    "ru": 13.5, "en": 15.0, "de": 18.0, "fr": 18.5, "es": 16.5, "uk": 13.0, "kk": 16.0, "it": 15.0,
-    "pt": 15.0, "pl": 15.5, "tr": 14.0, "zh": 4.8, "ja": 6.0, "ko": 6.7, "ar": 12.5, "hi": 11.0,
-    "vi": 17.5,
-}  # fmt: skip
-SPEED_UNKNOWN_CPS = 13.0
-SPEED_LEAST, SPEED_MOST, SPEED_CHARS = 0.55, 1.7, 40
-# Letters make four fifths of prose; symbols that nobody speaks must not count.
+# Letters and digits make four fifths of prose; the rates of speech count all characters.
 LETTER_SHARE = 0.8
-# Ours: a word is spoken if half the time it needs is there beside the pause that may stand there.
-SPOKEN_SHARE = 0.5
-PAUSE_S = {"none": 0.35, "comma": 0.7, "sentence": 1.3}
-# Ours: so short a stretch may have been run together with its neighbours without a mark, if this
-# voice never marks such a word by itself.
-SHORT_WORD_CHARS = 3
-# Ours: a stream made in one piece never points back into bytes that are not there; a cut one does
-# so once a cut. Many such places mean another encoder, not many cuts.
+# A stream made in one piece never points back into bytes that are not there; one that lost some
+# messages does so a few times. Many such places mean another encoder.
 MOST_CUTS = 3
-# Ours: encoded silence this long before the last word (pauses are shorter: WORD_GAP_S), and
-# marked words that are nothing but encoded silence.
-SILENT_S, SILENT_WORDS_S = 3.5, 0.4
+# A word has room where this share of the time that it needs sounds, beside its neighbours; a
+# shorter word than that has been run together with one of them.
+_ROOM_SHARE, _LEAST_ROOM_S, _MOST_ROOM_S = 0.15, 0.05, 0.12
+
+
+class Script(StrEnum):
+    """What a word is made of, as far as voices differ in what they can say."""
+
+    NUMBER = "numbers"
+    LATIN = "Latin letters"
+    CYRILLIC = "Cyrillic letters"
+    GREEK = "Greek letters"
+    ASIAN = "East Asian characters"
+    OTHER = "letters of another script"
+
+
+_SCRIPTS = (
+    (Script.NUMBER, re.compile(r"\d")),
+    (Script.LATIN, re.compile(r"[A-Za-z\u00c0-\u024f]")),
+    (Script.CYRILLIC, re.compile(r"[\u0400-\u052f]")),
+    (Script.GREEK, re.compile(r"[\u0370-\u03ff]")),
+    (Script.ASIAN, re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")),
+)
+
+
+def script_of(word: str) -> Script:
+    """The script of a word; one with a digit in it is a number."""
+    return next((script for script, found in _SCRIPTS if found.search(word)), Script.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyFinding:
-    """Something wrong with a reply, in a few words."""
+class TextWord:
+    """A word of the text: its letters, its characters, itself, its script."""
 
-    what: str
-    certain: bool = False
+    start: int
+    stop: int
+    begin: int
+    end: int
+    text: str
+    script: Script
 
-    def __str__(self) -> str:
-        return f"{self.what} ({'certain' if self.certain else 'in doubt'})"
+    @property
+    def is_short(self) -> bool:
+        return self.stop - self.start <= SHORT_LETTERS
+
+
+def words_of(text: Folded) -> tuple[TextWord, ...]:
+    """The words of a text, in order."""
+    edges = [*sorted(text.starts), len(text.letters)]
+    made = []
+    for start, stop in pairwise(edges):
+        begin, end = text.span(start, stop)
+        word = text.text[begin:end]
+        made.append(TextWord(start, stop, begin, end, word, script_of(word)))
+    return tuple(made)
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenRequest:
-    """What was asked for: the text, its language, its speed as a factor; how much sound this
-    voice leaves after its last word (median seconds) and how far from that it may be, and which
-    words it never marks, if known."""
+class AskedText:
+    """What was asked for: the text and its words, the voice's language, its speed as a factor."""
 
     text: Folded
+    words: tuple[TextWord, ...]
     language: str
     speed: float = 1.0
-    tail_s: float | None = None
-    unmarked: frozenset[str] = frozenset()
-    tail_spread_s: float = TAIL_SPREAD_S
 
     @property
-    def chars_per_s(self) -> float:
+    def letters_per_s(self) -> float:
         """The usual speed of this language at this rate."""
-        return SPEED_CPS.get(self.language[:2].lower(), SPEED_UNKNOWN_CPS) * self.speed
+        return LETTER_SHARE * 1_000 / ms_per_character(self.language) * self.speed
 
 
 def estimate_s(letters: int, language: str, speed: float) -> float:
     """How long `letters` letters play."""
-    cps = SPEED_CPS.get(language[:2].lower(), SPEED_UNKNOWN_CPS) * speed
-    return SILENCE_S + letters / LETTER_SHARE / cps
-
-
-def sound_s(reply: Reply) -> float:
-    """Length of the sound, from its size: the bit rate is constant."""
-    return len(reply.audio) / BYTES_PER_S
-
-
-def last_tick(words: Sequence[Placed], sentences: Sequence[Placed]) -> int:
-    """Where the last mark ends."""
-    return max((p.boundary.stop for p in (*words, *sentences)), default=0)
-
-
-def check_frames(audio: bytes) -> list[ReplyFinding]:
-    """Whole frames of the one format, none missing in between as far as they can tell."""
-    if len(audio) % FRAME_BYTES:
-        return [ReplyFinding("the sound ends in the middle of a frame", certain=True)]
-    # Sync, MPEG-2, layer III; 48 kbit/s, 24 kHz, no padding; mono.
-    first, second = audio[0::FRAME_BYTES], audio[1::FRAME_BYTES]
-    third, fourth = audio[2::FRAME_BYTES], audio[3::FRAME_BYTES]
-    whole = (
-        not first.strip(b"\xff")
-        and not second.strip(b"\xf2\xf3")
-        and not third.strip(b"\x64\x65")
-        and all(byte & 0xC0 == 0xC0 for byte in set(fourth))
-    )
-    if not whole:
-        return [ReplyFinding("the sound is not of the format that was asked for", certain=True)]
-    cuts = _cuts(audio)
-    if 0 < cuts <= MOST_CUTS:
-        return [ReplyFinding("frames are missing inside the sound", certain=True)]
-    return []
-
-
-def _main_data(audio: bytes) -> list[tuple[int, int]]:
-    """Of every frame: how many bytes back its data begin, and how many bits they are."""
-    skip = 0 if audio[1] & 1 else 2  # a checksum stands before the side information
-    columns = (audio[skip + at :: FRAME_BYTES] for at in (4, 5, 6))
-    return [(a, (b & 0x7F) << 5 | c >> 3) for a, b, c in zip(*columns, strict=True)]
-
-
-def _cuts(audio: bytes) -> int:
-    """Frames whose data begin before what the frames in front of them left free."""
-    room = FRAME_BYTES - 4 - 9  # header, side information of one granule and one channel
-    free = cuts = 0
-    for back, bits in _main_data(audio):
-        cuts += back > free
-        free = max(0, back + room - (bits + 7) // 8)
-    return cuts
-
-
-def check_silence(
-    audio: bytes, spoken: SpokenRequest, words: Sequence[Placed]
-) -> list[ReplyFinding]:
-    """No long stretch of encoded nothing, and none where words are said to be."""
-    silent = [bits == 0 for _, bits in _main_data(audio)]
-    limit = round(SILENT_S / min(1.0, spoken.speed) * 1_000 / FRAME_MS)
-    last = max((word.boundary.stop // FRAME_TICKS for word in words), default=0)
-    run = 0
-    for quiet in silent[:last]:
-        run = run + 1 if quiet else 0
-        if run > limit:
-            return [ReplyFinding("the sound is silent where words should be", certain=True)]
-    spans = [(w.boundary.start // FRAME_TICKS, w.boundary.stop // FRAME_TICKS) for w in words]
-    mute = sum(b - a for a, b in spans if 0 <= a < b <= len(silent) and all(silent[a:b]))
-    if mute * FRAME_MS > SILENT_WORDS_S * 1_000:
-        silent_s = mute * FRAME_MS / 1_000
-        return [ReplyFinding(f"{silent_s:.1f} s of marked words are silent", certain=True)]
-    return []
-
-
-def check_length(reply: Reply, spoken: SpokenRequest, end_tick: int) -> list[ReplyFinding]:
-    """Sound and marks agree in length."""
-    tail_s = sound_s(reply) - end_tick / TICKS_PER_S
-    if reply.total and sound_s(reply) < reply.total / TICKS_PER_S + TAIL_LEAST_S:
-        return [ReplyFinding("the sound is shorter than the service says", certain=True)]
-    if tail_s < TAIL_LEAST_S:
-        return [ReplyFinding(f"the last {-tail_s:.1f} s of sound are missing", certain=True)]
-    if tail_s < TAIL_SHORTEST_S:
-        return [ReplyFinding("the sound ends with the last mark")]
-    if tail_s > TAIL_MOST_S / min(1.0, spoken.speed):
-        return [ReplyFinding(f"{tail_s:.1f} s of sound follow the last mark")]
-    if spoken.tail_s is not None and abs(tail_s - spoken.tail_s) > spoken.tail_spread_s:
-        return [ReplyFinding(f"sound and marks differ by {tail_s - spoken.tail_s:+.2f} s")]
-    return []
-
-
-def check_speed(reply: Reply, spoken: SpokenRequest, *, certain: bool) -> list[ReplyFinding]:
-    """The text can be spoken in that time. `certain`: there is nothing else to go by."""
-    chars = len(spoken.text.letters) / LETTER_SHARE
-    if chars < SPEED_CHARS:
-        return []
-    factor = chars / max(0.1, sound_s(reply) - SILENCE_S) / spoken.chars_per_s
-    if factor > SPEED_MOST:
-        return [ReplyFinding(f"the text is spoken {factor:.1f} times too fast", certain)]
-    if factor < SPEED_LEAST:
-        return [ReplyFinding(f"the text is spoken {1 / factor:.1f} times too slowly")]
-    return []
+    return SILENCE_S + letters / LETTER_SHARE * ms_per_character(language) / 1_000 / speed
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Letters without a mark between two marks, and the time that lies there."""
+class MeasuredReply:
+    """A reply, measured. `frames` are in the one format inside, `sound` is their analysis;
+    `format` describes the format in which they came, if that was another. `missing` are the words
+    that neither a mark nor the sound has room for, `silent` those whose marks lie over silence."""
+
+    asked: AskedText
+    frames: bytes
+    sound: Sound
+    format: str
+    shape: Shape
+    words: tuple[Placed, ...]
+    sentences: tuple[Placed, ...]
+    timing: MarkTiming
+    missing: tuple[TextWord, ...]
+    silent: tuple[TextWord, ...]
+    odd_bytes: int
+    cuts: int
+    points_back: bool
+    broken: int
+    told_s: float | None
+    ended: bool
+
+    @property
+    def letters(self) -> int:
+        return len(self.asked.text.letters)
+
+    @property
+    def mark_tail_s(self) -> float | None:
+        """The sound after the mark of the last word, None where that has none that fits."""
+        timing = self.timing
+        if not timing.fits or not timing.exact_ends:
+            return None
+        if timing.words[-1].stop != self.letters or timing.words[-1].is_silent:
+            return None
+        return self.shape.length_s - self.timing.words[-1].stop_s
+
+    @property
+    def marked_share(self) -> float:
+        """Which share of the letters is marked."""
+        covered = sum(p.stop - p.start for p in self.words if p.found)
+        return covered / max(1, self.letters)
+
+
+def examine(asked: AskedText, reply: Reply) -> MeasuredReply:
+    """Measures a reply that holds sound. Takes a while: for a thread. Raises AudioError where the
+    sound cannot be decoded at all."""
+    taken = audio.take_in(reply.audio)
+    pcm, _ = audio.decode(taken.frames)
+    shape = measure_shape(pcm)
+    words = place_marks(asked.text, reply.words)
+    timing = time_words(asked.text, words, shape)
+    return MeasuredReply(
+        asked=asked,
+        frames=taken.frames,
+        sound=audio.analyse(taken.frames, pcm),
+        format=taken.format,
+        shape=shape,
+        words=words,
+        sentences=place_marks(asked.text, reply.sentences),
+        timing=timing,
+        missing=tuple(_find_missing(asked, words, timing, shape)) if timing.fits else (),
+        silent=tuple(_find_silent(asked, timing)),
+        odd_bytes=taken.odd_bytes,
+        cuts=taken.cuts if taken.cuts <= MOST_CUTS else 0,
+        points_back=taken.points_back,
+        broken=reply.broken,
+        told_s=reply.total / TICKS_PER_S if reply.total else None,
+        ended=reply.ended,
+    )
+
+
+def _find_silent(asked: AskedText, timing: MarkTiming) -> Iterator[TextWord]:
+    silent = [word for word in timing.words if word.is_silent]
+    at = 0
+    for word in asked.words:
+        while at < len(silent) and silent[at].stop <= word.start:
+            at += 1
+        if at < len(silent) and silent[at].start < word.stop:
+            yield word
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Letters without a mark that can be trusted, the words with marks around them, and the one
+    before these."""
 
     start: int
     stop: int
-    time_s: float
+    earlier: MarkedWord | None
+    before: MarkedWord | None
+    after: MarkedWord | None
 
 
-def _stretches(
-    spoken: SpokenRequest, placed: Sequence[Placed], sound_stop_s: float
-) -> list[_Stretch]:
-    found: list[_Stretch] = []
-    letter, heard_s, marked_s = 0, 0.0, 0.0
-    for p in placed:
-        start_s, stop_s = p.boundary.start / TICKS_PER_S, p.boundary.stop / TICKS_PER_S
-        if not p.found:
-            marked_s += stop_s - start_s
-            continue
-        if p.start > letter:
-            found.append(
-                _Stretch(
-                    letter, p.start, _free_s(spoken, letter, p.start, start_s - heard_s, marked_s)
-                )
-            )
-        letter, heard_s, marked_s = p.stop, stop_s, 0.0
-    end = len(spoken.text.letters)
-    if letter < end:
-        found.append(
-            _Stretch(letter, end, _free_s(spoken, letter, end, sound_stop_s - heard_s, marked_s))
-        )
-    return found
+def _find_missing(
+    asked: AskedText, placed: Sequence[Placed], timing: MarkTiming, shape: Shape
+) -> Iterator[TextWord]:
+    """Words without a mark for which there is no room in the sound. Nothing is known of those
+    whose marks lie at the very beginning, because they would come before it."""
+    pace = _letters_per_s(timing.words)
+    clipped = {p.start for p in placed if p.found and p.boundary.start <= 0}
+    for gap in _gaps(timing.words, len(asked.text.letters)):
+        inside = [w for w in asked.words if w.start < gap.stop and w.stop > gap.start]
+        if inside and not _has_room(asked, gap, inside, pace, shape):
+            yield from (word for word in inside if word.start not in clipped)
 
 
-def _free_s(spoken: SpokenRequest, start: int, stop: int, gap_s: float, marked_s: float) -> float:
-    """Time for speech in a gap: marked by other words, or more than a pause may take."""
-    pause_s = _pause_s(spoken, start, stop) / min(1.0, spoken.speed)
-    return max(marked_s, gap_s - pause_s)
+def _letters_per_s(words: Sequence[MarkedWord]) -> float:
+    """How fast this reply is spoken, by its marks."""
+    slots = [
+        (a.stop - a.start) / (b.start_s - a.start_s)
+        for a, b in pairwise(words)
+        if b.start_s > a.start_s + 0.01 and b.start == a.stop
+    ]
+    return max(2.0, median(slots)) if slots else 14.0
 
 
-def _pause_s(spoken: SpokenRequest, start: int, stop: int) -> float:
-    places, text = spoken.text.places, spoken.text.text
-    begin = places[start - 1] if start else 0
-    between = text[begin : places[stop] if stop < len(places) else len(text)]
-    if start == 0 and stop < len(places):
-        return PAUSE_S["none"]
-    if stop == len(places) or re.search(r"[.!?…。！？\n]", between):
-        return PAUSE_S["sentence"]
-    return PAUSE_S["comma"] if re.search(r"[^\w\s]", between) else PAUSE_S["none"]
+def _gaps(words: Sequence[MarkedWord], letters: int) -> Iterator[_Gap]:
+    edges: list[MarkedWord | None] = [None, *words, None]
+    earlier: MarkedWord | None = None
+    for before, after in pairwise(edges):
+        start = before.stop if before else 0
+        stop = after.start if after else letters
+        if start < stop:
+            yield _Gap(start, stop, earlier, before, after)
+        earlier = before
 
 
-def check_coverage(
-    spoken: SpokenRequest, placed: Sequence[Placed], kind: str, sound_stop_s: float
-) -> list[ReplyFinding]:
-    """The marks reach to the end of the text and leave nothing out that was not spoken."""
-    total = len(spoken.text.letters)
-    stretches = _stretches(spoken, placed, sound_stop_s)
-    unspoken = [stretch for stretch in stretches if _unspoken(spoken, stretch)]
-    long = [stretch for stretch in unspoken if stretch.stop - stretch.start > SHORT_WORD_CHARS]
-    if long:
-        return [ReplyFinding(f"not spoken: {_quoted(spoken, long)}", certain=True)]
-    short = [s for s in unspoken if not spoken.unmarked.issuperset(_words(spoken, s))]
-    if short:
-        return [ReplyFinding(f"perhaps not spoken: {_quoted(spoken, short)}")]
-    covered = total - sum(s.stop - s.start for s in stretches)
-    if covered < COVERED_SHARE[kind] * total:
-        return [ReplyFinding(f"marks cover {100 * covered // max(1, total)} % of the text")]
-    last = stretches[-1].start if stretches and stretches[-1].stop == total else total
-    if total - last > END_MISSING_CHARS and last < END_SHARE * total:
-        return [ReplyFinding("the end of the text has no marks")]
-    if any(s.stop - s.start > HOLE_CHARS for s in stretches):
-        return [ReplyFinding("a part of the text has no marks")]
-    return []
-
-
-def _unspoken(spoken: SpokenRequest, stretch: _Stretch) -> bool:
-    needed_s = (stretch.stop - stretch.start) / LETTER_SHARE / spoken.chars_per_s
-    return stretch.time_s < SPOKEN_SHARE * needed_s
-
-
-def _words(spoken: SpokenRequest, stretch: _Stretch) -> list[str]:
-    """The folded words of a stretch."""
-    starts = [at for at in range(stretch.start + 1, stretch.stop) if at in spoken.text.starts]
-    edges = [stretch.start, *starts, stretch.stop]
-    return [spoken.text.letters[a:b] for a, b in pairwise(edges)]
-
-
-def _quoted(spoken: SpokenRequest, stretches: Sequence[_Stretch]) -> str:
-    start, stop = spoken.text.span(stretches[0].start, stretches[0].stop)
-    words = " ".join(spoken.text.text[start:stop].split())
-    more = f" and {len(stretches) - 1} more" if len(stretches) > 1 else ""
-    return f'"{words if len(words) <= 40 else words[:39] + "…"}"{more}'
-
-
-def check_gaps(spoken: SpokenRequest, words: Sequence[Placed]) -> list[ReplyFinding]:
-    """No pause between two words that no punctuation explains."""
-    limit_s = WORD_GAP_S / min(1.0, spoken.speed)
-    text = spoken.text
-    for one, other in pairwise(words):
-        gap_s = (other.boundary.start - one.boundary.stop) / TICKS_PER_S
-        if gap_s <= limit_s or not (one.found and other.found):
-            continue
-        if "\n" not in text.text[text.places[one.stop - 1] : text.places[other.start]]:
-            return [ReplyFinding(f"{gap_s:.1f} s of silence between two words")]
-    return []
-
-
-def check(
-    reply: Reply, spoken: SpokenRequest, words: Sequence[Placed], sentences: Sequence[Placed]
-) -> list[ReplyFinding]:
-    """All findings, the certain ones first; empty where the reply may count. It must hold sound."""
-    found = check_frames(reply.audio)
-    if found:
-        return found
-    if reply.broken:
-        found.append(
-            ReplyFinding(f"{reply.broken} messages with sound could not be read", certain=True)
-        )
-    placed, kind = (words, "word") if words else (sentences, "sentence")
-    if not placed:
-        found += [*check_speed(reply, spoken, certain=True), ReplyFinding("no marks came")]
-        return sorted(found, key=lambda finding: not finding.certain)
-    end_tick = last_tick(words, sentences)
-    found += check_length(reply, spoken, end_tick)
-    found += check_coverage(spoken, placed, kind, sound_s(reply))
-    found += check_silence(reply.audio, spoken, words)
-    found += check_gaps(spoken, words)
-    found += check_speed(reply, spoken, certain=False)
-    return sorted(found, key=lambda finding: not finding.certain)
+def _has_room(
+    asked: AskedText, gap: _Gap, inside: Sequence[TextWord], pace: float, shape: Shape
+) -> bool:
+    """Whether enough sounds between the marks for what stands there. A number may have all of its
+    time in the mark of its first part, and a word that is said twice may be marked once."""
+    needed_s = (gap.stop - gap.start) / pace
+    least_s = max(_LEAST_ROOM_S, min(_ROOM_SHARE * needed_s, _MOST_ROOM_S * len(inside)))
+    after_s = gap.after.start_s if gap.after else shape.length_s
+    before = gap.before
+    room_s = shape.loud_between(before.stop_s if before else 0.0, after_s)
+    if room_s >= least_s:
+        return True
+    if before is None:
+        return False
+    letters = asked.text.letters
+    if letters[before.start : before.stop] == letters[inside[0].start : inside[0].stop]:
+        earlier_s = gap.earlier.stop_s if gap.earlier else 0.0
+        if room_s + shape.loud_between(earlier_s, before.start_s) >= least_s:
+            return True
+    if any(word.script is not Script.NUMBER for word in inside):
+        return False
+    return before.length_s - 1.3 * (before.stop - before.start) / pace >= least_s

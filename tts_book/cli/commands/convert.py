@@ -184,7 +184,7 @@ def _print_result(at: Terminal, options: CommandOptions, result: Result) -> int:
     stale = _clean(at, options, result.left_over) if options.clean else result.left_over
     for line in summary.lines(result, stale, at.command, quiet=options.quiet):
         at.err.write(f"{line}\n")
-    return 1 if result.lost or result.books_lost else 0
+    return 0 if result.is_complete(strict=options.strict) else 1
 
 
 def _clean(at: Terminal, options: CommandOptions, stale: Sequence[Path]) -> tuple[Path, ...]:

@@ -1,0 +1,274 @@
+"""Replies become speech: judged by their voice's traits, with marks, and what stays in doubt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tts_book.audio import DELAY_MS
+from tts_book.backends.edge.alignment import Folded, find_sentences, marks_of
+from tts_book.backends.edge.exchange import Reply
+from tts_book.backends.edge.mark_timing import LEAST_WORDS, TICKS_PER_S
+from tts_book.backends.edge.reply_checks import (
+    AskedText,
+    MeasuredReply,
+    Script,
+    TextWord,
+    examine,
+    words_of,
+)
+from tts_book.backends.edge.sentence_times import estimate_sentences
+from tts_book.backends.edge.voice_habits import CERTAIN, ReplySign, SignKind, VoiceHabits
+from tts_book.backends.edge.wire_log import WireLog
+from tts_book.backends.judging import SoundFinding, Span, Verdict
+from tts_book.errors import AudioError, BackendIncomplete
+from tts_book.model import Doubt, DoubtKind, Mark, Speech
+
+# Marks that lie this near to where marks usually lie, before the sound by 70 to 160 ms, stay as
+# they are; others are brought to where they would be then.
+_USUAL_LAG_S, _SHIFTED_S = 0.14, 0.25
+# A carrier for a proof: so many words beside the one in question, if the text has them.
+_CARRIER_WORDS = 3
+_WORDS_SHOWN = 60
+# Answers without sound, until a text of another script counts as one that the voice cannot say.
+_SILENT_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class HeardReply:
+    """A reply as it came, and what was asked for."""
+
+    voice_key: str
+    asked: AskedText
+    reply: Reply
+    log: WireLog
+
+    def examine(self) -> ExaminedReply:
+        """Measures it. Raises BackendIncomplete where it cannot be decoded."""
+        try:
+            return ExaminedReply(self.voice_key, examine(self.asked, self.reply), self.log)
+        except AudioError as error:
+            raise BackendIncomplete(f"The sound is damaged. {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedReply:
+    """A measured reply of a voice."""
+
+    voice_key: str
+    measured: MeasuredReply
+    log: WireLog
+
+
+class Jury:
+    """Judges the replies of all voices of a run."""
+
+    def __init__(self) -> None:
+        self._traits: dict[str, VoiceHabits] = {}
+
+    def open_voice(self, voice_key: str, voice_id: str) -> None:
+        """A voice is going to speak."""
+        self._traits.setdefault(voice_key, VoiceHabits(voice_id))
+
+    def enter(self, reply: ExaminedReply) -> None:
+        """Counts a reply among those of its voice; once a voice is known, only those that are
+        whole are counted (see `judge`)."""
+        traits = self._traits[reply.voice_key]
+        if not traits.known:
+            traits.add(reply.measured)
+            if traits.is_settled():
+                traits.learn()
+
+    def judge(self, reply: ExaminedReply) -> Verdict | None:
+        """What may be missing from a reply; None until its voice is known."""
+        traits = self._traits[reply.voice_key]
+        if not traits.known:
+            return None
+        return self.judge_now(reply)
+
+    def judge_now(self, reply: ExaminedReply) -> Verdict:
+        """What may be missing from a reply, by what is known so far."""
+        traits, measured = self._traits[reply.voice_key], reply.measured
+        found = traits.judge(measured)
+        if not found and traits.known and traits.enough:
+            traits.add(measured)
+        reply.log.note(f"judged: {'; '.join(map(str, found)) or 'all is well'}")
+        marks, estimated = _find_marks(measured)
+        doubts = tuple(_find_doubts(traits, measured, estimated=estimated))
+        speech = Speech(measured.frames, "mp3", marks=marks, doubts=doubts)
+        findings = tuple(_finding(traits, finding) for finding in found)
+        return Verdict(speech, measured.sound, measured.shape.loud_s, findings)
+
+    def settle(self) -> None:
+        """From here on all voices are judged by what is known of them."""
+        for traits in self._traits.values():
+            if not traits.known:
+                traits.learn()
+
+    def prove_unspoken(self, reply: ExaminedReply, span: Span) -> None:
+        """The voice does not say these words."""
+        for word in _words_in(reply.measured.asked, span):
+            self._traits[reply.voice_key].prove_word(word)
+
+    def prove_spoken(self, reply: ExaminedReply, span: Span) -> None:
+        """The voice says these words, whatever the marks leave of them."""
+        for word in _words_in(reply.measured.asked, span):
+            self._traits[reply.voice_key].prove_heard(word)
+
+    def prove_text(self, reply: ExaminedReply, kinds: Iterable[str]) -> None:
+        """These kinds of findings are this text's own."""
+        self._traits[reply.voice_key].prove_text(map(SignKind, kinds))
+
+    def says_nothing_of(self, voice_key: str, text: Folded, attempts: int) -> Doubt | None:
+        """Whether an answer without sound, after so many attempts, is all that a voice has to say:
+        all words are of scripts that are not its own, and of none that it was heard to say."""
+        traits = self._traits.get(voice_key)
+        words = words_of(text)
+        if traits is None or not all(
+            _may_be_unspoken(traits, w) or w.script in traits.unspoken for w in words
+        ):
+            return None
+        known = all(traits.is_proven(word) for word in words)
+        if not known and attempts < _SILENT_ATTEMPTS:
+            return None
+        return Doubt(DoubtKind.UNSPOKEN, _shown(text.text), 0, len(text.text))
+
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """What users should know of the voices."""
+        return tuple(
+            (key.partition(" ")[0], note)
+            for key, traits in self._traits.items()
+            for note in traits.notes()
+        )
+
+
+def _finding(traits: VoiceHabits, found: ReplySign) -> SoundFinding:
+    spans = tuple(_runs(found.words))
+    suspected = frozenset(_runs([word for word in found.words if traits.suspects(word)]))
+    certain = found.kind in CERTAIN and not traits.is_common(found.kind)
+    return SoundFinding(found.kind.value, found.what, certain, spans, suspected)
+
+
+def _runs(words: Sequence[TextWord]) -> Iterable[Span]:
+    """Words in a row, as the characters that they take."""
+    first: TextWord | None = None
+    last: TextWord | None = None
+    for word in words:
+        if first is None or last is None or word.start != last.stop:
+            if first is not None and last is not None:
+                yield first.begin, last.end
+            first = word
+        last = word
+    if first is not None and last is not None:
+        yield first.begin, last.end
+
+
+def _words_in(asked: AskedText, span: Span) -> list[TextWord]:
+    return [word for word in asked.words if word.begin < span[1] and word.end > span[0]]
+
+
+# Doubts -------------------------------------------------------------------------------------------
+
+
+def _find_doubts(traits: VoiceHabits, reply: MeasuredReply, *, estimated: bool) -> Iterable[Doubt]:
+    text = reply.asked.text.text
+    left_out = [w for w in (*reply.missing, *reply.silent) if traits.is_proven(w)]
+    for start, stop in _runs(sorted(set(left_out), key=lambda word: word.start)):
+        yield Doubt(DoubtKind.UNSPOKEN, _shown(text[start:stop]), start, stop)
+    if not reply.timing.fits:
+        foreign = [w for w in reply.asked.words if _may_be_unspoken(traits, w)]
+        for start, stop in _runs(foreign):
+            known = all(traits.is_proven(w) for w in _words_in(reply.asked, (start, stop)))
+            kind = DoubtKind.UNSPOKEN if known else DoubtKind.UNDETERMINED
+            yield Doubt(kind, _shown(text[start:stop]), start, stop)
+    if estimated:
+        yield Doubt(DoubtKind.TIMES, "the times of its sentences are estimated")
+    elif (
+        traits.has_fitting_marks and not reply.timing.fits and len(reply.asked.words) > LEAST_WORDS
+    ):
+        what = "its marks do not fit: checked by length and silence only"
+        yield Doubt(DoubtKind.MARKS, what if reply.words else what.replace("fit", "come"))
+
+
+def _may_be_unspoken(traits: VoiceHabits, word: TextWord) -> bool:
+    """Whether a voice of one language may leave this word out; any can say numbers."""
+    multilingual = "Multilingual" in traits.voice_id
+    foreign = word.script not in (traits.own_script, Script.NUMBER)
+    return foreign and not multilingual
+
+
+def _shown(words: str) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= _WORDS_SHOWN else line[: _WORDS_SHOWN - 1] + "…"
+
+
+# Marks --------------------------------------------------------------------------------------------
+
+
+def _find_marks(reply: MeasuredReply) -> tuple[tuple[Mark, ...], bool]:
+    """The marks of a reply in the time of its sound; whether they are estimated."""
+    text, sound_ms = reply.asked.text, reply.sound.duration_ms
+    few = len(reply.words) < LEAST_WORDS
+    if reply.timing.fits or (reply.words and few and _lie_in_sound(reply)):
+        marks = marks_of(text, reply.words, reply.sentences)
+        shift_ms = _shifts(reply)
+        return tuple(_as_heard(mark, shift_ms, sound_ms) for mark in marks), False
+    if reply.sentences and not reply.words and _lie_in_sound(reply):
+        marks = marks_of(text, (), reply.sentences)
+        return tuple(_as_heard(mark, [], sound_ms) for mark in marks), False
+    return estimate_sentences(text, reply.shape), True
+
+
+def _lie_in_sound(reply: MeasuredReply) -> bool:
+    placed = reply.words or reply.sentences
+    starts = [p.boundary.start for p in placed if p.found]
+    inside = starts and max(starts) / TICKS_PER_S < reply.shape.length_s
+    return bool(inside) and starts == sorted(set(starts))
+
+
+def _shifts(reply: MeasuredReply) -> list[tuple[int, int]]:
+    """By how many ms marks are moved, from which letter on; empty where they lie as usual."""
+    raw_s = {p.start: p.boundary.start / TICKS_PER_S for p in reply.words if p.found}
+    moved = [
+        (word.start, word.start_s - raw_s[word.start] - _USUAL_LAG_S)
+        for word in reply.timing.words
+        if word.start in raw_s
+    ]
+    if all(abs(shift_s) < _SHIFTED_S for _, shift_s in moved):
+        return []
+    places = reply.asked.text.places
+    return [(places[letter], round(shift_s * 1_000)) for letter, shift_s in moved]
+
+
+def _as_heard(mark: Mark, shifts: Sequence[tuple[int, int]], sound_ms: int) -> Mark:
+    """The service's times are those of its sound before it was encoded."""
+    before = [ms for at, ms in shifts if at <= mark.start]
+    later_ms = DELAY_MS + (before[-1] if before else shifts[0][1] if shifts else 0)
+    start_ms = max(0, min(mark.start_ms + later_ms, sound_ms))
+    stop_ms = min(max(start_ms, mark.stop_ms + later_ms), sound_ms)
+    return replace(mark, start_ms=start_ms, stop_ms=stop_ms)
+
+
+# Proofs -------------------------------------------------------------------------------------------
+
+
+def find_carriers(asked: AskedText, span: Span) -> tuple[str, str] | None:
+    """The sentence that holds these characters, with those around it until there are words enough
+    beside them, and the same without them."""
+    text = asked.text.text
+    spans = find_sentences(text)
+    held = [n for n, (start, stop) in enumerate(spans) if start < span[1] and stop > span[0]]
+    if not held:
+        return None
+    first, last = held[0], held[-1]
+    while True:
+        start, stop = spans[first][0], spans[last][1]
+        others = [w for w in _words_in(asked, (start, stop)) if not span[0] <= w.begin < span[1]]
+        if len(others) >= _CARRIER_WORDS or (first == 0 and last == len(spans) - 1):
+            break
+        first, last = (first - 1, last) if first > 0 else (first, last + 1)
+    if not others:
+        return None
+    without = re.sub(r"[ \t]{2,}", " ", text[start : span[0]] + text[span[1] : stop])
+    return text[start:stop].strip(), without.strip()

@@ -1,0 +1,314 @@
+"""How the times of a reply's marks lie against its sound, word by word. Pure.
+
+Marks come before the sound by 70 to 160 ms, by voice (measured), and a service may count
+otherwise: later, earlier, with a jump after an interjection, slightly faster. So the lag between
+mark and sound is found for each word: of all ways to lag, the one whose words lie over sound and
+begin where silence ends, with as few jumps as possible (a shortest path). Where even that one
+leaves words over silence, the times say nothing about this sound, or sound is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from tts_book.backends.edge.alignment import Folded, Placed
+from tts_book.backends.edge.sound_shape import HOP_S, Shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TICKS_PER_S = 10_000_000
+# Lags that are tried, in steps of two hops of the shape.
+_STEP_S = 2 * HOP_S
+_MOST_LAG_S = 2.2
+# What a change of lag costs, where a word that lies over sound instead of silence wins about 1:
+# a jump as much as three words; a single step, as a clock that runs a little faster makes them,
+# nearly nothing.
+_JUMP_COST, _STEP_COST = 3.0, 0.06
+# A lag far from the usual one must be worth it: without pauses any lag fits.
+_USUAL_LAG_S, _LAG_COST_PER_S = 0.14, 0.04
+# How much an onset at a word's beginning counts beside the sound in the word.
+_ONSET_WEIGHT = 1.0
+_ONSET_S = 0.06
+# A mark that leaves a longer word less than this share of its time is none.
+_SLOT_SHARE, SHORT_LETTERS = 0.3, 3
+# Fewer words tell nothing about lags.
+LEAST_WORDS = 4
+# A word is silent if so little of it sounds; shorter ones cannot be judged.
+_SILENT_S, _SILENT_SHARE, _LEAST_WORD_S = 0.05, 0.15, 0.12
+# Times are no times of this sound if so many words lie over silence, or do not follow each other.
+_MOST_SILENT_SHARE, _MOST_UNORDERED_SHARE, _MOST_BACK_S = 0.12, 0.1, 0.6
+# How much of a word's time may be left before the next one begins, or taken from it.
+_EXACT_REST = (-0.08, 0.25)
+# A jump is a habit of counting where the marks leave a gap of that size which the sound has not.
+_JUMP_S, _EXPLAINED_SHARE, _JUMP_WORDS = 0.06, 0.6, 4
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedWord:
+    """A marked word: its letters, and when it is heard in the sound."""
+
+    start: int
+    stop: int
+    start_s: float
+    stop_s: float
+    is_silent: bool
+
+    @property
+    def length_s(self) -> float:
+        return self.stop_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class MarkTiming:
+    """The words of a reply in the time of its sound. `lag_s` is the usual distance from mark to
+    sound; `lost_s` is how much less sound there is than the marks say (with their own gaps allowed
+    for), `shared_s` the longest stretch of sound that two words would have to share; `ends_at_s`
+    is where the last mark ends by the usual lag; `exact_ends`: marks end where their words do.
+    `fits` is false where the times are none of this
+    sound; then there are no words."""
+
+    fits: bool = False
+    lag_s: float = 0.0
+    lost_s: float = 0.0
+    shared_s: float = 0.0
+    ends_at_s: float = 0.0
+    exact_ends: bool = False
+    words: tuple[MarkedWord, ...] = ()
+
+
+def time_words(text: Folded, placed: Sequence[Placed], shape: Shape) -> MarkTiming:
+    """Finds the marked words in the sound."""
+    import numpy as np
+
+    # Marks at the very beginning would come before it, if they could.
+    marked = [p for p in placed if p.found and p.boundary.kind == "word" and p.boundary.start > 0]
+    found = _with_slots(marked)
+    if len(found) < LEAST_WORDS or shape.is_silent:
+        return MarkTiming()
+    starts = np.array([p.boundary.start for p in found]) / TICKS_PER_S
+    stops = np.array([p.boundary.stop for p in found]) / TICKS_PER_S
+    steps = np.diff(starts)
+    if (steps <= 0.01).sum() > _MOST_UNORDERED_SHARE * len(
+        steps
+    ) + 1 or steps.min() < -_MOST_BACK_S:
+        return MarkTiming()
+    starts = np.maximum.accumulate(starts)
+    ends = _window_ends(found, starts, stops)
+    lags = _find_lags(starts, ends, shape)
+    words = tuple(
+        _timed(p, a, b, shape) for p, a, b in zip(found, starts + lags, ends + lags, strict=True)
+    )
+    silent = sum(word.is_silent for word in words)
+    lag_s = float(np.median(lags))
+    ends_at_s = float(stops.max()) + lag_s
+    if silent > max(1, _MOST_SILENT_SHARE * len(words)) and silent < len(words) / 2:
+        fits = _run_share(words) > 0.6
+    else:
+        fits = silent <= len(words) / 2
+    if not fits:
+        return MarkTiming(lag_s=lag_s, ends_at_s=ends_at_s)
+    gaps = _Gaps.of(text, found, starts, ends)
+    lost_s, shared_s = gaps.lost_s(lags), gaps.shared_s(lags)
+    exact = _are_exact(starts, stops, gaps.kinds == "none")
+    return MarkTiming(True, lag_s, lost_s, shared_s, ends_at_s, exact, words)
+
+
+def _are_exact(
+    starts: NDArray[np.float64], stops: NDArray[np.float64], together: NDArray[np.bool_]
+) -> bool:
+    """Whether marks end where the next one begins, as a rule, where no pause is written."""
+    import numpy as np
+
+    slots = np.diff(starts)[together]
+    rests = (starts[1:] - stops[:-1])[together]
+    if not len(slots):
+        return False
+    low, high = _EXACT_REST
+    return bool(low < np.median(rests / np.maximum(slots, 0.01)) < high)
+
+
+def _with_slots(found: Sequence[Placed]) -> list[Placed]:
+    """The words that have some time of their own before the next one begins: a service may mark
+    what it does not say."""
+    slots = [b.boundary.start - a.boundary.start for a, b in pairwise(found)]
+    if not slots:
+        return list(found)
+    per_letter = median(
+        slot / (p.stop - p.start) for slot, p in zip(slots, found[:-1], strict=True)
+    )
+    kept = [
+        p
+        for slot, p in zip(slots, found[:-1], strict=True)
+        if p.stop - p.start <= SHORT_LETTERS
+        or slot < 0
+        or slot >= _SLOT_SHARE * per_letter * (p.stop - p.start)
+    ]
+    return [*kept, found[-1]]
+
+
+def _run_share(words: Sequence[MarkedWord]) -> float:
+    """Which share of the silent words stands in one row: silence in place of words is in one
+    place, times that do not fit are wrong in many."""
+    longest = run = 0
+    for word in words:
+        run = run + 1 if word.is_silent else 0
+        longest = max(longest, run)
+    return longest / max(1, sum(word.is_silent for word in words))
+
+
+def _window_ends(
+    found: Sequence[Placed], starts: NDArray[np.float64], stops: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Where each word's own time ends: at its mark's end, but not after the next one begins; where
+    a mark has no length of its own, after as long as its letters take."""
+    import numpy as np
+
+    letters = np.array([p.stop - p.start for p in found])
+    following = np.append(starts[1:], max(float(stops.max()), float(starts[-1]) + 0.1))
+    slots = np.maximum(following - starts, 0.01)
+    per_letter = float(np.median(slots / letters))
+    fair = starts + np.minimum(slots, letters * per_letter)
+    own = np.minimum(stops, following)
+    ends: NDArray[np.float64] = np.where(own - starts < 0.5 * (fair - starts), fair, own)
+    return ends
+
+
+def _find_lags(
+    starts: NDArray[np.float64], ends: NDArray[np.float64], shape: Shape
+) -> NDArray[np.float64]:
+    """The lag of each word along the best path."""
+    import numpy as np
+
+    lags = np.arange(-_MOST_LAG_S, _MOST_LAG_S + _STEP_S / 2, _STEP_S)
+    gains = _gains(starts, ends, lags, shape)
+    gains -= _LAG_COST_PER_S * np.abs(lags - _USUAL_LAG_S)
+    best, came = gains[0], np.zeros((len(starts), len(lags)), np.int32)
+    own = np.arange(len(lags))
+    for number in range(1, len(starts)):
+        from_left = np.append(-np.inf, best[:-1]) - _STEP_COST
+        from_right = np.append(best[1:], -np.inf) - _STEP_COST
+        top = int(best.argmax())
+        choices = np.stack(
+            (best, from_left, from_right, np.full(len(lags), best[top] - _JUMP_COST))
+        )
+        choice = choices.argmax(axis=0)
+        came[number] = np.choose(choice, (own, own - 1, own + 1, np.full(len(lags), top)))
+        best = choices.max(axis=0) + gains[number]
+    path = np.empty(len(starts), np.int32)
+    path[-1] = int(best.argmax())
+    for number in range(len(starts) - 1, 0, -1):
+        path[number - 1] = came[number, path[number]]
+    found: NDArray[np.float64] = lags[path]
+    return found
+
+
+def _gains(
+    starts: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    lags: NDArray[np.float64],
+    shape: Shape,
+) -> NDArray[np.float64]:
+    """What each word wins by each lag: the share of it that sounds, and an onset at its start."""
+    import numpy as np
+
+    def loud(first: NDArray[np.float64], last: NDArray[np.float64]) -> NDArray[np.float64]:
+        most = len(shape.loud)
+        a = np.clip(np.rint(first / HOP_S).astype(np.int64), 0, most)
+        b = np.clip(np.rint(last / HOP_S).astype(np.int64), 0, most)
+        hops = shape.summed[np.maximum(a, b)] - shape.summed[a]
+        return hops.astype(np.float64) * HOP_S
+
+    begin = starts[:, None] + lags[None, :]
+    stop = ends[:, None] + lags[None, :]
+    share: NDArray[np.float64] = loud(begin, stop) / np.maximum(stop - begin, HOP_S)
+    onset = loud(begin, begin + _ONSET_S) - loud(begin - _ONSET_S - HOP_S, begin - HOP_S)
+    made: NDArray[np.float64] = np.minimum(1.0, 1.5 * share) + _ONSET_WEIGHT * np.maximum(
+        0.0, onset / _ONSET_S
+    )
+    return made
+
+
+def _timed(placed: Placed, start_s: float, stop_s: float, shape: Shape) -> MarkedWord:
+    length_s = stop_s - start_s
+    loud_s = shape.loud_between(start_s, stop_s)
+    silent = length_s >= _LEAST_WORD_S and loud_s < min(_SILENT_S, _SILENT_SHARE * length_s)
+    return MarkedWord(placed.start, placed.stop, float(start_s), float(stop_s), silent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gaps:
+    """The times between marked words, and by how much each is longer than is usual in this reply
+    for what stands there in the text."""
+
+    gaps: NDArray[np.float64]
+    kinds: NDArray[np.str_]
+    excess: NDArray[np.float64]
+
+    @staticmethod
+    def of(
+        text: Folded,
+        found: Sequence[Placed],
+        starts: NDArray[np.float64],
+        ends: NDArray[np.float64],
+    ) -> _Gaps:
+        import numpy as np
+
+        gaps = starts[1:] - ends[:-1]
+        kinds = np.array([_kind(text, a.stop, b.start) for a, b in pairwise(found)])
+        excess = gaps.copy()
+        for kind in set(kinds.tolist()):
+            excess[kinds == kind] -= np.median(gaps[kinds == kind])
+        return _Gaps(gaps, kinds, excess)
+
+    def lost_s(self, lags: NDArray[np.float64]) -> float:
+        """By how much the sound comes earlier at the end than at the beginning, without what odd
+        gaps between marks explain. Medians of some words: single marks stray by 50 ms."""
+        import numpy as np
+
+        some = max(1, min(12, len(lags) // 2))
+        net = float(np.median(lags[-some:]) - np.median(lags[:some]))
+        for first, last, change in _jumps(lags):
+            near = self.excess[max(0, first - 2) : last + 2]
+            if change < -_JUMP_S and float(near.max()) > -_EXPLAINED_SHARE * change:
+                net -= change
+        return -net
+
+    def shared_s(self, lags: NDArray[np.float64]) -> float:
+        """The longest time that two words in a row have in common."""
+        import numpy as np
+
+        return float(np.max(-np.diff(lags) - self.gaps, initial=0.0))
+
+
+def _jumps(lags: NDArray[np.float64]) -> Iterator[tuple[int, int, float]]:
+    """Where the lag changes, from which gap to which, and by how much; a change may take some
+    words."""
+    steps = [later - earlier for earlier, later in pairwise(lags.tolist())]
+    at = 0
+    while at < len(steps):
+        last, change = at, 0.0
+        while last < len(steps) and abs(steps[last]) > HOP_S and last - at < _JUMP_WORDS:
+            change += steps[last]
+            last += 1
+        if last > at:
+            yield at, last, change
+        at = max(last, at + 1)
+
+
+def _kind(text: Folded, stop: int, start: int) -> str:
+    """What stands between two words: nothing, a comma, the end of a sentence or a paragraph."""
+    if start >= len(text.places):
+        return "sentence"
+    between = text.text[text.places[stop - 1] + 1 : text.places[start]]
+    if "\n" in between:
+        return "paragraph"
+    if re.search(r"[.!?…。！？]", between):
+        return "sentence"
+    return "comma" if re.search(r"[^\w\s]", between) else "none"
