@@ -166,7 +166,7 @@ def parse_forgivingly(text: str, name: str) -> Element:
 
 def walk_page(root: Element, how: Walk) -> None:
     """Writes what a page says into the builder."""
-    walker = _Walker(how, has_words=bool(text_of(_body(root))))
+    walker = _HtmlWalker(how, has_words=bool(text_of(_body(root))))
     for event, element in walk_tree(root):
         if event == "start":
             walker.start(element)
@@ -188,7 +188,7 @@ class _Table:
     has_rows: bool = False
 
 
-class _Walker:
+class _HtmlWalker:
     """Keeps where the walk is inside something silent or left out."""
 
     def __init__(self, how: Walk, *, has_words: bool) -> None:

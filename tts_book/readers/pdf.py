@@ -118,7 +118,7 @@ def _read_page(document: Any, number: int) -> tuple[list[PdfLine], float]:
     try:
         text = page.get_textpage()
         try:
-            reader = _Reader(text, number)
+            reader = _PageReader(text, number)
             return list(reader.lines()), reader.unmapped_share()
         finally:
             text.close()
@@ -126,7 +126,7 @@ def _read_page(document: Any, number: int) -> tuple[list[PdfLine], float]:
         page.close()
 
 
-class _Reader:
+class _PageReader:
     """Reads the characters of a page with their places and sizes."""
 
     def __init__(self, page: Any, number: int) -> None:

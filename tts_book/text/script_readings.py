@@ -12,26 +12,26 @@ from tts_book.text.scripts import LOOK_BACK, to_plain
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class _ScriptWords:
     power: str
     base: str
     minus: str
 
 
 _WORDS = {
-    "be": _Words("у ступені", "па аснове", "мінус"),
-    "cs": _Words("na", "o základu", "minus"),
-    "de": _Words("hoch", "zur Basis", "minus"),
-    "en": _Words("to the power of", "base", "minus"),
-    "es": _Words("elevado a", "en base", "menos"),
-    "fr": _Words("puissance", "base", "moins"),
-    "it": _Words("elevato a", "in base", "meno"),
-    "nl": _Words("tot de macht", "met grondtal", "min"),
-    "pl": _Words("do potęgi", "o podstawie", "minus"),
-    "pt": _Words("elevado a", "na base", "menos"),
-    "ru": _Words("в степени", "по основанию", "минус"),
-    "sv": _Words("upphöjt till", "med basen", "minus"),
-    "uk": _Words("у степені", "за основою", "мінус"),
+    "be": _ScriptWords("у ступені", "па аснове", "мінус"),
+    "cs": _ScriptWords("na", "o základu", "minus"),
+    "de": _ScriptWords("hoch", "zur Basis", "minus"),
+    "en": _ScriptWords("to the power of", "base", "minus"),
+    "es": _ScriptWords("elevado a", "en base", "menos"),
+    "fr": _ScriptWords("puissance", "base", "moins"),
+    "it": _ScriptWords("elevato a", "in base", "meno"),
+    "nl": _ScriptWords("tot de macht", "met grondtal", "min"),
+    "pl": _ScriptWords("do potęgi", "o podstawie", "minus"),
+    "pt": _ScriptWords("elevado a", "na base", "menos"),
+    "ru": _ScriptWords("в степени", "по основанию", "минус"),
+    "sv": _ScriptWords("upphöjt till", "med basen", "minus"),
+    "uk": _ScriptWords("у степені", "за основою", "мінус"),
 }
 _SCRIPT = re.compile(r"[⁰¹²³⁴-⁹]+|[⁺⁻][⁰¹²³⁴-⁹]+|[₀-₉]+|[₊₋][₀-₉]+")
 _WELL_KNOWN = ("²", "³")
