@@ -323,6 +323,17 @@ def test_files_of_the_last_format_are_not_stale(at: Desk) -> None:
     assert names == {"001 - Глава 1.mp3", "002 - Глава 2.mp3", "book.mp3", "book.m4b", "book.opus"}
 
 
+def test_a_part_that_is_spoken_again_is_heard_in_all_formats_that_exist(at: Desk) -> None:
+    source = at.write("book.txt", TWO)
+    at.convert(source, request=replace(SILENT, format="mp3,page", captions="srt"))
+    at.convert(source, request=replace(SILENT, format="m4b", captions="srt"))
+    assert at.convert(source, request=replace(SILENT, redo="2/1")) == 0
+    names = {path.name for path in at.written()}
+    assert {"book.m4b", "book.srt", "002 - Глава 2.mp3", "002 - Глава 2.srt"} <= names
+    assert any(name.endswith(".html") for name in names)
+    assert not any(name.endswith(".opus") for name in names)
+
+
 @pytest.mark.parametrize(
     ("terminal", "yes", "answer", "left"),
     [(True, False, b"n\n", True), (True, False, b"y\n", False), (True, True, b"", False),

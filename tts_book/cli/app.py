@@ -182,6 +182,9 @@ def verify(
         str,
         typer.Option("--ear-model", metavar="NAME", help="An installed model, or its folder."),
     ] = "",
+    acx: Annotated[
+        bool, typer.Option("--acx", help="Compare the levels with what ACX asks for.")
+    ] = False,
     sample: Annotated[
         str, typer.Option("--sample", metavar="SHARE", help="With --ear: a part, such as 5%.")
     ] = "",
@@ -208,7 +211,7 @@ def verify(
         return
     from tts_book.cli.commands.verify import check
 
-    _finish(lambda here: check(here, _globbed(paths), as_json=options.json))
+    _finish(lambda here: check(here, _globbed(paths), as_json=options.json, acx=acx))
 
 
 app.add_typer(ear_app, name="ear", invoke_without_command=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -18,7 +18,15 @@ from tts_book.backends import Backend
 from tts_book.errors import UserError
 from tts_book.model import Chunk, Plan, Voice
 from tts_book.output import audiobookshelf
+from tts_book.output.captions import caption_paths
+from tts_book.output.companions import companion_path
+from tts_book.output.manifest import manifest_path, read_known_files
 from tts_book.output.paths import (
+    CAPTIONS,
+    CHAPTERS,
+    COMPANIONS,
+    SUFFIXES,
+    WHOLE,
     Layout,
     lay_out_book,
     lay_out_excerpt,
@@ -121,6 +129,42 @@ def _explain_other_language(plan: Plan, voice: VoiceRequest, reason: str) -> str
         f'{listed}, which "{voice.voice}" does not speak: leave --voice out, so that each file '
         "gets a voice of its language, or add --language CODE to have all read alike."
     )
+
+
+def add_existing_formats(request: BookRequest, output: OutputSettings, cwd: Path) -> OutputSettings:
+    """With the formats, captions and companions in which the book is there already, so that a part
+    that is spoken again is heard in all of them."""
+    out = output.out
+    if output.shelved or (out and out.suffix.lower() in SUFFIXES and not out.is_dir()):
+        return output
+    layout = _lay_out_files(
+        request, replace(output, formats=(CHAPTERS, *WHOLE)), cwd, excerpt=False
+    )
+
+    def is_there(path: Path) -> bool:
+        return path.exists() and owner_of(path) == layout.owner
+
+    formats = [kind for kind, path in layout.whole if is_there(path)]
+    formats += [CHAPTERS] if any(map(is_there, layout.targets)) else []
+    layout = _lay_out_files(
+        request, replace(output, formats=(*output.formats, *formats)), cwd, False
+    )
+    known = read_known_files(manifest_path(layout))
+    beside = [(kind, each) for kind in CAPTIONS for each in _captions_of(layout, kind)]
+    captions = (kind for kind, path in beside if path.name in known and path.exists())
+    manifest = manifest_path(layout)
+    companions = (kind for kind in COMPANIONS if companion_path(manifest, kind).exists())
+    return replace(
+        output,
+        formats=tuple(dict.fromkeys((*output.formats, *formats))),
+        captions=tuple(dict.fromkeys((*output.captions, *captions))),
+        companions=tuple(dict.fromkeys((*output.companions, *companions))),
+    )
+
+
+def _captions_of(layout: Layout, kind: str) -> Iterator[Path]:
+    for path in layout.files:
+        yield from caption_paths(path, (kind,))
 
 
 def _lay_out_files(

@@ -130,12 +130,21 @@ class Conversion:
             VoiceChooser(self.settings.config, self.engines),
             replace(voice, wait=voice.wait or patient),
             self.cache,
-            self.settings.output,
+            self._output(requests),
             self.settings.at.cwd,
             excerpt=excerpt,
         )
         jobs = tuple(select_parts(job, only, redo) for job in jobs)
         return tuple(select_excerpt(job, start, stop) for job in jobs) if excerpt else jobs
+
+    def _output(self, requests: Sequence[BookRequest]) -> OutputSettings:
+        """Where the books go, in all their formats if a part is spoken again."""
+        from tts_book.pipeline.planning import add_existing_formats
+
+        output = self.settings.output
+        if not self.settings.options.redo or len(requests) != 1:
+            return output
+        return add_existing_formats(requests[0], output, self.settings.at.cwd)
 
     async def carry_out(
         self,
@@ -152,7 +161,7 @@ class Conversion:
         from tts_book.pipeline.planning import prepare_output
         from tts_book.pipeline.run import convert_jobs, make_tools
 
-        options, output = self.settings.options, self.settings.output
+        options, output = self.settings.options, self._output([job.request for job in jobs])
         if not options.allow_missing:
             _refuse_damaged(jobs)
         tools = replace(tools or make_tools(), workers=options.workers, wait=options.wait)
@@ -164,14 +173,15 @@ class Conversion:
             with listening as listener:
                 pauses = self.settings.config.pauses
                 result = await convert_jobs(jobs, pauses, self.cache, listener, tools, output)
-            return await self._write_companions(jobs, result)
+            return await self._write_companions(jobs, result, output.companions)
 
-    async def _write_companions(self, jobs: Sequence[BookJob], result: Result) -> Result:
+    async def _write_companions(
+        self, jobs: Sequence[BookJob], result: Result, kinds: Sequence[str]
+    ) -> Result:
         """Adds the page and the EPUB, which show what is in the files."""
         from tts_book.output.companions import write_companions
         from tts_book.pipeline.book_writer import run_to_end
 
-        kinds = self.settings.output.companions
         written = [
             path
             for job in jobs

@@ -304,7 +304,7 @@ def told_of(at: Desk, path: Path, time: str = "", **wanted: Any) -> list[str]:
 
 
 def value(lines: Sequence[str], name: str) -> str:
-    (found,) = (line for line in lines if line.split()[0] == name)
+    (found,) = (line for line in lines if f"{line} ".startswith(f"{name} "))
     return found[len(name) :].strip()
 
 
@@ -336,7 +336,7 @@ def test_the_cache_of_the_run_is_asked(at: Desk) -> None:
     assert Path(value(lines, "entry")).is_relative_to(own)
     shutil.rmtree(own)
     gone = told_of(at, source, text="tern")
-    assert value(gone, "entry").endswith("(gone, or another take since)")
+    assert value(gone, "entry").endswith("(gone, or another recording since)")
     assert "about" in value(gone, "sound")
     assert value(gone, "word") == value(lines, "word")
 
@@ -367,13 +367,13 @@ def test_a_folder_that_was_moved_with_its_source_is_known(at: Desk, copied: bool
     there = Desk(moved)
     lines = told_of(there, moved / "story.txt", text="gull", cache=at.folder / "cache")
     assert value(lines, "sound").startswith("story")
-    assert value(lines, "again").startswith("tts-book convert")
+    assert value(lines, "say it again:").startswith("tts-book convert")
 
 
 def test_a_file_that_was_moved_alone_leads_back_to_its_source(at: Desk) -> None:
     shutil.copytree(at.folder / "story", at.folder / "phone" / "story")
     lines = told_of(Desk(at.folder / "phone"), at.folder / "phone/story/001 - Chapter 1.mp3", "3")
-    assert value(lines, "again").startswith(f"cd {shlex.quote(str(at.folder))} && ")
+    assert value(lines, "say it again:").startswith(f"cd {shlex.quote(str(at.folder))} && ")
 
 
 @pytest.mark.parametrize(

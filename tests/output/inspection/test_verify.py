@@ -170,9 +170,9 @@ def test_no_sound_at_all() -> None:
 # The command --------------------------------------------------------------------------------------
 
 
-def run(at: Desk, *sources: str, as_json: bool = False) -> int:
+def run(at: Desk, *sources: str, as_json: bool = False, acx: bool = False) -> int:
     at.out, at.err = io.StringIO(), io.StringIO()
-    return asyncio.run(check(at.here(), sources, as_json=as_json))
+    return asyncio.run(check(at.here(), sources, as_json=as_json, acx=acx))
 
 
 def test_a_rehearsal_is_silent_and_right(tmp_path: Path) -> None:
@@ -181,7 +181,10 @@ def test_a_rehearsal_is_silent_and_right(tmp_path: Path) -> None:
     at.convert(at.write("книга.txt", TWO), request=request)
     assert run(at, ".") == 0
     assert at.out.getvalue().count("ok ") == 3
+    assert "ACX" not in at.out.getvalue() + at.err.getvalue()
+    assert run(at, ".", acx=True) == 0
     assert "24 kHz" in at.err.getvalue()
+    assert at.out.getvalue().count("ACX") == 3
 
 
 def test_wrong_files_are_told_and_end_in_1(tmp_path: Path) -> None:

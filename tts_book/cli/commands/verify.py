@@ -9,15 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from tts_book.cli.process import Terminal
-from tts_book.events import format_duration
+from tts_book.events import format_count, format_duration
 from tts_book.output.inspection.verify import Problem, Report, files, verify
 from tts_book.output.manifest import read_manifest
 
 _FORMAT = "ACX takes 44.1 kHz, 192 kbit/s; these files are 24 kHz and are not for it as they are."
 
 
-async def check(at: Terminal, sources: Sequence[str], *, as_json: bool) -> int:
-    """Reports each file; 1 if anything is wrong. Raises UserError for what is not there."""
+async def check(at: Terminal, sources: Sequence[str], *, as_json: bool, acx: bool = False) -> int:
+    """Reports each file, with `acx` also how it compares with what ACX asks for; 1 if anything is
+    wrong. Raises UserError for what is not there."""
     wrong = 0
     paths = await asyncio.to_thread(files, [at.cwd / source for source in sources])
     once = lru_cache(maxsize=1)(
@@ -26,25 +27,27 @@ async def check(at: Terminal, sources: Sequence[str], *, as_json: bool) -> int:
     for path in paths:
         report = await asyncio.to_thread(verify, path, once)
         wrong += bool(report.problems)
-        for line in _json(report) if as_json else _lines(report, at.cwd):
+        for line in _json(report) if as_json else _lines(report, at.cwd, acx):
             at.out.write(f"{line}\n")
         at.out.flush()
     if not as_json:
-        at.err.write(f"{_FORMAT}\n{len(paths)} files looked through, {wrong} with problems\n")
+        looked = format_count(len(paths), "file")
+        note = f"{_FORMAT}\n" if acx else ""
+        at.err.write(f"{note}{looked} looked through, {wrong} with problems\n")
     return 1 if wrong else 0
 
 
-def _lines(report: Report, cwd: Path) -> Iterator[str]:
+def _lines(report: Report, cwd: Path, acx: bool) -> Iterator[str]:
     path = report.path.relative_to(cwd) if report.path.is_relative_to(cwd) else report.path
     state = "WRONG" if report.problems else "ok"
-    yield f"{state:<5} {path}{_levels(report)}"
+    yield f"{state:<5} {path}{_levels(report, acx)}"
     for problem in report.problems:
         yield f"      {_where(problem)}{problem.what}"
     for text in report.notes:
         yield f"      note: {text}"
 
 
-def _levels(report: Report) -> str:
+def _levels(report: Report, acx: bool) -> str:
     found = report.measured
     if found is None:
         return ""
@@ -54,8 +57,8 @@ def _levels(report: Report) -> str:
         (found.rms_dbfs, "dB RMS"),
     )
     told = "".join(f", {level:.1f} {unit}" for level, unit in levels if level is not None)
-    acx = f"not ACX: {'; '.join(report.acx)}" if report.acx else "levels as ACX asks"
-    return f": {format_duration(found.duration_ms)}{told}; {acx}"
+    verdict = f"not ACX: {'; '.join(report.acx)}" if report.acx else "levels as ACX asks"
+    return f": {format_duration(found.duration_ms)}{told}" + (f"; {verdict}" if acx else "")
 
 
 def _where(problem: Problem) -> str:

@@ -68,18 +68,21 @@ def _places(source: Path, cache: ChunkCache) -> Iterator[Path]:
 
 
 def lines(found: Found, cache: ChunkCache, cwd: Path) -> Iterator[str]:
-    """The answer, a fact a line."""
+    """The answer, a fact a line: first what is needed to go on."""
     seconds, rest_ms = divmod(found.at_ms, 1_000)
     when = f"{format_duration(seconds * 1_000)}.{rest_ms:03}"
-    yield f"sound     {_short(found.file, cwd)} at {when}" + _doubt(found)
     yield f"text      {found.place}"
-    yield f"book      {found.book}, chapter {found.chapter}: {found.title}"
-    yield f"chunk     {found.chapter}/{found.chunk}"
     yield f"sentence  {found.sentence}"
+    yield f"chunk     {found.chapter}/{found.chunk}"
+    if found.again:
+        first = "" if found.cwd in (None, cwd) else f"cd {shlex.quote(str(found.cwd))} && "
+        yield f"say it again: {first}{found.again}"
     yield f"word      {found.word}"
+    yield f"sound     {_short(found.file, cwd)} at {when}" + _doubt(found)
+    yield f"book      {found.book}, chapter {found.chapter}: {found.title}"
     yield f"voice     {found.voice}"
     if found.entry is None:
-        yield f"entry     {cache.path(found.key)} (gone, or another take since)"
+        yield f"entry     {cache.path(found.key)} (gone, or another recording since)"
     else:
         yield f"entry     {found.entry.path}"
         yield f"attempts  {found.entry.attempts}"
@@ -90,15 +93,12 @@ def lines(found: Found, cache: ChunkCache, cwd: Path) -> Iterator[str]:
             yield f"retried   {event['failure']}: {event['reason']}"
     if found.elsewhere:
         yield f"also at   {_listed(found.elsewhere)}"
-    if found.again:
-        first = "" if found.cwd in (None, cwd) else f"cd {shlex.quote(str(found.cwd))} && "
-        yield f"again     {first}{found.again}"
 
 
 def _doubt(found: Found) -> str:
     if found.pause:
         return " (in the pause after)"
-    return "" if found.exact else " (about: reckoned, without times of words)"
+    return "" if found.exact else " (about: estimated, without times of words)"
 
 
 def _listed(places: Sequence[Place]) -> str:
