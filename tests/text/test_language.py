@@ -60,6 +60,42 @@ def test_too_little_is_not_guessed(text: str) -> None:
     assert detect_language(text).margin < MARGIN
 
 
+# Short texts in languages that look alike at first sight: right, or not sure.
+SHORT = (
+    ("cs", "Včera večer jsme šli domů pozdě."),
+    ("cs", "Děti si hrály na zahradě a maminka vařila oběd."),
+    ("cs", "Nevím, kde jsem nechal svoje klíče."),
+    ("fr", "Elle a fermé la porte sans bruit."),
+    ("fr", "Le petit chien courait dans la rue."),
+    ("fr", "Où est la gare ?"),
+    ("es", "No sé dónde he dejado las llaves."),
+    ("hu", "Nem tudom, hol vannak a kulcsaim."),
+    ("sk", "Neviem, kde som nechal kľúče."),
+    ("bg", "Котката спи на стола."),
+    ("sr", "Мачка спава на столици."),
+    ("en", "I've finished practising."),
+    ("ro", "Nu știu unde sunt cheile mele."),
+)
+
+
+@pytest.mark.parametrize(("language", "text"), SHORT)
+def test_a_short_text_is_never_taken_for_another_language(language: str, text: str) -> None:
+    guess = detect_language(text)
+    assert guess.language == language or guess.margin < MARGIN
+
+
+def test_commands_do_not_make_a_text_english() -> None:
+    text = (
+        "Чтобы получить изменения, выполните первую команду, а потом вторую.\n\n"
+        "git fetch --all --prune && git rebase origin/main --autostash --interactive\n\n"
+        "docker run --rm -it --volume /home/user/project:/work --workdir /work image bash\n\n"
+        "После этого нажмите клавишу ввода и подождите, пока не появится приглашение.\n\n"
+        "pip install --upgrade --requirement requirements.txt --constraint constraints.txt\n"
+    )
+    guess = detect_language(text * 3)
+    assert (guess.language, guess.margin >= MARGIN) == ("ru", True)
+
+
 @pytest.mark.parametrize(("book", "quoted"), [("ru", "fr"), ("en", "ru"), ("uk", "ru")])
 def test_a_foreign_passage_does_not_switch(book: str, quoted: str) -> None:
     text = SENTENCES[book] * 30 + SENTENCES[quoted] * 9 + SENTENCES[book] * 20

@@ -237,6 +237,15 @@ zh|他来了。‖她走了。
 zh|“你去哪儿？”他问。‖“回家。”
 zh|真的吗？‖是的！
 zh|我……我不知道。‖好。
+nl|Hij zei: ,,Ik kom morgen.'' ‖Daarna ging hij weg.
+nl|,,Waar ben je?'' vroeg zij.
+nl|,,Ik kom,'' zei hij. ‖,,Wacht op mij!'' ‖Zij wachtte.
+nl|Toen kwam mgr. De Vries binnen. ‖Hij ging zitten.
+nl|Prof. dr. Bakker en mevr. Jansen, resp. 30 en 40 jaar, waren er.
+nl|Op blz. 12 en nr. 5 staat o.a. dit. ‖Hij won ca. 30 prijzen.
+nl|'s Morgens regende het. ‖'t Was koud.
+nl|Hij kocht brood, kaas, enz. ‖Daarna ging hij.
+nl|Het was eng. ‖Zij zag Jan. ‖Jan zag haar.
 zh|（他来了。）‖她走了。
 ja|「行くの？」と彼は言った。‖「うん。」
 ja|雨だ。‖傘がない！‖どうしよう？
@@ -246,7 +255,7 @@ ar|أين ذهب؟ ‖لا أعرف.
 hi|वह गया। ‖वह आई।
 """
 
-LISTED = ("ru", "en", "de", "fr", "es", "it", "pt", "pl", "uk", "cs", "be")
+LISTED = ("ru", "en", "de", "fr", "es", "it", "pt", "pl", "uk", "cs", "be", "nl")
 
 
 def split(language: str, paragraph: str, sample: str = "") -> list[str]:
@@ -320,18 +329,18 @@ def test_hostile_paragraphs_take_linear_time(language: str, hostile: str) -> Non
     assert sum(len(hostile[a:b].split()) for a, b in spans) == len(hostile.split())
 
 
-DUTCH = (
-    "Toen kwam dhr. Jansen binnen en hij lachte luid. Wij zagen dhr. Bakker in de tuin. "
-    "De vrouw van dhr. Smit riep ons en toen gingen wij naar huis. Het was laat. "
+SWEDISH = (
+    "Då kom lekt. Jansson in och han skrattade högt. Vi såg lekt. Berg i trädgården. "
+    "Hustrun till lekt. Lind ropade på oss och sedan gick vi hem. Det var sent. "
 )
 
 
 def test_a_book_teaches_its_own_abbreviations() -> None:
-    paragraph = "Daar liep dhr. Mulder voorbij. Niemand zag het."
-    assert len(split("nl", paragraph)) == 3
-    assert split("nl", paragraph, DUTCH * 40) == [
-        "Daar liep dhr. Mulder voorbij.",
-        "Niemand zag het.",
+    paragraph = "Där gick lekt. Mattsson förbi. Ingen såg det."
+    assert len(split("sv", paragraph)) == 3
+    assert split("sv", paragraph, SWEDISH * 40) == [
+        "Där gick lekt. Mattsson förbi.",
+        "Ingen såg det.",
     ]
 
 

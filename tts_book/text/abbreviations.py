@@ -363,9 +363,52 @@ _CS = Words(
     ordinals=True,
 )
 
+_NL = Words(
+    abbreviations=_set(
+        """
+        dhr mevr mw mej fam dr drs mr ir ing prof ds mgr st sr lic bc cand kand lt luit sgt
+        pres burg wed geb ged a.d n.chr v.chr chr eeuw bijv bv d.w.z m.a.w o.a o.m o.i i.p.v
+        i.v.m m.b.t t.a.v t.o.v t.w.v n.a.v m.i m.n z.g zgn z.o.z z.s.m zog e.a e.d e.v etc
+        enz c.q c.s ca circa dgl excl incl evt evtl resp vgl vlg volg a.s w.o m.u.v u.a
+        s.v.p a.u.b p.s n.b i.c q.q h.t.l afb fig tab hfst blz bladz pag vert uitg dl dln
+        jrg afl aant noot opm art afd inl nl ned fr str pln ln nrs mln mld mrd fl dz gld cts
+        km cm kg
+        """
+    )
+    | _set(_TITLES),
+    never_end=_set(
+        """
+        dhr mevr mw mej fam drs ir ing ds mgr dr prof mr lic kand cand luit sgt bijv d.w.z
+        m.a.w i.p.v i.v.m m.b.t t.a.v t.o.v t.w.v n.a.v m.n zgn z.g vgl resp excl incl evt evtl o.m
+        o.a c.q geb wed st ned uitg vert
+        """
+    )
+    | _set(_TITLES),
+    before_number=_set(
+        """
+        nr nrs no blz bladz pag p pp art hfst dl fig afb tab par jrg afl lid bd vol ca circa fl tel
+        d.d ad anno jan feb mrt apr jun jul aug sept okt nov dec reg vs kol
+        """
+    ),
+    starters=_set(
+        """
+        hij zij ze het we wij ik jij je jullie u men de een dit dat deze die er in op aan bij met
+        van voor door naar uit om over onder na tot tegen zonder tussen tijdens sinds maar en of
+        want dus toen als wanneer terwijl omdat hoewel daar hier nu dan ook nog niet geen wat wie
+        waar waarom hoe alle veel enkele sommige mijn zijn haar ons onze hun ja nee nou ach o wel
+        zo zelfs toch daarna eindelijk plotseling niemand niets alles is was waren heeft had hebben
+        kan kon zal zou moet moest wil wilde laat
+        """
+    ),
+    headings=_set("hoofdstuk deel boek bedrijf akte scène afdeling paragraaf zang"),
+    ending=r"(?:^|\s)(?:enz|etc|e\.\s?a|e\.\s?d|c\.\s?s)\.$",
+    inside=r"(?:^|[\s(„“‘])(?:d\.\s?w\.\s?z|m\.\s?a\.\s?w|o\.\s?a|i\.\s?p\.\s?v)\.$",
+)
+
+
 WORDS: dict[str, Words] = {
     "ru": _RU, "uk": _UK, "be": _BE, "en": _EN, "de": _DE, "fr": _FR,
-    "es": _ES, "it": _IT, "pt": _PT, "pl": _PL, "cs": _CS,
+    "es": _ES, "it": _IT, "pt": _PT, "pl": _PL, "cs": _CS, "nl": _NL,
 }  # fmt: skip
 
 _ORDINAL_LANGUAGES = _set("da no nb nn fi hu sk sl hr sr bs et lv tr is")

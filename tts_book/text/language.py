@@ -34,6 +34,9 @@ _SAMPLE, _PIECES = 240_000, 60  # characters asked at most, in as many pieces
 _LEAST_LETTERS = 8
 _WORD = re.compile(r"[^\W\d_]+")
 _TELLING = 0.4  # what letters of its own are worth against everyday words
+_LETTERS_AS_WORDS = 10  # a text full of letters of its own is as good as four everyday words
+_FEW_LATIN, _FEW_CYRILLIC = 4, 2  # everyday words: fewer of them prove little
+_NO_PROSE = 0.4  # of the everyday words that another script has: not the language of the text
 _ONCE = 0.7  # one such letter in all may be a name or a slip
 _OFTEN = 0.02  # share of the letters at which they count in full
 _QUOTED = re.compile(r'«[^«»]*»|“[^“”]*”|„[^„“”]*[“”]|"[^"]*"')
@@ -55,6 +58,14 @@ class Guess:
     second: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A guess, and the share of words that are everyday ones of that language."""
+
+    guess: Guess
+    known: float
+
+
 def detect_language(text: str) -> Guess:
     """The language of `text`, whose paragraphs are parted by blank lines, asked in at most 240,000
     characters spread evenly over it."""
@@ -71,11 +82,16 @@ def detect_language(text: str) -> Guess:
         return Guess(_arabic(letters), lead, "its script")
     if script not in ("Latin", "Cyrillic"):
         return Guess(script, lead, "its script")
-    by_words = _by_words(sample, letters, script)
-    if lead < min(MARGIN, by_words.margin) and second in ("Latin", "Cyrillic"):
+    own = _by_words(sample, letters, script)
+    guess, other = own.guess, None
+    if second in ("Latin", "Cyrillic"):
         other = _by_words(sample, letters, second)
-        return Guess(by_words.language, lead, by_words.why, other.language)
-    return Guess(by_words.language, min(lead, by_words.margin), by_words.why, by_words.second)
+        if own.known < _NO_PROSE * other.known:
+            # Commands, names and formulas may be longer than the sentences around them.
+            return Guess(other.guess.language, min(_FRAMED, other.guess.margin), "the text")
+    if other is not None and lead < min(MARGIN, guess.margin):
+        return Guess(guess.language, lead, guess.why, other.guess.language)
+    return Guess(guess.language, min(lead, guess.margin), guess.why, guess.second)
 
 
 def _spread(text: str) -> str:
@@ -143,28 +159,41 @@ def _arabic(letters: Mapping[str, int]) -> str:
     return "fa" if share(_PERSIAN) > 2 * share(_NOT_PERSIAN) else "ar"
 
 
-def _by_words(sample: str, letters: Mapping[str, int], script: str) -> Guess:
+def _by_words(sample: str, letters: Mapping[str, int], script: str) -> _Scored:
     is_latin = script == "Latin"
     words = Counter(
         word for word in _WORD.findall(sample) if (_script(ord(word[0])) == "Latin") is is_latin
     )
-    total = sum(words.values())
-    scores = {
-        language: sum(words[word] for word in known) / total
+    total = max(1, sum(words.values()))
+    hits = {
+        language: sum(words[word] for word in known)
         for language, known in (lists.LATIN if is_latin else lists.CYRILLIC).items()
     }
     tell = _telling(letters, lists.LATIN_LETTERS if is_latin else lists.CYRILLIC_LETTERS)
-    odd = {} if is_latin else _telling(letters, lists.CYRILLIC_FOREIGN)
-    certain = min(1.0, total / (12 if is_latin else 6))  # a few words prove little
-    for language, score in scores.items():
-        scores[language] = score + tell.get(language, 0.0) - 2 * odd.get(language, 0.0)
+    odd = _telling(letters, _odd_letters() if is_latin else lists.CYRILLIC_FOREIGN)
+    scores = {
+        language: count / total + tell.get(language, 0.0) - 2 * odd.get(language, 0.0)
+        for language, count in hits.items()
+    }
     if not is_latin:
         scores["ru"] += 0.08  # by far the most of what is written in this script
     (best, high), (second, low) = sorted(scores.items(), key=lambda s: -s[1])[:2]
     if high <= 0.03:
-        return Guess("", 0.0, "no word of a language that is known here")
+        guess = Guess("", 0.0, "no word of a language that is known here")
+        return _Scored(guess, max(hits.values()) / total)
+    # A few words prove little, and words that no list knows prove nothing.
+    certain = min(1.0, total / (12 if is_latin else 6))
+    known = hits[best] + _LETTERS_AS_WORDS * tell.get(best, 0.0)
+    certain *= min(1.0, known / (_FEW_LATIN if is_latin else _FEW_CYRILLIC))
     margin = min(1.0, (high - max(low, 0.0)) / max(high, 0.2)) * certain
-    return Guess(best, margin, "the text", second)
+    return _Scored(Guess(best, margin, "the text", second), hits[best] / total)
+
+
+@cache
+def _odd_letters() -> dict[str, str]:
+    """For each language in Latin letters those that it does not write, but others do."""
+    every = frozenset("".join(lists.LATIN_ALPHABETS.values())) - frozenset("·ªº¿¡")
+    return {name: "".join(every - set(own)) for name, own in lists.LATIN_ALPHABETS.items()}
 
 
 def _telling(letters: Mapping[str, int], known: Mapping[str, str]) -> dict[str, float]:

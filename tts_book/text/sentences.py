@@ -46,6 +46,7 @@ _CANDIDATE = re.compile(
 
 _INK = re.compile(r"\S")
 _LEFT, _RIGHT, _FAR = 60, 60, 400
+_DUTCH_CLITIC = re.compile(r"[stnkmr][ ](?=[A-Z])")
 _SAMPLE_CHARACTERS = 1_000_000
 _LEARNT = re.compile(r"[^\W\d_]{1,5}(?:[.\-][^\W\d_]{1,5})*")
 _MID_SENTENCE_LOWER = 1 << 5  # nltk's _ORTHO_MID_LC: "seen in lower case inside a sentence"
@@ -103,7 +104,7 @@ class Splitter:
 
     def _place(self, text: str, start: int, match: re.Match[str]) -> SentenceStop:
         mark, dot, end = match.group(), match.start(), match.end()
-        right = text[end : end + _RIGHT].lstrip(OPENERS)
+        right = _without_openers(text[end : end + _RIGHT], self.language)
         return SentenceStop(
             language=self.language,
             words=self._words,
@@ -111,7 +112,7 @@ class Splitter:
             stop=mark.rstrip("\"'”’“‘»«›)]}*_ \u00a0\u202f0123456789[").replace(" ", ""),
             touching=text[end : end + 12],
             left=text[max(start, dot - _LEFT) : dot],
-            right=right or text[end : end + _FAR].lstrip(OPENERS),
+            right=right or _without_openers(text[end : end + _FAR], self.language),
             begun=text[start:dot] if dot - start < 24 else "",
         )
 
@@ -121,6 +122,17 @@ class Splitter:
             self._punkt = _make_punkt(self._words, self._sample)
             self._sample = ""
         return self._punkt
+
+
+def _without_openers(text: str, language: str) -> str:
+    """What follows a stop from its first letter or digit on. Two commas open a quotation in old
+    type; a Dutch sentence may begin with a short word before its capital: 's Morgens."""
+    bare = text.lstrip(OPENERS)
+    if bare.startswith(",,"):
+        bare = bare[2:].lstrip(OPENERS)
+    if language == "nl" and (found := _DUTCH_CLITIC.match(bare)):
+        bare = bare[found.end() :]
+    return bare
 
 
 def _ask_punkt(splitter: Splitter, word: str, following: str) -> bool:
