@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from tts_book import readers
 from tts_book.audio import tags_id3
 from tts_book.backends.edge import protocol as edge_wire
-from tts_book.backends.piper import sentence_splitter as piper_pieces
+from tts_book.backends.piper.sentence_splitter import split_paragraph
 from tts_book.cli import plan_report, words
 from tts_book.model import Book, Break, Chapter, Chunk, Plan, Voice
 from tts_book.output.paths import lay_out_book
@@ -194,7 +194,7 @@ def _wrong_pieces(text: str) -> Iterator[str]:
         if text[:at].rstrip() != left or text[at:] != right:
             yield f"{text!r:.80} is not its halves"
     end = 0
-    for piece in piper_pieces.pieces(text):
+    for piece in split_paragraph(text):
         between = text[end : piece.start]
         if piece.start < end or any(map(str.isalnum, between)):
             yield f"{between!r:.80} is in no piece for Piper"

@@ -11,7 +11,7 @@ import pytest
 from tts_book.backends import Backend, Settings
 from tts_book.backends.contract import BackendContract, check_marks, duration_ms
 from tts_book.backends.espeak.backend import EspeakBackend, make
-from tts_book.backends.espeak.library import Engine
+from tts_book.backends.espeak.library import EspeakEngine
 from tts_book.errors import BackendRefused, Failure
 from tts_book.model import Mark, Speech, Voice
 
@@ -178,7 +178,7 @@ def test_ways_to_name_a_voice(id_: str) -> None:
 
 
 def test_a_missing_library_is_told_with_its_mend() -> None:
-    def missing() -> Engine:
+    def missing() -> EspeakEngine:
         raise BackendRefused("The offline voices are not installed.", Failure.MISCONFIGURED)
 
     health = asyncio.run(EspeakBackend(engine=missing).health())
@@ -188,12 +188,12 @@ def test_a_missing_library_is_told_with_its_mend() -> None:
 
 def test_a_library_that_cannot_be_loaded_is_refused(tmp_path: object) -> None:
     with pytest.raises(BackendRefused, match="cannot be loaded"):
-        Engine(f"{tmp_path}/none.so", f"{tmp_path}")
+        EspeakEngine(f"{tmp_path}/none.so", f"{tmp_path}")
 
 
 def test_data_behind_a_long_path_is_refused() -> None:
     with pytest.raises(BackendRefused, match="shorter path"):
-        Engine("unused", "/long" * 40)
+        EspeakEngine("unused", "/long" * 40)
 
 
 def test_a_long_text_keeps_its_marks_in_step() -> None:

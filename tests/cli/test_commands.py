@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tts_book.audio import containers, tags_id3
-from tts_book.backends.piper.voices import folders
+from tts_book.backends.piper.voices import list_folders
 from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands import voices as voices_desk
 from tts_book.cli.commands.batch import batch
@@ -578,4 +578,4 @@ def test_folders_of_voices_are_a_list_as_in_path(at: Desk) -> None:
     here = replace(at.here(), environ={"TTS_BOOK_VOICES": named})
     settings = make_backend_settings(here, "")
     assert settings.voices_dirs == (at.folder / "one", Path.home() / "two", at.folder / "voices")
-    assert folders(settings) == settings.voices_dirs
+    assert list_folders(settings) == settings.voices_dirs

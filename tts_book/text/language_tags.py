@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable, Iterator
 
 from tts_book.errors import UserError
 from tts_book.model import Voice
@@ -68,7 +69,7 @@ def normalize_tag(language: str) -> str:
     """A language tag as BCP 47 writes it: pt_br becomes pt-BR, "no" becomes nb."""
     first, *rest = language.replace("_", "-").split("-")
     first = _SAME.get(first.lower(), first.lower())
-    return "-".join([first, *(_subtag(part) for part in rest)])
+    return "-".join([first, *_subtags(rest)])
 
 
 def primary_language(language: str) -> str:
@@ -109,6 +110,14 @@ def _meant(word: str) -> str:
 def is_multilingual(voice: Voice) -> bool:
     """Whether the voice reads any language."""
     return not voice.language or _MULTILINGUAL in voice.id
+
+
+def _subtags(parts: Iterable[str]) -> Iterator[str]:
+    """Each in its own case; those behind a single letter are private and small."""
+    is_private = False
+    for part in parts:
+        is_private = is_private or len(part) == 1
+        yield part.lower() if is_private else _subtag(part)
 
 
 def _subtag(part: str) -> str:

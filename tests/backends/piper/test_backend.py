@@ -23,7 +23,7 @@ from tts_book.backends.piper.model import (
     PYTHON_ERRORS,
     Delivery,
     PiperModel,
-    translated,
+    translate_errors,
 )
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
 from tts_book.model import Speech, Voice
@@ -172,7 +172,7 @@ def test_piper_has_no_errors_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", sorted(_kinds(onnx_state)))
 def test_errors_of_onnxruntime_become_ours(name: str) -> None:
-    with pytest.raises(BackendError, match=r"^It failed: bad news$"), translated("It failed"):
+    with pytest.raises(BackendError, match=r"^It failed: bad news$"), translate_errors("It failed"):
         raise _kinds(onnx_state)[name]("bad news\nwith a second line")
 
 
@@ -181,7 +181,7 @@ def test_errors_of_onnxruntime_become_ours(name: str) -> None:
 )
 def test_errors_of_the_front_end_become_ours(kind: type[Exception]) -> None:
     error = UnicodeDecodeError("utf-8", b"", 0, 1, "x") if kind is UnicodeError else kind("news")
-    with pytest.raises(BackendError, match="It failed"), translated("It failed"):
+    with pytest.raises(BackendError, match="It failed"), translate_errors("It failed"):
         raise error
 
 
@@ -198,7 +198,7 @@ def test_errors_of_the_front_end_become_ours(kind: type[Exception]) -> None:
 def test_each_error_has_its_remedy(
     error: Exception, ours: type[BackendError], failure: Failure
 ) -> None:
-    with pytest.raises(ours) as caught, translated("It failed"):
+    with pytest.raises(ours) as caught, translate_errors("It failed"):
         raise error
     assert caught.value.failure is failure
     assert ("tts-book[offline]" in str(caught.value)) is isinstance(error, ImportError)

@@ -13,9 +13,9 @@ import pytest
 
 from tests.backends.file_server import Shelf, serve_files
 from tts_book.backends.download import open_wire
-from tts_book.backends.piper.catalog import StoreVoice, find, read_index
+from tts_book.backends.piper.catalog import StoreVoice, find_voice, read_index
 from tts_book.backends.piper.download import PiperStore, open_store
-from tts_book.backends.piper.voices import installed
+from tts_book.backends.piper.voices import find_installed
 from tts_book.errors import BackendUnavailable, UserError
 
 MODEL = bytes(range(256)) * 1_600  # 409,600 bytes
@@ -92,7 +92,7 @@ def test_a_voice_is_fetched_whole_and_found(tmp_path: Path) -> None:
     ]
     assert told[-1] == (len(MODEL), len(MODEL))
     assert told == sorted(told)
-    (found,) = installed([model.parent])
+    (found,) = find_installed([model.parent])
     assert (found.id, found.language, found.model) == (KEY, "ru-RU", model)
 
 
@@ -172,7 +172,7 @@ def test_settings_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     stock.files[f"/{FOLDER}/{KEY}.onnx.json"] = b"<html>busy</html>"
     with serving(stock) as store, pytest.raises(BackendUnavailable, match="settings"):
         store.install(KEY, tmp_path, agree=yes)
-    assert installed([tmp_path]) == ()
+    assert find_installed([tmp_path]) == ()
     assert not (tmp_path / f"{KEY}.onnx.json").exists()
 
 
@@ -274,7 +274,7 @@ def test_names_outside_ascii_are_quoted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [KEY, KEY.lower(), "ru-anna", f" {KEY} "])
 def test_ways_to_name_a_voice(name: str) -> None:
-    assert find(name, read_index(INDEX)).key == KEY
+    assert find_voice(name, read_index(INDEX)).key == KEY
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_ways_to_name_a_voice(name: str) -> None:
 )
 def test_a_name_that_is_not_in_the_store_gets_suggestions(name: str, told: str) -> None:
     with pytest.raises(UserError) as caught:
-        find(name, read_index(INDEX))
+        find_voice(name, read_index(INDEX))
     assert told in str(caught.value)
 
 

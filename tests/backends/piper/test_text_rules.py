@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book.backends.piper.rewriting import Rewriting
-from tts_book.backends.piper.sentence_splitter import LONGEST_CHARACTERS, After, pieces
-from tts_book.backends.piper.text_rules import paragraphs
+from tts_book.backends.piper.sentence_splitter import LONGEST_CHARACTERS, PartEnd, split_paragraph
+from tts_book.backends.piper.text_rules import make_sayable
 
 
 def said(text: str, language: str = "en") -> str:
-    return " | ".join(" ".join(paragraph.text.split()) for paragraph in paragraphs(text, language))
+    return " | ".join(
+        " ".join(paragraph.text.split()) for paragraph in make_sayable(text, language)
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_other_languages_have_the_common_rules(language: str, text: str, expecte
 def test_each_word_is_led_back_to_the_text(text: str, word: str, source: str) -> None:
     (span,) = (
         paragraph.source(found.start(), found.end())
-        for paragraph in paragraphs(text, "en")
+        for paragraph in make_sayable(text, "en")
         for found in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", paragraph.text)
     )
     assert text[slice(*span)] == source
@@ -147,10 +149,10 @@ def test_each_word_is_led_back_to_the_text(text: str, word: str, source: str) ->
 )
 def test_any_text_is_led_back_in_order(text: str, language: str) -> None:
     last = 0
-    for paragraph in paragraphs(text, language):
+    for paragraph in make_sayable(text, language):
         assert "[" not in paragraph.text
         assert "\x00" not in paragraph.text
-        for piece in pieces(paragraph.text):
+        for piece in split_paragraph(paragraph.text):
             start, stop = paragraph.source(piece.start, piece.stop)
             assert last <= start <= stop <= len(text)
             last = start
@@ -159,7 +161,7 @@ def test_any_text_is_led_back_in_order(text: str, language: str) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.text(st.sampled_from('ab .,;!?"”'), max_size=1_500))
 def test_pieces_hold_all_letters_and_none_is_too_long(text: str) -> None:
-    found = pieces(text)
+    found = split_paragraph(text)
     assert all(piece.stop - piece.start <= LONGEST_CHARACTERS for piece in found)
     assert "".join(re.findall("[ab]", "".join(text[p.start : p.stop] for p in found))) == "".join(
         re.findall("[ab]", text)
@@ -177,12 +179,12 @@ def test_pieces_hold_all_letters_and_none_is_too_long(text: str) -> None:
     ],
 )
 def test_sentences(text: str, expected: list[str]) -> None:
-    assert [text[piece.start : piece.stop] for piece in pieces(text)] == expected
+    assert [text[piece.start : piece.stop] for piece in split_paragraph(text)] == expected
 
 
 def test_ordinals_end_no_sentence_where_they_have_points() -> None:
     text = "Am 5. Mai kam er. Sie ging."
-    assert [text[p.start : p.stop] for p in pieces(text, ordinal_points=True)] == [
+    assert [text[p.start : p.stop] for p in split_paragraph(text, ordinal_points=True)] == [
         "Am 5. Mai kam er.",
         "Sie ging.",
     ]
@@ -190,15 +192,17 @@ def test_ordinals_end_no_sentence_where_they_have_points() -> None:
 
 def test_a_long_sentence_is_cut_at_its_clauses() -> None:
     text = ("some words of no weight, " * 12 + "and then; ") * 3 + "the end."
-    found = pieces(text)
-    assert [piece.after for piece in found] == [After.CLAUSE] * (len(found) - 1) + [After.SENTENCE]
+    found = split_paragraph(text)
+    assert [piece.after for piece in found] == [PartEnd.CLAUSE] * (len(found) - 1) + [
+        PartEnd.SENTENCE
+    ]
     assert all(text[piece.stop - 1] in ";.," for piece in found)
 
 
 def test_time_is_linear_for_hostile_text() -> None:
     for sign in ("a", ".", "—", "…", " ", "I", "$", "*", "[", "1", "A.", "'", "\n", "- "):
-        paragraphs(sign * 30_000, "en")
-        pieces(sign * 30_000)
+        make_sayable(sign * 30_000, "en")
+        split_paragraph(sign * 30_000)
 
 
 def test_a_rule_that_changes_nothing_keeps_every_place() -> None:

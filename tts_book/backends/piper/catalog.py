@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 
-from tts_book.backends.piper.voices import bcp47
 from tts_book.errors import UserError
+from tts_book.text.language_tags import normalize_tag
 
 _SUGGESTIONS = 3
 _KEY = re.compile(r"\w[\w-]{0,99}")
@@ -61,7 +61,7 @@ def _voice(key: str, entry: object) -> StoreVoice | None:
     aliases = _table(entry).get("aliases")
     return StoreVoice(
         key,
-        bcp47(language) if isinstance(language, str) else "und",
+        normalize_tag(language) if isinstance(language, str) else "und",
         str(_table(entry).get("quality", "")),
         speakers if isinstance(speakers, int) else 1,
         path,
@@ -77,7 +77,7 @@ def _table(value: object, key: str | None = None) -> dict[str, object]:
     return inner if isinstance(inner, dict) else {}
 
 
-def find(name: str, index: Index) -> StoreVoice:
+def find_voice(name: str, index: Index) -> StoreVoice:
     """The voice called `name`, also by an old name of it. Raises UserError with the nearest."""
     if name in index:
         return index[name]
@@ -86,7 +86,7 @@ def find(name: str, index: Index) -> StoreVoice:
     wanted = name.strip().lower()
     if wanted in names:
         return names[wanted]
-    near = suggestions(wanted, index)
+    near = suggest_voices(wanted, index)
     if not near:
         languages = ", ".join(sorted({key.partition("-")[0] for key in index}))
         raise UserError(f'There is no Piper voice "{name}" to fetch. Languages: {languages}.')
@@ -94,7 +94,7 @@ def find(name: str, index: Index) -> StoreVoice:
     raise UserError(f'There is no Piper voice "{name}" to fetch. Did you mean {hint}?')
 
 
-def suggestions(wanted: str, index: Index) -> list[str]:
+def suggest_voices(wanted: str, index: Index) -> list[str]:
     """Keys that are meant by part of a name, by a language, or by a misspelt name; best first."""
     wanted = wanted.lower().replace("-", "_")
     known = {key.lower().replace("-", "_"): key for key in index}

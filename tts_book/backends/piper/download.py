@@ -20,8 +20,8 @@ from tts_book.backends.download import (
     part_of,
     unavailable,
 )
-from tts_book.backends.piper.catalog import Index, StoreVoice, find, read_index
-from tts_book.backends.piper.voices import local_voice
+from tts_book.backends.piper.catalog import Index, StoreVoice, find_voice, read_index
+from tts_book.backends.piper.voices import read_local_voice
 from tts_book.errors import UserError
 
 DEFAULT_URL = "https://huggingface.co/rhasspy/piper-voices/resolve/main/"
@@ -67,11 +67,11 @@ class PiperStore:
         that is not in the store, a no, and a folder that cannot be written; BackendUnavailable
         where the store cannot be reached or sends something else.
         """
-        voice = find(name, self.index())
+        voice = find_voice(name, self.index())
         model = folder / f"{voice.key}.onnx"
         config = folder / f"{voice.key}.onnx.json"
         remote = RemoteFile(voice.model_path, voice.model_bytes, "md5", voice.model_md5)
-        if local_voice(model, config) and remote.is_whole(model):
+        if read_local_voice(model, config) and remote.is_whole(model):
             return model
         card = self.card(voice)
         if not agree(voice, card):
@@ -93,7 +93,7 @@ class PiperStore:
     def _settings(self, voice: StoreVoice, config: Path) -> None:
         part = part_of(config)
         _write(part, self._files.read_text(voice.config_path))
-        if local_voice(config.with_suffix(""), part) is None:
+        if read_local_voice(config.with_suffix(""), part) is None:
             part.unlink()
             raise unavailable(f"The settings of {voice.key} came damaged")
         os.replace(part, config)  # noqa: PTH105  # as above

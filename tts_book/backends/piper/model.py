@@ -12,14 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from tts_book.backends.piper.word_alignment import Timed
+from tts_book.backends.piper.word_alignment import TimedPhoneme
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
 
 # Newer versions of onnxruntime keep a number for this machine and report to Microsoft, unless
 # this is set before they are imported. A voice on this machine reports to nobody.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-MEND = 'pip install "tts-book[offline]"'
+INSTALL = 'pip install "tts-book[offline]"'
 
 # Samples below this are taken for silence at the ends of a sentence (about -43 dB).
 _QUIET = 230
@@ -52,7 +52,7 @@ class Utterance:
     audio: bytes
     begins: int
     ends: int
-    timed: tuple[Timed, ...] = ()
+    timed: tuple[TimedPhoneme, ...] = ()
 
 
 class Model(Protocol):
@@ -69,7 +69,7 @@ class PiperModel:
     """A voice in onnxruntime, one core for each call."""
 
     def __init__(self, model: Path, config: Path) -> None:
-        with translated(f"The voice {model.name} cannot be used"):
+        with translate_errors(f"The voice {model.name} cannot be used"):
             from piper import PiperConfig, PiperVoice
 
             settings = PiperConfig.from_dict(json.loads(config.read_text("utf-8")))
@@ -81,7 +81,7 @@ class PiperModel:
 
     def speak(self, text: str, delivery: Delivery) -> list[Utterance]:
         """Speaks `text`; gives nothing where Piper finds nothing to say."""
-        with translated("Piper failed at this text"):
+        with translate_errors("Piper failed at this text"):
             from piper.config import SynthesisConfig
 
             chance = 0.0 if delivery.steady else None
@@ -124,7 +124,7 @@ def _utterance(chunk: Any) -> Utterance:
     loud = (abs(samples) > _QUIET).nonzero()[0]
     begins, ends = (int(loud[0]), int(loud[-1]) + 1) if len(loud) else (0, len(samples))
     timed = tuple(
-        Timed(each.phoneme, int(each.num_samples)) for each in chunk.phoneme_alignments or ()
+        TimedPhoneme(each.phoneme, int(each.num_samples)) for each in chunk.phoneme_alignments or ()
     )
     if sum(each.samples for each in timed) != len(samples):
         timed = ()
@@ -195,7 +195,7 @@ def _foreign() -> dict[type[Exception], _Meaning]:
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
+def translate_errors(what: str) -> Iterator[None]:
     """Errors of Piper, its front end and onnxruntime come out as ours, with `what` before."""
     foreign = _foreign()
     try:
@@ -212,5 +212,5 @@ def translated(what: str) -> Iterator[None]:
 def _line(what: str, error: Exception) -> str:
     first = next(iter(str(error).splitlines()), "") or type(error).__name__
     if isinstance(error, ImportError):
-        return f"{what}: {first}. Mend: {MEND}"
+        return f"{what}: {first}. Fix: {INSTALL}"
     return f"{what}: {first}"

@@ -27,7 +27,7 @@ _CLAUSES = (
 )
 
 
-class After(StrEnum):
+class PartEnd(StrEnum):
     """What follows a piece."""
 
     CLAUSE = "clause"
@@ -40,10 +40,10 @@ class SentencePart:
 
     start: int
     stop: int
-    after: After
+    after: PartEnd
 
 
-def pieces(text: str, ordinal_points: bool = False) -> list[SentencePart]:
+def split_paragraph(text: str, ordinal_points: bool = False) -> list[SentencePart]:
     """The pieces of a paragraph, in order; those in which nothing is to be said are left out.
     With `ordinal_points` a number and a point ("5. Mai") end no sentence."""
     sentences = _sentences(text, ordinal_points)
@@ -65,9 +65,9 @@ def _sentences(text: str, ordinal_points: bool) -> Iterator[tuple[int, int]]:
 def _parts(text: str, start: int, stop: int) -> Iterator[SentencePart]:
     while stop - start > LONGEST_CHARACTERS:
         cut = _cut(text, start)
-        yield from _piece(text, start, cut, After.CLAUSE)
+        yield from _piece(text, start, cut, PartEnd.CLAUSE)
         start = cut
-    yield from _piece(text, start, stop, After.SENTENCE)
+    yield from _piece(text, start, stop, PartEnd.SENTENCE)
 
 
 def _cut(text: str, start: int) -> int:
@@ -79,7 +79,7 @@ def _cut(text: str, start: int) -> int:
     return start + LONGEST_CHARACTERS
 
 
-def _piece(text: str, start: int, stop: int, after: After) -> Iterator[SentencePart]:
+def _piece(text: str, start: int, stop: int, after: PartEnd) -> Iterator[SentencePart]:
     said = text[start:stop]
     if any(map(str.isalnum, said)):
         first = start + len(said) - len(said.lstrip())

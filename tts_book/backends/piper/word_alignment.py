@@ -26,7 +26,7 @@ _NO_WAY = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class TimedPhoneme:
     """A phoneme and the samples it takes, with the silence after it."""
 
     phoneme: str
@@ -34,7 +34,7 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class PhonemeGroup:
     """Phonemes between two blanks: samples `start` to `stop`, how many sound, how it ends."""
 
     start: int
@@ -43,14 +43,14 @@ class Group:
     closes: bool
 
 
-def groups(timed: Sequence[Timed], start: int = 0) -> list[Group]:
+def group_phonemes(timed: Sequence[TimedPhoneme], start: int = 0) -> list[PhonemeGroup]:
     """The groups of a run of phonemes whose first sample is `start`."""
-    found: list[Group] = []
+    found: list[PhonemeGroup] = []
     begin, at, sounds, closes = start, start, 0, False
-    for each in (*timed, Timed(" ", 0)):
+    for each in (*timed, TimedPhoneme(" ", 0)):
         if each.phoneme in _BETWEEN:
             if sounds:
-                found.append(Group(begin, at, sounds, closes))
+                found.append(PhonemeGroup(begin, at, sounds, closes))
                 sounds, closes = 0, False
             begin = at + each.samples
         elif each.phoneme in _PUNCTUATION:
@@ -61,7 +61,7 @@ def groups(timed: Sequence[Timed], start: int = 0) -> list[Group]:
     return found
 
 
-def align(words: Sequence[str], heard: Sequence[Group]) -> list[tuple[int, int]]:
+def align_words(words: Sequence[str], heard: Sequence[PhonemeGroup]) -> list[tuple[int, int]]:
     """Samples at which each of `words` begins and ends, in order; words of one group share its
     time by their lengths. Empty where there is nothing to align."""
     if not words or not heard:
@@ -77,7 +77,7 @@ def align(words: Sequence[str], heard: Sequence[Group]) -> list[tuple[int, int]]
     return times
 
 
-def spread(words: Sequence[str], start: int, stop: int) -> list[tuple[int, int]]:
+def spread_words(words: Sequence[str], start: int, stop: int) -> list[tuple[int, int]]:
     """Where no phoneme times are known: the words share the whole time by their lengths."""
     return _shared([_weight(word) for word in words], start, stop)
 
@@ -99,7 +99,7 @@ def _weight(word: str) -> float:
 
 
 def _way(
-    words: Sequence[str], weights: Sequence[float], heard: Sequence[Group]
+    words: Sequence[str], weights: Sequence[float], heard: Sequence[PhonemeGroup]
 ) -> list[tuple[int, int, int, int]]:
     """Steps (first word, last word, first group, last group), half open, over all of both."""
     ratio = sum(group.phonemes for group in heard) / sum(weights)
@@ -136,7 +136,7 @@ def _moves(words: Sequence[str], i: int, left: int) -> list[tuple[int, int]]:
 def _cost(
     words: Sequence[str],
     expected: Sequence[float],
-    heard: Sequence[Group],
+    heard: Sequence[PhonemeGroup],
     step: tuple[int, int, int, int],
 ) -> float:
     i, j, n, m = step
