@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tts_book.errors import AudioError
 
@@ -44,12 +44,20 @@ def read_stretches(
         held, begin = samples[cut:], begin + cut
 
 
-def _decode(path: Path) -> Iterator[NDArray[np.float32]]:
+def read_samples(source: BinaryIO) -> NDArray[np.float32]:
+    """All samples of a sound in memory. Raises AudioError."""
+    import numpy as np
+
+    return np.concatenate([np.empty(0, np.float32), *_decode(source)])
+
+
+def _decode(source: Path | BinaryIO) -> Iterator[NDArray[np.float32]]:
     import av
     import numpy as np
 
+    name = source if isinstance(source, Path) else "The sound"
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(source) if isinstance(source, Path) else source, "r") as container:
             resampler: Any = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
             for frame in container.decode(audio=0):
                 for part in resampler.resample(frame):
@@ -57,4 +65,4 @@ def _decode(path: Path) -> Iterator[NDArray[np.float32]]:
             for part in resampler.resample(None):
                 yield np.frombuffer(part.planes[0], np.float32, part.samples).copy()
     except (av.FFmpegError, IndexError) as error:
-        raise AudioError(f"{path} cannot be decoded: {error}") from error
+        raise AudioError(f"{name} cannot be decoded: {error}") from error

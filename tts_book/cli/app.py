@@ -169,19 +169,12 @@ def voices_install(
 
 
 @app.command(cls=Command)
-@with_options("json", "only", "cache")
+@with_options("json", "only", "cache", "ear", "ear_model")
 def verify(
     options: CommandOptions,
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH...", help="Files or folders that were written.")
     ],
-    ear: Annotated[
-        bool, typer.Option("--ear", help="Have a recogniser hear them (extra: ear).")
-    ] = False,
-    ear_model: Annotated[
-        str,
-        typer.Option("--ear-model", metavar="NAME", help="An installed model, or its folder."),
-    ] = "",
     acx: Annotated[
         bool, typer.Option("--acx", help="Compare the levels with what ACX asks for.")
     ] = False,
@@ -194,14 +187,14 @@ def verify(
     Reports length, loudness and peak of each file. With --ear a recogniser hears them and lists
     what differs from the text.
     """
-    if ear:
+    if options.ear:
         from tts_book.cli.commands.ear import hear
 
         _finish(
             lambda here: hear(
                 here,
                 _globbed(paths),
-                model=ear_model,
+                model=options.ear_model,
                 sample=sample,
                 only=str(options.only),
                 cache=_path(options.cache),

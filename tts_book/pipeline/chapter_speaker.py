@@ -159,6 +159,7 @@ def _list_tasks(chapters: Sequence[ChapterJob]) -> Iterator[Task]:
                 again=key in job.redo,
                 wanted=job.asks_for(chunk),
                 book_id=job.number,
+                language=job.request.book.language,
             )
             order += 1
 

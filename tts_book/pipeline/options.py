@@ -204,6 +204,21 @@ class Options(ReadingOptions):
         repeats=False,
         changes_files=False,
     )
+    ear: bool = option(
+        False,
+        "Have a recogniser hear them (extra: ear); record wrong chunks again once.",
+        Panel.RUN,
+        repeats=False,
+        changes_files=False,
+    )
+    ear_model: str = option(
+        "",
+        "An installed recogniser, or its folder.",
+        Panel.RUN,
+        metavar="NAME",
+        repeats=False,
+        changes_files=False,
+    )
     cache: FilePath | None = option(
         None, "Folder of the spoken chunks.", Panel.RUN, metavar="DIR", changes_files=False
     )

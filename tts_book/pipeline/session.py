@@ -10,8 +10,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from tts_book.pipeline.run import Result
     from tts_book.pipeline.source import BookRequest
     from tts_book.synthesis.pool import Tools
+    from tts_book.synthesis.rate_limiter import Proof
 
 OLD_PART_S = 24 * 3_600.0
 BUSY_MOST_S, BUSY_POLL_S = 60.0, 0.1
@@ -169,11 +176,31 @@ class Conversion:
             if not output.force:
                 ownership.refuse_foreign_captions(jobs, output.captions)
                 refuse_foreign([path for job in jobs for path in _list_companions(job, output)])
-            prepare_output(jobs, output.force)
-            with listening as listener:
-                pauses = self.settings.config.pauses
-                result = await convert_jobs(jobs, pauses, self.cache, listener, tools, output)
+            with self._open_proof(jobs) as proof:
+                tools = replace(tools, proof=proof or tools.proof)
+                prepare_output(jobs, output.force)
+                with listening as listener:
+                    pauses = self.settings.config.pauses
+                    result = await convert_jobs(jobs, pauses, self.cache, listener, tools, output)
             return await self._write_companions(jobs, result, output.companions)
+
+    @contextmanager
+    def _open_proof(self, jobs: Sequence[BookJob]) -> Iterator[Proof | None]:
+        """What hears the chunks as they come, if that was asked for. Raises UserError."""
+        options = self.settings.options
+        if not options.ear:
+            yield None
+            return
+        from tts_book.output.inspection.ear.live import LiveProof
+        from tts_book.output.inspection.ear.models import find_model, models_folder
+        from tts_book.output.inspection.ear.recognizer import WhisperRecognizer
+
+        folder = find_model(options.ear_model, models_folder(self.settings.at.voices_dir))
+        recognizer = WhisperRecognizer(folder)
+        for job in jobs:
+            recognizer.check_language(job.request.book.language)
+        with LiveProof(recognizer) as proof:
+            yield proof
 
     async def _write_companions(
         self, jobs: Sequence[BookJob], result: Result, kinds: Sequence[str]

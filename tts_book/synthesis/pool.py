@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from tts_book import events
 from tts_book.audio.speech_times import find_text_offset
 from tts_book.backends import Backend
 from tts_book.errors import BackendError, BackendRefused
 from tts_book.events import Listener
-from tts_book.model import Chunk, Doubt, Entry, Voice
+from tts_book.model import Chunk, Doubt, DoubtKind, Entry, Voice
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.synthesis.chunk_speaker import ChunkCall, ChunkSpeaker, SpokenAudio
-from tts_book.synthesis.rate_limiter import Tools
+from tts_book.synthesis.rate_limiter import Proof, Tools
 
 _LOG = logging.getLogger("tts_book.pool")
 
@@ -36,8 +37,8 @@ LEFT_OUT = "left out"  # not a failure of any service: nobody asked for the chun
 class Task:
     """A chunk to be spoken: `order` is its place in the whole run, `group` whatever the caller
     knows its chapter by, `key` its cache key; `locate` gives the place in the source of a character
-    that is spoken. It is spoken `again` although it is there, and only
-    taken from the cache if it is not `wanted`."""
+    that is spoken. It is spoken `again` although it is there, and only taken from the cache if it
+    is not `wanted`. `language` is that of the text."""
 
     order: int
     group: int
@@ -50,6 +51,11 @@ class Task:
     again: bool = False
     wanted: bool = True
     book_id: int = 1
+    language: str = ""
+
+
+def _as_doubts(faults: Iterable[str]) -> Iterator[Doubt]:
+    return (Doubt(DoubtKind.SOUND, fault) for fault in faults)
 
 
 def locate_doubts(
@@ -174,10 +180,44 @@ class Pool:
 
     async def _spoken(self, task: Task) -> Entry:
         speaker = self._speaker(task.backend)
-        take = await speaker.speak(
-            ChunkCall(task.order, task.book, task.chunk, task.voice, task.book_id)
-        )
+        call = ChunkCall(task.order, task.book, task.chunk, task.voice, task.book_id)
+        take = await speaker.speak(call)
+        if self._tools.proof is not None:
+            take = await self._heard(self._tools.proof, task, take, partial(speaker.speak, call))
         return await asyncio.to_thread(self._put, task, take)
+
+    async def _heard(
+        self,
+        proof: Proof,
+        task: Task,
+        take: SpokenAudio,
+        again: Callable[[], Awaitable[SpokenAudio]],
+    ) -> SpokenAudio:
+        """The recording, if it is heard to be the text; else another one, with its doubts. Never
+        more than two: what is wrong twice is for a person to judge."""
+        text, chunk = task.chunk.spoken, task.chunk
+        faults = await proof.find_faults(take.frames, text, task.language)
+        if not faults:
+            return take
+        self._tell(
+            events.ChunkRetried(
+                task.book,
+                chunk.chapter,
+                chunk.number,
+                take.attempts,
+                "heard",
+                faults[0],
+                0.0,
+                task.book_id,
+            )
+        )
+        try:
+            other = await again()
+        except BackendError:  # the first one is better than none
+            return replace(take, doubts=(*take.doubts, *_as_doubts(faults)))
+        left = await proof.find_faults(other.frames, text, task.language)
+        attempts = take.attempts + other.attempts
+        return replace(other, attempts=attempts, doubts=(*other.doubts, *_as_doubts(left)))
 
     def _put(self, task: Task, take: SpokenAudio) -> Entry:
         about = {

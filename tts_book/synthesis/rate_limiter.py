@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tts_book.errors import Failure
 
@@ -132,16 +132,26 @@ Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 
+class Proof(Protocol):
+    """Listens to spoken chunks."""
+
+    async def find_faults(self, frames: bytes, text: str, language: str) -> tuple[str, ...]:
+        """One-line reasons why these MP3 frames are not the text, none where they are."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """Time, sleep and chance as arguments. `workers` caps requests at once, 0 leaves it open;
-    `wait` asks again and again where a run would give up on a service that does not answer."""
+    `wait` asks again and again where a run would give up on a service that does not answer;
+    `proof` hears what was spoken."""
 
     clock: Clock
     sleep: Sleep
     random: Callable[[], float]
     workers: int = 0
     wait: bool = False
+    proof: Proof | None = None
 
 
 class Gate:

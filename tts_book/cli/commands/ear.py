@@ -19,6 +19,7 @@ from tts_book.output.inspection.ear.models import (
     RemoteModel,
     find_model,
     list_installed,
+    models_folder,
     open_model_store,
 )
 from tts_book.output.inspection.ear.proof import (
@@ -37,14 +38,9 @@ _LINE_EVERY_S = 30.0
 _SHOWN_CHARACTERS = 160
 
 
-def models_folder(at: Terminal) -> Path:
-    """Where recognisers are installed: beside the voices."""
-    return at.voices_dir.parent / "ear"
-
-
 async def list_models(at: Terminal) -> int:
     """Shows which models there are, and which are installed."""
-    installed = list_installed(models_folder(at))
+    installed = list_installed(models_folder(at.voices_dir))
     for name, (_, megabytes) in REPOSITORIES.items():
         state = "installed" if name in installed else f"{megabytes:,} MB"
         at.out.write(f"{name:<16}{state}\n")
@@ -66,7 +62,7 @@ async def install(at: Terminal, name: str, proxy: str, yes: bool) -> int:
     store = open_model_store(at.environ, proxy)
     with show_download(at.err, name) as on_progress:
         path = await asyncio.to_thread(
-            store.install, name, models_folder(at), agree=agree, on_progress=on_progress
+            store.install, name, models_folder(at.voices_dir), agree=agree, on_progress=on_progress
         )
     at.out.write(f"{path}\n")
     return 0
@@ -87,7 +83,7 @@ async def hear(
     UserError."""
     share, selection = parse_share(sample), parse_selection(only, "--only")
     kept = ChunkCache(cache or at.cache_dir)
-    folder = find_model(model, models_folder(at))
+    folder = find_model(model, models_folder(at.voices_dir))
     works = []
     for source in sources:
         place = at.cwd / source

@@ -65,6 +65,11 @@ class RemoteModel:
         return sum(file.size_bytes for file in self.files)
 
 
+def models_folder(voices: Path) -> Path:
+    """Where models are installed: beside the folder of the user's voices."""
+    return voices.parent / "ear"
+
+
 def find_model(named: str, folder: Path) -> Path:
     """The folder of a model: one that is named by its path, or an installed one by its name; ""
     takes the best that is installed. Raises UserError with what to do."""

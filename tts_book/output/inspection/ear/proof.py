@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -181,7 +181,7 @@ def _hear(
     found = _read_kept(path)
     is_kept = found is not None
     if found is None:
-        found = _judge(chunk, samples, language, recognizer)
+        found = judge_samples(samples, chunk.text, language, recognizer)
         _keep(path, *found)
     differences, heard_language = found
     return HeardChunk(
@@ -199,16 +199,18 @@ def _hear(
     )
 
 
-def _judge(
-    chunk: ChunkToHear, samples: NDArray[np.float32], language: str, recognizer: Recognizer
+def judge_samples(
+    samples: NDArray[np.float32], text: str, language: str, recognizer: Recognizer
 ) -> tuple[tuple[Difference, ...], str]:
+    """What differs between a text and its sound, and the language that is heard where it is
+    another."""
     heard = recognizer.transcribe(samples, language)
-    differences = compare_words(chunk.text, heard, language)
+    differences = compare_words(text, heard, language)
     if not differences:
         return (), ""
     # Before anything is said against a chunk, it is heard with more care.
     heard = recognizer.transcribe(samples, language, careful=True)
-    again = compare_words(chunk.text, heard, language)
+    again = compare_words(text, heard, language)
     # A long run that only the first hearing finds is no error, and is worth a person's ear.
     differences = again or tuple(
         replace(each, confirmed=False) for each in differences if each.is_error
@@ -240,9 +242,14 @@ def save_findings(manifest: Manifest, heard: Sequence[HeardChunk]) -> None:
 def _reasons(heard: HeardChunk) -> Iterator[str]:
     if heard.missing_sound:
         yield "there is no sound for it in the file"
-    if heard.language:
-        yield f"it sounds like another language: {heard.language}"
-    for each in heard.differences:
+    yield from describe_differences(heard.differences, heard.language)
+
+
+def describe_differences(differences: Iterable[Difference], language: str) -> Iterator[str]:
+    """One-line reasons to listen to a chunk."""
+    if language:
+        yield f"it sounds like another language: {language}"
+    for each in differences:
         yield f"{each.kind.value}: “{each.expected}”, heard: “{each.heard}”"
 
 
