@@ -225,10 +225,12 @@ class ReadAlong:
 
 
 def _read_doubts(told: Sequence[Any]) -> tuple[str, ...]:
-    """The doubts of a record as lines; version 0.1.0 wrote lines."""
+    """The doubts of a record as lines (version 0.1.0 wrote lines), without those about times, which
+    every chunk of a voice has that gives none."""
     return tuple(
         doubt if isinstance(doubt, str) else str(Doubt(DoubtKind(doubt["kind"]), doubt["what"]))
         for doubt in told
+        if isinstance(doubt, str) or doubt["kind"] != DoubtKind.TIMES
     )
 
 
