@@ -314,18 +314,18 @@ def test_page_numbers_count_along_and_headings_do_not() -> None:
         lines(f"Chapter {3 * n}", "some words", "and more", "the end", f"- {n + 7} -", page=n)
         for n in range(6)
     ]
-    found = pdf_lines.roles(pages)
+    found = pdf_lines.find_roles(pages)
     assert {roles[0] for roles in found} == {Role.BODY}
     assert {roles[-1] for roles in found} == {Role.NUMBER}
 
 
 def test_a_head_comes_again_on_pages_near_by() -> None:
     pages = [lines("Part One", "a", "b", "c", "d" * (n + 1), page=n) for n in range(9)]
-    assert {roles[0] for roles in pdf_lines.roles(pages)} == {Role.HEAD}
+    assert {roles[0] for roles in pdf_lines.find_roles(pages)} == {Role.HEAD}
     apart = [
         lines("– Yes." if n % 9 == 0 else f"x{'y' * n}", "b" * n, "c", page=n) for n in range(40)
     ]
-    assert pdf_lines.roles(apart)[9][0] is Role.BODY
+    assert pdf_lines.find_roles(apart)[9][0] is Role.BODY
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_head_comes_again_on_pages_near_by() -> None:
     ],
 )
 def test_a_hyphen_parts_a_word_or_belongs_to_it(before: str, after: str, keeps: bool) -> None:
-    known = pdf_lines.vocabulary([lines("чёрно-белый снимок", "книгу")])
+    known = pdf_lines.count_words([lines("чёрно-белый снимок", "книгу")])
     assert pdf_lines.keeps_hyphen(before, after, known) is keeps
 
 
@@ -348,7 +348,7 @@ def test_a_hyphen_parts_a_word_or_belongs_to_it(before: str, after: str, keeps: 
 
 def test_without_calibre_one_line_says_what_to_do() -> None:
     with pytest.raises(UserError, match=r"x.mobi is a Kindle book.*install Calibre"):
-        calibre.as_epub(b"", ".mobi", "x.mobi", find=lambda program: None)
+        calibre.convert_to_epub(b"", ".mobi", "x.mobi", find=lambda program: None)
 
 
 def test_calibre_is_given_a_name_that_is_no_option() -> None:
@@ -360,7 +360,9 @@ def test_calibre_is_given_a_name_that_is_no_option() -> None:
         Path(command[2]).write_bytes(b"made")
         return 0, ""
 
-    made = calibre.as_epub(b"book", ".mobi", "--evil.mobi", find=lambda p: f"/bin/{p}", run=run)
+    made = calibre.convert_to_epub(
+        b"book", ".mobi", "--evil.mobi", find=lambda p: f"/bin/{p}", run=run
+    )
     assert made == b"made"
     ((program, given, target),) = asked
     assert program == "/bin/ebook-convert"
@@ -379,6 +381,6 @@ def test_calibre_is_given_a_name_that_is_no_option() -> None:
 )
 def test_what_calibre_cannot_read_is_told(code: int, said: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        calibre.as_epub(
+        calibre.convert_to_epub(
             b"", ".rtf", "x.rtf", find=lambda program: program, run=lambda c, s: (code, said)
         )

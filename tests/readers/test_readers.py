@@ -16,7 +16,7 @@ from tts_book.errors import UserError
 from tts_book.model import Book, Break
 from tts_book.readers import ReadOptions
 from tts_book.readers.book import NotesAt
-from tts_book.readers.decoding import decode
+from tts_book.readers.decoding import decode_text
 from tts_book.readers.folder import texts_in
 from tts_book.text.normalize import ledger_gaps
 
@@ -54,13 +54,13 @@ WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32")
 @pytest.mark.parametrize("size", [120, 1_000, 50_000])
 def test_russian_is_decoded_right(encoding: str, size: int) -> None:
     text = (RU * (size // len(RU) + 1))[:size]
-    assert decode(text.encode(encoding), "x.txt").text == text
+    assert decode_text(text.encode(encoding), "x.txt").text == text
 
 
 @pytest.mark.parametrize("text", [EN, DE], ids=["en", "de"])
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "latin-1", *WIDE])
 def test_other_languages_are_decoded_right(text: str, encoding: str) -> None:
-    assert decode(text.encode(encoding), "x.txt").text == text
+    assert decode_text(text.encode(encoding), "x.txt").text == text
 
 
 def test_a_guess_is_said_and_can_be_overruled() -> None:
@@ -71,13 +71,13 @@ def test_a_guess_is_said_and_can_be_overruled() -> None:
 
 
 def test_a_stray_zero_does_not_make_a_text_binary() -> None:
-    assert decode((RU * 3 + "\0" + RU).encode(), "x.txt").encoding == "utf-8"
+    assert decode_text((RU * 3 + "\0" + RU).encode(), "x.txt").encoding == "utf-8"
 
 
 def test_a_few_broken_bytes_do_not_spoil_utf_8() -> None:
     data = RU.encode() * 20
     broken = data[:401] + b"\xff" + data[401:]
-    assert decode(broken, "x.txt").notice.startswith("x.txt: UTF-8 with ")
+    assert decode_text(broken, "x.txt").notice.startswith("x.txt: UTF-8 with ")
 
 
 MISTAKES = (
@@ -93,7 +93,7 @@ MISTAKES = (
     (b"\x89PNG\r\n\x1a\n", "is a PNG picture"),
     (b"ID3\x04\x00", "is MP3 sound"),
     (bytes(range(256)) * 8, "is a binary file"),
-    (random.Random(1).randbytes(4_000), "is a binary file|not in an encoding"),
+    (random.Random(1).randbytes(4_000), "is a binary file|in no known encoding"),
     (b"\x00" * 4_000, "is a binary file|only blanks|empty"),
     (b"Zxq vbn", "its language is not clear"),
 )

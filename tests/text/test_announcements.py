@@ -81,8 +81,24 @@ def test_signs_are_said_in_the_language_of_the_text() -> None:
 
 def test_listings_in_a_row_are_one_example() -> None:
     assert signed(Sign.CODE, Sign.CODE, Sign.FIGURE, language="en") == [
-        "Code example.", "", "Figure.",
+        "", "Code example.", "Figure.",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("caption", "said"),
+    [
+        ("Figure 3. Mills", ""),
+        ("Fig. 3: Mills", ""),
+        ("Figures of mills", "Figure."),
+        ("", "Figure."),
+    ],
+)
+def test_a_figure_is_announced_by_its_caption(caption: str, said: str) -> None:
+    text = f"x\n{caption}"
+    blocks = [Block(0, 1), Block(2, len(text))]
+    made = list(announce(text, make_paragraphs(text, blocks, [Edit(0, 1, Sign.FIGURE)]), "en"))
+    assert [paragraph.text for paragraph in made] == [said, caption]
 
 
 @settings(max_examples=100, deadline=None)

@@ -24,7 +24,7 @@ _PAGE = re.compile(rb"\s*(?:<!doctype html|<html)", re.I)
 _MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 
 
-def read(path: Path, options: ReadOptions, load: Load = decoding.load) -> Book:
+def read(path: Path, options: ReadOptions, load: Load = decoding.load_file) -> Book:
     """The book in the file at `path`, whose bytes `load` gives. Raises UserError if it cannot be
     read, says nothing, or is in no language that can be told."""
     return build_book(_parse(path, options, load), stem(path.name), options)
@@ -38,7 +38,7 @@ def read_bytes(data: bytes, name: str, options: ReadOptions) -> Book:
 def read_folder(
     path: Path,
     options: ReadOptions,
-    load: Load = decoding.load,
+    load: Load = decoding.load_file,
     texts: Sequence[Path] | None = None,
 ) -> Folder:
     """The texts in the folder at `path`, or those of them that are given, in natural order, as
@@ -86,7 +86,7 @@ def _parse_bytes(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
         from tts_book.readers import html
 
         return html.read_html(_decoded_page(data, name, options), name, options)
-    decoded = decoding.decode(data, name, options.encoding)
+    decoded = decoding.decode_text(data, name, options.encoding)
     if suffix in _MARKDOWN:
         from tts_book.readers import markdown
 
@@ -105,7 +105,7 @@ def _by_calibre(data: bytes, kind: str, name: str, options: ReadOptions) -> Pars
     from tts_book.readers import archives, calibre, epub
 
     return epub.read_epub(
-        archives.open_archive(calibre.as_epub(data, kind, name), name), name, options
+        archives.open_archive(calibre.convert_to_epub(data, kind, name), name), name, options
     )
 
 
@@ -118,7 +118,7 @@ def _decoded_page(data: bytes, name: str, options: ReadOptions) -> decoding.Deco
             return decoding.Decoded(data.decode(told), told)
         except UnicodeDecodeError:
             pass
-    return decoding.decode(data, name, options.encoding)
+    return decoding.decode_text(data, name, options.encoding)
 
 
 def _parse_archive(data: bytes, name: str, options: ReadOptions) -> ParsedBook:

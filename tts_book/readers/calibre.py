@@ -29,7 +29,7 @@ Run = Callable[[Sequence[str], float], tuple[int, str]]
 """Runs a program with its arguments for at most so many seconds: exit code and what it said."""
 
 
-def as_epub(
+def convert_to_epub(
     data: bytes,
     suffix: str,
     name: str,

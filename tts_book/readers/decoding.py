@@ -68,7 +68,7 @@ _FEW_CONTROLS = 0.03
 _NAMES = {"utf-8": "UTF-8", "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE"}
 
 
-def load(path: Path) -> bytes:
+def load_file(path: Path) -> bytes:
     """The bytes of a file. Raises UserError for what cannot be read, with the reason."""
     try:
         if path.is_dir():
@@ -84,20 +84,20 @@ def load(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read: {error}") from None
 
 
-def decode(data: bytes, name: str, encoding: str = "") -> Decoded:
+def decode_text(data: bytes, name: str, encoding: str = "") -> Decoded:
     """The text in `data`; `encoding` overrides every guess.
 
-    Raises UserError for what is empty, not text, or in no encoding that can be told.
+    Raises UserError for what is empty, not text, or in no known encoding.
     """
     if not data.strip():
         raise UserError(f"{name} is empty: there is nothing to read aloud")
-    decoded = _as_told(data, name, encoding) if encoding else _as_found(data, name)
+    decoded = _decode_as_given(data, name, encoding) if encoding else _decode_as_found(data, name)
     if not decoded.text.strip("\ufeff\x00 \t\r\n"):
         raise UserError(f"{name} holds only blanks: there is nothing to read aloud")
     return decoded
 
 
-def looks_like(data: bytes) -> str:
+def identify_file(data: bytes) -> str:
     """What a file that is no text is, by its first bytes; empty if they say nothing."""
     found = (what for at, head, what in _KINDS if data[at : at + len(head)] == head)
     return next(found, "MP3 sound" if data[:2] in _MP3_HEADS and b"\x00" in data[:4096] else "")
@@ -122,7 +122,7 @@ def find_codec(encoding: str) -> codecs.CodecInfo:
         raise UserError(f'--encoding "{encoding}" is not known: {hint}') from None
 
 
-def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
+def _decode_as_given(data: bytes, name: str, encoding: str) -> Decoded:
     known = find_codec(encoding)
     try:
         text = data.decode(encoding)
@@ -136,22 +136,24 @@ def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
     return Decoded(text.removeprefix("\ufeff"), known.name)
 
 
-def _as_found(data: bytes, name: str) -> Decoded:
+def _decode_as_found(data: bytes, name: str) -> Decoded:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             text = data[len(mark) :].decode(encoding, "replace")
-            told = "" if encoding == "utf-8" else f"{name}: read as {_said(encoding)}, by its mark"
-            return Decoded(text, encoding, told)
-    if kind := looks_like(data):
-        raise UserError(f"{name} is {kind}, not a text: {_mend(kind)}")
+            notice = (
+                "" if encoding == "utf-8" else f"{name}: read as {_said(encoding)}, by its mark"
+            )
+            return Decoded(text, encoding, notice)
+    if kind := identify_file(data):
+        raise UserError(f"{name} is {kind}, not a text: {_advice(kind)}")
     for way in (_as_utf16, _as_utf8, _as_guessed):
         decoded = way(data, name)
         if decoded is not None:
             return decoded
-    raise UserError(f"{name} is not in an encoding that can be told: name it with --encoding")
+    raise UserError(f"{name} is in no known encoding: name it with --encoding")
 
 
-def _mend(kind: str) -> str:
+def _advice(kind: str) -> str:
     if "document" in kind or "book" in kind:
         return "save it as .txt, .epub or .fb2 first"
     return "give a text file"

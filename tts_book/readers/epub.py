@@ -33,7 +33,7 @@ _DEEPEST = 6
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class _ManifestItem:
     path: str
     media: str
     properties: str
@@ -41,17 +41,17 @@ class _Item:
 
 
 @dataclass(frozen=True, slots=True)
-class _Package:
+class _SourcePackage:
     """What the package file says: its items by id, the spine's in order (by their ids)."""
 
     root: Element
     folder: str
-    items: dict[str, _Item] = field(default_factory=dict)
+    items: dict[str, _ManifestItem] = field(default_factory=dict)
     spine: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _ContentsEntry:
     """One line of the table of contents."""
 
     path: str
@@ -61,12 +61,12 @@ class _Entry:
 
 
 @dataclass(slots=True)
-class _Pages:
+class _SpinePages:
     """The documents of the spine, one after the other; `missing` and `notices` are lines on those
     that cannot be read, or not whole."""
 
     archive: Archive
-    package: _Package
+    package: _SourcePackage
     titles: dict[str, str]
     missing: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -83,7 +83,7 @@ class _Pages:
             if text:
                 yield item.path, html.parse_page(text, item.path)
 
-    def _readable(self, id_: str) -> _Item | None:
+    def _readable(self, id_: str) -> _ManifestItem | None:
         """The item of the spine, or the first of its fallbacks that is a page."""
         first = item = self.package.items.get(id_)
         if item is None:
@@ -99,7 +99,7 @@ class _Pages:
             return None
         return item
 
-    def _text_of(self, item: _Item) -> str:
+    def _text_of(self, item: _ManifestItem) -> str:
         if not self.archive.has(item.path):
             self._miss(item.path, "is missing from the archive")
             return ""
@@ -129,7 +129,7 @@ def read_epub(archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
     builder = Builder(name, options.code)
     entries = list(_contents(archive, package))
     titles = {entry.path: entry.title for entry in reversed(entries)}
-    pages = _Pages(archive, package, titles)
+    pages = _SpinePages(archive, package, titles)
     _walk_pages(pages, entries, builder, options)
     source, text, found = builder.finish()
     return ParsedBook(
@@ -149,10 +149,10 @@ def read_epub(archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
 
 
 def _walk_pages(
-    pages: _Pages, entries: Sequence[_Entry], builder: Builder, options: ReadOptions
+    pages: _SpinePages, entries: Sequence[_ContentsEntry], builder: Builder, options: ReadOptions
 ) -> None:
     """The documents of the spine. To read notes where their marks stand, all are held at once."""
-    by_page: dict[str, list[_Entry]] = {}
+    by_page: dict[str, list[_ContentsEntry]] = {}
     for entry in entries:
         by_page.setdefault(entry.path, []).append(entry)
     deepest = max((entry.level for entry in entries), default=0)
@@ -172,7 +172,7 @@ def _walk_pages(
         builder.close()
         builder.label(base)
         reason = reasons.get(path, "")
-        how = html.Walk(
+        how = html.PageWalk(
             builder,
             options.everything,
             prefix=f"{base}#",
@@ -197,7 +197,7 @@ def _refuse_locked(archive: Archive, name: str) -> None:
         raise UserError(f"{name} is locked (DRM): only books without a lock can be read aloud")
 
 
-def _read_package(archive: Archive, name: str) -> _Package:
+def _read_package(archive: Archive, name: str) -> _SourcePackage:
     path = ""
     container = archive.read("META-INF/container.xml")
     if container:
@@ -211,7 +211,7 @@ def _read_package(archive: Archive, name: str) -> _Package:
     root, _ = xml.parse_xml(archive.read(path), name)
     folder = posixpath.dirname(path.replace("\\", "/"))
     items = {
-        attribute(e, "id"): _Item(
+        attribute(e, "id"): _ManifestItem(
             _join(folder, attribute(e, "href")),
             attribute(e, "media-type").lower(),
             attribute(e, "properties"),
@@ -221,7 +221,7 @@ def _read_package(archive: Archive, name: str) -> _Package:
         if name_of(e) == "item"
     }
     ids = (attribute(e, "idref") for e in root.iter() if name_of(e) == "itemref")
-    return _Package(root, folder, items, tuple(dict.fromkeys(ids)))
+    return _SourcePackage(root, folder, items, tuple(dict.fromkeys(ids)))
 
 
 def _join(folder: str, href: str) -> str:
@@ -229,7 +229,7 @@ def _join(folder: str, href: str) -> str:
     return posixpath.normpath(posixpath.join(folder, path)) if path else ""
 
 
-def _contents(archive: Archive, package: _Package) -> Iterator[_Entry]:
+def _contents(archive: Archive, package: _SourcePackage) -> Iterator[_ContentsEntry]:
     """The table of contents: an EPUB 3 navigation page, else an EPUB 2 NCX file."""
     nav = next((i for i in package.items.values() if "nav" in i.properties.split()), None)
     if nav is not None and (data := archive.read(nav.path)):
@@ -242,7 +242,7 @@ def _contents(archive: Archive, package: _Package) -> Iterator[_Entry]:
         yield from _ncx(data, ncx.path)
 
 
-def _nav(data: bytes, path: str) -> Iterator[_Entry]:
+def _nav(data: bytes, path: str) -> Iterator[_ContentsEntry]:
     root = html.parse_page(xml.decode_xml(data, path), path)
     navs = [e for e in root.iter() if name_of(e) == "nav"]
     chosen = next((e for e in navs if "toc" in attribute(e, "type").split()), None)
@@ -255,7 +255,7 @@ def _nav(data: bytes, path: str) -> Iterator[_Entry]:
             yield _entry(path, attribute(link, "href"), text_of(link), lists)
 
 
-def _ncx(data: bytes, path: str) -> Iterator[_Entry]:
+def _ncx(data: bytes, path: str) -> Iterator[_ContentsEntry]:
     root, _ = xml.parse_xml(data, path)
     for point in root.iter():
         if name_of(point) == "navpoint":
@@ -266,12 +266,14 @@ def _ncx(data: bytes, path: str) -> Iterator[_Entry]:
                 yield _entry(path, attribute(content, "src"), text_of(label), depth)
 
 
-def _entry(path: str, href: str, title: str, level: int) -> _Entry:
+def _entry(path: str, href: str, title: str, level: int) -> _ContentsEntry:
     target = _join(posixpath.dirname(path), href) or path
-    return _Entry(target, unquote(href.partition("#")[2]), title, max(1, min(level, _DEEPEST)))
+    return _ContentsEntry(
+        target, unquote(href.partition("#")[2]), title, max(1, min(level, _DEEPEST))
+    )
 
 
-def _cover(archive: Archive, package: _Package) -> Cover | None:
+def _cover(archive: Archive, package: _SourcePackage) -> Cover | None:
     """The picture that the package calls its cover, else one whose id says so."""
     named = {
         attribute(e, "content")

@@ -37,15 +37,15 @@ def read_fb2(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     builder = Builder(name, options.code)
     about = _about(root)
     bodies = [(body, attribute(body, "name") in _NOTES) for body in children_of(root, "body")]
-    notes = _Notes() if options.notes == "inline" else None
+    notes = _BodyNotes() if options.notes == "inline" else None
     if notes is not None:
         for body, is_notes in bodies:
             notes.collect(body) if is_notes else None
     for body, is_notes in bodies:
         if not is_notes:
-            _Walker(builder, notes).walk(body)
+            _BodyWalker(builder, notes).walk(body)
         elif options.everything or options.notes == "end":
-            _Walker(builder, None, reads_notes=True).walk(body)
+            _BodyWalker(builder, None, reads_notes=True).walk(body)
         else:
             _leave_notes(body, builder, notes)
     source, text, found = builder.finish()
@@ -67,7 +67,7 @@ def read_fb2(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
     )
 
 
-class _Notes:
+class _BodyNotes:
     """The notes by their ids, and which of them were read."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class _Notes:
         return attribute(section, "id") in self._read
 
 
-def _leave_notes(body: Element, builder: Builder, notes: _Notes | None) -> None:
+def _leave_notes(body: Element, builder: Builder, notes: _BodyNotes | None) -> None:
     """Notes that are not read; those that were read where their marks stand are no more here."""
     builder.open(Kind.LEFT_OUT, reason="notes")
     read = 0
@@ -113,11 +113,11 @@ def _leave_notes(body: Element, builder: Builder, notes: _Notes | None) -> None:
     builder.close()
 
 
-class _Walker:
+class _BodyWalker:
     """Writes a body into the builder. Where it `reads_notes`, their numbers are no headings."""
 
     def __init__(
-        self, builder: Builder, notes: _Notes | None, *, reads_notes: bool = False
+        self, builder: Builder, notes: _BodyNotes | None, *, reads_notes: bool = False
     ) -> None:
         self._builder, self._notes, self._reads_notes = builder, notes, reads_notes
         self._depth = self._titles = self._verses = self._sections = 0

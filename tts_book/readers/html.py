@@ -65,7 +65,7 @@ _WIDEST = 100  # columns that a cell may span
 
 
 @dataclass(slots=True)
-class Walk:
+class PageWalk:
     """How a document is walked: whether everything is read, what its places are called, and the
     titles that a table of contents gives to its anchors: title and level by anchor. `page` is what
     links start from; notes are read where they stand (`keep_notes`) or where their marks stand
@@ -97,7 +97,7 @@ def read_html(
     site = web_page.Site(root) if is_web_page else None
     walk_page(
         root,
-        Walk(
+        PageWalk(
             builder,
             options.everything,
             keep_notes=options.notes == "end",
@@ -164,9 +164,9 @@ def parse_forgivingly(text: str, name: str) -> Element:
     return root
 
 
-def walk_page(root: Element, how: Walk) -> None:
+def walk_page(root: Element, how: PageWalk) -> None:
     """Writes what a page says into the builder."""
-    walker = _HtmlWalker(how, has_words=bool(text_of(_body(root))))
+    walker = _PageWalker(how, has_words=bool(text_of(_body(root))))
     for event, element in walk_tree(root):
         if event == "start":
             walker.start(element)
@@ -188,10 +188,10 @@ class _Table:
     has_rows: bool = False
 
 
-class _HtmlWalker:
+class _PageWalker:
     """Keeps where the walk is inside something silent or left out."""
 
-    def __init__(self, how: Walk, *, has_words: bool) -> None:
+    def __init__(self, how: PageWalk, *, has_words: bool) -> None:
         self._how = how
         self._builder = how.builder
         self._has_words = has_words
@@ -204,6 +204,7 @@ class _HtmlWalker:
         self._group_level = 0
         self._scripts: list[tuple[Element, int]] = []
         self._figure: Element | None = None
+        self._is_captioned = False  # the figure
 
     def start(self, element: Element) -> None:
         if self._silent is not None:
@@ -341,7 +342,7 @@ class _HtmlWalker:
         elif name == "table":
             self._tables.append(_Table())
         elif name == "figure":
-            self._figure = element
+            self._figure, self._is_captioned = element, _has_caption(element)
         elif name == "img":
             self._picture(element)
 
@@ -385,8 +386,7 @@ class _HtmlWalker:
         """A picture that stands alone and that its author describes."""
         alt = attribute(element, "alt") or attribute(element, "aria-label")
         is_described = any(map(str.isalpha, alt)) and not _is_ornament(alt)
-        in_figure = self._figure is not None and not _has_caption(self._figure)
-        is_figure = in_figure if self._figure is not None else is_described
+        is_figure = is_described if self._figure is None else not self._is_captioned
         if is_figure and self._has_words and self._row is None:
             self._builder.figure(" ".join(alt.split()))
 

@@ -51,7 +51,7 @@ _PICTURE = re.compile(r"!\[([^\]\n]{0,300})\]")
 
 
 @dataclass(slots=True)
-class _Walk:
+class _MarkdownWalk:
     """Where the reading of the tokens stands. `body` is what is parsed: as long as the text, but
     without front matter, notes and marks for programs."""
 
@@ -73,7 +73,7 @@ class _Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _SpokenPiece:
     """Characters `start` to `stop` of the source are said, as `new` unless that is None; with a
     `reason` they count as skipped. `is_code` if nothing in them is typography."""
 
@@ -89,22 +89,22 @@ def read_markdown(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBo
     text = decoded.text
     flat = unify_whitespace(text)
     front = _FRONT.match(flat[:_FRONT_LONGEST])
-    walk = _Walk(text, flat, find_line_starts(text), options.code)
+    walk = _MarkdownWalk(text, flat, find_line_starts(text), options.code)
     if front:
         walk.blocks.append(Block(0, len(front[0].rstrip()), Kind.LEFT_OUT, reason="front matter"))
     begin = front.end() if front else 0
     # Blank front matter and notes keep the line numbers as they are.
     body = re.sub(r"[^\n]", " ", flat[:begin]) + flat[begin:]
-    found = list(markdown_notes.find(text, body))
-    walk.body = _without_markers(markdown_notes.without(body, found))
-    _Blocks(walk).add(_parser().parse(walk.body))
+    found = list(markdown_notes.find_notes(text, body))
+    walk.body = _without_markers(markdown_notes.blank_out_notes(body, found))
+    _BlockMaker(walk).add(_parser().parse(walk.body))
     fields = _fields(front[1]) if front else {}
     marks = _notes(walk, found, options)
     told = make_paragraphs(text, walk.blocks, walk.edits, between="markup")
     return ParsedBook(
         source=Source(name, walk.starts),
         text=text,
-        paragraphs=tuple(markdown_notes.at_their_marks(told, marks)),
+        paragraphs=tuple(markdown_notes.move_to_marks(told, marks)),
         title=fields.get("title", ""),
         author=fields.get("author", ""),
         language=find_language(fields.get("lang", fields.get("language", ""))),
@@ -134,10 +134,10 @@ def _without_markers(body: str) -> str:
     return body
 
 
-class _Blocks:
+class _BlockMaker:
     """Makes blocks of the tokens."""
 
-    def __init__(self, walk: _Walk) -> None:
+    def __init__(self, walk: _MarkdownWalk) -> None:
         self._walk = walk
         self._heading = 0
         self._row: list[Block] = []
@@ -241,13 +241,13 @@ class _Blocks:
 
 
 def _notes(
-    walk: _Walk, found: Iterable[MarkdownNote], options: ReadOptions
+    walk: _MarkdownWalk, found: Iterable[MarkdownNote], options: ReadOptions
 ) -> dict[int, list[MarkdownNote]]:
     """Adds the blocks of the notes; gives those that are read at their marks."""
     walk.blocks.sort(key=attrgetter("start"))
-    found = markdown_notes.outside(found, walk.blocks)
+    found = markdown_notes.drop_hidden_notes(found, walk.blocks)
     inline = options.notes == "inline"
-    marks = markdown_notes.marked(walk.flat, found, walk.blocks) if inline else {}
+    marks = markdown_notes.find_marked_notes(walk.flat, found, walk.blocks) if inline else {}
     read = {note for told in marks.values() for note in told}
     if options.everything or options.notes == "end":
         read = set(found)
@@ -261,7 +261,7 @@ def _notes(
     return marks
 
 
-def _note(walk: _Walk, note: MarkdownNote, parser: MarkdownIt, lead: str) -> None:
+def _note(walk: _MarkdownWalk, note: MarkdownNote, parser: MarkdownIt, lead: str) -> None:
     """The blocks of a note that is read."""
     walk.blocks.append(Block(note.start, note.said, Kind.LEFT_OUT, reason="note mark"))
     words = "\n".join(map(str.strip, walk.flat[note.said : note.stop].split("\n")))
@@ -277,7 +277,7 @@ def _note(walk: _Walk, note: MarkdownNote, parser: MarkdownIt, lead: str) -> Non
             at = block.stop
 
 
-def _close_row(walk: _Walk, cells: Sequence[Block]) -> None:
+def _close_row(walk: _MarkdownWalk, cells: Sequence[Block]) -> None:
     """A row of a table is one paragraph, its cells parted by commas."""
     for cell, after in pairwise(cells):
         walk.edits.append(Edit(cell.stop, after.start, ", ", "markup"))
@@ -286,7 +286,7 @@ def _close_row(walk: _Walk, cells: Sequence[Block]) -> None:
 
 
 def _inline(
-    walk: _Walk, token: Token, start: int, stop: int, heading: int, text: str = ""
+    walk: _MarkdownWalk, token: Token, start: int, stop: int, heading: int, text: str = ""
 ) -> Block | None:
     """The block of an inline token; what of it is not said becomes edits."""
     text = text or walk.body
@@ -309,14 +309,14 @@ def _inline(
     return Block(said[0].start, at, kind, level=heading)
 
 
-def _in_brackets(walk: _Walk, piece: _Said) -> _Said:
+def _in_brackets(walk: _MarkdownWalk, piece: _SpokenPiece) -> _SpokenPiece:
     """A formula with the brackets that the text has instead of dollar signs."""
     if piece.new is None or not walk.flat.startswith("\\(", max(0, piece.start - 1)):
         return piece
     return replace(piece, start=piece.start - 1, stop=piece.stop + 1)
 
 
-def _with_pictures(walk: _Walk, block: Block | None, start: int, stop: int) -> None:
+def _with_pictures(walk: _MarkdownWalk, block: Block | None, start: int, stop: int) -> None:
     """`block` and the pictures before and after its words; one that stands alone is announced."""
     edges = (start, block.start if block else stop, block.stop if block else stop, stop)
     for first, last in ((edges[0], edges[1]), (edges[2], edges[3])):
@@ -329,7 +329,7 @@ def _with_pictures(walk: _Walk, block: Block | None, start: int, stop: int) -> N
             _add_picture(walk, first, last, is_alone=block is None)
 
 
-def _add_picture(walk: _Walk, first: int, last: int, *, is_alone: bool) -> None:
+def _add_picture(walk: _MarkdownWalk, first: int, last: int, *, is_alone: bool) -> None:
     found = _PICTURE.search(walk.flat, first, last)
     is_described = found is not None and any(map(str.isalpha, found[1]))
     if not (is_alone and is_described and found) or walk.code == "skip":
@@ -346,22 +346,22 @@ def _blank_of(gap: str) -> str:
     return " " if re.search(r"\s", re.sub(r"\([^()]*\)", "", gap)) else ""
 
 
-def _without_attributes(text: str, said: Iterable[_Said]) -> Iterator[_Said]:
+def _without_attributes(text: str, said: Iterable[_SpokenPiece]) -> Iterator[_SpokenPiece]:
     """The same without `{#id .class}`, which is there for programs."""
     for piece in said:
         at = piece.start
         if piece.new is None and not piece.is_code:
             for found in _ATTRIBUTES.finditer(text, piece.start, piece.stop):
                 if text[at : found.start()].strip():
-                    yield _Said(at, found.start())
+                    yield _SpokenPiece(at, found.start())
                 at = found.end()
         if at == piece.start or text[at : piece.stop].strip():
-            yield piece if at == piece.start else _Said(at, piece.stop)
+            yield piece if at == piece.start else _SpokenPiece(at, piece.stop)
 
 
 def _with_scripts(
     text: str, tokens: Sequence[Token], start: int, stop: int, code: CodeAs
-) -> Iterator[_Said]:
+) -> Iterator[_SpokenPiece]:
     """What is said, raised and lowered numbers as such."""
     tag = ""
     for piece, before in _said(text, tokens, start, stop, code):
@@ -373,20 +373,20 @@ def _with_scripts(
         if number and piece.new is None:
             is_mark = tag == "sup" and is_note_mark(before)
             reason = "note mark" if is_mark else ""
-            yield _Said(piece.start, piece.stop, "" if is_mark else number, reason)
+            yield _SpokenPiece(piece.start, piece.stop, "" if is_mark else number, reason)
         else:
             yield piece
 
 
 def _said(
     text: str, tokens: Sequence[Token], start: int, stop: int, code: CodeAs
-) -> Iterator[tuple[_Said | str, str]]:
+) -> Iterator[tuple[_SpokenPiece | str, str]]:
     """Where the words of an inline token stand in the source, each with what was said before it;
     and the names of the tags between them."""
     at = start
     before = ""
     for token in tokens:
-        piece: _Said | None = None
+        piece: _SpokenPiece | None = None
         if token.type == "image" or (token.type == "link_close" and token.markup != "autolink"):
             at = _after_link(text, at, stop)
         elif token.type == "html_inline":
@@ -401,7 +401,7 @@ def _said(
             at = piece.stop
 
 
-def _words(text: str, token: Token, at: int, stop: int) -> _Said | None:
+def _words(text: str, token: Token, at: int, stop: int) -> _SpokenPiece | None:
     wanted = token.markup if token.type == "text_special" else token.content
     found = text.find(wanted, at, stop)
     if found < 0:
@@ -410,20 +410,20 @@ def _words(text: str, token: Token, at: int, stop: int) -> _Said | None:
     if found < 0:
         return None
     skip = 1 if token.type == "text_special" and wanted.startswith("\\") else 0
-    return _Said(found + skip, found + len(wanted), is_code=token.type == "code_inline")
+    return _SpokenPiece(found + skip, found + len(wanted), is_code=token.type == "code_inline")
 
 
-def _formula(text: str, token: Token, at: int, stop: int, code: CodeAs) -> _Said | None:
+def _formula(text: str, token: Token, at: int, stop: int, code: CodeAs) -> _SpokenPiece | None:
     marks = "$$" if token.type == "math_inline_double" else "$"
     found = text.find(f"{marks}{token.content}{marks}", at, stop)
     if found < 0:
         return None
     end = found + len(token.content) + 2 * len(marks)
     if not is_tex(token.content):
-        return _Said(found, end)
+        return _SpokenPiece(found, end)
     if code == "read" or is_simple_tex(token.content):
-        return _Said(found, end, write_tex(token.content))
-    return _Said(found, end, Sign.FORMULA if code == "announce" else "", "formula")
+        return _SpokenPiece(found, end, write_tex(token.content))
+    return _SpokenPiece(found, end, Sign.FORMULA if code == "announce" else "", "formula")
 
 
 def _after_link(text: str, at: int, stop: int) -> int:

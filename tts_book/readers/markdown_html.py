@@ -36,7 +36,7 @@ def find_html_blocks(
     text: str, start: int, stop: int, code: CodeAs
 ) -> tuple[list[Block], list[Edit]]:
     """The blocks of the HTML in `text` from `start` to `stop`, and what of them is not said."""
-    reader = _Reader(text, code)
+    reader = _HtmlBlockReader(text, code)
     at = start
     for tag in _TAG.finditer(text, start, stop):
         reader.write(at, tag.start())
@@ -47,7 +47,7 @@ def find_html_blocks(
     return reader.blocks, reader.edits
 
 
-class _Reader:
+class _HtmlBlockReader:
     def __init__(self, text: str, code: CodeAs) -> None:
         self._code_as = code
         self.blocks: list[Block] = []

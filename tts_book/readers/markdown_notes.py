@@ -30,7 +30,7 @@ class MarkdownNote:
     stop: int
 
 
-def find(source: str, flat: str) -> Iterator[MarkdownNote]:
+def find_notes(source: str, flat: str) -> Iterator[MarkdownNote]:
     """The notes of a text, in order; `flat` is `level(source)`. A note goes on over the lines
     right below it, and over indented ones after a blank."""
     opened: tuple[str, int, int] | None = None
@@ -65,7 +65,7 @@ def _hides(line: str) -> re.Pattern[str] | None:
     return _COMMENT_ENDS if _COMMENT.match(line) else None
 
 
-def without(flat: str, notes: Iterable[MarkdownNote]) -> str:
+def blank_out_notes(flat: str, notes: Iterable[MarkdownNote]) -> str:
     """`flat` with its notes blank, as long as before."""
     pieces: list[str] = []
     at = 0
@@ -75,13 +75,13 @@ def without(flat: str, notes: Iterable[MarkdownNote]) -> str:
     return "".join((*pieces, flat[at:]))
 
 
-def outside(notes: Iterable[MarkdownNote], blocks: Sequence[Block]) -> list[MarkdownNote]:
+def drop_hidden_notes(notes: Iterable[MarkdownNote], blocks: Sequence[Block]) -> list[MarkdownNote]:
     """The notes that stand in none of the blocks, which are in order: a script may hold one."""
     stops = [0, *(block.stop for block in blocks)]
     return [n for n in notes if stops[bisect_right(blocks, n.start, key=_start)] <= n.start]
 
 
-def marked(
+def find_marked_notes(
     flat: str, notes: Iterable[MarkdownNote], blocks: Iterable[Block]
 ) -> dict[int, list[MarkdownNote]]:
     """The notes by the start of the block that bears their first mark."""
@@ -95,7 +95,7 @@ def marked(
     return dict(found)
 
 
-def at_their_marks(
+def move_to_marks(
     paragraphs: Iterable[Paragraph], marks: dict[int, list[MarkdownNote]]
 ) -> Iterator[Paragraph]:
     """The paragraphs, those of each note after the one that bears its mark."""

@@ -326,7 +326,7 @@ def _character(code: int) -> str:
 def _write(builder: Builder, document: _Document, options: ReadOptions) -> None:
     """Paragraphs in order; what interrupts one at the end of a page comes after it."""
     writer = _PdfWriter(builder, document, options)
-    found = pdf_lines.roles(document.pages)
+    found = pdf_lines.find_roles(document.pages)
     writer.labels = [
         frozenset(
             label[0]
@@ -352,7 +352,7 @@ class _PdfWriter:
             for page in document.pages
         ]
         self.labels: list[frozenset[str]] = []  # of the notes of each page
-        self._known = pdf_lines.vocabulary(document.pages)
+        self._known = pdf_lines.count_words(document.pages)
         sizes = {round(line.size) for page in document.pages for line in page if self._is_big(line)}
         self._ranks = sorted(sizes, reverse=True)
         self._before: PdfLine | None = None

@@ -73,7 +73,7 @@ _AFTER = frozenset(("то", "либо", "нибудь", "ка", "таки", "с"
 _BEFORE = frozenset(("кое", "кой"))
 
 
-def roles(pages: Sequence[Page]) -> list[list[Role]]:
+def find_roles(pages: Sequence[Page]) -> list[list[Role]]:
     """The role of every line of every page."""
     found = [[Role.BODY] * len(page) for page in pages]
     usual = body_size(pages)
@@ -227,7 +227,7 @@ def begins_paragraph(
     return ended and (is_short or _DIALOGUE.match(line.text) is not None)
 
 
-def vocabulary(pages: Iterable[Page]) -> Counter[str]:
+def count_words(pages: Iterable[Page]) -> Counter[str]:
     """How often each word stands whole inside a line."""
     return Counter(
         found[0].casefold().replace("\u2010", "-").replace("\u2011", "-")

@@ -44,6 +44,14 @@ class Site:
 
     def __init__(self, root: Element) -> None:
         self._hidden = _find_hidden(root)
+        # The page's own text or title stands in these, whatever they are called.
+        self._hold_text: set[Element] = set()
+        for element in root.iter():
+            if name_of(element) in ("article", "main", "h1"):
+                for up in element.iterancestors():
+                    if up in self._hold_text:
+                        break
+                    self._hold_text.add(up)
 
     def hides(self, element: Element) -> bool:
         """Whether the page's own style sheet hides an element by its class or id."""
@@ -56,8 +64,7 @@ class Site:
         """Why an element is left out; empty if it is text."""
         if name in ("html", "body", "main", "article", "h1"):
             return ""
-        reason = _reason_of(element, name)
-        return "" if reason and _holds_text(element) else reason
+        return "" if element in self._hold_text else _reason_of(element, name)
 
 
 def _reason_of(element: Element, name: str) -> str:
@@ -75,11 +82,6 @@ def _reason_of(element: Element, name: str) -> str:
     if words & _COOKIE and words & _BANNER:
         return "cookie notice"
     return next((_BY_WORD[word] for word in said.split() if word in _BY_WORD), "")
-
-
-def _holds_text(element: Element) -> bool:
-    """Whether the page's own text or title stands in an element, whatever it is called."""
-    return any(name_of(inner) in ("article", "main", "h1") for inner in element.iter())
 
 
 def _is_made_of_links(element: Element) -> bool:

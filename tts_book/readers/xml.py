@@ -65,7 +65,7 @@ def decode_xml(data: bytes, name: str, encoding: str = "") -> str:
         except LookupError:
             pass
     text = data.partition(b"<binary")[0]  # pictures of FB2 say nothing about letters
-    found = decoding.decode(text, name, encoding).encoding
+    found = decoding.decode_text(text, name, encoding).encoding
     return data.decode(found, "replace")
 
 

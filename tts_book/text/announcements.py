@@ -31,7 +31,7 @@ class Sign(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class _AnnouncementWords:
     code: str
     formula: str
     figure: str
@@ -40,21 +40,21 @@ class _Words:
 
 
 _WORDS = {
-    "be": _Words("прыклад кода", "формула", "малюнак", "спасылка на", "Заўвага: "),
-    "cs": _Words("ukázka kódu", "vzorec", "obrázek", "odkaz na", "Poznámka: "),
-    "de": _Words("Codebeispiel", "Formel", "Abbildung", "Link zu", "Anmerkung: "),
-    "en": _Words("code example", "formula", "figure", "link to", "Note: "),
-    "es": _Words("ejemplo de código", "fórmula", "figura", "enlace a", "Nota: "),
-    "fr": _Words("exemple de code", "formule", "figure", "lien vers", "Note : "),
-    "it": _Words("esempio di codice", "formula", "figura", "link a", "Nota: "),
-    "nl": _Words("codevoorbeeld", "formule", "afbeelding", "link naar", "Noot: "),
-    "pl": _Words("przykład kodu", "wzór", "rysunek", "odnośnik do", "Przypis: "),
-    "pt": _Words("exemplo de código", "fórmula", "figura", "link para", "Nota: "),
-    "ru": _Words("пример кода", "формула", "рисунок", "ссылка на", "Примечание: "),
-    "sv": _Words("kodexempel", "formel", "figur", "länk till", "Not: "),
-    "uk": _Words("приклад коду", "формула", "рисунок", "посилання на", "Примітка: "),
+    "be": _AnnouncementWords("прыклад кода", "формула", "малюнак", "спасылка на", "Заўвага: "),
+    "cs": _AnnouncementWords("ukázka kódu", "vzorec", "obrázek", "odkaz na", "Poznámka: "),
+    "de": _AnnouncementWords("Codebeispiel", "Formel", "Abbildung", "Link zu", "Anmerkung: "),
+    "en": _AnnouncementWords("code example", "formula", "figure", "link to", "Note: "),
+    "es": _AnnouncementWords("ejemplo de código", "fórmula", "figura", "enlace a", "Nota: "),
+    "fr": _AnnouncementWords("exemple de code", "formule", "figure", "lien vers", "Note : "),
+    "it": _AnnouncementWords("esempio di codice", "formula", "figura", "link a", "Nota: "),
+    "nl": _AnnouncementWords("codevoorbeeld", "formule", "afbeelding", "link naar", "Noot: "),
+    "pl": _AnnouncementWords("przykład kodu", "wzór", "rysunek", "odnośnik do", "Przypis: "),
+    "pt": _AnnouncementWords("exemplo de código", "fórmula", "figura", "link para", "Nota: "),
+    "ru": _AnnouncementWords("пример кода", "формула", "рисунок", "ссылка на", "Примечание: "),
+    "sv": _AnnouncementWords("kodexempel", "formel", "figur", "länk till", "Not: "),
+    "uk": _AnnouncementWords("приклад коду", "формула", "рисунок", "посилання на", "Примітка: "),
 }
-_NO_WORDS = _Words("", "", "", "", "")
+_NO_WORDS = _AnnouncementWords("", "", "", "", "")
 
 _SIGNS = re.compile(f"[{''.join(Sign)}]")
 _ADDRESS = re.compile(r"(?<![^\W_])(?:[a-z][a-z0-9+.-]{1,9}://|www\.)[^\s<>«»“”„\"]{2,}", re.I)
@@ -65,6 +65,7 @@ _HEX = re.compile(r"(?<![^\W_])(?:[0-9a-f]{7,128}|[0-9A-F]{7,128})(?![^\W_])")
 _UUID = re.compile(r"(?<![^\W_])\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?(?![^\W_])", re.I)
 _TOKEN = re.compile(r"(?<![^\W_])[A-Za-z0-9+/_=-]{24,}(?![^\W_])")
 _TURNS = re.compile(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])")
+_CAPTION = 40  # characters in which a caption gives its number
 _LEAST_DIGITS = 2  # of a short hash: `facade1` is rather a word
 _LEAST_TURNS = 5  # from letters to digits and back: a key, not `version-2-of-the-program`
 
@@ -76,23 +77,33 @@ def announce(
     their host (or as they are written, or not at all), hashes and long ids left out. A language
     without words of its own leaves signs out."""
     words = _WORDS.get(primary_language(language), _NO_WORDS)
-    last = ""
-    for paragraph in paragraphs:
+    found = list(paragraphs)
+    following = ""
+    for at, paragraph in zip(reversed(range(len(found))), reversed(found), strict=True):
         text = paragraph.text
-        if not text:
-            yield paragraph
-        elif text == last and text in _SIGNS_ALONE:  # several listings in a row are one example
-            yield replace(paragraph, text="", runs=())
-        else:
-            last = text
-            edits = list(_edits(text, words, urls))
-            yield edit_paragraph(source, paragraph, edits) if edits else paragraph
+        if text and _goes_without_saying(text, following, words):
+            found[at] = replace(paragraph, text="", runs=())
+        following = text or following
+    for paragraph in found:
+        edits = list(_edits(paragraph.text, words, urls)) if paragraph.text else []
+        yield edit_paragraph(source, paragraph, edits) if edits else paragraph
 
 
 _SIGNS_ALONE = frozenset(Sign)
 
 
-def _edits(text: str, words: _Words, urls: UrlsAs) -> Iterator[Edit]:
+def _goes_without_saying(text: str, following: str, words: _AnnouncementWords) -> bool:
+    """Whether a sign need not be said: several listings in a row are one example, and a figure is
+    announced by its caption."""
+    if text not in _SIGNS_ALONE:
+        return False
+    if text == Sign.FIGURE and words.figure:
+        caption = following[:_CAPTION].casefold().partition(" ")
+        return caption[0].startswith(words.figure[:3]) and caption[2].strip()[:1].isdecimal()
+    return text == following
+
+
+def _edits(text: str, words: _AnnouncementWords, urls: UrlsAs) -> Iterator[Edit]:
     found = [*_named_signs(text, words)]
     if urls != "read" and ("://" in text or "www." in text or "WWW." in text):
         found += _named_addresses(text, words, skip=urls == "skip")
@@ -105,7 +116,7 @@ def _edits(text: str, words: _Words, urls: UrlsAs) -> Iterator[Edit]:
             reached = edit.stop
 
 
-def _named_signs(text: str, words: _Words) -> Iterator[Edit]:
+def _named_signs(text: str, words: _AnnouncementWords) -> Iterator[Edit]:
     for match in _SIGNS.finditer(text):
         sign = Sign(match[0])
         name: str = getattr(words, sign.name.lower())
@@ -114,7 +125,7 @@ def _named_signs(text: str, words: _Words) -> Iterator[Edit]:
         yield Edit(*match.span(), name) if name else _without(text, *match.span(), "")
 
 
-def _named_addresses(text: str, words: _Words, *, skip: bool) -> Iterator[Edit]:
+def _named_addresses(text: str, words: _AnnouncementWords, *, skip: bool) -> Iterator[Edit]:
     for match in _ADDRESS.finditer(text):
         start = match.start()
         stop = start + len(_trimmed(match[0]))
