@@ -10,6 +10,7 @@ from tts_book.model import Break, Chunk, Plan, Voice
 from tts_book.text.inline_rules import Edit
 from tts_book.text.language_tags import primary_language
 from tts_book.text.pronunciation import Pronunciations, Spellings
+from tts_book.text.rewriting import Rewriting
 from tts_book.text.russian_readings import find_russian_readings, load_russian_rules
 from tts_book.text.script_readings import find_script_readings, has_scripts
 from tts_book.text.speech_rate import estimate_ms
@@ -83,10 +84,10 @@ def _apart(own: list[Edit], others: Iterable[Edit]) -> list[Edit]:
 
 def _cut(chunk: Chunk, edits: list[Edit]) -> Iterator[Chunk]:
     """The chunk as it is said, in two or more where it has become too long."""
-    spoken, alignment = _applied(chunk.text, edits)
-    at = _middle(chunk.text, edits) if escaped_bytes(spoken) > MAX_ESCAPED_BYTES else 0
+    spoken = Rewriting(chunk.text).edit(edits)
+    at = _middle(chunk.text, edits) if escaped_bytes(spoken.text) > MAX_ESCAPED_BYTES else 0
     if not at:
-        yield replace(chunk, spoken=spoken, alignment=alignment)
+        yield replace(chunk, spoken=spoken.text, alignment=spoken.alignment)
         return
     head, tail = chunk.text[:at], chunk.text[at:]
     first = head.rstrip()
@@ -116,19 +117,3 @@ def _borders(text: str, edits: list[Edit]) -> list[int]:
     within = {at for edit in edits for at in range(edit.start + 1, edit.stop)}
     borders = (at for at in range(1, len(text)) if at not in within)
     return [at for at in borders if not inseparable(text[at - 1], text[at])]
-
-
-def _applied(text: str, edits: list[Edit]) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The text after `edits`, and the pairs of offsets from which both run in step again."""
-    pieces: list[str] = []
-    pairs: list[tuple[int, int]] = []
-    length = at = 0
-    for edit in edits:
-        pieces += (text[at : edit.start], edit.new)
-        length += edit.start - at
-        pairs.append((length, edit.start))
-        length += len(edit.new)
-        at = edit.stop
-        pairs.append((length, at))
-    pieces.append(text[at:])
-    return "".join(pieces), tuple(pairs)

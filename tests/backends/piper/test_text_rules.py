@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts_book.backends.piper.rewriting import Rewriting
 from tts_book.backends.piper.sentence_splitter import LONGEST_CHARACTERS, PartEnd, split_paragraph
 from tts_book.backends.piper.text_rules import make_sayable
 
@@ -203,19 +202,3 @@ def test_time_is_linear_for_hostile_text() -> None:
     for sign in ("a", ".", "—", "…", " ", "I", "$", "*", "[", "1", "A.", "'", "\n", "- "):
         make_sayable(sign * 30_000, "en")
         split_paragraph(sign * 30_000)
-
-
-def test_a_rule_that_changes_nothing_keeps_every_place() -> None:
-    rewriting = Rewriting("abc").apply([(re.compile("b"), lambda found: "b")])
-    assert [rewriting.source(at, at + 1) for at in range(3)] == [(0, 1), (1, 2), (2, 3)]
-
-
-def test_rules_are_applied_one_after_the_other() -> None:
-    rules = [
-        (re.compile("b+"), lambda found: "<>"),
-        (re.compile("<"), lambda found: ""),
-        (re.compile("$"), lambda found: "!"),
-    ]
-    rewriting = Rewriting("abbbc").apply(rules)
-    assert rewriting.text == "a>c!"
-    assert [rewriting.source(at, at + 1) for at in range(4)] == [(0, 1), (1, 4), (4, 5), (5, 5)]

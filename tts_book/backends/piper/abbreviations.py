@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tts_book.backends.piper.rewriting import Rule
+from tts_book.text.rewriting import Rule
 
 _GERMAN = {
     "Dr": "Doktor",

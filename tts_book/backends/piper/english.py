@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from tts_book.backends.piper.rewriting import Rule
 from tts_book.text.numerals import roman_value
+from tts_book.text.rewriting import Rule
 
 # Titles that never end a sentence.
 TITLES = {

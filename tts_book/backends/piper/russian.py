@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from tts_book.backends.piper.rewriting import Rule
 from tts_book.text.numerals import roman_value
+from tts_book.text.rewriting import Rule
 
 _FIXED = {
     "т. е": "то есть",

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from tts_book.backends.piper import english as piper_english
 from tts_book.backends.piper import russian as piper_russian
 from tts_book.backends.piper.abbreviations import ABBREVIATIONS
-from tts_book.backends.piper.rewriting import Rewriting, Rule
 from tts_book.text.language_tags import primary_language
 from tts_book.text.numerals import roman_value
+from tts_book.text.rewriting import Rewriting, Rule
 
 _OPENERS = "\"'“‘«„‚([¿¡"
 _CLOSERS = "\"'”’»“)]"
