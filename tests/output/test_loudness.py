@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +30,9 @@ from tts_book.synthesis.chunk_cache import ChunkCache
 ID3: Any = import_module("mutagen.id3").ID3  # mutagen tells no types
 RATE_HZ = 24_000
 SOUND = Sound(1, 100, 144, 576, RATE_HZ, 0, 100, (), -22.0, -9.0)
+
+
+VOICE, SOFT, LOUD = ((1, name) for name in ("voice", "soft", "loud"))
 
 
 def hum(level: float, seconds: float = 3.0, peak: float = 0.0) -> NDArray[np.int16]:
@@ -75,21 +79,58 @@ def test_the_gain_is_that_of_all_chapters_whatever_their_order() -> None:
     for order in ([1, 2, 3], [3, 1, 2], [2, 3, 1]):
         loudness = Loudness(-19.0)
         for number in order:
-            loudness.steps("voice", number, levels[number])
-        settled.add(loudness.settled("voice"))
-    assert settled == {1}  # two steps would bring it nearer, but the second chapter would clip
+            loudness.steps(VOICE, number, levels[number])
+        settled.add(loudness.settled(VOICE))
+    assert settled == {2}
 
 
 def test_each_voice_has_a_gain_of_its_own() -> None:
     loudness = Loudness(-19.0)
-    loudness.steps("soft", 1, meter(-25.0, -12.0))
-    loudness.steps("loud", 2, meter(-16.0, -1.0))
-    assert (loudness.settled("soft"), loudness.settled("loud")) == (4, -2)
+    loudness.steps(SOFT, 1, meter(-25.0, -12.0))
+    loudness.steps(LOUD, 2, meter(-16.0, -1.0))
+    assert (loudness.settled(SOFT), loudness.settled(LOUD)) == (4, -2)
+
+
+@pytest.mark.parametrize(
+    ("loudness_lufs", "peak_dbfs", "target_lufs", "off_db"),
+    [
+        (-22.0, -9.0, -19.0, None),
+        (-28.0, 0.0, -19.0, None),  # one word at full scale: it alone is made softer
+        (-23.1, -1.0, -19.0, None),
+        (-28.0, 0.0, -9.0, -7.3),  # speech would be squashed
+        (-28.0, -20.0, -9.0, None),
+        (-16.0, 0.0, -19.0, None),
+        (-16.0, 0.0, None, None),
+    ],
+)
+def test_a_voice_that_misses_the_target_is_reported(
+    loudness_lufs: float, peak_dbfs: float, target_lufs: float | None, off_db: float | None
+) -> None:
+    loudness = Loudness(target_lufs)
+    loudness.steps(VOICE, 1, meter(loudness_lufs, peak_dbfs))
+    found = [each.loudness_lufs - each.target_lufs for each in loudness.find_off_target()]
+    assert found == ([] if off_db is None else [pytest.approx(off_db, abs=0.8)])
+
+
+def shout(text: str, attempt: int) -> Speech:
+    """A soft voice, with one word at full scale in the second chapter."""
+    peak = 1.0 if "second" in text else 0.0
+    return Speech(audio.encode(hum(0.05, 20.0, peak=peak).tobytes(), RATE_HZ), "mp3")
+
+
+def test_one_loud_word_makes_no_book_quiet(tmp_path: Path) -> None:
+    paths = convert(tmp_path, OutputSettings(), speak=shout)
+    assert [lufs(path) for path in paths] == pytest.approx([-19.0] * 3, abs=1.2)
+    loudest = np.abs(heard(paths[1]).astype(int)).max() / 32_768
+    assert 0.6 < loudest <= 10 ** (audio.PEAK_DBFS / 20)
+    quiet, word = heard(paths[0]), heard(paths[1])
+    away = np.r_[: len(quiet) // 5, len(quiet) * 2 // 5 : len(quiet)]
+    assert np.abs(word[away].astype(int) - quiet[away]).max() < 400  # the rest is as it would be
 
 
 def test_silence_and_off_change_nothing() -> None:
-    assert Loudness(-19.0).steps("voice", 1, audio.Meter()) == 0
-    assert Loudness(None).steps("voice", 1, meter(-30.0, -20.0)) == 0
+    assert Loudness(-19.0).steps(VOICE, 1, audio.Meter()) == 0
+    assert Loudness(None).steps(VOICE, 1, meter(-30.0, -20.0)) == 0
 
 
 LEVELS = {"first": 0.08, "second": 0.1, "third": 0.3, "lamp": 0.08, "broken": 0.1, "ship": 0.3}
@@ -100,7 +141,12 @@ def speak(text: str, attempt: int) -> Speech:
     return Speech(audio.encode(hum(level).tobytes(), RATE_HZ), "mp3")
 
 
-def convert(folder: Path, wanted: OutputSettings, only: Selection = EVERYTHING) -> list[Path]:
+def convert(
+    folder: Path,
+    wanted: OutputSettings,
+    only: Selection = EVERYTHING,
+    speak: Callable[[str, int], Speech] = speak,
+) -> list[Path]:
     item = replace(prepared(folder, ScriptedBackend(speak), *CHAPTERS), only=only)
     prepare_output([item], force=True)
     results: list[Result] = []

@@ -2,6 +2,7 @@
 
 from tts_book.audio.analysis import analyse
 from tts_book.audio.decoder import decode
+from tts_book.audio.frame_limiter import PEAK_DBFS, amplify_limited
 from tts_book.audio.intake import Intake, take_in
 from tts_book.audio.loudness_meter import Meter, round_off
 from tts_book.audio.mp3_edit import (
@@ -28,12 +29,14 @@ __all__ = [
     "DELAY",
     "DELAY_MS",
     "GAIN_STEP_DB",
+    "PEAK_DBFS",
     "Format",
     "Intake",
     "Meter",
     "ReceivedSound",
     "SpeechShape",
     "amplify",
+    "amplify_limited",
     "analyse",
     "carriers",
     "change_volume",

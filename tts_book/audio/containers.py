@@ -44,9 +44,14 @@ class Codec:
     container: str
     ceiling_dbtp: float
 
+    @property
+    def packet_ms(self) -> float:
+        """How long a packet is heard."""
+        return self.packet * 1_000 / self.rate_hz
+
     def count_packets(self, ms: float) -> int:
         """How many packets come nearest to `ms`."""
-        return round(ms * self.rate_hz / (1_000 * self.packet))
+        return round(ms / self.packet_ms)
 
 
 # Measured by PESQ on speech that was MP3 before: without noise substitution and temporal shaping
@@ -54,7 +59,7 @@ class Codec:
 _AAC_OPTIONS = {"aac_coder": "fast", "aac_tns": "0", "aac_pns": "0"}
 _OPUS_OPTIONS = {"application": "voip", "compression_level": "10"}
 AAC = Codec("aac", CURRENCY.rate_hz, 1_024, 1_024, 80, _AAC_OPTIONS, "ipod", -2.5)
-OPUS = Codec("libopus", 48_000, 960, 312, 32, _OPUS_OPTIONS, "ogg", -4.2)
+OPUS = Codec("libopus", 48_000, 960, 312, 32, _OPUS_OPTIONS, "ogg", -5.0)
 _SPARE_PACKETS = 4  # of silence behind a chapter, for its place in the book
 
 

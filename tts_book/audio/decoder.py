@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tts_book.audio.mp3_edit import DELAY
 from tts_book.audio.mp3_files import read_blocks
-from tts_book.audio.mp3_frames import CURRENCY, format_at, is_uniform
+from tts_book.audio.mp3_frames import CURRENCY, Format, format_at, is_uniform
 from tts_book.errors import AudioError
 
 if TYPE_CHECKING:
@@ -31,19 +31,32 @@ class FrameDecoder:
 
     def decode(self, frames: bytes, frame_bytes: int) -> NDArray[np.int16]:
         """The samples of more frames. Raises AudioError."""
+        import numpy as np
+
+        heard = [_rounded(floats) for floats in self._packets(frames, frame_bytes)]
+        return np.concatenate([np.empty(0, np.int16), *heard])
+
+    def find_peaks(self, frames: bytes, form: Format) -> NDArray[np.float32]:
+        """The highest absolute value of each frame, where 1.0 is full scale, which it may exceed.
+        Raises AudioError."""
+        import numpy as np
+
+        packets = self._packets(frames, form.frame_bytes)
+        found = [np.abs(floats).reshape(-1, form.samples).max(axis=1) for floats in packets]
+        return np.concatenate([np.empty(0, np.float32), *found])
+
+    def _packets(self, frames: bytes, frame_bytes: int) -> Iterator[NDArray[np.float32]]:
         import av
         import numpy as np
 
-        heard: list[NDArray[np.int16]] = [np.empty(0, np.int16)]
         size = _AT_ONCE * frame_bytes
         try:
             for at in range(0, len(frames), size):
                 packet = av.Packet(frames[at : at + size])
                 planes = [bytes(frame.planes[0]) for frame in self._codec.decode(packet)]
-                heard.append(_rounded(np.frombuffer(b"".join(planes), np.float32)))
+                yield np.frombuffer(b"".join(planes), np.float32)
         except av.FFmpegError as error:
             raise AudioError(f"The sound cannot be decoded: {error}") from error
-        return np.concatenate(heard)
 
 
 def _rounded(floats: NDArray[np.float32]) -> NDArray[np.int16]:

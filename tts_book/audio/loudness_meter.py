@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from tts_book.audio.bs1770 import measure_loudness
+from tts_book.audio.frame_limiter import PEAK_DBFS
 from tts_book.audio.limiter import limit_peaks
 from tts_book.audio.mp3_edit import GAIN_STEP_DB
 from tts_book.model import Sound
@@ -67,18 +68,22 @@ class Meter:
 
     @property
     def most_steps(self) -> int:
-        """How many steps of gain leave the loudest peak below full scale."""
-        return math.floor(max(0.0, -(self.peak_dbfs or 0.0)) / GAIN_STEP_DB)
+        """How many steps of gain are allowed: as many as leave the loudest peak below the ceiling;
+        or, where only some words are that loud, as many as speech bears whose peaks are limited."""
+        room_db = PEAK_DBFS - (self.peak_dbfs or 0.0)
+        if self.loudness_lufs is not None:
+            room_db = max(room_db, PEAK_DBFS - LIMITED_CREST_DB - self.loudness_lufs)
+        return math.floor(max(0.0, room_db) / GAIN_STEP_DB)
 
     def steps_to(self, target_lufs: float) -> int:
-        """How many steps of gain come nearest to the target without clipping; 0 where nothing
-        could be measured."""
+        """How many steps of gain come nearest to the target; 0 where nothing could be measured."""
         loudness_lufs = self.loudness_lufs
         if loudness_lufs is None:
             return 0
         return min(round((target_lufs - loudness_lufs) / GAIN_STEP_DB), self.most_steps)
 
 
+LIMITED_CREST_DB = 14.0  # how far the peaks of limited speech stand above its loudness at least
 CREST_DB = 16.0  # how far a peak may stand above the loudness
 _FULL_SCALE = 32_768
 

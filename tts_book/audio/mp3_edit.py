@@ -74,13 +74,14 @@ def is_digital_silence(frames: bytes, form: Format) -> bool:
     return not any(_field(table, granule, _SIZE_BITS).any() for granule in form.granules)
 
 
-def amplify(frames: bytes, steps: int, form: Format) -> bytes:
-    """The frames made louder (or softer, below 0) by `steps` of GAIN_STEP_DB, exactly and for
-    good: only the gain field of each frame changes. Silent frames stay as they are."""
-    if not steps or not frames:
-        return frames
+def amplify(frames: bytes, steps: int | NDArray[np.int32], form: Format) -> bytes:
+    """The frames made louder (or softer, below 0) by `steps` of GAIN_STEP_DB, all by the same or
+    each by its own, exactly and for good: only the gain field of each frame changes. Silent frames
+    stay as they are."""
     import numpy as np
 
+    if not frames or not np.any(steps):
+        return frames
     table = _table(frames, form).copy()
     for granule in form.granules:
         sounding = _field(table, granule, _SIZE_BITS) > 0

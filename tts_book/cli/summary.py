@@ -85,6 +85,13 @@ def _odd(done: Result, stale: Sequence[Path]) -> Iterator[str]:
         yield f"{voice}: {note}"
     yield from _doubts(done)
     yield from _some("from an earlier run, no chapter has it any more (see --clean)", stale)
+    for off in done.off_target:
+        off_db = off.loudness_lufs - off.target_lufs
+        yield (
+            f"loudness: {off.voice} is at {off.loudness_lufs:.1f} LUFS, {abs(off_db):.1f} dB "
+            f"{'above' if off_db > 0 else 'below'} the target: more would distort it; ask for less "
+            "with --loudness"
+        )
     yield from _some(
         "captions of an earlier run, which may not fit any more (--captions makes them anew)",
         done.outdated,

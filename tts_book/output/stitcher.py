@@ -60,7 +60,7 @@ class ChapterSound:
         self.meter = audio.Meter()
         self.used: list[UsedEntry] = []
         self._pauses, self._splitter = pauses, splitter
-        self._places: list[tuple[Path, int]] = []
+        self._places: list[tuple[Path, int, float | None]] = []
         self._first: tuple[Sound, audio.Format, TimelineBuilder] | None = None
         self._timeline: Timeline | None = None
 
@@ -82,7 +82,7 @@ class ChapterSound:
             raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
         builder.add(segment)
         self.meter.add(sound)
-        self._places.append((entry.path, entry.frames_bytes))
+        self._places.append((entry.path, entry.frames_bytes, sound.peak_dbfs))
         self.used.append(UsedEntry(entry.take, sound.duration_ms, entry.attempts, entry.doubts))
 
     @property
@@ -110,16 +110,16 @@ class ChapterSound:
         """Writes the segments, in order, as the file `target`. Reads each entry once and holds one
         segment's sound at a time; `watch` is called with the number and the entry of each.
 
-        `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips.
+        `gain_steps` (of 1.5 dB) make it louder or softer without loss, never so that it clips:
+        frames that would are made louder by less.
         Raises UserError where the file cannot be written, AudioError where a segment is not what it
         was.
         """
         timeline = self.timeline
         first, form, _ = self._begun()
-        steps = min(gain_steps, self.meter.most_steps)
-        front = _make_front(timeline.frames, form, tags, _level_of(self.meter, steps))
+        front = _make_front(timeline.frames, form, tags, _level_of(self.meter, gain_steps))
         expected = len(front) + timeline.frames * form.frame_bytes
-        body = chain([front], self._body(form, steps, watch))
+        body = chain([front], self._body(form, gain_steps, watch))
         atomic.write_file(target, body, expected, replace, sleep)
         delay_ms = round(audio.DELAY * 1_000 / first.rate_hz)
         return StitchedChapter(
@@ -129,7 +129,7 @@ class ChapterSound:
             bytes=expected,
             starts_ms=tuple(max(0, _to_ms(frame, first) - delay_ms) for frame in timeline.speech),
             timeline=timeline,
-            gain_steps=steps,
+            gain_steps=gain_steps,
             meter=self.meter,
         )
 
@@ -138,17 +138,19 @@ class ChapterSound:
     ) -> Iterator[bytes | memoryview]:
         """The frames of the file, in blocks."""
         for number, pieces in groupby(self.timeline.pieces, key=attrgetter("segment")):
-            path = self._places[number][0]
+            path, _, peak_dbfs = self._places[number]
             frames = self._read_frames(number, watch)
             if not audio.is_uniform(frames, form):
                 raise AudioError(f"The spoken chunk in {path} is damaged: delete that file.")
-            yield from _write_segment(audio.amplify(frames, steps, form), pieces, form)
+            loud = peak_dbfs is not None and _peak_after(peak_dbfs, steps) > audio.PEAK_DBFS
+            amplify = audio.amplify_limited if loud and steps > 0 else audio.amplify
+            yield from _write_segment(amplify(frames, steps, form), pieces, form)
         yield form.silence * self.timeline.end_rest
 
     def _read_frames(self, number: int, watch: Callable[[int, Entry], None] | None) -> bytes:
         """The frames that the timeline was made of, and no others: another run may have spoken the
         same again meanwhile. An entry of no cache has no name to know its take by."""
-        path, frames_bytes = self._places[number]
+        path, frames_bytes, _ = self._places[number]
         take = self.used[number].take
         if not take:
             return _read_start(path, frames_bytes)
@@ -209,8 +211,14 @@ def _level_of(meter: audio.Meter, steps: int) -> Level | None:
     loudness_lufs, peak_dbfs = meter.loudness_lufs, meter.peak_dbfs
     if loudness_lufs is None or peak_dbfs is None:
         return None
-    gain_db = steps * audio.GAIN_STEP_DB
-    return Level(loudness_lufs + gain_db, peak_dbfs + gain_db)
+    return Level(
+        loudness_lufs + steps * audio.GAIN_STEP_DB,
+        min(_peak_after(peak_dbfs, steps), max(audio.PEAK_DBFS, peak_dbfs)),
+    )
+
+
+def _peak_after(peak_dbfs: float, steps: int) -> float:
+    return peak_dbfs + steps * audio.GAIN_STEP_DB
 
 
 def _to_ms(frames: int, sound: Sound) -> int:

@@ -177,8 +177,8 @@ def _encode_chapters(
     marks = _make_marks(chapters)
     # The file ends with the sound of its MP3, from whose start a player takes off the delay; the
     # packets that hold an encoder's own delay come before it.
-    delay_ms = codec.delay * 1_000 / codec.rate_hz
-    end_ms = marks[-1].stop_ms - audio.DELAY_MS + delay_ms
+    delay_ms = codec.delay / codec.packet * codec.packet_ms
+    end_ms = marks[-1].stop_ms - audio.DELAY_MS + delay_ms + codec.packet_ms / 2  # rounded up
     edges = [codec.count_packets(mark.start_ms) for mark in marks]
     edges.append(codec.count_packets(end_ms))
     counts = (stop - start for start, stop in pairwise(edges))

@@ -22,7 +22,7 @@ from tts_book.events import Listener
 from tts_book.model import ChapterMark, Entry, Pauses, Segment
 from tts_book.output import audiobookshelf, stitcher, whole_book
 from tts_book.output.captions import Captioner
-from tts_book.output.loudness import Loudness
+from tts_book.output.loudness import Loudness, OffTarget
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import ChapterSound, StitchedChapter
 from tts_book.output.whole_book import BoundChapter, Volume
@@ -194,6 +194,11 @@ class BookWriter:
         return self._captioner.beside(path)
 
     @property
+    def off_target(self) -> tuple[OffTarget, ...]:
+        """The voices that are not as loud as asked for."""
+        return tuple(self._loudness.find_off_target())
+
+    @property
     def guessed(self) -> bool:
         """Whether times of captions are guessed, because an engine gave no marks."""
         return self._captioner.guessed
@@ -278,13 +283,15 @@ class BookWriter:
         )
 
     def _rest_db(self, written: _WrittenChapter) -> float:
-        """What is missing to the target after whole steps, as far as nothing clips."""
+        """What is missing to the target after whole steps, unless more steps were not allowed."""
         level = self._loudness.level(written.chapter.voice)
         target_lufs, loudness_lufs = self._output.loudness_lufs, level.loudness_lufs
         if target_lufs is None or loudness_lufs is None or level.peak_dbfs is None:
             return 0.0
         done_db = written.made.steps * audio.GAIN_STEP_DB
-        return min(target_lufs - loudness_lufs, -level.peak_dbfs) - done_db
+        if written.made.steps == level.most_steps:
+            return 0.0
+        return target_lufs - loudness_lufs - done_db
 
     def _level(self, written: list[_WrittenChapter]) -> Level | None:
         """How loud a file of these chapters is."""

@@ -21,6 +21,7 @@ from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
 from tts_book.model import DoubtKind, Pauses
+from tts_book.output.loudness import OffTarget
 from tts_book.output.paths import find_stale_files
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import ChapterSound
@@ -117,7 +118,8 @@ class RunTotals:
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a run left: written files, chapters lost, chunks in doubt, files no chapter owns any
-    more, captions that are older than their sound, and what was learned of the voices."""
+    more, captions that are older than their sound, and what was learned of the voices and
+    which are not as loud as asked for."""
 
     written: tuple[Path, ...]
     lost: tuple[events.ChapterLost, ...]
@@ -128,6 +130,7 @@ class Result:
     guessed_captions: bool = False
     outdated: tuple[Path, ...] = ()
     notes: tuple[events.VoiceNoted, ...] = ()
+    off_target: tuple[OffTarget, ...] = ()
 
     def is_complete(self, *, strict: bool = False) -> bool:
         """Whether nothing is missing and no sound may be; `strict`: and there is no doubt."""
@@ -241,6 +244,7 @@ class _ConversionRun:
             guessed_captions=self._writer.guessed,
             notes=tuple(self._totals.notes),
             outdated=tuple(path for job in self._jobs for path in self._outdated(job)),
+            off_target=self._writer.off_target,
         )
 
     def _outdated(self, job: BookJob) -> tuple[Path, ...]:
