@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import types
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -161,7 +162,10 @@ def test_every_event_is_documented_with_its_fields() -> None:
     assert told == [(event.__name__, [field.name for field in fields(event)]) for event in known]
 
 
-_plugged: dict[str, object] = {}
-for _block in blocks(section(PYTHON, "## A backend of your own"), "python"):
-    exec(compile(_block, "docs/python.md", "exec"), _plugged)  # the documented backend
-TestTheDocumentedBackend = _plugged["TestBeep"]
+# The documented backend, and its test, which imports it.
+_beep, _test = (types.ModuleType(name) for name in ("beep", "test_beep"))
+_blocks = blocks(section(PYTHON, "## A backend of your own"), "python")
+for _block, _module in zip(_blocks, (_beep, _test), strict=True):
+    sys.modules[_module.__name__] = _module
+    exec(compile(_block, "docs/python.md", "exec"), _module.__dict__)
+TestTheDocumentedBackend = _test.TestBeep

@@ -119,6 +119,12 @@ def test_what_is_said_leads_back_to_the_text() -> None:
     assert saying.find_differences(made) == 1
 
 
+@pytest.mark.parametrize(("voice", "word"), [(PIPER, "за\u0301мок"), (EDGE, "замок")])
+def test_stress_reaches_the_engine_that_follows_it(voice: Voice, word: str) -> None:
+    made = apply_readings(plan_of("Старый замок стоял."), voice, manner({"замок": "за\u0301мок"}))
+    assert word in made.chunks[-1].spoken
+
+
 def test_without_need_the_plan_stays_itself() -> None:
     plan = plan_of()
     assert apply_readings(plan, EDGE, Readings()) is plan

@@ -16,8 +16,8 @@ from tts_book.text.script_readings import find_script_readings, has_scripts
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes, inseparable
 
-# The services' own front ends read numbers and drop or ignore stress marks.
-_NO_STRESS = frozenset(("edge", "piper", "espeak"))
+# The online service and eSpeak drop or ignore stress marks; Piper's phonemes follow them.
+_NO_STRESS = frozenset(("edge", "espeak"))
 _NEEDS_WORDS = frozenset(("piper", "espeak"))
 _ENDS = '.!?…»”"。！？」'
 
