@@ -437,3 +437,16 @@ def test_work_grows_with_links_to_one_place_only() -> None:
     files = {**FILES, "OPS/book.opf": package("c1.xhtml"), "OPS/C1.xhtml": markup}
     book = read(packed(files), options=ReadOptions(notes="inline"))
     assert book.ledger.adds_up
+
+
+def test_a_page_that_is_a_drawing_says_its_text() -> None:
+    item = '<item id="d" href="d.svg" media-type="image/svg+xml"/>'
+    opf = package("c1.xhtml", extra=item).replace("<spine>", '<spine><itemref idref="d"/>')
+    drawing = (
+        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><title>No</title>'
+        "<style>text {}</style><g><text>The lamp</text><text>was <tspan>lit.</tspan></text></g>"
+        "</svg>"
+    )
+    book = read(packed({**FILES, "OPS/book.opf": opf, "OPS/d.svg": drawing}))
+    assert all_text(book).startswith("The lamp\n\nwas lit.\n\n")
+    assert book.ledger.adds_up

@@ -20,7 +20,7 @@ from tts_book.readers.tree_text import Builder, Element, attribute, name_of, tex
 
 _PAGES = (
     "application/xhtml+xml", "text/html", "application/xml", "text/xml", "application/x-dtbook+xml",
-    "text/x-oeb1-document", "",
+    "text/x-oeb1-document", "image/svg+xml", "",
 )  # fmt: skip
 _BEGINS = re.compile(r"<(?:\w+:)?html\b", re.I)
 _ENDS = re.compile(r"</(?:\w+:)?(?:html|body)\s*>", re.I)
@@ -158,6 +158,7 @@ def _walk_pages(
     deepest = max((entry.level for entry in entries), default=0)
     package = pages.package
     reasons = find_guide_reasons(package.root, lambda href: _join(package.folder, href))
+    drawings = {item.path for item in package.items.values() if item.media == _SVG}
     found = pages.read()
     notes = None
     if options.notes == "inline":
@@ -182,6 +183,7 @@ def _walk_pages(
             keep_notes=options.notes == "end",
             notes=notes,
             reason="" if reason == "notes" and options.notes != "skip" else reason,
+            is_drawing=path in drawings,
         )
         html.walk_page(root, how)
 

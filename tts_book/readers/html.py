@@ -40,6 +40,7 @@ _LEFT_OUT = {
     "datalist": "form field", "iframe": "media", "object": "media", "audio": "media",
     "video": "media", "canvas": "media", "noframes": "hidden", "noembed": "hidden",
 }  # fmt: skip
+_DRAWN = {"svg": "", "title": "figure", "desc": "figure", "metadata": "figure"}
 _CODE = ("code", "kbd", "samp", "tt", "var")
 _NOTE_TYPES = frozenset(("noteref", "doc-noteref", "biblioref", "doc-biblioref"))
 _TYPES = {
@@ -70,6 +71,7 @@ class PageWalk:
     titles that a table of contents gives to its anchors: title and level by anchor. `page` is what
     links start from; notes are read where they stand (`keep_notes`) or where their marks stand
     (`notes`); `reason` leaves the whole page out; `site` knows what of a web page is not its text.
+    A page that `is_drawing` has its text in an SVG.
     """
 
     builder: Builder
@@ -82,6 +84,7 @@ class PageWalk:
     notes: Notes | None = None
     reason: str = ""
     site: web_page.Site | None = None
+    is_drawing: bool = False
 
 
 def read_html(
@@ -284,6 +287,8 @@ class _PageWalker:
             return "note mark"
         if name == "a" and is_marked_link(element):
             return "note mark"
+        if self._how.is_drawing and name in _DRAWN:
+            return _DRAWN[name]
         if name != "nav" and name in _LEFT_OUT:
             return _LEFT_OUT[name]
         if self._is_hidden(element):
@@ -333,7 +338,7 @@ class _PageWalker:
             self._open_row(element)
         elif name in ("td", "th"):
             self._open_cell(element)
-        elif name in _BLOCKS and self._row is None:
+        elif self._is_block(name) and self._row is None:
             builder.open()
         if name in _CODE or name == "pre":
             builder.verbatim += 1
@@ -345,6 +350,9 @@ class _PageWalker:
             self._figure, self._is_captioned = element, _has_caption(element)
         elif name == "img":
             self._picture(element)
+
+    def _is_block(self, name: str) -> bool:
+        return name in _BLOCKS or (name == "text" and self._how.is_drawing)
 
     def _open_heading(self, element: Element, name: str) -> None:
         heading = element if name in _HEADINGS else _first_heading(element)
@@ -405,7 +413,7 @@ class _PageWalker:
             builder.close()
         elif name in ("td", "th"):
             builder.cell_end() if self._row is not None else builder.close()
-        elif (name in _BLOCKS and self._row is None) or name in _HEADINGS:
+        elif (self._is_block(name) and self._row is None) or name in _HEADINGS:
             builder.close()
         elif name in _BLOCKS and element.getnext() is not None:
             builder.write(" ")

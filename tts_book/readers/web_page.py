@@ -125,13 +125,14 @@ def find_title(root: Element) -> str:
     heads = heads if len(heads) == 1 else of_article
     if len(heads) == 1:
         head = text_of(heads[0])
-        if of_article or head.casefold() in title.casefold() or not title:
+        at = title.casefold().find(head.casefold())
+        if at >= 0:
+            return title[at : at + len(head)]  # which may be in capitals in the page
+        if of_article or not title:
             return head
-    shared = (e for e in root.iter() if name_of(e) == "meta")
-    for meta in shared:
-        if attribute(meta, "property") == "og:title" and meta.get("content"):
-            return str(meta.get("content")).strip()
-    return title
+    metas = (e for e in root.iter() if name_of(e) == "meta")
+    shared = (m.get("content") for m in metas if attribute(m, "property") == "og:title")
+    return next((str(name).strip() for name in shared if name), title)
 
 
 def _above(element: Element) -> list[Element]:
