@@ -165,6 +165,7 @@ AFTER_A_NUMBER = {
     "yd": ("yard", "yards"),
     "yds": ("yard", "yards"),
 }
+_UNIT_NAMES = "|".join(sorted(AFTER_A_NUMBER, key=len, reverse=True))
 ANYWHERE = {
     "&c": "et cetera",
     "approx": "approximately",
@@ -296,9 +297,11 @@ def _fraction(found: re.Match[str]) -> str:
         return found.group()
     part = _PARTS[below] if above == 1 else f"{_PARTS[below]}s"
     counted = f"{_ONES[above]} {part}"
+    one, several = AFTER_A_NUMBER.get(found["unit"], ("", ""))
     if found["whole"] is None:
-        return counted
-    return f"{found['whole']} and {'a half' if below == 2 else counted}"
+        return f"{counted} of a {one}" if one else counted
+    mixed = f"{found['whole']} and {'a half' if below == 2 else counted}"
+    return f"{mixed} {several}" if several else mixed
 
 
 def _measure(found: re.Match[str]) -> str:
@@ -360,6 +363,7 @@ NUMBERS: tuple[Rule, ...] = (
         re.compile(
             r"(?<![\d/.,:])(?:(?P<whole>\d{1,4})\s)?(?<![\w/.,:])"
             r"(?P<above>\d{1,2})/(?P<below>\d{1,2})(?![\w/]|[.,]\d)"
+            rf"(?:\s(?P<unit>{_UNIT_NAMES})\b(?![\w'’/]))?"
         ),
         _fraction,
     ),
@@ -480,7 +484,7 @@ BEFORE: tuple[Rule, ...] = (
     (
         re.compile(
             rf"(?<![\w.,])(?P<number>\d[\d.,]{{0,20}}(?<=\d))[\s-]?"
-            rf"(?P<unit>{_any_of(AFTER_A_NUMBER)})\b\.?(?![\w'’/])"
+            rf"(?P<unit>{_UNIT_NAMES})\b\.?(?![\w'’/])"
         ),
         _measure,
     ),

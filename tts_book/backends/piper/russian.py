@@ -37,6 +37,18 @@ _BEFORE_A_NUMBER = {
     "ул": "улица",
     "т": "том",
 }
+# One, two to four, and more of them.
+_UNITS = {
+    "г": ("грамм", "грамма", "граммов"),
+    "кг": ("килограмм", "килограмма", "килограммов"),
+    "км": ("километр", "километра", "километров"),
+    "л": ("литр", "литра", "литров"),
+    "м": ("метр", "метра", "метров"),
+    "мг": ("миллиграмм", "миллиграмма", "миллиграммов"),
+    "мл": ("миллилитр", "миллилитра", "миллилитров"),
+    "мм": ("миллиметр", "миллиметра", "миллиметров"),
+    "см": ("сантиметр", "сантиметра", "сантиметров"),
+}
 _MONEY = {"$": "долларов", "€": "евро", "£": "фунтов", "₽": "рублей"}
 
 
@@ -56,6 +68,22 @@ def _fixed(found: re.Match[str]) -> str:
     said = _FIXED[shape]
     stop = _stop(found) if shape in _MAY_END else ""
     return (said.capitalize() if found[1][0].isupper() else said) + stop
+
+
+def _measure(found: re.Match[str]) -> str:
+    number, unit = found["number"], found["unit"]
+    if unit == "г" and len(number) == 4:
+        return found.group()  # a year
+    one, few, many = _UNITS[unit]
+    said = few if "," in number else _counted(int(number), one, few, many)
+    return f"{number} {said}" + (_stop(found) if found[0].endswith(".") else "")
+
+
+def _counted(number: int, one: str, few: str, many: str) -> str:
+    tens, ones = number // 10 % 10, number % 10
+    if tens == 1 or ones == 0 or ones > 4:
+        return many
+    return one if ones == 1 else few
 
 
 # Stems of the ordinals; the third has endings of its own.
@@ -95,6 +123,19 @@ BEFORE: tuple[Rule, ...] = (
             r"(?:(?P<word>век(?:а|е|у|ом)?)\b|в\.)"
         ),
         _century,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,])(?P<number>\d{1,6}(?:,\d{1,3})?)\s?(?P<unit>"
+            + "|".join(sorted(_UNITS, key=len, reverse=True))
+            + r")\b\.?(?![\w/])"
+        ),
+        _measure,
+    ),
+    (re.compile(r"(?<![\d/])(24)/(7)(?![\d/])"), lambda found: f"{found[1]} на {found[2]}"),
+    (
+        re.compile(r"(?P<before>\bверси\w{1,2}\s|\bv)(?P<version>\d{1,5}(?:\.\d{1,5}){1,3})(?!\w)"),
+        lambda found: found["before"] + found["version"].replace(".", " точка "),
     ),
     (re.compile(r"№\s?(?=\d)"), lambda found: "номер "),
     (re.compile(r"§{1,2}\s?(?=\d)"), lambda found: "параграф "),
