@@ -7,19 +7,14 @@ of the run itself.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tts_book.errors import UserError
-from tts_book.output.epub import PACKAGE, write_epub
-from tts_book.output.inspection.manifests import Manifest
 from tts_book.output.manifest import NAME, read_run
-from tts_book.output.page import write_page
 from tts_book.output.paths import COMPANIONS
-from tts_book.output.readalong import ReadAlong
 from tts_book.synthesis.chunk_cache import ChunkCache
 
-_WRITERS: dict[str, Callable[[ReadAlong, Path], Path]] = {"page": write_page, "epub": write_epub}
 _MARK = b'content="tts-book"'
 _MARK_WITHIN_BYTES = 4_096
 
@@ -39,13 +34,20 @@ def find_companions(manifest: Path, kinds: Sequence[str]) -> tuple[Path, ...] | 
 def write_companions(manifest: Path, kinds: Sequence[str], cache: ChunkCache) -> tuple[Path, ...]:
     """Writes the companions of these kinds; none where the manifest cannot be read, because nothing
     of the book was written. Raises UserError."""
-    run = read_run(manifest)
-    if run is None or not kinds:
+    run = read_run(manifest) if kinds else None
+    if run is None:
         return ()
+    # Only here, so that a run without companions does not wait for them.
+    from tts_book.output.epub import write_epub
+    from tts_book.output.inspection.manifests import Manifest
+    from tts_book.output.page import write_page
+    from tts_book.output.readalong import ReadAlong
+
+    writers = {"page": write_page, "epub": write_epub}
     book = ReadAlong(Manifest(manifest, run, cache))
     if not book.has_chapters:
         return ()
-    return tuple(_WRITERS[kind](book, companion_path(manifest, kind)) for kind in kinds)
+    return tuple(writers[kind](book, companion_path(manifest, kind)) for kind in kinds)
 
 
 def refuse_foreign(paths: Sequence[Path]) -> None:
@@ -62,6 +64,8 @@ def is_own(path: Path) -> bool:
     """Whether tts-book wrote this page or EPUB."""
     try:
         if path.suffix.lower() == COMPANIONS["epub"]:
+            from tts_book.output.epub import PACKAGE
+
             with zipfile.ZipFile(path) as archive, archive.open(PACKAGE) as file:
                 return _MARK in file.read(_MARK_WITHIN_BYTES)
         with path.open("rb") as file:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from tts_book import backends
 from tts_book.config.voices import Config
 from tts_book.errors import SourceDamaged, UserError
+from tts_book.output.companions import companion_path, refuse_foreign, write_companions
 from tts_book.output.manifest import manifest_path
 from tts_book.output.settings import OutputSettings
 from tts_book.pipeline.environment import Surroundings
@@ -163,7 +164,6 @@ class Conversion:
         in the way; `tools` are the real clock, sleep and chance unless they are given. Raises
         UserError, and SourceDamaged for a book with parts missing unless these are allowed to be.
         """
-        from tts_book.output.companions import refuse_foreign
         from tts_book.pipeline import ownership
         from tts_book.pipeline.planning import prepare_output
         from tts_book.pipeline.run import convert_jobs, make_tools
@@ -175,7 +175,7 @@ class Conversion:
         async with hold_entries(self.cache.folder, [_make_lease(job) for job in jobs], tools):
             if not output.force:
                 ownership.refuse_foreign_captions(jobs, output.captions)
-                refuse_foreign([path for job in jobs for path in _list_companions(job, output)])
+                _refuse_foreign_companions(jobs, output.companions)
             with self._open_proof(jobs) as proof:
                 tools = replace(tools, proof=proof or tools.proof)
                 prepare_output(jobs, output.force)
@@ -206,7 +206,6 @@ class Conversion:
         self, jobs: Sequence[BookJob], result: Result, kinds: Sequence[str]
     ) -> Result:
         """Adds the page and the EPUB, which show what is in the files."""
-        from tts_book.output.companions import write_companions
         from tts_book.pipeline.book_writer import run_to_end
 
         written = [
@@ -241,10 +240,10 @@ async def open_conversion(settings: JobSettings) -> AsyncIterator[Conversion]:
         yield Conversion(settings, engines, cache)
 
 
-def _list_companions(job: BookJob, output: OutputSettings) -> list[Path]:
-    from tts_book.output.companions import companion_path
-
-    return [companion_path(manifest_path(job.layout), kind) for kind in output.companions]
+def _refuse_foreign_companions(jobs: Sequence[BookJob], kinds: Sequence[str]) -> None:
+    """Raises UserError if a page or an EPUB would replace a file that tts-book did not write."""
+    manifests = [manifest_path(job.layout) for job in jobs]
+    refuse_foreign([companion_path(path, kind) for path in manifests for kind in kinds])
 
 
 def _make_lease(job: BookJob) -> CacheLease:

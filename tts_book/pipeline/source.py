@@ -18,6 +18,7 @@ from tts_book.config.pronunciations import load_pronunciations
 from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.output import audiobookshelf
+from tts_book.output.companions import find_companions, is_own
 from tts_book.output.manifest import find_finished_files, manifests_for_stem
 from tts_book.output.paths import COMPANIONS
 from tts_book.pipeline.options import format_rerun_command, result_options
@@ -110,21 +111,13 @@ class BookSource:
         run left them; none otherwise."""
         if not self.fingerprint or self.settings.output.force:
             return ()
+        kinds = self.settings.output.companions
         for place in manifests_for_stem(self.settings.output.out, self.settings.at.cwd, self.stem):
             files = find_finished_files(place, self.fingerprint)
-            shown = self._find_companions(place) if files else None
+            shown = find_companions(place, kinds) if files else None
             if shown is not None:
                 return (*files, *shown)
         return ()
-
-    def _find_companions(self, manifest: Path) -> tuple[Path, ...] | None:
-        """The page and the EPUB, as far as they are asked for; None if one is absent."""
-        kinds = self.settings.output.companions
-        if not kinds:
-            return ()
-        from tts_book.output.companions import find_companions
-
-        return find_companions(manifest, kinds)
 
     def parse(self) -> tuple[BookRequest, tuple[tuple[Path, str], ...]]:
         """The book, and the files of a folder that could not be read, with the reasons. Raises
@@ -178,8 +171,6 @@ def find_in_folder(
             return True
         if path.suffix.lower() not in COMPANIONS.values() or not path.is_file():
             return False
-        from tts_book.output.companions import is_own
-
         return is_own(path)
 
     return find(folder, recursive=not settings.options.no_recursive, leave_out=is_output)
