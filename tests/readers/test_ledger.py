@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+from unicodedata import is_normalized
 
 import pytest
 from hypothesis import given, settings
@@ -202,7 +203,22 @@ NAMES = st.sampled_from(
 def trees(draw: st.DrawFn, depth: int = 3) -> str:
     """A well-formed piece of a page."""
     if depth == 0:
-        return draw(st.sampled_from(["a", "1 ", " --x ", "[2]", "word. ", "http://a.b/c ", "x²"]))
+        return draw(
+            st.sampled_from(
+                [
+                    "a",
+                    "1 ",
+                    " --x ",
+                    "[2]",
+                    "word. ",
+                    "http://a.b/c ",
+                    "x²",
+                    "\ue000",
+                    "\xad",
+                    "e\u0301",
+                ]
+            )
+        )
     name = draw(NAMES)
     inner = draw(st.lists(trees(depth=depth - 1), max_size=3))
     return f"<{name}>{''.join(inner)}</{name}>"
@@ -221,3 +237,6 @@ def test_no_page_loses_a_character(body: str, code: CodeAs, notes: NotesAt) -> N
     book = readers.read_bytes(packed(files), "a.epub", options)
     assert book.ledger.adds_up
     assert book.ledger.source == ink_of(markup)
+    text = text_of(book)
+    assert is_normalized("NFC", text)
+    assert text.replace("\n", "").isprintable()

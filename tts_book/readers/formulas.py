@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tts_book.readers.tree_text import Element, attribute, name_of, text_of
+from tts_book.readers.tree_text import Element, attribute, drop_invisibles, name_of, text_of
 from tts_book.text.scripts import to_subscript, to_superscript
 
 _FLAT = frozenset(
@@ -14,16 +14,14 @@ _FLAT = frozenset(
 _HIDDEN = ("annotation", "annotation-xml", "maction", "mphantom")
 _DEEPEST = 40
 _SHORT = 16  # characters of a formula that is read within its sentence
-_INVISIBLE = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064"))
 
 
 def write_formula(math: Element) -> str:
     """A formula in one line: `(a + b) / 2`, `x²`, `√(2)`; what its author says where that is words
     rather than TeX."""
     said = attribute(math, "alttext")
-    if said and "\\" not in said:
-        return " ".join(said.split())
-    return " ".join(_linear(math, 0).translate(_INVISIBLE).split())
+    text = said if said and "\\" not in said else _linear(math, 0)
+    return drop_invisibles(text)
 
 
 def is_simple(math: Element) -> bool:
@@ -113,7 +111,7 @@ def write_tex(content: str) -> str:
             break
     text = _HEIGHT.sub(_at_height, text)
     text = _COMMAND.sub(lambda found: _SIGNS.get(found[1], found[1]), text)
-    return " ".join(text.replace("{", "").replace("}", "").replace("&", " ").split())
+    return drop_invisibles(text.replace("{", "").replace("}", "").replace("&", " "))
 
 
 def is_simple_tex(content: str) -> bool:

@@ -269,7 +269,14 @@ class Builder:
 
 def find_head(text: str) -> str:
     """The head of a column as it is said before its cells; empty where it is too long for that."""
+    text = drop_invisibles(text)
     return text if len(text) <= _LONGEST_HEAD and any(map(str.isalnum, text)) else ""
+
+
+def drop_invisibles(text: str) -> str:
+    """`text` as it may be said instead of other text: without control and private characters, its
+    white space single."""
+    return " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
 
 
 def name_of(element: Element) -> str:

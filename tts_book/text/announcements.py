@@ -63,7 +63,7 @@ _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _DIGIT = re.compile(r"[0-9]")
 _HEX = re.compile(r"(?<![^\W_])(?:[0-9a-f]{7,128}|[0-9A-F]{7,128})(?![^\W_])")
 _UUID = re.compile(r"(?<![^\W_])\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?(?![^\W_])", re.I)
-_TOKEN = re.compile(r"(?<![^\W_])[A-Za-z0-9+/_=-]{24,}(?![^\W_])")
+_TOKEN = re.compile(r"(?<![^\W_])[A-Za-z0-9_-]{24,}(?![^\W_])")
 _TURNS = re.compile(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])")
 _CAPTION = 40  # characters in which a caption gives its number
 _LEAST_DIGITS = 2  # of a short hash: `facade1` is rather a word
