@@ -169,3 +169,13 @@ for _block, _module in zip(_blocks, (_beep, _test), strict=True):
     sys.modules[_module.__name__] = _module
     exec(compile(_block, "docs/python.md", "exec"), _module.__dict__)
 TestTheDocumentedBackend = _test.TestBeep
+
+
+def test_every_module_that_the_architecture_names_is_there() -> None:
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)*(?:[a-z_]+\.py|[a-z_]+/))`", text))
+    assert len(named) > 40
+    places = (
+        ROOT / name if name.startswith("tests/") else ROOT / "tts_book" / name for name in named
+    )
+    assert not [path for path in places if not path.exists()]
