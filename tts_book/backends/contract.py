@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import pytest
 
-from tts_book.backends import Backend
+from tts_book.backends import Backend, Preparing
 from tts_book.errors import BackendError, BackendRefused, Failure
 from tts_book.model import Mark, Speech, Voice
 
@@ -146,6 +146,14 @@ class BackendContract:
         prints = {self.backend().fingerprint(self.voice) for _ in range(2)}
         assert len(prints) == 1
         assert all(prints)
+
+    def test_what_it_prepares_does_not_change(self) -> None:
+        backends = self.backend(), self.backend()
+        for text in (self.text, *self.odd_texts):
+            prepared = {
+                each.prepare(text, self.voice) for each in backends if isinstance(each, Preparing)
+            }
+            assert len(prepared) <= 1
 
     def test_odd_texts_are_spoken_or_refused(self) -> None:
         async def all_of_them(backend: Backend) -> None:

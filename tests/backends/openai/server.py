@@ -147,7 +147,7 @@ class Script:
     speak: Callable[[str, float], tuple[bytes, int, list[dict[str, Any]]]] = hum
     faults: list[Fault | None] = field(default_factory=list)
     always: Fault | None = None
-    captions: str = ""  # "": none; "json"; "header"
+    captions: str = ""  # "": none; "json"; "header"; "raw": the sound alone
     voices: object = field(default_factory=lambda: {"voices": ["af_heart", "af_bella", "bm_lewis"]})
     known: tuple[str, ...] = ("af_heart", "af_bella", "bm_lewis")
     key: str = ""
@@ -195,7 +195,7 @@ class Script:
             if self.captions == "json":
                 audio = base64.b64encode(answer.body).decode()
                 answer.body = json.dumps({"audio": audio, "timestamps": words}).encode()
-            else:
+            elif self.captions == "header":
                 self.timestamps["t1"] = words
                 answer.headers["X-Timestamps-Path"] = "t1"
         return answer

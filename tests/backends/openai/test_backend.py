@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import io
 import itertools
@@ -42,7 +43,7 @@ from tests.backends.openai.server import (
 )
 from tts_book.backends import Backend, Settings
 from tts_book.backends.contract import BackendContract, check_marks, duration_ms
-from tts_book.backends.openai.backend import OpenAIBackend, make
+from tts_book.backends.openai.backend import CAPTIONED, OpenAIBackend, make
 from tts_book.backends.openai.client import ERRORS, foreign_errors
 from tts_book.backends.piper.backend import PiperBackend
 from tts_book.backends.piper.model import PiperModel
@@ -494,6 +495,26 @@ def test_words_have_the_times_that_the_server_tells(captions: str) -> None:
     assert [m.start_ms for m in words] == [round(w["start_time"] * 1_000) for w in told]
     sentences = [mark for mark in speech.marks if mark.kind == "sentence"]
     assert len(sentences) == 2
+
+
+@pytest.mark.parametrize("broken", [refuses(500), sends(lambda pcm, rate: b"<html>no</html>")])
+def test_where_only_captions_are_broken_the_usual_address_is_asked(broken: Fault) -> None:
+    def answer(given: Answer, pcm: bytes, rate_hz: int) -> Answer:
+        return broken(given, pcm, rate_hz) if script.asked[-1][0] == CAPTIONED else given
+
+    script = Script(captions="raw", always=answer)
+    with serving(script) as url:
+        voice = voice_at(url)
+        backend = make(settings(voice))
+
+        async def until_spoken(backend: Backend) -> Speech:
+            while True:
+                with contextlib.suppress(BackendUnavailable):
+                    return await backend.speak(TEXT, voice)
+
+        speech = asyncio.run(closing(backend, until_spoken))
+    assert speech.audio == hum(TEXT, 1)[0]
+    assert [path for path, _ in script.asked].count(CAPTIONED) <= 2
 
 
 def test_without_captions_they_are_asked_for_once() -> None:
