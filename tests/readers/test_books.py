@@ -314,6 +314,7 @@ assert isinstance(C2, str)
 DAMAGED = {
     "c2.xhtml (Chapter 2) is missing from the archive": without("OPS/c2.xhtml"),
     "c2.xhtml (Chapter 2) is empty": without(**{"OPS/c2.xhtml": " \n"}),
+    "c2.xhtml (Chapter 2) holds nothing": without(**{"OPS/c2.xhtml": page("<p> </p>")}),
     "c2.xhtml (Chapter 2) breaks off": without(**{"OPS/c2.xhtml": C2[: len(C2) // 2]}),
     "c2.xhtml (Chapter 2) is damaged": packed(
         {**FILES, "OPS/c2.xhtml": C2}, zipfile.ZIP_STORED
@@ -450,3 +451,9 @@ def test_a_page_that_is_a_drawing_says_its_text() -> None:
     book = read(packed({**FILES, "OPS/book.opf": opf, "OPS/d.svg": drawing}))
     assert all_text(book).startswith("The lamp\n\nwas lit.\n\n")
     assert book.ledger.adds_up
+
+
+def test_a_contents_list_that_leads_nowhere_is_remarked_on() -> None:
+    book = read(packed({**FILES, "OPS/nav.xhtml": NAV.replace("c1.xhtml", "lost.xhtml")}))
+    assert any("lost.xhtml (Chapter 1) is in the contents" in notice for notice in book.notices)
+    assert not book.missing

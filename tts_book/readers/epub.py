@@ -81,7 +81,17 @@ class _SpinePages:
             seen.add(self.archive.same(item.path))
             text = self._text_of(item)
             if text:
-                yield item.path, html.parse_page(text, item.path)
+                root = html.parse_page(text, item.path)
+                if item.path in self.titles and html.is_blank_page(root):
+                    self._miss(item.path, "holds nothing")
+                yield item.path, root
+
+    def check_contents(self) -> None:
+        """Reports what the table of contents leads to and the archive does not hold."""
+        spine = {item.path for id_ in self.package.spine if (item := self.package.items.get(id_))}
+        for path, title in self.titles.items():
+            if path not in spine and not self.archive.has(path):
+                self.notices.append(f"{path} ({title}) is in the contents, not in the archive")
 
     def _readable(self, id_: str) -> _ManifestItem | None:
         """The item of the spine, or the first of its fallbacks that is a page."""
@@ -131,6 +141,7 @@ def read_epub(archive: Archive, name: str, options: ReadOptions) -> ParsedBook:
     titles = {entry.path: entry.title for entry in reversed(entries)}
     pages = _SpinePages(archive, package, titles)
     _walk_pages(pages, entries, builder, options)
+    pages.check_contents()
     source, text, found = builder.finish()
     return ParsedBook(
         source=source,

@@ -41,6 +41,7 @@ _LEFT_OUT = {
     "video": "media", "canvas": "media", "noframes": "hidden", "noembed": "hidden",
 }  # fmt: skip
 _DRAWN = {"svg": "", "title": "figure", "desc": "figure", "metadata": "figure"}
+_SHOWN = ("img", "image", "svg", "object", "audio", "video", "canvas", "iframe", "embed", "input")
 _CODE = ("code", "kbd", "samp", "tt", "var")
 _NOTE_TYPES = frozenset(("noteref", "doc-noteref", "biblioref", "doc-biblioref"))
 _TYPES = {
@@ -165,6 +166,12 @@ def parse_forgivingly(text: str, name: str) -> Element:
     if any("Excessive depth" in error.message for error in parser.error_log):
         raise UserError(f"{name} is nested too deeply to be a page: save it again, or as .txt")
     return root
+
+
+def is_blank_page(root: Element) -> bool:
+    """Whether a page shows nothing: no words, no pictures, nothing to play."""
+    body = _body(root)
+    return not text_of(body) and not any(name_of(element) in _SHOWN for element in body.iter())
 
 
 def walk_page(root: Element, how: PageWalk) -> None:
