@@ -243,6 +243,10 @@ BOOKS = {
         written("Ночь первая", ".", "Ночь вторая", ".", "Утро", "."),
         ["Ночь первая", "Ночь вторая"],
     ),
+    "a chapter that is titled as a night": (
+        written("Глава 1", "Ночь первая", ".", "Глава 2", ".", "Глава 3", "Ночь вторая", "."),
+        ["Глава 1. Ночь первая", "Глава 2", "Глава 3. Ночь вторая"],
+    ),
     "lessons and what is added to them": (
         written("Урок 1. Алфавит", ".", "Урок 2. Числа", ".", "Приложение А. Ответы", ".",
                 "Приложение Б", ".", "Литература", "."),
@@ -260,8 +264,62 @@ BOOKS = {
         ["Chapter 1", "Chapter 2", "Appendix A: The road", "Appendix B", "Appendix",
          "Bibliography"],
     ),
+    "an essay behind the end": (
+        written("I", ".", "II", ".", "III", ".", "КОНЕЦ", "О романе", ".", ".", prose=RU * 8),
+        ["I", "II", "III", "О романе"],
+    ),
+    "an essay behind the last part": (
+        written("Часть первая", "I", ".", "II", ".", "Часть вторая", "I", ".", "II", ".",
+                "Конец", "О романе", ".", ".", prose=RU * 8),
+        ["Часть первая — I", "Часть первая — II", "Часть вторая — I", "Часть вторая — II",
+         "О романе"],
+    ),
+    "an essay without a title behind the end": (
+        written("PART ONE", "Chapter 1", ".", "PART TWO", "Chapter 1", ".", "THE END", ".", ".",
+                prose=EN * 8),
+        ["PART ONE — Chapter 1", "PART TWO — Chapter 1", "Afterword"],
+    ),
     "no heading": (written(".", "."), ["Book"]),
 }  # fmt: skip
+
+
+def collection(*lines: str) -> str:
+    """Paragraphs on lines of their own, blank lines only around titles and numbers."""
+    prose = "\n".join([RU * 4] * 8)
+    return "\n".join(prose if line == "." else f"\n\n{line}\n" for line in lines)
+
+
+COLLECTIONS = {
+    "titles above numbers that begin again": (
+        collection("Мельник", "I", ".", "II", ".", "Ярмарка", ".", "Кузнец", "I", ".", "II", "."),
+        ["Мельник", "Ярмарка", "Кузнец"],
+    ),
+    "titles only": (
+        collection("Мельник", ".", ".", ".", "Ярмарка", ".", ".", ".", "Кузнец", ".", ".", "."),
+        ["Мельник", "Ярмарка", "Кузнец"],
+    ),
+    "forewords and stories in parts": (
+        collection("Часть первая", "Предисловие", ".", "Мельник", "I", ".", "II", ".", "Ярмарка",
+                   "I", ".", "II", ".", "Часть вторая", "Предисловие", ".", "Кузнец", "."),
+        ["Часть первая — Предисловие", "Часть первая — Мельник", "Часть первая — Ярмарка",
+         "Часть вторая — Предисловие", "Часть вторая — Кузнец"],
+    ),
+    "lines between blank lines in numbered chapters": (
+        collection("I", ".", "Река", ".", "II", ".", "Дом", ".", "III", ".", "Дорога", "."),
+        ["I", "II", "III"],
+    ),
+    "short passages are no stories": (
+        collection(".", ".", ".", "Мельник") + RU + collection("Ярмарка") + RU
+        + collection("Кузнец", "."),
+        ["Book"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COLLECTIONS)
+def test_stories_of_a_collection(name: str) -> None:
+    source, expected = COLLECTIONS[name]
+    assert titles(source) == expected
 
 
 @pytest.mark.parametrize("name", BOOKS)

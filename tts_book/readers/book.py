@@ -124,6 +124,11 @@ OPENING = {
     "pt": "Abertura",
     "cs": "Úvod",
 }
+_AFTERWORD = {
+    "ru": "Послесловие", "uk": "Післямова", "be": "Пасляслоўе", "de": "Nachwort",
+    "fr": "Postface", "es": "Epílogo", "it": "Postfazione", "pl": "Posłowie",
+    "pt": "Posfácio", "cs": "Doslov", "nl": "Nawoord",
+}  # fmt: skip
 _CLEAR = 0.5  # a margin at which the text is believed rather than its metadata
 
 
@@ -183,6 +188,7 @@ def _divided(
         announce(parsed.text, parsed.paragraphs, tag, options.urls),
         title=title,
         opening=OPENING.get(primary_language(tag), "Opening"),
+        afterword=_AFTERWORD.get(primary_language(tag), "Afterword"),
         split=split,
         everything=options.everything,
         notes=options.notes == "end",

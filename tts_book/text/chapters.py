@@ -61,6 +61,7 @@ def divide_chapters(
     *,
     title: str,
     opening: str = "Opening",
+    afterword: str = "Afterword",
     split: bool = True,
     everything: bool = False,
     notes: bool = False,
@@ -69,11 +70,14 @@ def divide_chapters(
     """The chapters of one source, numbered from 1; empty if it has nothing to say.
 
     `text` is the source. `title` names the only chapter of a text without headings, `opening`
-    what stands before the first one. Without `split` all is one chapter, its headings breaks.
+    what stands before the first one, `afterword` what stands behind the words `THE END`.
+    Without `split` all is one chapter, its headings breaks.
     `is_chapter` knows the lines that begin chapters; `everything` and `notes` as in `outline`.
     """
     found = list(paragraphs)
-    told = find_headings(found, everything=everything, notes=notes, is_chapter=is_chapter)
+    told = find_headings(
+        found, everything=everything, notes=notes, is_chapter=is_chapter, afterword=afterword
+    )
     items = [_dropped(text, item) for item in told]
     if not everything and not any(item.text for item in items):
         items = find_headings(found, everything=True, is_chapter=is_chapter)

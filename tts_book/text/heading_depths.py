@@ -81,19 +81,22 @@ def _follows_numerals(items: Sequence[OutlineItem]) -> list[bool]:
     of their own before the next number, in a part without other chapters."""
     found = [False] * len(items)
     waiting: list[int] = []
+    ends: list[int] = []  # they belong to no part unless numbers follow
     numbered = worded = False
     for at in range(len(items) + 1):
         heading = items[at].heading if at < len(items) else None
         if at == len(items) or (heading and heading.sort in PARTS):
             for place in waiting if numbered and not worded else ():
                 found[place] = True
-            waiting, numbered, worded = [], False, False
+            waiting, ends, numbered, worded = [], [], False, False
         elif heading and heading.sort in (HeadingKind.FRONT, HeadingKind.BACK):
             if not heading.level and _says_something(items, at):
-                waiting.append(at)
+                (waiting if heading.sort is HeadingKind.FRONT else ends).append(at)
         elif heading:
-            numbered |= heading.sort in NUMERALS
             worded |= heading.sort is HeadingKind.CHAPTER
+            if heading.sort in NUMERALS:
+                numbered = True
+                waiting, ends = waiting + ends, []
     return found
 
 

@@ -34,6 +34,13 @@ def _alone(kind: HeadingKind, *names: str) -> dict[str, HeadingKind]:
 PICTURE_LISTS = frozenset(
     ("illustrations", "list of illustrations", "список иллюстраций", "иллюстрации")
 )
+# Such words name chapters only in a book that has no others: a chapter may be titled `Night 2`.
+EPISODES = (
+    *("ночь", "вечер", "день", "утро", "лекция", "урок", "занятие", "беседа", "история"),
+    *("рассказ", "тетрадь", "эпизод", "серия", "выпуск", "очерк", "этюд", "ніч", "лекція"),
+    *("episode", "lecture", "lesson", "sketch", "unit", "night", "day", "evening", "morning"),
+    *("adventure", "nacht", "lektion", "vorlesung", "leçon", "lección", "lezione", "lekce"),
+)
 # Words that stand before or behind a number: `Chapter IV`, `Première partie`.
 NUMBERED = {
     **_numbered(HeadingKind.VOLUME, "том volume vol tome tomo tom band"),
@@ -43,11 +50,8 @@ NUMBERED = {
     **_numbered(HeadingKind.CHAPTER, "глава chapter chap kapitel chapitre capítulo capitulo"),
     **_numbered(HeadingKind.CHAPTER, "capitolo rozdział rozdzial розділ раздзел hoofdstuk"),
     **_numbered(HeadingKind.CHAPTER, "kapitola kapittel letter stave canto scene szene"),
-    **_numbered(HeadingKind.CHAPTER, "письмо песнь песня сцена явление картина рассказ тетрадь"),
-    **_numbered(HeadingKind.CHAPTER, "ночь вечер день утро лекция урок занятие беседа история"),
-    **_numbered(HeadingKind.CHAPTER, "эпизод серия выпуск очерк этюд episode lecture lesson"),
-    **_numbered(HeadingKind.CHAPTER, "sketch unit night day evening morning adventure ніч лекція"),
-    **_numbered(HeadingKind.CHAPTER, "nacht lektion vorlesung leçon lección lezione lekcja lekce"),
+    **_numbered(HeadingKind.CHAPTER, "письмо песнь песня сцена явление картина"),
+    **_numbered(HeadingKind.CHAPTER, " ".join(EPISODES)),
     **_numbered(HeadingKind.BACK, "приложение appendix anhang annexe apéndice appendice anexo"),
     **_numbered(HeadingKind.BACK, "załącznik додаток дадатак příloha bijlage bilaga приложения"),
 }  # fmt: skip

@@ -15,10 +15,12 @@ from tts_book.text.front_back_matter import (
     drop_sections,
 )
 from tts_book.text.heading_depths import MARKS, assign_depths
-from tts_book.text.heading_words import HeadingKind
+from tts_book.text.heading_words import EPISODES, HeadingKind
 from tts_book.text.headings import Heading
 from tts_book.text.normalize import Kind, Paragraph
 from tts_book.text.numbering import keep_counted_numerals
+from tts_book.text.numerals import is_number
+from tts_book.text.title_lines import find_afterword, find_story_titles
 
 _MATTER = (HeadingKind.CONTENTS, HeadingKind.NOTES, HeadingKind.INDEX, HeadingKind.IMPRINT)
 
@@ -29,10 +31,12 @@ def find_headings(
     everything: bool = False,
     notes: bool = False,
     is_chapter: Callable[[str], bool] | None = None,
+    afterword: str = "Afterword",
 ) -> list[OutlineItem]:
     """The paragraphs with their headings found. `everything` keeps contents lists, notes and the
-    like, `notes` only these. Where `is_chapter` knows the chapters, other headings stand below."""
-    items = _trusted([_item(paragraph) for paragraph in paragraphs])
+    like, `notes` only these. Where `is_chapter` knows the chapters, other headings stand below.
+    `afterword` names what follows `THE END` without a title of its own."""
+    items = _without_episodes(_trusted([_item(paragraph) for paragraph in paragraphs]))
     if not everything:
         lines = BookLines(items)
         items = drop_contents_lists(items, lines)
@@ -41,6 +45,7 @@ def find_headings(
     if is_chapter is not None:
         return _told(items, is_chapter)
     items = [_settled(item) for item in keep_counted_numerals(items)]
+    items = find_afterword(find_story_titles(items), afterword)
     return _titles(assign_depths(items))
 
 
@@ -89,6 +94,26 @@ def _trusted(items: list[OutlineItem]) -> list[OutlineItem]:
     ]
 
 
+def _without_episodes(items: list[OutlineItem]) -> list[OutlineItem]:
+    """In a book of chapters, `Night 2` is the title of one."""
+    chapters = [at for at, item in enumerate(items) if _is_chapter(item)]
+    episodes = {at for at in chapters if _is_episode(items[at].text)}
+    if not episodes or len(episodes) == len(chapters):
+        return items
+    return [replace(i, heading=None) if at in episodes else i for at, i in enumerate(items)]
+
+
+def _is_chapter(item: OutlineItem) -> bool:
+    found = item.heading
+    return found is not None and found.sort is HeadingKind.CHAPTER and not found.level
+
+
+def _is_episode(text: str) -> bool:
+    """Whether the word beside the number is one such as `Night`."""
+    words = (word.strip(".:,") for word in text.lower().split(None, 4)[:4])
+    return next((word for word in words if not is_number(word)), "") in EPISODES
+
+
 def _settled(item: OutlineItem) -> OutlineItem:
     """What still calls itself notes is a heading like others; a line that says `Contents` above
     no list is none."""
@@ -120,7 +145,7 @@ def _is_title(item: OutlineItem, after: OutlineItem) -> bool:
     text = item.text
     if (
         len(text) > 80
-        or headings.parse_heading(text)
+        or (headings.parse_heading(text) and not _is_episode(text))
         or item.paragraph.block.kind is Kind.VERSE
         or after.heading
     ):
