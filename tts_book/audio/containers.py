@@ -217,18 +217,43 @@ def _mark(chapter: Any) -> ChapterMark:
     return ChapterMark(chapter["metadata"].get("title", ""), start, stop)
 
 
+def read_packets(path: Path, at_once: int) -> Iterator[list[bytes]]:
+    """The encoded packets of a file's sound, so many at a time. Raises AudioError."""
+    import av
+
+    try:
+        with av.open(str(path)) as file:
+            packets = (bytes(packet) for packet in file.demux(audio=0) if packet.size)
+            while some := list(islice(packets, at_once)):
+                yield some
+    except (av.FFmpegError, OSError) as error:
+        raise AudioError(f"{path} cannot be read: {error}") from error
+
+
 def decode_any(path: Path) -> Iterator[NDArray[np.int16]]:
     """Blocks of any audio file's samples, mono at 24 kHz. Raises AudioError."""
+    import numpy as np
+
+    # A decoder gives some thousandths of a second at a time: too little to be worth a step.
+    waiting: list[NDArray[np.int16]] = []
+    for samples in _decode_frames(path):
+        waiting.append(samples)
+        if sum(map(len, waiting)) >= CURRENCY.rate_hz:
+            yield np.concatenate(waiting)
+            waiting.clear()
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _decode_frames(path: Path) -> Iterator[NDArray[np.int16]]:
     import av
     import numpy as np
 
     resampler = av.AudioResampler("s16", "mono", CURRENCY.rate_hz)
     try:
         with av.open(str(path)) as file:
-            for frame in file.decode(audio=0):
+            for frame in chain(file.decode(audio=0), [None]):
                 for same in resampler.resample(frame):
-                    yield same.to_ndarray()[0]
-            for same in resampler.resample(None):
-                yield np.asarray(same.to_ndarray()[0])
+                    yield np.asarray(same.to_ndarray()[0])
     except av.FFmpegError as error:
         raise AudioError(f"{path} cannot be decoded: {error}") from error

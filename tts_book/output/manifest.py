@@ -18,6 +18,8 @@
                         [number, ms in the file where it begins, ms where it ends]
     {"made": {...}}     a chapter's file: its size and time, its gain and level, and the takes that
                         it was joined of
+    {"contents": {...}} a written file of any format, as hashes: its sound, its tags, its chapter
+                        marks, the captions beside it; and the state (size and time) of all these
     {"captions": {...}} captions of earlier runs that are still there
     {"whole": {...}}    the last line, if nothing is missing: what was asked for, and the files
 
@@ -67,6 +69,14 @@ _FORMS: dict[str, Any] = {
     "unwritten": {"number": int, "chunks": _CHUNKS},
     "volume": {"file": str, "duration_ms": int, "chapters": [(int, int, int)]},
     "made": {"file": str},
+    "contents": {
+        "file": str,
+        "state": dict,
+        "sound": {"all": str, "stretches": str},
+        "tags": dict,
+        "marks": list,
+        "captions": dict,
+    },
 }
 
 

@@ -20,6 +20,8 @@ from tts_book import __version__
 from tts_book.audio import DELAY_MS
 from tts_book.events import Event, as_dict
 from tts_book.model import Book, Chunk, Origin, Pauses
+from tts_book.output.captions import FORMATS, caption_paths
+from tts_book.output.contents import describe_contents
 from tts_book.output.manifest import manifest_path, read_file_states, read_kinds
 from tts_book.output.stitcher import StitchedChapter
 from tts_book.output.whole_book import Volume
@@ -45,6 +47,7 @@ class ManifestWriter:
         self._made: dict[str, dict[str, Any]] = {}
         self._volumes: dict[str, dict[str, Any]] = {}
         self._whole: tuple[Path, ...] = ()
+        self._contents: dict[str, dict[str, Any]] = {}
         self._captions = ownership.find_own_captions(job)
         self._waiting = bytearray()
         self._size_bytes = 0
@@ -106,6 +109,8 @@ class ManifestWriter:
                 for kind, now in (("made", self._made), ("volume", self._volumes)):
                     for line in now.values():
                         self._line(kind, line)
+                for contents in self._describe_contents():
+                    self._line("contents", contents)
                 if captions := [path for path in self._captions if path.exists()]:
                     self._line("captions", {"files": read_file_states(captions)})
                 if self._whole and self._job.request.fingerprint:
@@ -124,13 +129,36 @@ class ManifestWriter:
             "chapter": self._files,
             "made": self._made,
             "volume": self._volumes,
+            "contents": {*self._made, *self._volumes},
         }
         for kind, old in read_kinds(self.path, *now):
             file = str(old.get("file"))
+            if kind == "contents":
+                self._contents[file] = old
             for chapter in self._kept.get(file, ()) if kind == "chapter" else ():
                 self._line(kind, _describe_moved(chapter, old))
             if file not in now[kind] and not self._job.excerpt and self._is_there(file):
                 self._line(kind, old)
+
+    def _describe_contents(self) -> Iterator[dict[str, Any]]:
+        """What the files of this run hold. A file that is as an earlier run left it is described
+        as that run found it."""
+        for file in (*self._made, *self._volumes):
+            path = self.path.parent / file
+            if not path.exists():
+                continue
+            named = self._made.get(file, {}).get("files", ())
+            captions = [
+                each
+                for each in caption_paths(path, tuple(FORMATS))
+                if each.exists() and (each.name in named or each in self._whole)
+            ]
+            states = read_file_states((path, *captions))
+            state = {Path(name).name: each for name, each in states.items()}
+            old = self._contents.get(file)
+            if old is None or old["state"] != state:
+                old = {"file": file, "state": state, **describe_contents(path, captions)}
+            yield old
 
     def _is_there(self, file: str) -> bool:
         """Whether a file exists, or is one of those that exist only on the way."""
@@ -217,6 +245,9 @@ def _describe_chapter(chapter: ChapterJob, stitched: StitchedChapter) -> dict[st
         "voice": chapter.job.cast.voice.name,
         "backend": chapter.job.cast.backend.name,
         "chunks": list(_describe_chunks(chapter)),
+        "unpaused": [
+            [chapter.chunks[number].number, offset] for number, offset in stitched.timeline.unpaused
+        ],
         "pieces": [
             [
                 chapter.chunks[piece.segment].number,

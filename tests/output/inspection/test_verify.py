@@ -35,7 +35,7 @@ VOICE = Voice("reader", "scripted", "one", "en")
 
 
 def speak(text: str, attempt: int) -> Speech:
-    frames, marks = tones.speech(text)
+    frames, marks = tones.speech(text, rest_ms=400)
     return Speech(frames, "mp3", marks=moved(marks))
 
 
@@ -50,9 +50,19 @@ def mute(text: str, attempt: int) -> Speech:
 def converted(
     folder: Path, formats: tuple[str, ...], answer: Callable[[str, int], Speech] = speak
 ) -> list[Path]:
-    made = book(*TEXTS)
+    return convert_texts(folder, TEXTS, formats, answer)
+
+
+def convert_texts(
+    folder: Path,
+    texts: tuple[str, ...],
+    formats: tuple[str, ...],
+    answer: Callable[[str, int], Speech] = speak,
+) -> list[Path]:
+    """The audio files of a book with a chapter for each text, and captions beside them."""
+    made = book(*texts)
     chunks = tuple(
-        Chunk(n, 1, 0, len(text), text, text, Break.CHAPTER) for n, text in enumerate(TEXTS, 1)
+        Chunk(n, 1, 0, len(text), text, text, Break.CHAPTER) for n, text in enumerate(texts, 1)
     )
     backend, plan = ScriptedBackend(answer), Plan(made, chunks)
     item = BookJob(

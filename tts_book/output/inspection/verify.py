@@ -3,19 +3,30 @@ beside it, with its tags and captions, and with what audiobook shops ask for."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tts_book.audio import containers, tags_id3
-from tts_book.audio.measure import Measured, listen
+from tts_book.audio.measure import Measured, listen, measure
 from tts_book.audio.mp3_files import find_faults
-from tts_book.audio.tags_mp4_ogg import owner_of, read_inside
+from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.errors import AudioError, UserError
+from tts_book.events import format_count
 from tts_book.model import ChapterMark
-from tts_book.output.manifest import Lines, manifest_beside, read_manifest
+from tts_book.output.contents import (
+    STRETCH_MS,
+    describe_captions,
+    describe_marks,
+    describe_sound,
+    describe_tags,
+    find_changed_stretches,
+    read_tags,
+)
+from tts_book.output.manifest import NAME, Lines, manifest_beside, read_lines, read_manifest
 from tts_book.output.paths import SUFFIX, SUFFIXES
 
 _NEAR_MS = 120  # what rounding and an encoder may add to a file
@@ -23,6 +34,7 @@ _LONGER_MS = 1_500  # what a voice may rest more than the longest pause asked fo
 _LONGEST_PAUSE_MS = 5_000  # where no record tells
 _FASTEST_PER_S = 60.0  # characters that no voice speaks in a second
 _CUE_LEAST_MS = 300
+_MARK_NEAR_MS = 20  # what another program may round when it writes a file again
 _TIMES = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{3}) --> (\d+):(\d\d):(\d\d)[,.](\d{3})")
 # What ACX (Audible) asks of a chapter's file.
 _ACX_RMS_DB = (-23.0, -18.0)
@@ -53,16 +65,16 @@ class Report:
 
 
 def files(paths: Sequence[Path]) -> list[Path]:
-    """The files that these paths name; of a folder all that this program wrote, in order. Raises
-    UserError where there are none."""
+    """The files that these paths name; of a folder all that this program wrote, in order, those
+    that its manifests name and that are gone, too. Raises UserError where there are none."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            mine = [p for p in below if owner_of(p) is not None]
+            below = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES]
+            mine = {p for p in below if owner_of(p) is not None} | set(_find_written(path))
             if not mine:
                 raise UserError(f"{path} holds no files that tts-book wrote.")
-            found += mine
+            found += sorted(mine)
         elif not path.exists():
             raise UserError(f"{path} is not there.")
         elif path.suffix.lower() not in SUFFIXES:
@@ -72,8 +84,21 @@ def files(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def _find_written(folder: Path) -> Iterator[Path]:
+    """The files in a folder, there or not, that its manifests tell of."""
+    for manifest in folder.rglob(f"*{NAME}"):
+        for line in read_lines(manifest, "contents"):
+            path = Path(os.path.normpath(manifest.parent / line["file"]))
+            if path.is_relative_to(folder):
+                yield path
+
+
 def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest) -> Report:
     """Looks through one file. `read` reads a record, which is that of other files, too."""
+    record, place = _record(path, read)
+    contents = _contents(record, path, place)
+    if not path.exists():
+        return Report(path, None, (Problem("it is gone: it was written, and is not there"),))
     try:
         broken = (
             [Problem(text) for text in find_faults(path)] if path.suffix.lower() == SUFFIX else []
@@ -81,24 +106,37 @@ def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest)
     except OSError as error:
         return Report(path, None, (Problem(f"it cannot be read: {error.strerror}"),))
     try:
-        measured, probed = listen(path), containers.probe(path)
+        measured, probed = _listen(path, damaged=bool(broken)), containers.probe(path)
+        changes = list(_find_changes(path, contents)) if contents else []
     except AudioError as error:
         return Report(path, None, (*broken, Problem(str(error))))
-    record = _record(path, read)
     chapters = _chapters(record, path, probed.chapters)
+    changed = [
+        replace(each, place=_at(chapters, each.at_ms)) if each.at_ms is not None else each
+        for each in changes
+        if isinstance(each, Problem)
+    ]
     problems = [
         *broken,
+        *changed,
         *_lengths(measured, probed, chapters),
-        *_tags(path, record),
+        *(_tags(path, record) if not contents else ()),
         *(problem for chapter in chapters for problem in _silences(chapter, measured)),
         *_long_silences(measured, chapters, record),
         *_captions(path, measured, bool(chapters) and _is_rehearsal(chapters[0].told)),
     ]
-    note = "" if chapters else "its record does not know it"
+    notes = [each for each in changes if isinstance(each, str)]
     if not record:
-        note = "no record beside it: compared with its own tags only"
-    notes = (note,) if note else ()
-    return Report(path, measured, tuple(problems), tuple(_acx(measured)), notes)
+        notes.append("no record beside it: compared with its own tags only")
+    elif not chapters:
+        notes.append("its record does not know it")
+    notes += (note for chapter in chapters for note in _unpaused(chapter))
+    return Report(path, measured, tuple(problems), tuple(_acx(measured)), tuple(notes))
+
+
+def _listen(path: Path, *, damaged: bool) -> Measured:
+    """What is heard. Where frames are damaged, as a player that passes over them hears it."""
+    return measure(containers.decode_any(path)) if damaged else listen(path)
 
 
 # What the record tells ----------------------------------------------------------------------------
@@ -112,13 +150,24 @@ class _Chapter:
     start_ms: int
 
 
-def _record(path: Path, read: Callable[[Path], dict[str, Lines]]) -> dict[str, Lines]:
+def _record(
+    path: Path, read: Callable[[Path], dict[str, Lines]]
+) -> tuple[dict[str, Lines], Path | None]:
+    """The record of a file, and where it lies."""
     places = [manifest_beside(path, alone=True), manifest_beside(path, alone=False)]
     places.append(manifest_beside(path.with_suffix("") / "any", alone=False))
     for place in places:
         if place.exists():
-            return read(place)
-    return {}
+            return read(place), place
+    return {}, None
+
+
+def _contents(record: dict[str, Lines], path: Path, place: Path | None) -> dict[str, Any] | None:
+    """What the record says that the file holds."""
+    for line in record.get("contents", ()) if place else ():
+        if place and Path(os.path.normpath(place.parent / line["file"])) == path:
+            return line
+    return None
 
 
 def _chapters(
@@ -142,6 +191,56 @@ def _is_rehearsal(chapter: dict[str, Any]) -> bool:
 # What may be wrong --------------------------------------------------------------------------------
 
 
+def _find_changes(path: Path, known: dict[str, Any]) -> Iterator[Problem | str]:
+    """How a file differs from what was written: problems, and notes on what a person changed."""
+    sound = describe_sound(path)
+    if changed := find_changed_stretches(known["sound"], sound):
+        more = f", and {len(changed) - 1} more stretches" if len(changed) > 1 else ""
+        what = f"its sound is not what was written, somewhere in these {STRETCH_MS // 1_000} s"
+        yield Problem(f"{what}{more}", changed[0])
+    yield from _find_changed_marks(known["marks"], describe_marks(path))
+    tags = describe_tags(path)
+    names = [name for name, value in known["tags"].items() if tags.get(name, "") != value]
+    if names:
+        yield f"tags changed since it was written: {', '.join(names)}"
+    for name, was in known["captions"].items():
+        captions = path.with_name(name)
+        if not captions.exists():
+            yield f"{name} was written beside it and is gone"
+            continue
+        now = describe_captions(captions)
+        if now["times"] != was["times"]:
+            yield Problem(f"{name}: its times are not those that were written")
+        elif now["all"] != was["all"]:
+            yield f"{name}: its text was changed since it was written"
+
+
+def _find_changed_marks(
+    known: Sequence[Sequence[Any]], now: Sequence[Sequence[Any]]
+) -> Iterator[Problem | str]:
+    if len(known) != len(now):
+        yield Problem(f"it has {len(now)} chapter marks, {len(known)} were written")
+        return
+    for (start_ms, title), (now_ms, now_title) in zip(known, now, strict=True):
+        if abs(now_ms - start_ms) > _MARK_NEAR_MS:
+            yield Problem(f"the chapter mark “{title}” was moved from here", start_ms)
+        if now_title != title:
+            yield f"chapter mark renamed since it was written: “{title}” is “{now_title}”"
+
+
+def _unpaused(chapter: _Chapter) -> Iterator[str]:
+    """Sentences whose pauses could not be set, since no silence was found at their ends."""
+    places = chapter.told.get("unpaused", ())
+    if places and not _is_rehearsal(chapter.told):
+        first = next((c for c in chapter.told["chunks"] if c["number"] == places[0][0]), None)
+        words = " ".join(first["text"][: places[0][1]].split())[-40:] if first else ""
+        yield (
+            f"chapter {chapter.told['number']}: no silence was found at the ends of "
+            f"{format_count(len(places), 'sentence')}, whose pauses are the voice's own: "
+            f"first after “{words}”"
+        )
+
+
 def _lengths(
     measured: Measured, probed: containers.Probe, chapters: Sequence[_Chapter]
 ) -> Iterator[Problem]:
@@ -155,7 +254,7 @@ def _lengths(
 
 
 def _tags(path: Path, record: dict[str, Lines]) -> Iterator[Problem]:
-    found = tags_id3.read(path) if path.suffix.lower() == SUFFIX else read_inside(path)
+    found = read_tags(path)
     if not found.title:
         yield Problem("it has no title in its tags")
     if not found.owner:
