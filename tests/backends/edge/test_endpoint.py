@@ -326,6 +326,19 @@ def test_the_list_is_asked_for_once_and_health_anew() -> None:
     against(simulator, ask)
 
 
+def test_a_list_that_hangs_is_waited_for_once() -> None:
+    service = EdgeSimulator(voice_list="hang")
+
+    async def ask(backend: EdgeBackend) -> float:
+        assert (await backend.health()).usable
+        with pytest.raises(BackendUnavailable, match="in time"):
+            await backend.voices()
+        return asyncio.get_running_loop().time()
+
+    assert against(service, ask) < 10
+    assert service.statistics.lists == 1
+
+
 def test_a_list_that_cannot_be_had_is_an_error() -> None:
     async def ask(backend: EdgeBackend) -> None:
         with pytest.raises(BackendUnavailable):

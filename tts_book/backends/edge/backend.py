@@ -43,6 +43,10 @@ from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Doubt, Speech, Voice
 
 
+# A list that just failed is not waited for again at once: nobody needs it to speak.
+LIST_AGAIN_S = 60.0
+
+
 def make(settings: Settings) -> EdgeBackend:
     """The backend with all its defaults."""
     return EdgeBackend(settings)
@@ -109,6 +113,8 @@ class EdgeBackend:
         self._marks_proven = False  # words came: what is asked for now is understood
         self._words_alone_tried = False
         self._listed: tuple[VoiceInfo, ...] = ()
+        self._no_list: Troubled | None = None
+        self._no_list_until_s = 0.0
         self._listing: asyncio.Task[tuple[VoiceInfo, ...]] | None = None
 
     def fingerprint(self, voice: Voice) -> str:
@@ -129,6 +135,8 @@ class EdgeBackend:
         if self._listed:
             return self._listed
         try:
+            if self._monotonic() < self._no_list_until_s and self._no_list is not None:
+                raise self._no_list
             return await self._list(self._times.voices_s)
         except Troubled as troubled:
             raise troubled.trouble.error() from troubled
@@ -232,7 +240,12 @@ class EdgeBackend:
         return self._jury.notes()
 
     async def _list(self, limit_s: float) -> tuple[VoiceInfo, ...]:
-        self._listed = await self._session.list_voices(limit_s)
+        try:
+            self._listed = await self._session.list_voices(limit_s)
+        except Troubled as troubled:
+            self._no_list = troubled
+            self._no_list_until_s = self._monotonic() + LIST_AGAIN_S
+            raise
         return self._listed
 
     def _prompt(self, text: str, name: VoiceName, voice: Voice) -> _Prompt:
