@@ -79,7 +79,7 @@ class EdgeBackend:
     """
 
     name = "edge"
-    limits = Limits(start=2, most=4, spacing_s=0.2)
+    limits = Limits(start=2, most=4, spacing_s=0.3)
 
     def __init__(
         self,
