@@ -37,9 +37,10 @@ def analyse(frames: bytes, pcm: bytes | None = None) -> Sound:
     if pcm is None:
         pcm, _ = decode(frames)
     samples = np.frombuffer(pcm, "<i2")
-    # One row a frame; the largest of -32768 has no 16-bit negative, hence the wider type.
-    rows = samples.astype(np.int32).reshape(-1, form.samples)
-    peaks = np.abs(rows).max(axis=1)
+    rows = samples.reshape(-1, form.samples)  # one a frame
+    # The negative of -32768 has no 16 bits, hence the wider type; only for the peaks.
+    highest, lowest = rows.max(axis=1).astype(np.int32), rows.min(axis=1).astype(np.int32)
+    peaks = np.maximum(highest, -lowest)
     limit = _silence_limit(peaks)
     speech = np.flatnonzero(peaks > limit)
     start, stop = (int(speech[0]), int(speech[-1]) + 1) if len(speech) else (0, 0)
@@ -92,7 +93,7 @@ def _silence_limit(peaks: NDArray[np.int32]) -> float:
 
 
 def _runs_ms(
-    rows: NDArray[np.int32],
+    rows: NDArray[np.int16],
     limit: float,
     speech: tuple[int, int],
     quiet: tuple[tuple[int, int], ...],
@@ -103,8 +104,9 @@ def _runs_ms(
 
     edges = [speech[0], *(at for stretch in quiet for at in stretch), speech[1]]
     for first, stop in zip(edges[::2], edges[1::2], strict=True):
-        begin = first * form.samples + int(np.argmax(np.abs(rows[first]) > limit))
-        end = stop * form.samples - int(np.argmax(np.abs(rows[stop - 1][::-1]) > limit))
+        opening, closing = rows[first].astype(np.int32), rows[stop - 1, ::-1].astype(np.int32)
+        begin = first * form.samples + int(np.argmax(np.abs(opening) > limit))
+        end = stop * form.samples - int(np.argmax(np.abs(closing) > limit))
         yield round(begin * 1_000 / form.rate_hz), round(end * 1_000 / form.rate_hz)
 
 
