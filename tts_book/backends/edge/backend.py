@@ -42,7 +42,6 @@ from tts_book.backends.judging import Span, Verdict
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Doubt, Speech, Voice
 
-
 # A list that just failed is not waited for again at once: nobody needs it to speak.
 LIST_AGAIN_S = 60.0
 
