@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from tts_book.audio.tags_mp4_ogg import owner_of, read_inside, tag_opus
 from tts_book.errors import AudioError, UserError
 from tts_book.model import ChapterMark, Cover
 from tts_book.output import whole_book
+from tts_book.output.encoded_chapters import EncodedChapters
 from tts_book.output.settings import parse_formats
 from tts_book.output.whole_book import BoundChapter
 from tts_book.synthesis import atomic
@@ -345,3 +347,56 @@ def test_ffprobe_finds_chapters_tags_and_cover(tmp_path: Path, kind: str) -> Non
         check=True,
     )
     assert not played.stderr
+
+
+def packets(path: Path) -> list[bytes]:
+    """The encoded sound of a file: an Ogg file has a random number, too."""
+    with av.open(str(path)) as file:
+        return [bytes(packet) for packet in file.demux(audio=0)]
+
+
+@pytest.mark.parametrize("kind", ["m4b", "opus"])
+def test_a_changed_chapter_is_the_only_one_that_is_encoded_again(tmp_path: Path, kind: str) -> None:
+    kept = EncodedChapters(tmp_path / "encoded")
+    target, chapters = tmp_path / f"книга{KINDS[kind]}", spoken(tmp_path)
+    plain = whole_book.write_volume(kind, chapters, tmp_path / f"plain{KINDS[kind]}", ABOUT)
+    whole_book.write_volume(kind, chapters, target, ABOUT, encoded=kept)
+    before = {path.name for path in (tmp_path / "encoded").iterdir()}
+    assert len(before) == len(chapters)
+    assert packets(target) == packets(plain.path)
+    whole_book.write_volume(kind, chapters, target, ABOUT, encoded=kept)
+    assert {path.name for path in (tmp_path / "encoded").iterdir()} == before
+    assert packets(target) == packets(plain.path)
+    chapters[1] = chapter(tmp_path, 2, tones.speech("another text of words")[0])
+    told: list[int] = []
+    whole_book.write_volume(
+        kind, chapters, target, ABOUT, encoded=kept, progress=lambda done, of: told.append(done)
+    )
+    assert len({path.name for path in (tmp_path / "encoded").iterdir()} - before) == 1
+    fresh = whole_book.write_volume(kind, chapters, tmp_path / f"fresh{KINDS[kind]}", ABOUT)
+    assert packets(target) == packets(fresh.path)
+    assert told[-1] == sum(each.duration_ms for each in chapters)
+
+
+def test_a_damaged_encoded_chapter_is_encoded_again(tmp_path: Path) -> None:
+    kept = EncodedChapters(tmp_path / "encoded")
+    target, chapters = tmp_path / "книга.m4b", spoken(tmp_path)
+    whole_book.write_volume("m4b", chapters, target, ABOUT, encoded=kept)
+    before = target.read_bytes()
+    for path in (tmp_path / "encoded").iterdir():
+        path.write_bytes(path.read_bytes()[:-100])
+    whole_book.write_volume("m4b", chapters, target, ABOUT, encoded=kept)
+    assert target.read_bytes() == before
+
+
+def test_encoded_chapters_that_are_unused_the_longest_go_first(tmp_path: Path) -> None:
+    kept = EncodedChapters(tmp_path / "encoded", most_bytes=25)
+    for number in range(4):
+        (tmp_path / "raw").write_bytes(bytes([number]) * 10)
+        kept.keep(f"key{number}", tmp_path / "raw")
+        (tmp_path / "raw").unlink()
+    for number, path in enumerate(sorted((tmp_path / "encoded").iterdir())):
+        os.utime(path, (number, number))
+    assert kept.take("key0", tmp_path / "taken")
+    kept.trim()
+    assert {path.name[:4] for path in (tmp_path / "encoded").iterdir()} == {"key0", "key3"}

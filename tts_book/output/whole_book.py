@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
@@ -22,6 +23,7 @@ from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.tags_mp4_ogg import owner_of, tag_m4b, tag_opus
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
+from tts_book.output.encoded_chapters import EncodedChapters
 from tts_book.output.paths import LONGEST_MS, WHOLE_MP3
 from tts_book.synthesis import atomic
 
@@ -103,15 +105,18 @@ def write_volume(
     level: Level | None = None,
     cores: int = 1,
     progress: Progress = lambda done_ms, all_ms: None,
+    encoded: EncodedChapters | None = None,
 ) -> Volume:
     """Writes one file of these chapters. `progress` is told, by any thread, how much of its sound
-    is encoded. Raises AudioError, and UserError where the disk does not take it."""
+    is encoded; chapters in `encoded` need not be. Raises AudioError, and UserError where the disk
+    does not take it."""
     with atomic.replace_file(target) as part:
         if kind == WHOLE_MP3:
             marks = _join_mp3(chapters, part, about, level)
         else:
             meter = _ProgressMeter(chapters, progress)
-            marks = _encode_chapters(_KINDS[kind], chapters, part, about, level, cores, meter)
+            encode = partial(_encode, _KINDS[kind].codec, encoded, meter)
+            marks = _encode_chapters(_KINDS[kind], chapters, part, about, level, cores, encode)
             meter.passed(meter.all_ms)
         _check_file(part, marks, about)
     return Volume(target, marks[-1].stop_ms, marks)
@@ -161,19 +166,12 @@ def _encode_chapters(
     about: Tags,
     level: Level | None,
     cores: int,
-    meter: _ProgressMeter,
+    encode: Callable[[BoundChapter, Path], None],
 ) -> tuple[ChapterMark, ...]:
     codec = kind.codec
     raw = [part.with_name(f"{number}.part") for number in range(len(chapters))]
     with ThreadPoolExecutor(cores) as pool:
-        done = pool.map(
-            lambda chapter, path: containers.encode_file(
-                chapter.path, path, codec, chapter.gain_db, meter.passed
-            ),
-            chapters,
-            raw,
-        )
-        deque(done, maxlen=0)
+        deque(pool.map(encode, chapters, raw), maxlen=0)
     marks = _make_marks(chapters)
     # The file ends with the sound of its MP3, from whose start a player takes off the delay; the
     # packets that hold an encoder's own delay come before it.
@@ -189,6 +187,25 @@ def _encode_chapters(
         path.unlink()
     kind.tag(part, about, told, level)
     return marks
+
+
+def _encode(
+    codec: Codec,
+    kept: EncodedChapters | None,
+    meter: _ProgressMeter,
+    chapter: BoundChapter,
+    target: Path,
+) -> None:
+    """Encodes a chapter, unless it is kept from an earlier run."""
+    if kept is None:
+        containers.encode_file(chapter.path, target, codec, chapter.gain_db, meter.passed)
+        return
+    key = kept.find_key(chapter.path, chapter.frames, codec, chapter.gain_db)
+    if kept.take(key, target):
+        meter.passed(chapter.duration_ms)
+        return
+    containers.encode_file(chapter.path, target, codec, chapter.gain_db, meter.passed)
+    kept.keep(key, target)
 
 
 def _make_marks(chapters: Sequence[BoundChapter]) -> tuple[ChapterMark, ...]:

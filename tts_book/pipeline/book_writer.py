@@ -22,6 +22,7 @@ from tts_book.events import Listener
 from tts_book.model import ChapterMark, Entry, Pauses, Segment
 from tts_book.output import audiobookshelf, stitcher, whole_book
 from tts_book.output.captions import Captioner
+from tts_book.output.encoded_chapters import EncodedChapters
 from tts_book.output.loudness import Loudness, OffTarget
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import ChapterSound, StitchedChapter
@@ -31,8 +32,11 @@ from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.pipeline.manifest_writer import ManifestWriters
 from tts_book.pipeline.up_to_date import ChapterFile, EarlierFile, make_recipe
 from tts_book.synthesis import atomic
+from tts_book.synthesis.cache_prune import ENCODED
 from tts_book.synthesis.chunk_cache import ChunkCache
 
+# Digits of a gain in dB that count for the sound of a whole-book file.
+GAIN_DIGITS = 1
 _P = ParamSpec("_P")
 _Result = TypeVar("_Result")
 
@@ -73,6 +77,7 @@ class BookWriter:
         self._written: dict[Path, _WrittenChapter] = {}
         self._folders: dict[int, Path] = {}
         self._captioner = Captioner(output.captions)
+        self._encoded = EncodedChapters(cache.folder / ENCODED)
         self._open = ExitStack()
 
     def __enter__(self) -> BookWriter:
@@ -85,6 +90,7 @@ class BookWriter:
         trace: TracebackType | None,
     ) -> None:
         self._open.close()
+        self._encoded.trim()
 
     def write(
         self, chapter: ChapterJob, sound: ChapterSound, *, aside: bool = False
@@ -252,6 +258,7 @@ class BookWriter:
                 level=self._level(written),
                 cores=self._output.cores,
                 progress=partial(progress, path),
+                encoded=self._encoded,
             )
             volumes.append(volume)
             self._captioner.whole(volume, kept[first : first + len(group)], about.title)
@@ -291,7 +298,9 @@ class BookWriter:
         done_db = written.made.steps * audio.GAIN_STEP_DB
         if written.made.steps == level.most_steps:
             return 0.0
-        return target_lufs - loudness_lufs - done_db
+        # A changed word moves the level of a long book by less than anybody hears: its other
+        # chapters, as they are encoded, stay right.
+        return round(target_lufs - loudness_lufs - done_db, GAIN_DIGITS)
 
     def _level(self, written: list[_WrittenChapter]) -> Level | None:
         """How loud a file of these chapters is."""

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tts_book.synthesis.cache_leases import block_new_runs, list_leases, remove_file
 
+# The folder of chapters that are encoded for files of whole books.
+ENCODED = "encoded"
+
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
@@ -44,6 +47,14 @@ class PruneResult:
 def list_entries(cache: Path) -> Iterator[CachedFile]:
     """All entries on disk, in no order."""
     for path in cache.glob("??/*.mp3"):
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            yield CachedFile(path.stem, path, found.st_size, found.st_mtime)
+
+
+def list_encoded(cache: Path) -> Iterator[CachedFile]:
+    """The encoded chapters on disk, in no order."""
+    for path in (cache / ENCODED).glob("*"):
         with contextlib.suppress(OSError):
             found = path.stat()
             yield CachedFile(path.stem, path, found.st_size, found.st_mtime)
@@ -106,6 +117,12 @@ def _remove_entries(cache: Path, used_before_s: float, most_bytes: int | None) -
         with contextlib.suppress(OSError):
             item.path.unlink()
             removed, freed = removed + 1, freed + item.size_bytes
+    for item in list_encoded(cache):
+        # They are made again of the entries in a minute, so that they go first of all.
+        if item.used_s < used_before_s or most_bytes is not None:
+            with contextlib.suppress(OSError):
+                item.path.unlink()
+                freed += item.size_bytes
     _drop_empty_lists(cache)
     return PruneResult(removed, freed, kept)
 

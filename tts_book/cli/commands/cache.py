@@ -75,6 +75,9 @@ def _lines(place: Path, now_s: float) -> Iterator[str]:
     # Books may share entries, so the sum is that of the disk.
     entries = list(cache_prune.list_entries(place))
     total = _size(sum(item.size_bytes for item in entries))
+    if encoded := list(cache_prune.list_encoded(place)):
+        size = _size(sum(item.size_bytes for item in encoded))
+        yield f"{size:>10} {format_count(len(encoded), 'chapter'):>14}  encoded for M4B and Opus"
     yield f"{total:>10} {format_count(len(entries), 'chunk'):>14}  in {place}"
 
 
