@@ -12,7 +12,10 @@ is a file that is written; `failure` is a value of `errors.Failure`, `reason` a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 
@@ -326,3 +329,8 @@ def format_share(some: int, all_of: int, things: str) -> str:
     thing = things.removesuffix("s") if all_of == 1 else things
     verb = "is" if 1 in (some, all_of) else "are"
     return f"{some:,} of {all_of:,} {thing} {verb}"
+
+
+def quote_command(words: Sequence[str], *, windows: bool = os.name == "nt") -> str:
+    """A command line as the user's shell takes it."""
+    return subprocess.list2cmdline(words) if windows else shlex.join(words)

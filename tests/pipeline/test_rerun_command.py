@@ -12,7 +12,8 @@ import typer
 from tests.cli.test_commands import SILENT, Desk
 from tts_book.cli import app as cli
 from tts_book.cli.options import CommandOptions
-from tts_book.pipeline.options import format_rerun_command, quote_command
+from tts_book.events import quote_command
+from tts_book.pipeline.options import format_rerun_command
 
 CWD = Path.cwd()
 

@@ -14,7 +14,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from tts_book.errors import UserError
-from tts_book.pipeline.options import quote_command
+from tts_book.events import quote_command
 
 WIDEST = 100
 # Commands with fewer options have them all in one panel.

@@ -19,8 +19,9 @@ from typing import IO, Any, NoReturn
 
 from tts_book.cli.log import SILENT, Log, shown
 from tts_book.errors import TtsBookError, UserError
+from tts_book.events import quote_command
 from tts_book.pipeline.environment import Surroundings, find_surroundings
-from tts_book.pipeline.options import hide_password, quote_command
+from tts_book.pipeline.options import hide_password
 
 INTERRUPTED, TERMINATED = 130, 143
 

@@ -7,9 +7,7 @@ finished book all derive from the fields of `Options`: a new option is one field
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import StrEnum
@@ -18,6 +16,7 @@ from typing import Any, TypeVar
 
 from tts_book.backends import Backend
 from tts_book.errors import UserError
+from tts_book.events import quote_command
 from tts_book.pipeline.environment import Surroundings
 
 FilePath = str | os.PathLike[str]
@@ -333,11 +332,6 @@ def format_rerun_command(options: ReadingOptions, source: Path, cwd: Path) -> st
 
 def _shorten_path(path: Path, cwd: Path) -> str:
     return str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
-
-
-def quote_command(words: Sequence[str], *, windows: bool = os.name == "nt") -> str:
-    """A command line as the user's shell takes it."""
-    return subprocess.list2cmdline(words) if windows else shlex.join(words)
 
 
 def hide_password(proxy: str) -> str:

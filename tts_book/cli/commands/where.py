@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tts_book.cli.process import Terminal
 from tts_book.errors import AudioError, UserError
-from tts_book.events import format_duration
+from tts_book.events import format_duration, quote_command
 from tts_book.model import Place
 from tts_book.output.inspection.lookup import MOST_PLACES, Found, at_time, in_text, time_ms
 from tts_book.synthesis.cache_leases import list_leases
@@ -75,7 +74,7 @@ def lines(found: Found, cache: ChunkCache, cwd: Path) -> Iterator[str]:
     yield f"sentence  {found.sentence}"
     yield f"chunk     {found.chapter}/{found.chunk}"
     if found.again:
-        first = "" if found.cwd in (None, cwd) else f"cd {shlex.quote(str(found.cwd))} && "
+        first = "" if found.cwd in (None, cwd) else f"cd {quote_command([str(found.cwd)])} && "
         yield f"say it again: {first}{found.again}"
     yield f"word      {found.word}"
     yield f"sound     {_short(found.file, cwd)} at {when}" + _doubt(found)

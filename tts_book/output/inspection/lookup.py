@@ -6,7 +6,6 @@ Everything comes from the record beside the output and from the marks in the cac
 from __future__ import annotations
 
 import re
-import shlex
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_book.errors import UserError
-from tts_book.events import format_duration
+from tts_book.events import format_duration, quote_command
 from tts_book.model import Entry, Place
 from tts_book.output.inspection.manifests import Manifest, of_file, of_source
 from tts_book.output.inspection.timing import nearest, timing, word_at
@@ -193,7 +192,7 @@ def redo_command(run: dict[str, Any], chapter: dict[str, Any], chunk: int) -> st
         return ""
     command = run["command"]
     if chapter["voice"] != run["voice"].get("name"):
-        command += f" --voice {shlex.quote(chapter['voice'])} --backend {chapter['backend']}"
+        command += f" --voice {quote_command([chapter['voice']])} --backend {chapter['backend']}"
     return f"{command} --redo {chapter['number']}/{chunk}"
 
 

@@ -12,7 +12,6 @@ import base64
 import hashlib
 import html
 import json
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +22,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tts_book.errors import UserError
+from tts_book.events import quote_command
 from tts_book.model import Break
 from tts_book.output.paths import relative_path
 from tts_book.output.readalong import LeftOut, ReadAlong, TimedChapter, TimedSentence
@@ -84,7 +84,8 @@ class _Page:
         if not self.book.command or self.book.home is None:
             return self.book.command
         way = relative_path(self.book.home, self.folder)
-        return self.book.command if way == "." else f"cd {shlex.quote(way)} && {self.book.command}"
+        go = "" if way == "." else f"cd {quote_command([way])} && "
+        return f"{go}{self.book.command}"
 
     def sections(self) -> Iterator[str]:
         """The chapters as HTML, in order; `data` grows with them."""
@@ -124,7 +125,7 @@ class _Page:
         for at, sentence in enumerate(sentences):
             first.setdefault(sentence.chunk, at)
         path = relative_path(chapter.file, self.folder)
-        stands_for = f" --voice {shlex.quote(chapter.voice)} --backend {chapter.backend}"
+        stands_for = f" --voice {quote_command([chapter.voice])} --backend {chapter.backend}"
         return {
             "n": chapter.number,
             "f": quote(path),
