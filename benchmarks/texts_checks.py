@@ -83,7 +83,7 @@ def wrong(case: Case, book: Book, text: str, plan: Plan, *, thorough: bool) -> I
         yield from _wrong_pieces(chunk.spoken)
     yield from _wrong_names(book)
     if thorough:
-        "\n".join([*plan_report.skipped_lines(book), *plan_report.skipped_json_lines(book)])
+        "\n".join([*plan_report.list_skipped(book), *plan_report.list_skipped_json(book)])
         tomllib.loads("\n".join(words.list_words(book)))
 
 

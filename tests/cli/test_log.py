@@ -137,7 +137,7 @@ EVENTS: list[tuple[events.Event, str, str]] = [
 @pytest.mark.parametrize(("event", "level", "text"), EVENTS)
 def test_events_weigh_what_they_mean(event: events.Event, level: str, text: str) -> None:
     err = io.StringIO()
-    with logs.shown(err, "debug") as log:
+    with logs.show_log(err, "debug") as log:
         assert log.listener is not None
         log.listener(event)
     line = err.getvalue().splitlines()[-1]
@@ -162,7 +162,7 @@ def test_a_program_that_uses_the_library_has_the_same_log(
 
 def test_a_line_names_the_chunk_that_is_spoken() -> None:
     err = io.StringIO()
-    with logs.shown(err, "debug") as log:
+    with logs.show_log(err, "debug") as log:
         assert log.listener is not None
         token = events.CURRENT_CHUNK.set("3/17")
         EDGE.debug("%s +%d ms %s", "9abb1aed", 76, "< turn.end")
@@ -179,9 +179,9 @@ def test_a_line_names_the_chunk_that_is_spoken() -> None:
 
 def test_frames_are_logged_only_where_they_are_shown() -> None:
     assert not EDGE.isEnabledFor(logging.DEBUG)
-    with logs.shown(io.StringIO(), "info"):
+    with logs.show_log(io.StringIO(), "info"):
         assert not EDGE.isEnabledFor(logging.DEBUG)
-    with logs.shown(io.StringIO(), "debug"):
+    with logs.show_log(io.StringIO(), "debug"):
         assert EDGE.isEnabledFor(logging.DEBUG)
 
 
@@ -219,7 +219,7 @@ def test_on_a_terminal_lines_stand_whole_above_the_live_display() -> None:
     err, hostile = Terminal(), "[red]markup[/red] \x1b[2J " + "words " * 60
 
     async def run() -> None:
-        with logs.shown(err, "debug") as log:
+        with logs.show_log(err, "debug") as log:
             assert log.console is not None
             with Display(log.console, Progress()).shown() as display:
                 display(events.JobStarted(1, 1, 9, 0, 900, 60_000))
@@ -240,7 +240,7 @@ class Gone(io.StringIO):
 
 
 def test_a_reader_who_leaves_disturbs_nothing_that_is_noted() -> None:
-    with logs.shown(Gone(), "debug"):
+    with logs.show_log(Gone(), "debug"):
         EDGE.debug("< turn.end")
 
 

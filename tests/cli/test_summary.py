@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tts_book.cli.summary import MOST_LINES, lines
+from tts_book.cli.summary import MOST_LINES, summarize_run
 from tts_book.events import ChapterLost, JobDone
 from tts_book.pipeline.event_builders import ONLY
 from tts_book.pipeline.run import Result
@@ -28,7 +28,9 @@ RESULT = Result((), (), (), (), DONE)
 
 
 def told(result: Result) -> str:
-    return "\n".join(lines(result, result.left_over, "tts-book convert book.txt", quiet=False))
+    return "\n".join(
+        summarize_run(result, result.left_over, "tts-book convert book.txt", quiet=False)
+    )
 
 
 def test_a_run_that_spoke_all_tells_how_fast_it_was() -> None:

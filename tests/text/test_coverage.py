@@ -25,7 +25,7 @@ def test_the_sum_is_every_character_that_is_not_blank() -> None:
 
 
 def test_every_piece_left_out_is_shown() -> None:
-    title, *rows, sums = plan_report.skipped_lines(BOOK)
+    title, *rows, sums = plan_report.list_skipped(BOOK)
     assert title == "lamp"
     assert "lamp.txt:1:1\t24\tcontents list\tContents Chapter 1 Chapter 2" in rows
     assert "lamp.txt:11:30\t3\tnote mark\t[1]" in rows
@@ -34,7 +34,7 @@ def test_every_piece_left_out_is_shown() -> None:
 
 
 def test_the_same_as_json() -> None:
-    *rows, sums = map(json.loads, plan_report.skipped_json_lines(BOOK))
+    *rows, sums = map(json.loads, plan_report.list_skipped_json(BOOK))
     assert {row["reason"] for row in rows} == {"contents list", "note mark", "emphasis mark"}
     assert sums["source"] == sums["spoken"] + sums["skipped"]
 

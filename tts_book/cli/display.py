@@ -35,7 +35,7 @@ def make_console(err: IO[str]) -> Console:
 
 
 @contextmanager
-def ticking(tick: Callable[[], None], every_s: float) -> Iterator[None]:
+def tick_every(tick: Callable[[], None], every_s: float) -> Iterator[None]:
     """Calls `tick` again and again in the running event loop."""
 
     async def tick_on() -> None:
@@ -115,7 +115,7 @@ class Display:
     @contextmanager
     def shown(self) -> Iterator[Display]:
         """Shows the lines as long as this is entered."""
-        with self._footer, ticking(self.refresh, REFRESH_S):
+        with self._footer, tick_every(self.refresh, REFRESH_S):
             yield self
 
     def refresh(self) -> None:
@@ -166,7 +166,7 @@ class PlainLines:
     @contextmanager
     def shown(self) -> Iterator[PlainLines]:
         """Lets time pass as long as this is entered."""
-        with ticking(self.tick, 1.0):
+        with tick_every(self.tick, 1.0):
             yield self
 
     def tick(self) -> None:

@@ -45,7 +45,7 @@ SILENT = Log()
 
 
 @contextmanager
-def shown(err: IO[str], level: str) -> Iterator[Log]:
+def show_log(err: IO[str], level: str) -> Iterator[Log]:
     """The log on `err` from this level on, or none for "". Raises UserError for a level that there
     is not."""
     if not level:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SHOWN = 60  # characters of what was left out
 
 
-def skipped_lines(book: Book) -> Iterator[str]:
+def list_skipped(book: Book) -> Iterator[str]:
     """Every piece left out with its place, size and reason, then the sums."""
     yield book.title
     for chapter in book.chapters:
@@ -34,7 +34,7 @@ def skipped_lines(book: Book) -> Iterator[str]:
     yield f"  {_sum(book)}"
 
 
-def skipped_json_lines(book: Book) -> Iterator[str]:
+def list_skipped_json(book: Book) -> Iterator[str]:
     """The same as JSON: a line for each piece with its whole text, then one with the sums."""
     for chapter in book.chapters:
         for skip in chapter.skips:
@@ -72,7 +72,7 @@ def _shown(skip: Skip) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
-def casts(jobs: Sequence[BookJob]) -> Iterator[str]:
+def describe_voices(jobs: Sequence[BookJob]) -> Iterator[str]:
     """Who speaks each book, and why."""
     for job in jobs:
         title, voice = job.request.book.title, job.cast.voice
@@ -110,7 +110,7 @@ def _excerpt(job: BookJob) -> str:
     return f"from chunk {first} to the end of {last}"
 
 
-def plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
+def describe_plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
     """Chapters with chunks, characters and estimated length; a total for each book."""
     from tts_book.pipeline.plan_view import view_plan
 
@@ -146,7 +146,7 @@ def plan(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
         yield f"  to {first}" + (f" … {last.name}" if last != first else "")
 
 
-def redone(jobs: Sequence[BookJob]) -> Iterator[str]:
+def list_redone(jobs: Sequence[BookJob]) -> Iterator[str]:
     """Every place where words stand that are spoken again."""
     for job in jobs:
         for chunk, key in zip(job.plan.chunks, job.keys, strict=True):
@@ -156,7 +156,7 @@ def redone(jobs: Sequence[BookJob]) -> Iterator[str]:
                 yield f"spoken again: {chunk.chapter}/{chunk.number} at {place}: “{words}”"
 
 
-def explained(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
+def explain_jobs(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
     """Why each chunk that is not in the cache has to be spoken, and what is in doubt about the
     others."""
     from tts_book.pipeline.explain import explain_chunks, explain_doubts
@@ -171,7 +171,7 @@ def explained(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
         yield f"{format_share(len(spoken), len(job.plan.chunks), 'chunks')} to be spoken"
 
 
-def plan_json(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
+def list_plan_json(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
     """A line of JSON for each chunk, in order, with its place, key and file."""
     from tts_book.pipeline.plan_view import view_plan
 
@@ -197,7 +197,7 @@ def plan_json(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
                 yield json.dumps(line, ensure_ascii=False)
 
 
-def chunks(jobs: Sequence[BookJob]) -> Iterator[str]:
+def list_chunks(jobs: Sequence[BookJob]) -> Iterator[str]:
     """Every chunk: its number, its place in the source, what follows it, its text on one line."""
     for job in jobs:
         for chunk in job.plan.chunks:

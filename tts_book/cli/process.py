@@ -1,6 +1,6 @@
 """From a command to the end of the process: its streams, its signals and its exit code.
 
-0 all is well; 1 something is missing; 2 the user can mend it; 130 stopped with Ctrl-C, 143 with
+0 all is well; 1 something is missing; 2 the user can fix it; 130 stopped with Ctrl-C, 143 with
 SIGTERM, as service managers and shutdowns do.
 """
 
@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from tts_book.cli.log import SILENT, Log, shown
+from tts_book.cli.log import SILENT, Log, show_log
 from tts_book.errors import TtsBookError, UserError
 from tts_book.events import quote_command
 from tts_book.pipeline.environment import Surroundings, find_surroundings
@@ -66,7 +66,7 @@ def open_terminal() -> Terminal:
 def open_log(at: Terminal, level: str) -> Iterator[Terminal]:
     """The same with a log from this level on, or none for "". Raises UserError for a level that
     there is not."""
-    with shown(at.err, level) as log:
+    with show_log(at.err, level) as log:
         yield replace(at, log=log)
 
 
@@ -97,7 +97,7 @@ def open_streams() -> None:
 
 
 def exit_code(run: Run, *, writes: bool = False, keeps: bool = True) -> int:
-    """Runs a command; what the user can mend is one line, never a traceback.
+    """Runs a command; what the user can fix is one line, never a traceback.
 
     `writes`: it writes books, so that one whose reader has gone away is not all done; `keeps`:
     what was spoken is there the next time.
@@ -164,7 +164,7 @@ def _leave(code: int, how_on: str) -> NoReturn:
 
 def complain(message: str, code: int) -> int:
     """One line on standard error; gives back the exit code."""
-    with contextlib.suppress(OSError):  # nobody is there to be told
+    with contextlib.suppress(OSError):  # nobody reads it
         sys.stderr.write(f"tts-book: {message}\n")
     return code
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 MOST_LINES = 5
 
 
-def lines(done: Result, stale: Sequence[Path], command: str, *, quiet: bool) -> Iterator[str]:
+def summarize_run(
+    done: Result, stale: Sequence[Path], command: str, *, quiet: bool
+) -> Iterator[str]:
     """The last lines of a run: what may want a look, what is missing, then what was done. `stale`
     are files of earlier runs that are still there."""
     if not quiet:
@@ -93,7 +95,7 @@ def _odd(done: Result, stale: Sequence[Path]) -> Iterator[str]:
             "with --loudness"
         )
     yield from _some(
-        "captions of an earlier run, which may not fit any more (--captions makes them anew)",
+        "captions of an earlier run, which may not fit any more (--captions rebuilds them)",
         done.outdated,
     )
 
@@ -139,7 +141,7 @@ def _metrics(done: Result) -> str:
 
 
 def _speed(end: JobDone) -> str:
-    """Told of runs that spoke all of it: what is in the cache takes no time."""
+    """Shown for runs that spoke all of it: what is in the cache takes no time."""
     if end.chunks_cached or not end.chunks_spoken or end.wall_s <= 0:
         return ""
     return f" ({end.sound_ms / 1_000 / end.wall_s:.0f}× real time)"

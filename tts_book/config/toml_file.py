@@ -78,7 +78,7 @@ class _Fault:
 
 
 def read_limited(path: Path, shown: Path, most_bytes: int) -> bytes | None:
-    """The bytes of a file; None where there is none. `shown` stands for it in messages. Raises
+    """The bytes of a file; None where there is none. `shown` is its name in messages. Raises
     UserError if it cannot be read or is larger than `most_bytes`."""
     try:
         with path.open("rb") as stream:
@@ -171,7 +171,7 @@ def _is_hopeless(before: _Fault, fault: _Fault, mistakes: int) -> bool:
 
 
 def _readable(rows: Sequence[str], line: int) -> Table:
-    """What stands before `line`, so that its mistakes are reported as well."""
+    """What is before `line`, so that its mistakes are reported as well."""
     for stop in range(line - 1, max(0, line - 1 - _LIST_LINES), -1):
         table, fault = _loads(rows[:stop])
         if fault is None:
@@ -248,7 +248,7 @@ _STRING = re.compile(
 
 
 def _find_lines(rows: Sequence[str]) -> dict[Where, int]:
-    """The line, from 1, on which each table, and each key at the start of a line, first stands."""
+    """The line, from 1, on which each table, and each key at the start of a line, first is."""
     found: dict[Where, int] = {}
     table: Where = ()
     text = _STRING.sub(_without_lines, "\n".join(rows))

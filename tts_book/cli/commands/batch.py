@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book.cli.commands import convert as desk
+from tts_book.cli.commands.convert import print_notices, read_requests, report_finished, speak
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
@@ -36,7 +36,7 @@ async def batch(at: Terminal, options: CommandOptions, folder: Path) -> int:
         return 0
     code = 1 if found.unread else 0
     if found.requests:
-        code = await desk.speak(at, found.options, found.settings, found.requests) or code
+        code = await speak(at, found.options, found.settings, found.requests) or code
     for reason in found.unread:
         at.err.write(f"not read: {reason}\n")
     return code
@@ -60,10 +60,10 @@ def read_batch(
             )
         return _read_shelf(at, replace(options, layout=SHELF), books)
     source = open_source(settings, path)
-    if skip_finished and desk.report_finished(at, options, source, str(folder)):
+    if skip_finished and report_finished(at, options, source, str(folder)):
         return Batch(options, settings, ())
     request, _ = source.parse()
-    desk.print_notices(at, options, request.book)
+    print_notices(at, options, request.book)
     return Batch(options, settings, (request,))
 
 
@@ -80,7 +80,7 @@ def _read_shelf(at: Terminal, options: CommandOptions, paths: list[Path]) -> Bat
     unread: list[str] = []
     for path in paths:
         try:
-            requests += desk.read_requests(at, options, settings, [str(path)])
+            requests += read_requests(at, options, settings, [str(path)])
         except UserError as error:
             unread.append(str(error))
     return Batch(options, settings, tuple(requests), tuple(unread))

@@ -18,7 +18,7 @@ MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """What to throw away: entries unused for `days`, the longest unused beyond `most_mb`, or all
+    """What to delete: entries unused for `days`, the longest unused beyond `most_mb`, or all
     that no running job needs. Nothing by default."""
 
     days: float | None = None
@@ -27,7 +27,7 @@ class Pruning:
 
     @property
     def wanted(self) -> bool:
-        """Whether anything is to be thrown away at all."""
+        """Whether anything is to be deleted at all."""
         return self.clear or self.days is not None or self.most_mb is not None
 
 

@@ -151,9 +151,13 @@ def _print_beforehand(
     at: Terminal, options: CommandOptions, jobs: Sequence[BookJob], cache: ChunkCache
 ) -> None:
     """Who speaks, what else is changed by speaking a part again, and why anything is spoken."""
-    lines = [] if options.quiet else [*plan_report.casts(jobs), *plan_report.redone(jobs)]
+    lines = (
+        []
+        if options.quiet
+        else [*plan_report.describe_voices(jobs), *plan_report.list_redone(jobs)]
+    )
     if options.explain:
-        lines += plan_report.explained(jobs, cache)
+        lines += plan_report.explain_jobs(jobs, cache)
     for line in lines:
         at.err.write(f"{line}\n")
 
@@ -182,7 +186,7 @@ def _print_result(at: Terminal, options: CommandOptions, result: Result) -> int:
         for path in dict.fromkeys(result.written):
             at.out.write(f"{path}\n")
     stale = _clean(at, options, result.left_over) if options.clean else result.left_over
-    for line in summary.lines(result, stale, at.command, quiet=options.quiet):
+    for line in summary.summarize_run(result, stale, at.command, quiet=options.quiet):
         at.err.write(f"{line}\n")
     return 0 if result.is_complete(strict=options.strict) else 1
 

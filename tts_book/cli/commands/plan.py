@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tts_book.cli import plan_report
-from tts_book.cli.commands import convert as desk
 from tts_book.cli.commands.batch import Batch, read_batch
+from tts_book.cli.commands.convert import read_requests
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
@@ -24,12 +24,12 @@ async def show_plan(
     async with open_conversion(found.settings) as conversion:
         # What would be done can be shown also while an engine is away.
         jobs, cache = await conversion.prepare(found.requests, patient=True), conversion.cache
-        show = plan_report.plan_json if options.json else plan_report.plan
+        show = plan_report.list_plan_json if options.json else plan_report.describe_plan
         lines = show(jobs, cache)
         if chunks and not options.json:
-            lines = plan_report.chunks(jobs)
+            lines = plan_report.list_chunks(jobs)
         if options.explain:
-            lines = plan_report.explained(jobs, cache)
+            lines = plan_report.explain_jobs(jobs, cache)
         return _print(at, found, lines)
 
 
@@ -44,7 +44,7 @@ async def show_words(at: Terminal, options: CommandOptions, sources: Sequence[st
 async def show_skipped(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
     """What of the sources is not read aloud, and why."""
     found = await _read(at, options, sources)
-    rows = plan_report.skipped_json_lines if options.json else plan_report.skipped_lines
+    rows = plan_report.list_skipped_json if options.json else plan_report.list_skipped
     return _print(at, found, (line for each in found.requests for line in rows(each.book)))
 
 
@@ -52,7 +52,7 @@ async def _read(at: Terminal, options: CommandOptions, sources: Sequence[str]) -
     folders = [source for source in sources if source != "-" and at.resolve_path(source).is_dir()]
     if not folders:
         settings = read_settings(at, options)
-        requests = await asyncio.to_thread(desk.read_requests, at, options, settings, sources)
+        requests = await asyncio.to_thread(read_requests, at, options, settings, sources)
         return Batch(options, settings, requests)
     if len(sources) > 1:
         raise UserError(f"{folders[0]} is a folder: plan it alone, as `tts-book batch` takes it.")

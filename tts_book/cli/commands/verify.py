@@ -56,15 +56,15 @@ def _levels(report: Report, acx: bool) -> str:
         (found.peak_dbfs, "dB peak"),
         (found.rms_dbfs, "dB RMS"),
     )
-    told = "".join(f", {level:.1f} {unit}" for level, unit in levels if level is not None)
+    text = "".join(f", {level:.1f} {unit}" for level, unit in levels if level is not None)
     verdict = f"not ACX: {'; '.join(report.acx)}" if report.acx else "levels as ACX asks"
-    return f": {format_duration(found.duration_ms)}{told}" + (f"; {verdict}" if acx else "")
+    return f": {format_duration(found.duration_ms)}{text}" + (f"; {verdict}" if acx else "")
 
 
 def _where(problem: Problem) -> str:
     time = "" if problem.at_ms is None else f"at {format_duration(problem.at_ms)}"
-    told = ", ".join(part for part in (time, problem.place) if part)
-    return f"{told}: " if told else ""
+    text = ", ".join(part for part in (time, problem.place) if part)
+    return f"{text}: " if text else ""
 
 
 def _json(report: Report) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tts_book import backends
 from tts_book.cli import voice_list
-from tts_book.cli.commands import convert as desk
+from tts_book.cli.commands.convert import speak
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.config.voices import SERVED, Config
@@ -31,7 +31,7 @@ async def list_all(at: Terminal, options: CommandOptions, everything: bool) -> i
     async with open_engines(at, options.proxy, known) as made:
         casting = VoiceChooser(known, made)
         chosen = (only,) if only else _backends_of(known)
-        made(chosen[0])  # an unknown name is told before all else
+        made(chosen[0])  # an unknown name is reported before all else
         found, problems = await casting.offered(chosen)
     if options.json:
         lines = voice_list.list_voices_json(known, found, wanted)
@@ -63,7 +63,7 @@ async def preview(at: Terminal, options: CommandOptions) -> int:
     book = voice_list.make_preview_book(voice, spoken_in)
     spoken = replace(options, output=options.output or at.cwd / f"{file_name(voice.name)}.mp3")
     requests = (BookRequest(book, voice.name, None, recorded=False),)
-    return await desk.speak(at, spoken, read_settings(at, spoken), requests)
+    return await speak(at, spoken, read_settings(at, spoken), requests)
 
 
 async def install(at: Terminal, options: CommandOptions, name: str, yes: bool) -> int:

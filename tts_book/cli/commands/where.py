@@ -48,8 +48,8 @@ async def where(
             "Say what is sought: an audio file and a time (book.mp3 12:34), or a text and --line N "
             'or --text "words".'
         )
-    for told in lines(found, kept, at.cwd):
-        at.out.write(f"{told}\n")
+    for fact in describe_place(found, kept, at.cwd):
+        at.out.write(f"{fact}\n")
     return await _play(at, found) if play else 0
 
 
@@ -66,7 +66,7 @@ def _places(source: Path, cache: ChunkCache) -> Iterator[Path]:
             yield Path(book.place)
 
 
-def lines(found: Found, cache: ChunkCache, cwd: Path) -> Iterator[str]:
+def describe_place(found: Found, cache: ChunkCache, cwd: Path) -> Iterator[str]:
     """The answer, a fact a line: first what is needed to go on."""
     seconds, rest_ms = divmod(found.at_ms, 1_000)
     when = f"{format_duration(seconds * 1_000)}.{rest_ms:03}"
