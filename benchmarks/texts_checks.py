@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import tomllib
 import unicodedata
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.ledger import find_ledger_gaps
 from tts_book import readers
 from tts_book.audio import tags_id3
 from tts_book.backends.edge import protocol as edge_wire
@@ -22,7 +26,6 @@ from tts_book.readers import ReadOptions
 from tts_book.readers.book import build_book
 from tts_book.text import chunker
 from tts_book.text.halving import split_in_half
-from tts_book.text.normalize import ledger_gaps
 from tts_book.text.pronunciation import Pronunciations
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.spoken_text import Readings, apply_readings
@@ -92,7 +95,7 @@ def _wrong_ledger(book: Book, text: str) -> Iterator[str]:
         yield f"the ledger does not add up: {book.ledger}"
     runs = (run for chapter in book.chapters for run in chapter.origin.runs)
     skips = (skip for chapter in book.chapters for skip in chapter.skips)
-    for start, stop in ledger_gaps(text, runs, skips)[:3]:
+    for start, stop in find_ledger_gaps(text, runs, skips)[:3]:
         near = text[max(0, start - 30) : stop + 30]
         yield f"characters {start} to {stop} of the source are lost or told twice, in {near!r:.200}"
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ledger import find_ledger_gaps
 from tts_book import readers
 from tts_book.errors import UserError
 from tts_book.model import Book, Break
@@ -18,7 +19,6 @@ from tts_book.readers import ReadOptions
 from tts_book.readers.book import NotesAt
 from tts_book.readers.decoding import decode_text
 from tts_book.readers.folder import texts_in
-from tts_book.text.normalize import ledger_gaps
 
 RU = (
     "Старик медленно шёл к реке, и собака шла вместе с ним. Он ничего не сказал: да и что тут "
@@ -43,7 +43,7 @@ def read(source: str | bytes, name: str = "book.txt", options: ReadOptions = OPT
 def gaps(book: Book, source: str) -> tuple[tuple[int, int], ...]:
     runs = chain.from_iterable(chapter.origin.runs for chapter in book.chapters)
     skips = chain.from_iterable(chapter.skips for chapter in book.chapters)
-    return ledger_gaps(source, runs, (*book.skips, *skips))
+    return find_ledger_gaps(source, runs, (*book.skips, *skips))
 
 
 RUSSIAN = ("utf-8", "utf-8-sig", "cp1251", "koi8-r", "cp866", "iso8859-5", "mac-cyrillic")

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ledger import find_ledger_gaps
 from tts_book.text.announcements import Sign, UrlsAs, announce
 from tts_book.text.inline_rules import Edit
-from tts_book.text.normalize import Block, ledger_gaps, make_paragraphs
+from tts_book.text.normalize import Block, make_paragraphs
 from tts_book.text.script_readings import find_script_readings
 from tts_book.text.scripts import is_note_mark
 
@@ -16,7 +17,7 @@ from tts_book.text.scripts import is_note_mark
 def announced(text: str, language: str = "en", urls: UrlsAs = "host") -> str:
     (paragraph,) = make_paragraphs(text, [Block(0, len(text))])
     (made,) = announce(text, [paragraph], language, urls)
-    assert not ledger_gaps(text, made.runs, made.skips)
+    assert not find_ledger_gaps(text, made.runs, made.skips)
     return made.text
 
 

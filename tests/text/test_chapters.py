@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ledger import find_ledger_gaps
 from tts_book.model import Break, Chapter
 from tts_book.readers import plain, read_bytes
 from tts_book.readers.book import ReadOptions
 from tts_book.readers.decoding import Decoded
 from tts_book.text.chapters import divide_chapters, make_titles_unique
 from tts_book.text.headings import parse_heading
-from tts_book.text.normalize import ledger_gaps
 
 EN = "The rain had stopped, and somebody was walking along the wet road below the house. "
 RU = "Дождь перестал, и кто-то шёл по мокрой дороге под окнами старого дома у реки. "
@@ -26,7 +26,7 @@ def chapters(source: str, *, split: bool = True, everything: bool = False) -> tu
     runs = chain.from_iterable(chapter.origin.runs for chapter in made)
     skips = chain.from_iterable(chapter.skips for chapter in made)
     if made:
-        assert not ledger_gaps(source, runs, skips)
+        assert not find_ledger_gaps(source, runs, skips)
     return made
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ledger import find_ledger_gaps
 from tts_book.model import Origin, Skip, Source
 from tts_book.text.normalize import (
     Block,
     Kind,
     Paragraph,
-    ledger_gaps,
     make_paragraphs,
     trim_paragraph,
     unify_whitespace,
@@ -68,7 +68,7 @@ def test_what_is_said_and_what_is_not(
     made = one(source)
     assert said is None or made.text == said
     assert tuple(skip.reason for skip in made.skips) == reasons
-    assert not ledger_gaps(source, made.runs, made.skips)
+    assert not find_ledger_gaps(source, made.runs, made.skips)
 
 
 def test_verse_keeps_its_lines() -> None:
@@ -103,14 +103,14 @@ def test_ornaments_of_a_heading_are_trimmed() -> None:
     source = "* Part One *"
     made = trim_paragraph(source, one(source), " *")
     assert made.text == "Part One"
-    assert not ledger_gaps(source, made.runs, made.skips)
+    assert not find_ledger_gaps(source, made.runs, made.skips)
 
 
 def test_a_gap_in_the_ledger_is_found() -> None:
     made = one("three little words")
-    assert ledger_gaps("three little words", made.runs[:0], ()) == ((0, 5), (6, 12), (13, 18))
+    assert find_ledger_gaps("three little words", made.runs[:0], ()) == ((0, 5), (6, 12), (13, 18))
     doubled = (Skip(0, 5, "twice", "three"),)
-    assert ledger_gaps("three little words", made.runs, doubled) == ((0, 5),)
+    assert find_ledger_gaps("three little words", made.runs, doubled) == ((0, 5),)
 
 
 ODD = st.sampled_from(
@@ -125,7 +125,7 @@ def test_every_character_is_spoken_or_skipped(source: str, kind: Kind) -> None:
     made = one(source, kind) if source else None
     if made is None:
         return
-    assert not ledger_gaps(source, made.runs, made.skips)
+    assert not find_ledger_gaps(source, made.runs, made.skips)
     assert is_normalized("NFC", made.text)
     assert made.text == made.text.strip(" \n")
     assert not [c for c in made.text if ord(c) < 32 and c != "\n"]
