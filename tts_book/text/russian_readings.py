@@ -180,6 +180,8 @@ def _roman(found: re.Match[str]) -> str | None:
         return None
     if _KING.search(before):
         return _ordinal(value, "король", any_noun=True)
+    if _ORDINAL_ADJECTIVE.match(word) and (ordinal := _ordinal(value, word, any_noun=False)):
+        return ordinal
     if _MONARCH.search(before) or _is_chained(found):
         return numeral
     follows_latin = _LATIN_BEFORE.search(before) is not None
