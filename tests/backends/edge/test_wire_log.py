@@ -286,7 +286,9 @@ TALKATIVE = replace(NAMED["http_500"], headers=(("Server", TOKEN), ("X-Echo", TO
 )  # fmt: skip
 def test_no_secret_is_told(skew_s: float, faults: Faults, tmp_path: Path) -> None:
     service = EdgeSimulator(faults, skew_s=skew_s)
-    output = converted(Desk(tmp_path), service, CommandOptions(voice="ru-RU-DmitryNeural"))
+    output = converted(
+        Desk(tmp_path), service, CommandOptions(voice="ru-RU-DmitryNeural", language="ru")
+    )
     assert f"TrustedClientToken={HIDDEN}&ConnectionId=" in output
     assert "through the proxy 127.0.0.1:" in output
     assert "> ssml" in output or "failed (refused)" in output
