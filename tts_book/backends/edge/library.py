@@ -14,7 +14,8 @@ from types import ModuleType
 from tts_book.backends.edge.failures import ServiceTrouble, Troubled
 from tts_book.errors import Failure
 
-TOGETHER = "Install versions that fit together (pip install -U tts-book edge-tts)."
+TOGETHER = "pip install -U tts-book edge-tts"
+EARLIER = "Where that does not help yet, install the edge-tts that worked before."
 
 
 def misconfigured(what: str, mend: str) -> Troubled:
@@ -117,9 +118,9 @@ class EdgeTts:
             return self._load(name)
         except ImportError as error:
             if name == "edge_tts":
-                raise misconfigured("edge-tts cannot be imported", TOGETHER) from error
+                raise misconfigured(f"edge-tts cannot be imported: {TOGETHER}", EARLIER) from error
             raise self._changed(name.removeprefix("edge_tts.")) from error
 
     def _changed(self, what: str) -> Troubled:
-        says = f"edge-tts {self.version} has changed inside ({what})"
-        return misconfigured(f"{says}: this tts-book cannot use it", TOGETHER)
+        says = f"edge-tts {self.version} has changed inside ({what}) and does not fit tts-book"
+        return misconfigured(f"{says}: {TOGETHER}", EARLIER)
