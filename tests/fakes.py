@@ -78,7 +78,7 @@ def in_time(work: Callable[[Time], Awaitable[None]]) -> None:
         time = Time()
         ticking = asyncio.create_task(time.run())
         try:
-            await asyncio.wait_for(work(time), 20)
+            await asyncio.wait_for(work(time), 60)
         finally:
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):

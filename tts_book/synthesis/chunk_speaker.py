@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -397,27 +398,30 @@ class ChunkSpeaker:
         texts = self._judge.carriers(examined, span)
         if texts is None:
             return False
-        spoken = [await self._carrier(call, text) for text in texts]
-        if spoken[0] is None or spoken[1] is None:
-            return False
+        left_out = frozenset((Counter(texts[0].split()) - Counter(texts[1].split())).elements())
+        spoken = [await self._carrier(call, text, left_out) for text in texts]
+        if spoken[0] is None or spoken[1] is None or not _lacking(spoken[0], texts[0]):
+            return False  # if it lacks nothing: it can say them; they are missing from this reply
         if abs(spoken[0].speech_s - spoken[1].speech_s) <= SAME_S:
             self._judge.prove_unspoken(examined, span)
-            return True
-        if not spoken[0].findings:
-            return False  # it can say them, and marks them: they are missing from this reply
-        self._judge.prove_spoken(examined, span)
+        else:
+            self._judge.prove_spoken(examined, span)
         return True
 
-    async def _carrier(self, call: ChunkCall, text: str) -> Verdict | None:
-        """A short text, spoken for a proof. None where it cannot be had without damage."""
+    async def _carrier(
+        self, call: ChunkCall, text: str, may_lack: frozenset[str]
+    ) -> Verdict | None:
+        """A short text, spoken for a proof. None where it cannot be had without damage: it may
+        lack nothing but these words, and those of a kind that the voice seems not to say."""
         for attempt in range(1, PROOF_TRIES + 1):
             try:
-                answer = await self._try_carrier(call, text, attempt)
+                verdict = await self._try_carrier(call, text, attempt)
             except BackendError as error:
                 _LOG.debug("a text for a proof was not spoken: %s", error)
                 continue
-            if not any(finding.certain for finding in answer.findings):
-                return answer
+            damaged = any(finding.certain for finding in verdict.findings)
+            if not damaged and _lacking(verdict, text, suspected=False) <= may_lack:
+                return verdict
         return None
 
     async def _try_carrier(self, call: ChunkCall, text: str, attempt: int) -> Verdict:
@@ -541,6 +545,19 @@ def _answer(verdict: Verdict, examined: Examined, attempt: int) -> _FinishedRepl
         speech.audio, verdict.sound, speech.marks, speech.doubts, attempt, verdict.speech_s
     )
     return _FinishedReply(kept, verdict, examined)
+
+
+def _lacking(verdict: Verdict, text: str, *, suspected: bool = True) -> frozenset[str]:
+    """The words of a text that its reply seems to lack, with or without the suspected ones."""
+    spans = (
+        span
+        for finding in verdict.findings
+        for span in finding.spans
+        if suspected or span not in finding.suspected
+    )
+    words = ((found.start(), found.end(), found[0]) for found in re.finditer(r"\S+", text))
+    lacks = list(spans)
+    return frozenset(w for start, stop, w in words if any(a < stop and b > start for a, b in lacks))
 
 
 def _doubtful_span(history: _ChunkHistory, answer: _FinishedReply) -> Span | None:

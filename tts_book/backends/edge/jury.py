@@ -173,8 +173,7 @@ def _words_in(asked: AskedText, span: Span) -> list[TextWord]:
 
 def _find_doubts(traits: VoiceHabits, reply: MeasuredReply, *, estimated: bool) -> Iterable[Doubt]:
     text = reply.asked.text.text
-    left_out = [w for w in (*reply.missing, *reply.silent) if traits.is_proven(w)]
-    for start, stop in _runs(sorted(set(left_out), key=lambda word: word.start)):
+    for start, stop in _runs([word for word in reply.absent if traits.is_proven(word)]):
         yield Doubt(DoubtKind.UNSPOKEN, _shown(text[start:stop]), start, stop)
     if not reply.timing.fits:
         foreign = [w for w in reply.asked.words if _may_be_unspoken(traits, w)]

@@ -33,20 +33,30 @@ _MOST_LAG_S = 2.2
 _JUMP_COST, _STEP_COST = 3.0, 0.06
 # A lag far from the usual one must be worth it: without pauses any lag fits.
 _USUAL_LAG_S, _LAG_COST_PER_S = 0.14, 0.04
+# A word sounds if a quarter of its time does; more sound is no better.
+_ENOUGH = 4.0
 # How much an onset at a word's beginning counts beside the sound in the word.
 _ONSET_WEIGHT = 1.0
 _ONSET_S = 0.06
 # A mark that leaves a longer word less than this share of its time is none.
 _SLOT_SHARE, SHORT_LETTERS = 0.3, 3
+# Nobody says a word in less, where marks have lengths of their own.
+_LEAST_MARK_TICKS = 350_000
 # Fewer words tell nothing about lags.
 LEAST_WORDS = 4
 # A word is silent if so little of it sounds; shorter ones cannot be judged.
 _SILENT_S, _SILENT_SHARE, _LEAST_WORD_S = 0.05, 0.15, 0.12
 # Times are no times of this sound if so many words lie over silence, or do not follow each other.
 _MOST_SILENT_SHARE, _MOST_UNORDERED_SHARE, _MOST_BACK_S = 0.12, 0.1, 0.6
+# Marks have a length of their own if it is this share of the time to the next one.
+_OWN_SHARE = 0.45
 # How much of a word's time may be left before the next one begins, or taken from it.
 _EXACT_REST = (-0.08, 0.25)
 # A jump is a habit of counting where the marks leave a gap of that size which the sound has not.
+_BIG_JUMP_S, _MOST_DRIFT, _WORDS_A_JUMP = 0.3, 0.03, 12
+# How long gaps are at most, as long as no more of their kind are known.
+_USUAL_GAPS_S = {"none": 0.1, "comma": 0.5, "sentence": 1.3, "paragraph": 1.6}
+_ODD_GAP_S = 0.25
 _JUMP_S, _EXPLAINED_SHARE, _JUMP_WORDS = 0.06, 0.6, 4
 
 
@@ -101,7 +111,8 @@ def time_words(text: Folded, placed: Sequence[Placed], shape: Shape) -> MarkTimi
         return MarkTiming()
     starts = np.maximum.accumulate(starts)
     ends = _window_ends(found, starts, stops)
-    lags = _find_lags(starts, ends, shape)
+    gaps = _Gaps.of(text, found, starts, ends)
+    lags = _find_lags(starts, ends, gaps.jump_costs, shape)
     words = tuple(
         _timed(p, a, b, shape) for p, a, b in zip(found, starts + lags, ends + lags, strict=True)
     )
@@ -112,9 +123,8 @@ def time_words(text: Folded, placed: Sequence[Placed], shape: Shape) -> MarkTimi
         fits = _run_share(words) > 0.6
     else:
         fits = silent <= len(words) / 2
-    if not fits:
+    if not fits or _runs_otherwise(starts, lags):
         return MarkTiming(lag_s=lag_s, ends_at_s=ends_at_s)
-    gaps = _Gaps.of(text, found, starts, ends)
     lost_s, shared_s = gaps.lost_s(lags), gaps.shared_s(lags)
     exact = _are_exact(starts, stops, gaps.kinds == "none")
     return MarkTiming(True, lag_s, lost_s, shared_s, ends_at_s, exact, words)
@@ -140,17 +150,31 @@ def _with_slots(found: Sequence[Placed]) -> list[Placed]:
     slots = [b.boundary.start - a.boundary.start for a, b in pairwise(found)]
     if not slots:
         return list(found)
+    lengths = [p.boundary.stop - p.boundary.start for p in found]
+    own = median(lengths) >= _OWN_SHARE * median(slots)
     per_letter = median(
         slot / (p.stop - p.start) for slot, p in zip(slots, found[:-1], strict=True)
     )
-    kept = [
-        p
-        for slot, p in zip(slots, found[:-1], strict=True)
-        if p.stop - p.start <= SHORT_LETTERS
-        or slot < 0
-        or slot >= _SLOT_SHARE * per_letter * (p.stop - p.start)
-    ]
+    kept = []
+    for slot, length, p in zip(slots, lengths[:-1], found[:-1], strict=True):
+        letters = p.stop - p.start
+        tiny = own and length < _LEAST_MARK_TICKS
+        if letters > SHORT_LETTERS:
+            tiny |= 0 <= slot < _SLOT_SHARE * per_letter * letters
+        if not tiny:
+            kept.append(p)
     return [*kept, found[-1]]
+
+
+def _runs_otherwise(starts: NDArray[np.float64], lags: NDArray[np.float64]) -> bool:
+    """Whether the marks follow another clock than the sound: the lag changes with every word."""
+    import numpy as np
+
+    steps = np.abs(np.diff(lags))
+    drift_s = float(steps[steps < _BIG_JUMP_S].sum())
+    jumps = int((steps >= _BIG_JUMP_S).sum())
+    length_s = float(starts[-1] - starts[0])
+    return drift_s > _MOST_DRIFT * length_s + 0.3 or jumps > 2 + len(lags) // _WORDS_A_JUMP
 
 
 def _run_share(words: Sequence[MarkedWord]) -> float:
@@ -167,21 +191,26 @@ def _window_ends(
     found: Sequence[Placed], starts: NDArray[np.float64], stops: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Where each word's own time ends: at its mark's end, but not after the next one begins; where
-    a mark has no length of its own, after as long as its letters take."""
+    marks have no length of their own, after as long as the letters take."""
     import numpy as np
 
     letters = np.array([p.stop - p.start for p in found])
     following = np.append(starts[1:], max(float(stops.max()), float(starts[-1]) + 0.1))
     slots = np.maximum(following - starts, 0.01)
-    per_letter = float(np.median(slots / letters))
-    fair = starts + np.minimum(slots, letters * per_letter)
-    own = np.minimum(stops, following)
-    ends: NDArray[np.float64] = np.where(own - starts < 0.5 * (fair - starts), fair, own)
+    own: NDArray[np.float64] = np.maximum(np.minimum(stops, following), starts + HOP_S)
+    if np.median(own - starts) >= _OWN_SHARE * np.median(slots):
+        return own
+    usual = slots <= 3 * np.median(slots)
+    per_letter = float(slots[usual].sum() / letters[usual].sum())
+    ends: NDArray[np.float64] = starts + np.minimum(slots, letters * per_letter)
     return ends
 
 
 def _find_lags(
-    starts: NDArray[np.float64], ends: NDArray[np.float64], shape: Shape
+    starts: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    jump_costs: NDArray[np.float64],
+    shape: Shape,
 ) -> NDArray[np.float64]:
     """The lag of each word along the best path."""
     import numpy as np
@@ -196,7 +225,7 @@ def _find_lags(
         from_right = np.append(best[1:], -np.inf) - _STEP_COST
         top = int(best.argmax())
         choices = np.stack(
-            (best, from_left, from_right, np.full(len(lags), best[top] - _JUMP_COST))
+            (best, from_left, from_right, np.full(len(lags), best[top] - jump_costs[number - 1]))
         )
         choice = choices.argmax(axis=0)
         came[number] = np.choose(choice, (own, own - 1, own + 1, np.full(len(lags), top)))
@@ -229,7 +258,7 @@ def _gains(
     stop = ends[:, None] + lags[None, :]
     share: NDArray[np.float64] = loud(begin, stop) / np.maximum(stop - begin, HOP_S)
     onset = loud(begin, begin + _ONSET_S) - loud(begin - _ONSET_S - HOP_S, begin - HOP_S)
-    made: NDArray[np.float64] = np.minimum(1.0, 1.5 * share) + _ONSET_WEIGHT * np.maximum(
+    made: NDArray[np.float64] = np.minimum(1.0, _ENOUGH * share) + _ONSET_WEIGHT * np.maximum(
         0.0, onset / _ONSET_S
     )
     return made
@@ -264,8 +293,19 @@ class _Gaps:
         kinds = np.array([_kind(text, a.stop, b.start) for a, b in pairwise(found)])
         excess = gaps.copy()
         for kind in set(kinds.tolist()):
-            excess[kinds == kind] -= np.median(gaps[kinds == kind])
+            usual_s = min(float(np.percentile(gaps[kinds == kind], 25)), _USUAL_GAPS_S[kind])
+            excess[kinds == kind] -= usual_s
         return _Gaps(gaps, kinds, excess)
+
+    @property
+    def jump_costs(self) -> NDArray[np.float64]:
+        """What a jump of the lag costs at each gap: less where the marks leave an odd one."""
+        import numpy as np
+
+        costs: NDArray[np.float64] = np.where(
+            self.excess > _ODD_GAP_S, 0.5 * _JUMP_COST, _JUMP_COST
+        )
+        return costs
 
     def lost_s(self, lags: NDArray[np.float64]) -> float:
         """By how much the sound comes earlier at the end than at the beginning, without what odd

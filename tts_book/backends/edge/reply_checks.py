@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from statistics import median
 
 from tts_book import audio
 from tts_book.backends.edge.alignment import Folded, Placed, place_marks
 from tts_book.backends.edge.exchange import Reply
 from tts_book.backends.edge.mark_timing import (
+    LEAST_WORDS,
     SHORT_LETTERS,
     MarkedWord,
     MarkTiming,
@@ -113,6 +113,22 @@ def estimate_s(letters: int, language: str, speed: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingWords:
+    """Words in a row without a mark, what sounds where they should be, and how fast the reply is
+    spoken (letters a second)."""
+
+    words: tuple[TextWord, ...]
+    room_s: float
+    pace: float
+
+    def has_room_for(self, words: Sequence[TextWord]) -> bool:
+        """Whether enough sounds there for these of the words."""
+        needed_s = sum(word.stop - word.start for word in words) / self.pace
+        most_s = _MOST_ROOM_S * len(words)
+        return not words or self.room_s >= max(_LEAST_ROOM_S, min(_ROOM_SHARE * needed_s, most_s))
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredReply:
     """A reply, measured. `frames` are in the one format inside, `sound` is their analysis;
     `format` describes the format in which they came, if that was another. `missing` are the words
@@ -126,7 +142,7 @@ class MeasuredReply:
     words: tuple[Placed, ...]
     sentences: tuple[Placed, ...]
     timing: MarkTiming
-    missing: tuple[TextWord, ...]
+    missing: tuple[MissingWords, ...]
     silent: tuple[TextWord, ...]
     odd_bytes: int
     cuts: int
@@ -136,8 +152,29 @@ class MeasuredReply:
     ended: bool
 
     @property
+    def marks_share(self) -> float | None:
+        """How long the marks last against the speech; another clock than that of the sound shows
+        in most replies of a voice."""
+        found = [p.boundary for p in self.words if p.found]
+        if len(found) < 2 * LEAST_WORDS or self.shape.is_silent:
+            return None
+        length_s = (max(b.stop for b in found) - min(b.start for b in found)) / TICKS_PER_S
+        return length_s / max(0.1, self.shape.span_s)
+
+    @property
     def letters(self) -> int:
         return len(self.asked.text.letters)
+
+    @property
+    def spoken_letters(self) -> int:
+        """How many letters are spoken, as far as marks and sound tell."""
+        return self.letters - sum(word.stop - word.start for word in self.absent)
+
+    @property
+    def absent(self) -> tuple[TextWord, ...]:
+        """The words that are missing or silent, in order."""
+        words = {*(word for run in self.missing for word in run.words), *self.silent}
+        return tuple(sorted(words, key=lambda word: word.start))
 
     @property
     def mark_tail_s(self) -> float | None:
@@ -208,25 +245,24 @@ class _Gap:
 
 def _find_missing(
     asked: AskedText, placed: Sequence[Placed], timing: MarkTiming, shape: Shape
-) -> Iterator[TextWord]:
+) -> Iterator[MissingWords]:
     """Words without a mark for which there is no room in the sound. Nothing is known of those
     whose marks lie at the very beginning, because they would come before it."""
     pace = _letters_per_s(timing.words)
     clipped = {p.start for p in placed if p.found and p.boundary.start <= 0}
     for gap in _gaps(timing.words, len(asked.text.letters)):
         inside = [w for w in asked.words if w.start < gap.stop and w.stop > gap.start]
-        if inside and not _has_room(asked, gap, inside, pace, shape):
-            yield from (word for word in inside if word.start not in clipped)
+        inside = [word for word in inside if word.start not in clipped]
+        if inside:
+            missing = MissingWords(tuple(inside), _room_s(asked, gap, inside, pace, shape), pace)
+            if not missing.has_room_for(missing.words):
+                yield missing
 
 
 def _letters_per_s(words: Sequence[MarkedWord]) -> float:
     """How fast this reply is spoken, by its marks."""
-    slots = [
-        (a.stop - a.start) / (b.start_s - a.start_s)
-        for a, b in pairwise(words)
-        if b.start_s > a.start_s + 0.01 and b.start == a.stop
-    ]
-    return max(2.0, median(slots)) if slots else 14.0
+    length_s = sum(word.length_s for word in words)
+    return max(2.0, sum(word.stop - word.start for word in words) / max(length_s, 0.1))
 
 
 def _gaps(words: Sequence[MarkedWord], letters: int) -> Iterator[_Gap]:
@@ -240,25 +276,20 @@ def _gaps(words: Sequence[MarkedWord], letters: int) -> Iterator[_Gap]:
         earlier = before
 
 
-def _has_room(
+def _room_s(
     asked: AskedText, gap: _Gap, inside: Sequence[TextWord], pace: float, shape: Shape
-) -> bool:
-    """Whether enough sounds between the marks for what stands there. A number may have all of its
-    time in the mark of its first part, and a word that is said twice may be marked once."""
-    needed_s = (gap.stop - gap.start) / pace
-    least_s = max(_LEAST_ROOM_S, min(_ROOM_SHARE * needed_s, _MOST_ROOM_S * len(inside)))
+) -> float:
+    """How much sounds between the marks. A number may have all of its time in the mark of its
+    first part, and a word that is said twice may be marked once."""
     after_s = gap.after.start_s if gap.after else shape.length_s
     before = gap.before
     room_s = shape.loud_between(before.stop_s if before else 0.0, after_s)
-    if room_s >= least_s:
-        return True
     if before is None:
-        return False
+        return room_s
     letters = asked.text.letters
     if letters[before.start : before.stop] == letters[inside[0].start : inside[0].stop]:
         earlier_s = gap.earlier.stop_s if gap.earlier else 0.0
-        if room_s + shape.loud_between(earlier_s, before.start_s) >= least_s:
-            return True
-    if any(word.script is not Script.NUMBER for word in inside):
-        return False
-    return before.length_s - 1.3 * (before.stop - before.start) / pace >= least_s
+        room_s += shape.loud_between(earlier_s, before.start_s)
+    if letters[before.start : before.stop].isdigit() and inside[0].script is Script.NUMBER:
+        room_s += max(0.0, before.length_s - 1.3 * (before.stop - before.start) / pace)
+    return room_s

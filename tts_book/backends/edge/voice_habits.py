@@ -42,11 +42,13 @@ _BEYOND_S, _BEYOND_KNOWN_S = 1.0, 0.3
 _SHORTER_THAN_TOLD_S = 0.15
 # Speed: against all voices of the language at first, then against the voice's own.
 _TOO_FAST, _SPEED_LETTERS = 1.7, 40
-_OWN_LEAST, _OWN_MOST, _OWN_LETTERS = 0.12, 0.35, 120
+_OWN_LEAST, _OWN_MOST, _OWN_LETTERS = 0.25, 0.4, 120
 # Silence inside speech: as long as no pause is, then longer than this voice's are.
 _SILENCE_S, _OWN_SILENCE_S = 3.5, 0.6
 # The end of a sound that stops in the middle of speech.
 _ABRUPT_S = 0.03
+# Marks that last so much shorter or longer than the speech count another time.
+_SAME_CLOCK = (0.85, 1.15)
 # Marks are missing for a class of words if most of its words have none.
 _CLASS_SHARE, _CLASS_WORDS = 0.6, 3
 # So many proofs of different words, or of different texts, make a trait.
@@ -129,6 +131,7 @@ class _Facts:
     quiet_s: float
     lost_per_s: float
     marked_share: float
+    marks_share: float | None
     letters: int
     span_s: float
     longest_s: float
@@ -235,6 +238,8 @@ class VoiceHabits:
     def _notes(self) -> Iterator[str]:
         telling = [facts.marks for facts in self._facts if facts.marks != "few"] or ["words"]
         marks = Counter(telling).most_common(1)[0][0]
+        if marks == "words" and not self.has_fitting_marks:
+            marks = "other"
         if not self.enough:
             count = len(self._facts)
             yield (
@@ -319,7 +324,10 @@ class VoiceHabits:
     def has_fitting_marks(self) -> bool:
         """Whether the times of this voice's marks fit its sound, as a rule."""
         telling = [facts.fits for facts in self._facts if facts.marks != "few"]
-        return not self.known or sum(telling) > len(telling) / 2
+        if self.known and sum(telling) <= len(telling) / 2:
+            return False
+        share = self.usual(lambda facts: facts.marks_share)
+        return share is None or _SAME_CLOCK[0] < share[0] < _SAME_CLOCK[1]
 
 
 _SHORT = "short words"
@@ -342,8 +350,7 @@ def _facts_of(examined: MeasuredReply, own: Script) -> _Facts:
     timing = examined.timing
     silences = [stop - start for start, stop in examined.shape.silences()]
     occurring = Counter((_class_of(w, own), _folded(w)) for w in examined.asked.words)
-    absent = (*examined.missing, *examined.silent)
-    missing = Counter((_class_of(w, own), _folded(w)) for w in absent)
+    missing = Counter((_class_of(w, own), _folded(w)) for w in examined.absent)
     return _Facts(
         fits=timing.fits,
         marks=_marks_of(examined),
@@ -351,7 +358,8 @@ def _facts_of(examined: MeasuredReply, own: Script) -> _Facts:
         quiet_s=examined.shape.tail_s,
         lost_per_s=timing.lost_s / max(1.0, examined.shape.length_s),
         marked_share=examined.marked_share,
-        letters=examined.letters,
+        marks_share=examined.marks_share,
+        letters=examined.spoken_letters,
         span_s=examined.shape.span_s,
         longest_s=max(silences, default=0.0),
         format=examined.format,
@@ -433,9 +441,10 @@ def _ends_with_its_last_word(examined: MeasuredReply) -> bool:
 def _check_speed(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign]:
     """The text can be spoken in that time, and by this voice."""
     span_s = max(0.1, examined.shape.span_s)
-    if examined.letters < _SPEED_LETTERS or examined.shape.is_silent:
+    letters = examined.spoken_letters
+    if letters < _SPEED_LETTERS or examined.shape.is_silent:
         return []
-    pace = examined.letters / span_s
+    pace = letters / span_s
     usual = traits.usual(
         lambda facts: (
             facts.letters / facts.span_s
@@ -445,7 +454,7 @@ def _check_speed(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign
     )
     if usual is not None:
         spread = min(_OWN_MOST, max(_OWN_LEAST, 8 * usual[1] / usual[0]))
-        long = examined.letters >= _OWN_LETTERS
+        long = letters >= _OWN_LETTERS
         if pace > usual[0] * (1 + (spread if long else 2 * _OWN_MOST)):
             factor = pace / usual[0]
             return [
@@ -502,7 +511,7 @@ def _check_words(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign
     if not traits.has_fitting_marks or not examined.timing.fits:
         return []
     found: list[ReplySign] = []
-    missing = tuple(w for w in examined.missing if not traits.is_left_out(w))
+    missing = tuple(_without_room(traits, examined))
     if missing:
         what = f"no sound for {_quoted(examined.asked, missing)}"
         found.append(ReplySign(SignKind.WORDS, what, missing))
@@ -516,6 +525,14 @@ def _check_words(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign
         shared_s = examined.timing.shared_s
         found.append(ReplySign(SignKind.LOST, f"{shared_s:.2f} s of sound for two words at once"))
     return found
+
+
+def _without_room(traits: VoiceHabits, examined: MeasuredReply) -> Iterator[TextWord]:
+    """The missing words, without those that the voice leaves out as a rule."""
+    for run in examined.missing:
+        wanted = [word for word in run.words if not traits.is_left_out(word)]
+        if not run.has_room_for(wanted):
+            yield from wanted
 
 
 def _quoted(asked: AskedText, words: Sequence[TextWord]) -> str:
