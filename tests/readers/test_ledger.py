@@ -45,6 +45,7 @@ def text_of(book: Book) -> str:
 # A piece of a page, what is heard of it, and why the rest is not.
 PIECES = [
     ("<p>Let <math><mi>x</mi></math> be.</p>", "Let x be.", ""),
+    ("<p>No <math><mi>\ue000</mi></math> here.</p>", "No here.", "invisible character"),
     ("<p>Here <math><mfrac><mi>a</mi><mi>b</mi></mfrac></math> is.</p>", "Here formula is.",
      "formula"),
     ('<math display="block"><msqrt><mn>2</mn></msqrt><annotation encoding="TeX">\\sqrt 2'

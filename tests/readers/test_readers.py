@@ -458,3 +458,10 @@ def test_code_and_formulas_of_markdown_are_read_on_request() -> None:
     heard = "git add --all\nargv[1]\n\n(a) / (b)\n\nMill"
     assert book.chapters[0].text == f"{EN.strip()}\n\n{heard}"
     assert not gaps(book, source)
+
+
+def test_an_empty_formula_of_markdown_is_accounted_for() -> None:
+    source = f"{EN}\n\nTake $\\left\\right$ now.\n\n$$\\quad$$\n"
+    book = read(source, "x.md", ReadOptions(language="en", code="read"))
+    assert book.chapters[0].text.endswith("Take now.")
+    assert not gaps(book, source)

@@ -222,7 +222,8 @@ class _BlockMaker:
         elif _CODE[token.type] == "formula":
             walk.blocks.append(Block(first, last))
             content = walk.flat[first:last].strip("$ \n")
-            walk.edits.append(Edit(first, last, write_tex(content)))
+            said = write_tex(content)
+            walk.edits.append(Edit(first, last, said, "" if said else "formula"))
         else:
             self._read_code(token, first, last)
 
@@ -422,7 +423,8 @@ def _formula(text: str, token: Token, at: int, stop: int, code: CodeAs) -> _Spok
     if not is_tex(token.content):
         return _SpokenPiece(found, end)
     if code == "read" or is_simple_tex(token.content):
-        return _SpokenPiece(found, end, write_tex(token.content))
+        said = write_tex(token.content)
+        return _SpokenPiece(found, end, said, "" if said else "formula")
     return _SpokenPiece(found, end, Sign.FORMULA if code == "announce" else "", "formula")
 
 

@@ -233,6 +233,7 @@ class Builder:
     def replace(self, start: int, new: str, reason: str = "") -> None:
         """What was written since `start` is said as `new`; with a `reason` it counts as skipped."""
         if start < self.length:
+            reason = reason or ("" if new else "invisible character")
             self.edits.append(Edit(start, self.length, new, reason))
 
     def script_end(self, name: str, start: int) -> None:
