@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WINDOW_MS = 24
 _WINDOW = CURRENCY.samples  # samples
+_FLOOR_PART = 50_000  # windows
 _FLOOR_WINDOWS = 20  # noise is measured over half a second at least
 _FULL_SCALE = 32_768.0
 
@@ -64,7 +65,7 @@ def measure(blocks: Iterable[NDArray[np.int16]]) -> Measured:
 
     meter = LoudnessMeter(CURRENCY.rate_hz)
     sounding = bytearray()
-    powers: list[NDArray[np.float64]] = []
+    powers: list[NDArray[np.float32]] = []
     peak = samples = 0
     left = np.zeros(0, np.int16)
     for block in blocks:
@@ -80,27 +81,29 @@ def measure(blocks: Iterable[NDArray[np.int16]]) -> Measured:
             peak = max(peak, int(peaks.max()))
             limit = _FULL_SCALE * 10 ** (SILENT_DBFS / 20)
             sounding += (peaks > limit).astype(np.uint8).tobytes()
-            powers.append((rows.astype(np.float64) ** 2).mean(axis=1))
-    power = np.concatenate(powers) if powers else np.zeros(0)
+            powers.append((rows.astype(np.float32) ** 2).mean(axis=1))
+    power = np.concatenate(powers) if powers else np.zeros(0, np.float32)
     return Measured(
         round(samples * 1_000 / CURRENCY.rate_hz),
         meter.close(),
         _dbfs(float(peak) ** 2),
-        _dbfs(float(power.mean())) if len(power) else None,
+        _dbfs(float(power.mean(dtype=np.float64))) if len(power) else None,
         _floor(power),
         bytes(sounding),
     )
 
 
-def _floor(power: NDArray[np.float64]) -> float | None:
+def _floor(power: NDArray[np.float32]) -> float | None:
+    """The quietest half second that is no digital silence; looked for in parts, to save memory."""
     import numpy as np
 
-    if len(power) < _FLOOR_WINDOWS:
-        return None
-    sums = np.cumsum(np.concatenate(([0.0], power)))
-    means = (sums[_FLOOR_WINDOWS:] - sums[:-_FLOOR_WINDOWS]) / _FLOOR_WINDOWS
-    noisy = means[means > 0.01]
-    return _dbfs(float(noisy.min())) if len(noisy) else None
+    floors = []
+    for at in range(0, len(power) - _FLOOR_WINDOWS + 1, _FLOOR_PART):
+        part = power[at : at + _FLOOR_PART + _FLOOR_WINDOWS - 1].astype(np.float64)
+        sums = np.cumsum(np.concatenate(([0.0], part)))
+        means = (sums[_FLOOR_WINDOWS:] - sums[:-_FLOOR_WINDOWS]) / _FLOOR_WINDOWS
+        floors += [float(noisy.min())] if len(noisy := means[means > 0.01]) else []
+    return _dbfs(min(floors)) if floors else None
 
 
 def _dbfs(power: float) -> float | None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tts_book.audio.containers import Probe
 from tts_book.audio.tags_id3 import OWNER, Level, Tags, cleaned, owner, year_of
 from tts_book.audio.tags_id3 import read as read_id3
 from tts_book.errors import AudioError
@@ -20,6 +22,7 @@ from tts_book.model import ChapterMark, Cover
 SUFFIXES = (".m4b", ".opus")
 _FREE = "----:com.apple.iTunes:"
 _AUDIOBOOK = 2
+_LONGEST_TITLE_BYTES = 255  # in the list of chapters that mutagen reads
 _R128_LUFS = -23.0  # the loudness that Opus players aim at
 
 
@@ -80,6 +83,23 @@ def tag_opus(path: Path, tags: Tags, chapters: Sequence[ChapterMark], level: Lev
     if tags.cover:
         file["METADATA_BLOCK_PICTURE"] = base64.b64encode(_picture(tags.cover)).decode("ascii")
     _save(file, path)
+
+
+def probe_m4b(path: Path) -> Probe | None:
+    """Length and chapters of an MP4 file as its tables tell them: unlike `containers.probe` this
+    needs no memory for the index of its packets. None where it lists no chapters, or could not list
+    one in full. Raises AudioError."""
+    file = _opened(import_module("mutagen.mp4").MP4, path)
+    titles = [chapter.title for chapter in file.chapters or ()]
+    if not titles or any(len(title.encode()) >= _LONGEST_TITLE_BYTES for title in titles):
+        return None
+    starts = [round(chapter.start * 1_000) for chapter in file.chapters]
+    length_ms = round(file.info.length * 1_000)
+    edges = pairwise([*starts, length_ms])
+    return Probe(
+        length_ms,
+        tuple(ChapterMark(title, *edge) for title, edge in zip(titles, edges, strict=True)),
+    )
 
 
 def owner_of(path: Path) -> str | None:

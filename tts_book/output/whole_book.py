@@ -20,11 +20,11 @@ from tts_book import audio
 from tts_book.audio import containers, mp3_files, tags_id3
 from tts_book.audio.containers import AAC, OPUS, Codec
 from tts_book.audio.tags_id3 import Level, Tags
-from tts_book.audio.tags_mp4_ogg import owner_of, tag_m4b, tag_opus
+from tts_book.audio.tags_mp4_ogg import owner_of, probe_m4b, tag_m4b, tag_opus
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
 from tts_book.output.encoded_chapters import EncodedChapters
-from tts_book.output.paths import LONGEST_MS, WHOLE_MP3
+from tts_book.output.paths import LONGEST_MS, WHOLE, WHOLE_MP3
 from tts_book.synthesis import atomic
 
 _NEAR_MS = 60  # what a container may round
@@ -222,7 +222,8 @@ def _make_marks(chapters: Sequence[BoundChapter]) -> tuple[ChapterMark, ...]:
 
 def _check_file(part: Path, marks: Sequence[ChapterMark], about: Tags) -> None:
     """Compares a finished file with what it should be. Raises AudioError."""
-    found = containers.probe(part)
+    found = probe_m4b(part) if part.suffix == WHOLE["m4b"] else None
+    found = found or containers.probe(part)
     if abs(found.duration_ms - marks[-1].stop_ms) > _NEAR_MS:
         raise AudioError(
             f"{part.name} came out with {found.duration_ms} ms instead of {marks[-1].stop_ms}."

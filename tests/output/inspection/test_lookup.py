@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -402,3 +403,19 @@ def test_words_are_sought_in_the_file_that_is_named(tmp_path: Path) -> None:
     found = [value(told_of(at, path, text="gull"), "text") for path in (first, second)]
     assert found == ["tales/1.txt:5:3", "tales/2.txt:5:3"]
     assert value(told_of(at, first.parent, text="gull"), "also") == "at   tales/2.txt:5:3"
+
+
+def test_words_across_the_border_of_two_chunks_are_found(tmp_path: Path) -> None:
+    at = Desk(tmp_path)
+    sentences = [f"The {n}th boat came home late, and nobody asked it why." for n in range(90)]
+    source = at.write("story.txt", "Chapter 1\n\n" + " ".join(sentences))
+    assert at.convert(source) == 0
+    (manifest,) = tmp_path.glob(f"*{NAME}")
+    (chapter,) = read_lines(manifest, "chapter")
+    chunks = chapter["chunks"]
+    assert len(chunks) > 3
+    for before, after in pairwise(chunks):
+        words = " ".join(before["text"].split()[-3:] + after["text"].split()[:4])
+        found = sought(at, text=words)
+        assert found.chunk == before["number"]
+        assert found.word == words.split()[0]

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,11 @@ def hits(
 ) -> Iterator[Hit]:
     """Where a line begins or the words stand; or, `within`, a piece that holds the line."""
     for chapter in known.chapters(kind):
-        for chunk in chapter["chunks"]:
-            offsets = _words(chunk, source, text) if text else _line(chunk, source, line, within)
+        for chunk, following in zip_longest(chapter["chunks"], chapter["chunks"][1:]):
+            behind = following["text"] if following else ""
+            offsets = (
+                _words(chunk, behind, source, text) if text else _line(chunk, source, line, within)
+            )
             for offset in offsets:
                 yield Hit(known, chapter, chunk, offset)
 
@@ -69,11 +73,15 @@ def _is_name_of(name: str, source: Path) -> bool:
     return name in (source.name, "") or source.resolve().as_posix().endswith(f"/{name}")
 
 
-def _words(chunk: dict[str, Any], source: Path, words: str) -> Iterator[int]:
-    """Where these words stand, whatever the marks between them."""
+def _words(chunk: dict[str, Any], behind: str, source: Path, words: str) -> Iterator[int]:
+    """Where these words begin in a chunk, whatever the marks between them; they may end in the
+    text `behind` it."""
     bare = re.findall(r"[^\W_]+", words)
     pattern = r"[\W_]+".join(map(re.escape, bare)) or re.escape(words.strip())
-    for found in re.finditer(pattern, chunk["text"], re.IGNORECASE) if pattern else ():
+    text = chunk["text"]
+    for found in re.finditer(pattern, f"{text}\n\n{behind}", re.IGNORECASE) if pattern else ():
+        if found.start() >= len(text):
+            return
         name = place_of(chunk, found.start()).source
         if _is_name_of(name, source) or not source.is_file():
             yield found.start()
