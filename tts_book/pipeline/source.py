@@ -147,10 +147,12 @@ def open_source(settings: JobSettings, path: Path) -> BookSource:
     """A source with the bytes of its files. One that cannot be read is reported when it is parsed.
     Raises UserError for a list of pronunciations with mistakes."""
     from tts_book.readers.decoding import load_file
-    from tts_book.readers.folder import texts_in
 
-    is_folder = path.is_dir()
-    texts = find_in_folder(settings, path, texts_in) if is_folder else [path]
+    is_folder, texts = path.is_dir(), [path]
+    if is_folder:
+        from tts_book.readers.folder import texts_in
+
+        texts = find_in_folder(settings, path, texts_in)
     files = {text: _load_or_fail(load_file, text) for text in texts}
     words = _load_words(settings, path)
     return BookSource(

@@ -6,13 +6,27 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tts_book.errors import UserError
 from tts_book.model import Book
-from tts_book.readers import decoding, folder, plain
-from tts_book.readers.book import ParsedBook, ReadOptions, build_book
-from tts_book.readers.folder import Folder
+from tts_book.readers import decoding
+
+if TYPE_CHECKING:
+    from tts_book.readers.book import ParsedBook, ReadOptions
+    from tts_book.readers.folder import Folder
+else:
+
+    def __getattr__(name: str) -> object:
+        # Late, so that a run over a finished book does not wait for the rules of text.
+        if name == "ReadOptions":
+            return import_module("tts_book.readers.book").ReadOptions
+        if name == "Folder":
+            return import_module("tts_book.readers.folder").Folder
+        raise AttributeError(f"module 'tts_book.readers' has no attribute {name!r}")
+
 
 __all__ = ["Folder", "ReadOptions", "read", "read_bytes", "read_folder"]
 
@@ -27,11 +41,15 @@ _MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
 def read(path: Path, options: ReadOptions, load: Load = decoding.load_file) -> Book:
     """The book in the file at `path`, whose bytes `load` gives. Raises UserError if it cannot be
     read, says nothing, or is in no language that can be told."""
+    from tts_book.readers.book import build_book
+
     return build_book(_parse(path, options, load), stem(path.name), options)
 
 
 def read_bytes(data: bytes, name: str, options: ReadOptions) -> Book:
     """The book in `data`; `name` stands for it in messages and places. Errors as in `read`."""
+    from tts_book.readers.book import build_book
+
     return build_book(_parse_bytes(data, name, options), stem(name), options)
 
 
@@ -43,6 +61,8 @@ def read_folder(
 ) -> Folder:
     """The texts in the folder at `path`, or those of them that are given, in natural order, as
     chapters of one book."""
+    from tts_book.readers import folder
+
     found = folder.texts_in(path) if texts is None else texts
     return folder.read_folder(path, found, options, partial(_parse, load=load))
 
@@ -91,6 +111,8 @@ def _parse_bytes(data: bytes, name: str, options: ReadOptions) -> ParsedBook:
         from tts_book.readers import markdown
 
         return markdown.read_markdown(decoded, name, options)
+    from tts_book.readers import plain
+
     return plain.read(decoded, name, options)
 
 
