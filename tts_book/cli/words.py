@@ -65,7 +65,10 @@ def list_words(book: Book) -> Iterator[str]:
     """The words in the form of pronounce.toml, a heading for each kind, the most frequent first."""
     search = _search(book)
     russian = primary_language(book.language) == "ru"
-    yield f"# {_printable(book.title)}: write on the right how each is said, delete the rest"
+    if not search.words:
+        yield f"# {_printable(book.title)}: nothing that a voice is likely to say wrong"
+    else:
+        yield f"# {_printable(book.title)}: write on the right how each is said, delete the rest"
     for kind in (TERMS, NUMERALS, SYMBOLS, NUMBERS):
         entries = [(word, entry) for word, entry in search.words.items() if entry.kind == kind]
         if not entries:
