@@ -46,6 +46,7 @@ def text_of(book: Book) -> str:
 PIECES = [
     ("<p>Let <math><mi>x</mi></math> be.</p>", "Let x be.", ""),
     ("<p>No <math><mi>\ue000</mi></math> here.</p>", "No here.", "invisible character"),
+    ("<p>So <math><mi>e\u0301</mi><mn>1</mn></math> is.</p>", "So é1 is.", ""),
     ("<p>Here <math><mfrac><mi>a</mi><mi>b</mi></mfrac></math> is.</p>", "Here formula is.",
      "formula"),
     ('<math display="block"><msqrt><mn>2</mn></msqrt><annotation encoding="TeX">\\sqrt 2'

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import normalize
 
 from tts_book.model import Source
 from tts_book.readers.book import CodeAs
@@ -275,9 +276,10 @@ def find_head(text: str) -> str:
 
 
 def drop_invisibles(text: str) -> str:
-    """`text` as it may be said instead of other text: without control and private characters, its
-    white space single."""
-    return " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
+    """`text` as it may be said instead of other text: in NFC, without control and private
+    characters, its white space single."""
+    kept = "".join(c for c in text if c.isprintable() or c.isspace())
+    return normalize("NFC", " ".join(kept.split()))
 
 
 def name_of(element: Element) -> str:

@@ -26,6 +26,8 @@ class Edit:
     reason: str = ""
 
 
+INVISIBLE = "invisible character"
+"""The reason for leaving out what nobody sees; unlike others it may be left out in part."""
 Rule = Callable[[str], Iterator[Edit]]
 
 _INVISIBLE = (
@@ -67,7 +69,7 @@ def inline_edits(text: str) -> Iterator[Edit]:
 
 def _invisibles(text: str) -> Iterator[Edit]:
     for match in _INVISIBLES.finditer(text):
-        yield Edit(*match.span(), reason="invisible character")
+        yield Edit(*match.span(), reason=INVISIBLE)
 
 
 def _stacks(text: str) -> Iterator[Edit]:
@@ -96,7 +98,7 @@ def _entities(text: str) -> Iterator[Edit]:
         if new.isspace():
             yield Edit(*match.span(), new=" ", reason="space written as an entity")
         elif _INVISIBLES.search(new):
-            yield Edit(*match.span(), reason="invisible character")
+            yield Edit(*match.span(), reason=INVISIBLE)
         else:
             yield Edit(*match.span(), new=new)
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from unicodedata import is_normalized
 
 from tts_book.model import Run, Skip
-from tts_book.text.inline_rules import Edit, inline_edits
+from tts_book.text.inline_rules import INVISIBLE, Edit, inline_edits
 from tts_book.text.source_map import TracedText, collapse_blanks, tidy_text
 
 
@@ -222,8 +222,13 @@ def _without_overlaps(edits: list[Edit], first_class: int) -> list[Edit]:
     reached = at = 0
     for edit in found:
         while at < len(own) and own[at].start < edit.stop:
+            start = max(edit.start, reached)
+            if edit.reason == INVISIBLE and start < own[at].start:
+                kept.append(replace(edit, start=start, stop=own[at].start))
             reached = max(reached, own[at].stop)
             at += 1
+        if edit.reason == INVISIBLE and edit.start < reached < edit.stop:
+            edit = replace(edit, start=reached)
         if edit.start >= reached:
             kept.append(edit)
             reached = edit.stop
