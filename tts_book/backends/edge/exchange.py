@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -64,11 +65,13 @@ class Reply:
 @dataclass(slots=True)
 class Turn:
     """Gathers the frames of one turn; frames of other requests are skipped. Times are the loop's,
-    `size_bytes` is that of all messages."""
+    `size_bytes` is that of all messages. Length and headers of a frame of sound, `audio_head`, are
+    the same for hundreds of frames, and are read once."""
 
     request: SpeechRequest
     sent_s: float = 0.0
     audio: bytearray = field(default_factory=bytearray)
+    audio_head: bytes = b""
     words: list[Boundary] = field(default_factory=list)
     sentences: list[Boundary] = field(default_factory=list)
     total: int | None = None
@@ -108,6 +111,10 @@ class Turn:
         """Takes a binary frame; its sound is appended as it is."""
         self.size_bytes += len(message)
         self._came(now_s)
+        head = self.audio_head
+        if head and message.startswith(head):
+            self.audio += message[len(head) :]
+            return
         frame = parse_binary_frame(message)
         if frame is None:
             self.broken += len(message) > 2
@@ -117,6 +124,7 @@ class Turn:
             if frame.body and self.first_audio_s is None:
                 self.first_audio_s = now_s
             self.audio += frame.body
+            self.audio_head = message[: len(message) - len(frame.body)] if frame.body else head
 
     def _starts(self, now_s: float) -> None:
         if self.started_s is None:
@@ -214,8 +222,12 @@ async def run_turn(
     try:
         # Not the library's own time limit: pings from the service would renew it.
         async with asyncio.timeout(None) as timer:
+            slack_s, set_s = limits.silence_s * SLACK_SHARE, -math.inf
             while not (turn.ended or turn.closed):
-                _set_deadline(timer, deadlines.next_s(turn, clock()), limits)
+                # Not for every frame of sound: that would be a third of the work on a frame.
+                if turn.last_s - set_s > slack_s:
+                    timer.reschedule(deadlines.next_s(turn, turn.last_s))
+                    set_s = turn.last_s if turn.audio else -math.inf
                 message = await socket.receive()
                 log.log_received(message)
                 _take(turn, message, socket, clock())
@@ -265,13 +277,6 @@ async def _await_late_marks(
                     break
                 turn.take_text(message.data, clock())
     patience.learn_late_marks(came=len(turn.words) > known)
-
-
-def _set_deadline(timer: asyncio.Timeout, at_s: float, limits: TurnLimits) -> None:
-    """Moves the deadline, but not for a trifle: that would be a third of the work on a message."""
-    set_s, slack_s = timer.when(), limits.silence_s * SLACK_SHARE
-    if set_s is None or not 0 <= at_s - set_s <= slack_s:
-        timer.reschedule(at_s)
 
 
 def _take(
