@@ -173,7 +173,7 @@ def _words_in(asked: AskedText, span: Span) -> list[TextWord]:
 
 def _find_doubts(traits: VoiceHabits, reply: MeasuredReply, *, estimated: bool) -> Iterable[Doubt]:
     text = reply.asked.text.text
-    for start, stop in _runs([word for word in reply.absent if traits.is_proven(word)]):
+    for start, stop in _runs(_unspoken_words(traits, reply) if reply.timing.fits else []):
         yield Doubt(DoubtKind.UNSPOKEN, _shown(text[start:stop]), start, stop)
     if not reply.timing.fits:
         foreign = [w for w in reply.asked.words if _may_be_unspoken(traits, w)]
@@ -188,6 +188,18 @@ def _find_doubts(traits: VoiceHabits, reply: MeasuredReply, *, estimated: bool) 
     ):
         what = "its marks do not fit: checked by length and silence only"
         yield Doubt(DoubtKind.MARKS, what if reply.words else what.replace("fit", "come"))
+
+
+def _unspoken_words(traits: VoiceHabits, reply: MeasuredReply) -> list[TextWord]:
+    """The words that the voice does not say: those that are shown to be missing, and all of its
+    kind that have no mark."""
+    marked = {letter for word in reply.timing.words for letter in (word.start, word.stop - 1)}
+    absent = set(reply.absent)
+    return [
+        word
+        for word in reply.asked.words
+        if traits.is_proven(word) and (word in absent or word.start not in marked)
+    ]
 
 
 def _may_be_unspoken(traits: VoiceHabits, word: TextWord) -> bool:
