@@ -235,6 +235,19 @@ BOOKS = {
         written("Содержание", "Берег.", "Вода.", "Ветер.", "Огонь.", ".", ".", prose=RU),
         ["Book"],
     ),
+    "a marked contents list above marked chapters": (
+        written("# The house", "## Contents", "Chapter 1", "The Road 1", "Chapter 2", "The Road 2",
+                "## The house", "## Chapter 1 The Road 1", ".", "## Chapter 2 The Road 2", "."),
+        ["Chapter 1 The Road 1", "Chapter 2 The Road 2"],
+    ),
+    "numbers before a bracket": (
+        written("1) О реках", ".", "2) О домах", ".", "3) О дорогах", ".", prose=RU * 4),
+        ["1) О реках", "2) О домах", "3) О дорогах"],
+    ),
+    "numbers behind a sign": (
+        written("Глава №1", ".", "Глава № 2", ".", "Глава №3. Дорога", ".", prose=RU * 4),
+        ["Глава №1", "Глава № 2", "Глава №3. Дорога"],
+    ),
     "acts": (
         written("Акт первый", "Сцена 1", ".", "Сцена 2", ".", "Акт второй", "Сцена 1", "."),
         ["Акт первый — Сцена 1", "Акт первый — Сцена 2", "Акт второй — Сцена 1"],

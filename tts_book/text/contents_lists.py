@@ -101,6 +101,8 @@ class BookLines:
         """Where a list under `title` must have ended: at prose, at another list, or where its own
         entries begin to stand again."""
         items = self._items
+        heading = items[title].heading
+        level = heading.level if heading else 0
         seen: set[str] = set()
         first = ""
         for at in range(title + 1, min(len(items), title + _MOST_ENTRIES)):
@@ -110,6 +112,8 @@ class BookLines:
             if len(item.text) > _LONGEST_ENTRY and not _heading_of_summary(item.text):
                 return at
             if item.heading and item.heading.sort is HeadingKind.CONTENTS and first:
+                return at
+            if level and item.heading and 0 < item.heading.level <= level:
                 return at
             key = _key(item.text)
             bare = item.heading is not None and item.heading.is_alone

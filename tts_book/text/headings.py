@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tts_book.text.heading_words import ALONE, NUMBERED, HeadingKind
 from tts_book.text.numerals import arabic_value, is_number, roman_value
@@ -55,6 +55,7 @@ def parse_heading(text: str) -> Heading | None:
         _numeral(bare)
         or _solo(bare, lower)
         or _worded(bare, lower)
+        or _signed(bare)
         or _trailing(bare)
         or _titled_numeral(bare)
     )
@@ -114,8 +115,10 @@ def _numeral(bare: str) -> Heading | None:
 
 
 def _titled_numeral(bare: str) -> Heading | None:
-    """`IV. The Title` and `4. The Title`."""
+    """`IV. The Title`, `4. The Title` and `4) The Title`."""
     head, stop, title = bare.partition(".")
+    if not stop or len(head) > 8:
+        head, stop, title = bare.partition(")")
     title = title.strip()
     if not stop or len(head) > 8 or not title or len(title) > _LONGEST_SOLO:
         return None
@@ -147,6 +150,15 @@ def _worded(bare: str, lower: str) -> Heading | None:
     if sort and len(words) > 1:
         return _word_first(bare, sort, words)
     return _number_first(bare, words)
+
+
+def _signed(bare: str) -> Heading | None:
+    """`Глава № 5`."""
+    if "№" not in bare:
+        return None
+    plain = bare.replace("№ ", "").replace("№", "")
+    found = _worded(plain, plain.lower()) if plain.strip() else None
+    return replace(found, title=tidy_title(bare)) if found else None
 
 
 def _word_first(bare: str, sort: HeadingKind, words: list[str]) -> Heading | None:
