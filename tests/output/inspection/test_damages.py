@@ -357,6 +357,16 @@ def test_what_only_looks_different_is_no_alarm(made: Files, name: str) -> None:
     assert found(made) == ([], [])
 
 
+def test_files_are_known_by_any_path_to_them(made: Files) -> None:
+    frames_changed(silenced)(made)
+    made.book(".m4b").unlink()
+    around = made.folder / "b" / ".."
+    problems = [problem.what for path in files([around]) for problem in verify(path).problems]
+    assert fits(SOUND, problems)
+    assert fits("it is gone", problems)
+    assert verify(made.folder / "b" / ".." / "b" / made.one.name).problems
+
+
 def test_where_sound_was_changed_is_told(made: Files) -> None:
     frames_changed(silenced, "book")(made)
     (problem,) = verify(made.book(".mp3")).problems

@@ -68,7 +68,7 @@ def files(paths: Sequence[Path]) -> list[Path]:
     """The files that these paths name; of a folder all that this program wrote, in order, those
     that its manifests name and that are gone, too. Raises UserError where there are none."""
     found: list[Path] = []
-    for path in paths:
+    for path in map(_normal, paths):
         if path.is_dir():
             below = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES]
             mine = {p for p in below if owner_of(p) is not None} | set(_find_written(path))
@@ -88,9 +88,14 @@ def _find_written(folder: Path) -> Iterator[Path]:
     """The files in a folder, there or not, that its manifests tell of."""
     for manifest in folder.rglob(f"*{NAME}"):
         for line in read_lines(manifest, "contents"):
-            path = Path(os.path.normpath(manifest.parent / line["file"]))
+            path = _normal(manifest.parent / line["file"])
             if path.is_relative_to(folder):
                 yield path
+
+
+def _normal(path: Path) -> Path:
+    """The path without steps up: manifests name files beside their folder by such."""
+    return Path(os.path.normpath(path))
 
 
 def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest) -> Report:
@@ -165,7 +170,7 @@ def _record(
 def _contents(record: dict[str, Lines], path: Path, place: Path | None) -> dict[str, Any] | None:
     """What the record says that the file holds."""
     for line in record.get("contents", ()) if place else ():
-        if place and Path(os.path.normpath(place.parent / line["file"])) == path:
+        if place and _normal(place.parent / line["file"]) == _normal(path):
             return line
     return None
 
