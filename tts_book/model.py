@@ -18,6 +18,7 @@ class Break(StrEnum):
     """What follows a chunk, from the weakest to the strongest."""
 
     SENTENCE = "sentence"
+    VOICE = "voice"
     PARAGRAPH = "paragraph"
     HEADING = "heading"
     SCENE = "scene"
@@ -239,6 +240,7 @@ class Pauses:
     """Milliseconds of silence after each kind of break."""
 
     sentence_ms: int = 600
+    voice_ms: int = 250
     paragraph_ms: int = 900
     heading_ms: int = 1_200
     scene_ms: int = 1_800
@@ -255,7 +257,8 @@ class Chunk:
     """A piece of a chapter that one request speaks: `text == chapter.text[start:stop]`.
 
     `spoken` is what is sent. Where it differs from `text`, `alignment` pairs offsets of `spoken`
-    with offsets of `text`, ascending; empty means that they run in step.
+    with offsets of `text`, ascending; empty means that they run in step. `role` is who reads it,
+    "" the narrator.
     """
 
     chapter: int
@@ -266,6 +269,7 @@ class Chunk:
     spoken: str
     after: Break
     alignment: tuple[tuple[int, int], ...] = ()
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

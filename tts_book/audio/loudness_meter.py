@@ -50,6 +50,12 @@ class Meter:
         meter._peak_dbfs = -math.inf if peak_dbfs is None else peak_dbfs
         return meter
 
+    def shifted(self, db: float) -> Meter:
+        """What it would know of the same sounds, so much louder."""
+        peak_dbfs = self.peak_dbfs
+        power = self._power * 10 ** (db / 10)
+        return Meter.of(power, self._frames, None if peak_dbfs is None else peak_dbfs + db)
+
     def join(self, other: Meter) -> None:
         """Takes all into account that another meter knows."""
         self._power += other._power

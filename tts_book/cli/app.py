@@ -97,7 +97,7 @@ def batch(
 
 
 @app.command(cls=Command)
-@with_options(hidden=HIDDEN_IN_PLAN)
+@with_options(hidden=HIDDEN_IN_PLAN, excluded=frozenset({"cast"}))
 def plan(
     options: CommandOptions,
     sources: Sources,
@@ -110,6 +110,9 @@ def plan(
     words: Annotated[
         bool, typer.Option("--words", help="Foreign words and the like, as pronounce.toml.")
     ] = False,
+    speakers: Annotated[
+        bool, typer.Option("--cast", help="Who speaks how often, as cast.toml.")
+    ] = False,
 ) -> None:
     """Show what convert (or batch, for a folder) would do, and speak nothing."""
     from tts_book.cli.commands import plan as planner
@@ -117,6 +120,8 @@ def plan(
     found = _globbed(sources)
     if words:
         _finish(lambda here: planner.show_words(here, options, found), options.log_level)
+    elif speakers:
+        _finish(lambda here: planner.show_speakers(here, options, found), options.log_level)
     elif skipped:
         _finish(lambda here: planner.show_skipped(here, options, found), options.log_level)
     else:

@@ -94,11 +94,16 @@ def _declare_option(field: Field[Any], hidden: bool) -> inspect.Parameter:
 
 
 def with_options(
-    *names: str, hidden: Collection[str] = ()
+    *names: str, hidden: Collection[str] = (), excluded: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command the named fields of `CommandOptions` as options, all of them without names;
-    it takes them as its first argument. The `hidden` ones are understood, but not shown."""
-    wanted = [field for field in fields(CommandOptions) if not names or field.name in names]
+    it takes them as its first argument. The `hidden` ones are understood, but not shown; the
+    `excluded` ones are not its own."""
+    wanted = [
+        field
+        for field in fields(CommandOptions)
+        if (not names or field.name in names) and field.name not in excluded
+    ]
     panels = list(Panel)
     wanted.sort(key=lambda field: panels.index(option_info(field).panel))
     shared = [_declare_option(field, field.name in hidden) for field in wanted]

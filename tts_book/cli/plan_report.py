@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from tts_book.cli.cast_report import describe_cast
 from tts_book.cli.voice_list import describe_voice
 from tts_book.events import format_count, format_duration, format_number, format_share
 from tts_book.model import Book, Skip
@@ -78,6 +79,7 @@ def describe_voices(jobs: Sequence[BookJob]) -> Iterator[str]:
         title, voice = job.request.book.title, job.cast.voice
         yield f"{title}: voice {describe_voice(voice)}; {job.cast.why}"
         yield from (f"{title}: {line}" for line in _other_voices(job))
+        yield from (f"{title}: {line}" for line in describe_cast(job))
         yield from _pronunciations(job)
         if job.excerpt:
             yield f"an excerpt: {_excerpt(job)}"
@@ -181,8 +183,9 @@ def list_plan_json(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
                 line = {
                     "book": its.book.title,
                     "language": its.book.language,
-                    "voice": its.voice.name,
+                    "voice": chunk.voice,
                     "backend": its.voice.backend,
+                    "role": chunk.role,
                     "chapter": chunk.chapter,
                     "title": chapter.title,
                     "chunk": chunk.number,
@@ -198,10 +201,14 @@ def list_plan_json(jobs: Sequence[BookJob], cache: ChunkCache) -> Iterator[str]:
 
 
 def list_chunks(jobs: Sequence[BookJob]) -> Iterator[str]:
-    """Every chunk: its number, its place in the source, what follows it, its text on one line."""
+    """Every chunk: its number, its place in the source, what follows it, who reads it where that
+    is not one voice, its text on one line."""
+    from tts_book.pipeline.casting import role_name
+
     for job in jobs:
         for chunk in job.plan.chunks:
             chapter = job.request.book.chapters[chunk.chapter - 1]
             place = chapter.origin.place(chunk.start)
             text = " ".join(chunk.spoken.split())
-            yield f"{chunk.chapter}/{chunk.number}\t{place}\t{chunk.after.value}\t{text}"
+            role = f"\t{role_name(chunk.role)}" if job.readers else ""
+            yield f"{chunk.chapter}/{chunk.number}\t{place}\t{chunk.after.value}{role}\t{text}"

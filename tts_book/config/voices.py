@@ -42,7 +42,7 @@ _STRICT = frozenset({"edge", "silent"})
 MOST_BYTES = 128 * 1024
 MOST_MISTAKES = 50
 
-PAUSES = ("sentence", "paragraph", "heading", "scene", "chapter")
+PAUSES = ("sentence", "voice", "paragraph", "heading", "scene", "chapter")
 _VOICE_KEYS: dict[str, schema.Check] = {
     "backend": schema.text,
     "id": schema.text,

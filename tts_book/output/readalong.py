@@ -60,17 +60,14 @@ class TimedParagraph:
 
 @dataclass(frozen=True, slots=True)
 class ChunkStory:
-    """How a chunk came to be: what a person needs who looks for a fault. `redo` names it for
-    --redo; `doubts` are one-line reasons for suspicion."""
+    """How a chunk came to be: what a person needs who looks for a fault. `doubts` are one-line
+    reasons for suspicion; `voice` is its role, if that is not the narrator, and its voice."""
 
     number: int
     attempts: int
     doubts: tuple[str, ...]
     estimated: bool
-
-    @property
-    def is_doubtful(self) -> bool:
-        return bool(self.doubts)
+    voice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +181,7 @@ class ReadAlong:
                     paragraph = replace(paragraph, sentences=before.sentences + paragraph.sentences)
                 paragraphs.append(paragraph)
                 joins = False
-            joins = chunk["after"] == Break.SENTENCE
+            joins = chunk["after"] in (Break.SENTENCE, Break.VOICE)
             story = stories.get((chapter["number"], chunk["number"]), {})
             chunks.append(
                 ChunkStory(
@@ -195,6 +192,7 @@ class ReadAlong:
                         *heard.get((chapter["number"], chunk["number"]), ()),
                     ),
                     clock.is_estimated,
+                    _describe_voice(chapter, chunk),
                 )
             )
         return TimedChapter(
@@ -222,6 +220,13 @@ class ReadAlong:
             )
             if sentences:
                 yield TimedParagraph(sentences, after, heading=after is Break.HEADING)
+
+
+def _describe_voice(chapter: dict[str, Any], chunk: dict[str, Any]) -> str:
+    """Who reads a chunk: "dialogue: svetlana (edge)"."""
+    reader = chunk if "voice" in chunk else chapter
+    role = f"{chunk['role']}: " if "role" in chunk else ""
+    return f"{role}{reader['voice']} ({reader['backend']})"
 
 
 def _read_doubts(told: Sequence[Any]) -> tuple[str, ...]:

@@ -57,10 +57,11 @@ class ChapterSound:
     sound, so that a chapter may have any length. The `splitter` finds their sentences."""
 
     def __init__(self, pauses: Pauses, splitter: Splitter) -> None:
-        self.meter = audio.Meter()
         self.used: list[UsedEntry] = []
         self._pauses, self._splitter = pauses, splitter
         self._places: list[tuple[Path, int, float | None]] = []
+        self._roles: list[str] = []
+        self._meters: dict[str, audio.Meter] = {}
         self._first: tuple[Sound, audio.Format, TimelineBuilder] | None = None
         self._timeline: Timeline | None = None
 
@@ -81,9 +82,31 @@ class ChapterSound:
         if entry.frames_bytes != sound.frames * sound.frame_bytes:
             raise AudioError(f"The spoken chunk in {entry.path} is not whole.")
         builder.add(segment)
-        self.meter.add(sound)
+        role = segment.chunk.role
+        self._roles.append(role)
+        self._meters.setdefault(role, audio.Meter()).add(sound)
         self._places.append((entry.path, entry.frames_bytes, sound.peak_dbfs))
         self.used.append(UsedEntry(entry.take, sound.duration_ms, entry.attempts, entry.doubts))
+
+    @property
+    def meter(self) -> audio.Meter:
+        """The level of all segments, with every voice as loud as the narrator's."""
+        steps, whole = self._role_steps(), audio.Meter()
+        for role, meter in self._meters.items():
+            whole.join(meter.shifted(steps[role] * audio.GAIN_STEP_DB) if steps[role] else meter)
+        return whole
+
+    def _role_steps(self) -> dict[str, int]:
+        """The gain that makes each voice of the chapter as loud as its narrator's."""
+        narrator = self._meters.get("")
+        others = (meter.loudness_lufs for meter in (narrator, *self._meters.values()) if meter)
+        aim = next((lufs for lufs in others if lufs is not None), None)
+        return {
+            role: 0
+            if aim is None or meter.loudness_lufs is None
+            else round((aim - meter.loudness_lufs) / audio.GAIN_STEP_DB)
+            for role, meter in self._meters.items()
+        }
 
     @property
     def timeline(self) -> Timeline:
@@ -115,9 +138,9 @@ class ChapterSound:
         Raises UserError where the file cannot be written, AudioError where a segment is not what it
         was.
         """
-        timeline = self.timeline
+        timeline, meter = self.timeline, self.meter
         first, form, _ = self._begun()
-        front = _make_front(timeline.frames, form, tags, _level_of(self.meter, gain_steps))
+        front = _make_front(timeline.frames, form, tags, _level_of(meter, gain_steps))
         expected = len(front) + timeline.frames * form.frame_bytes
         body = chain([front], self._body(form, gain_steps, watch))
         atomic.write_file(target, body, expected, replace, sleep)
@@ -130,15 +153,17 @@ class ChapterSound:
             starts_ms=tuple(max(0, _to_ms(frame, first) - delay_ms) for frame in timeline.speech),
             timeline=timeline,
             gain_steps=gain_steps,
-            meter=self.meter,
+            meter=meter,
         )
 
     def _body(
-        self, form: audio.Format, steps: int, watch: Callable[[int, Entry], None] | None
+        self, form: audio.Format, gain_steps: int, watch: Callable[[int, Entry], None] | None
     ) -> Iterator[bytes | memoryview]:
         """The frames of the file, in blocks."""
+        by_role = self._role_steps()
         for number, pieces in groupby(self.timeline.pieces, key=attrgetter("segment")):
             path, _, peak_dbfs = self._places[number]
+            steps = gain_steps + by_role[self._roles[number]]
             frames = self._read_frames(number, watch)
             if not audio.is_uniform(frames, form):
                 raise AudioError(f"The spoken chunk in {path} is damaged: delete that file.")

@@ -147,14 +147,15 @@ def _list_tasks(chapters: Sequence[ChapterJob]) -> Iterator[Task]:
     for group, chapter in enumerate(chapters):
         job = chapter.job
         for chunk, key in zip(chapter.chunks, chapter.keys, strict=True):
+            reader = job.reader_of(chunk)
             yield Task(
                 order,
                 group,
                 job.request.book.title,
                 chunk,
                 key,
-                job.cast.voice,
-                job.cast.backend,
+                reader.voice,
+                reader.backend,
                 partial(chapter.locate, chunk),
                 again=key in job.redo,
                 wanted=job.asks_for(chunk),
@@ -165,7 +166,10 @@ def _list_tasks(chapters: Sequence[ChapterJob]) -> Iterator[Task]:
 
 
 async def _choose_fallback(job: BookJob) -> BookJob | None:
-    """The book for the next fallback voice that can speak now; None without one."""
+    """The book for the next fallback voice that can speak now; None without one, and for a cast,
+    whose voices are chosen for one another."""
+    if job.readers:
+        return None
     for at, (voice, backend_of) in enumerate(job.cast.fallback):
         try:
             backend = backend_of(voice.backend)

@@ -37,7 +37,7 @@ def job_started(
     sums: Counter[str] = Counter()
     for chapter in chapters:
         job = chapter.job
-        language, rate_pct = job.request.book.language, job.cast.voice.rate_pct
+        language = job.request.book.language
         for chunk, key in zip(chapter.chunks, chapter.keys, strict=True):
             characters = len(chunk.spoken)
             is_new = key in job.redo or not cache.has(key)
@@ -45,6 +45,7 @@ def job_started(
             sums["cached"] += not is_new
             sums["characters"] += characters
             sums["new_characters"] += characters if is_new else 0
+            rate_pct = job.reader_of(chunk).voice.rate_pct
             sums["estimated_ms"] += estimate_ms(chunk.spoken, language, rate_pct)
     found = [earlier[chapter.target] for chapter in chapters if chapter.target in earlier]
     return events.JobStarted(

@@ -28,7 +28,8 @@ class BookJob:
     Only the chapters and chunks of `only` are spoken and written, where it names any; the keys of
     `redo` are spoken again although they are there. An `excerpt` has nothing but those chunks.
 
-    `voices` are those of chapters in another language than the book's, by language.
+    `voices` are those of chapters in another language than the book's, by language; `readers` those
+    of roles, by language and role.
     """
 
     request: BookRequest
@@ -41,6 +42,12 @@ class BookJob:
     excerpt: bool = False
     number: int = 1
     voices: Mapping[str, ChosenVoice] = field(default_factory=dict)
+    readers: Mapping[tuple[str, str], ChosenVoice] = field(default_factory=dict)
+
+    def reader_of(self, chunk: Chunk) -> ChosenVoice:
+        """The voice of a chunk: that of its role, else the narrator's."""
+        language = self.request.book.language
+        return self.readers.get((language, chunk.role), self.cast) if chunk.role else self.cast
 
     def asks_for(self, chunk: Chunk) -> bool:
         """Whether the chunk is to be spoken; the others are only taken from the cache."""

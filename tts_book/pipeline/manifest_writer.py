@@ -26,6 +26,7 @@ from tts_book.output.manifest import manifest_path, read_file_states, read_kinds
 from tts_book.output.stitcher import StitchedChapter
 from tts_book.output.whole_book import Volume
 from tts_book.pipeline import ownership
+from tts_book.pipeline.casting import role_name
 from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.synthesis import atomic
 
@@ -279,7 +280,20 @@ def _describe_chunks(chapter: ChapterJob) -> Iterator[dict[str, Any]]:
             "text": chunk.text,
             "spoken": chunk.spoken if chunk.spoken != chunk.text else None,
             **({"alignment": chunk.alignment} if chunk.alignment else {}),
+            **_describe_reader(chapter, chunk),
         }
+
+
+def _describe_reader(chapter: ChapterJob, chunk: Chunk) -> dict[str, str]:
+    """Who reads a chunk that is not the narrator's."""
+    if not chunk.role:
+        return {}
+    reader = chapter.job.reader_of(chunk)
+    return {
+        "role": role_name(chunk.role),
+        "voice": reader.voice.name,
+        "backend": reader.backend.name,
+    }
 
 
 def _list_places(origin: Origin, chunk: Chunk) -> Iterator[list[int | str]]:

@@ -25,6 +25,7 @@ SPLITS = ("auto", "headings", "none")
 NOTES = ("skip", "inline", "end")
 LAYOUTS = ("plain", "audiobookshelf")
 NO_COVER = "none"
+NO_CAST = "off"
 CODE = ("announce", "read", "skip")
 URLS = ("host", "read", "skip")
 
@@ -162,6 +163,15 @@ class Options(ReadingOptions):
         "auto, edge (online), piper, espeak (robotic), silent.",
         Panel.VOICE,
         metavar="NAME",
+    )
+    cast: FilePath | None = option(
+        None, "The cast.toml to use, or off for one voice.", Panel.VOICE, metavar="FILE"
+    )
+    voice_for: str = option(
+        "",
+        "Voices of roles and speakers: dialogue=svetlana,Lucy=ava.",
+        Panel.VOICE,
+        metavar="NAME=VOICE",
     )
     rate: str | int = option("", "Faster or slower: -10%.", Panel.VOICE, metavar="PCT")
     pitch: str | int = option("", "Higher or lower: -8Hz.", Panel.VOICE, metavar="HZ")
@@ -303,7 +313,11 @@ def check_choices(options: ReadingOptions) -> None:
 def resolve_paths(options: _Some, at: Surroundings) -> _Some:
     """The same with all paths seen from the folder that relative ones mean."""
     given = [(each.name, value) for each, value in given_options(options) if is_path(each)]
-    paths = {name: at.resolve_path(value) for name, value in given if str(value) != NO_COVER}
+    paths = {
+        name: at.resolve_path(value)
+        for name, value in given
+        if str(value) not in (NO_COVER, NO_CAST)
+    }
     return replace(options, **paths)  # type: ignore[arg-type]  # these are the fields with paths
 
 

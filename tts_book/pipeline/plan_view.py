@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book.model import Book, Break, Chunk, Place, Voice
+from tts_book.pipeline.casting import role_name
 from tts_book.text.speech_rate import estimate_ms
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ class ChunkPlan:
     """A chunk, the words of one request. `text` is the book's, `spoken` what is sent of it
     (pronunciations and numbers put in), `after` the kind of break that follows, `place` where it
     begins in the source. `key` names its sound in the cache, `path` is that file. `cached`: it is
-    there already; `new`: converting would have it spoken (it is not there, or spoken again)."""
+    there already; `new`: converting would have it spoken (it is not there, or spoken again). `role`
+    is who reads it, `voice` the name of the voice."""
 
     chapter: int
     number: int
@@ -34,6 +36,8 @@ class ChunkPlan:
     cached: bool
     new: bool
     estimated_ms: int
+    role: str = "narrator"
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ def _view_chapters(job: BookJob, cache: ChunkCache) -> Iterator[ChapterPlan]:
 
 def _view_chunk(job: BookJob, cache: ChunkCache, chunk: Chunk, key: str) -> ChunkPlan:
     book, cached = job.request.book, cache.has(key)
+    reader = job.reader_of(chunk)
     return ChunkPlan(
         chapter=chunk.chapter,
         number=chunk.number,
@@ -120,5 +125,7 @@ def _view_chunk(job: BookJob, cache: ChunkCache, chunk: Chunk, key: str) -> Chun
         path=cache.path(key),
         cached=cached,
         new=job.asks_for(chunk) and (not cached or key in job.redo),
-        estimated_ms=estimate_ms(chunk.spoken, book.language, job.cast.voice.rate_pct),
+        estimated_ms=estimate_ms(chunk.spoken, book.language, reader.voice.rate_pct),
+        role=role_name(chunk.role),
+        voice=reader.voice.name,
     )

@@ -34,6 +34,7 @@ from tts_book.output.paths import (
     refuse_foreign_files,
 )
 from tts_book.output.settings import OutputSettings
+from tts_book.pipeline.casting import BookRoles, find_roles
 from tts_book.pipeline.jobs import BookJob, make_keys
 from tts_book.pipeline.selection import Selection, check_selection, parse_selection
 from tts_book.pipeline.source import BookRequest
@@ -47,6 +48,7 @@ from tts_book.pipeline.voice_selection import (
 from tts_book.synthesis import atomic
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.text import chunker
+from tts_book.text.dialogue.roles import NARRATOR
 from tts_book.text.language_tags import describe_language
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.spoken_text import Readings, apply_readings
@@ -67,34 +69,58 @@ async def prepare_jobs(
     jobs = []
     for number, request in enumerate(requests, 1):
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
-        plan = await asyncio.to_thread(chunker.plan_book, request.book)
+        roles = BookRoles()
+        if request.cast is not None:
+            roles = await asyncio.to_thread(find_roles, request.book, request.cast)
+        plan = await asyncio.to_thread(chunker.plan_book, request.book, roles.spans)
         parts = {
-            language: await _choose_voice(part, request, chooser, voice, cache)
-            for language, part in _by_language(plan).items()
+            (language, role): await _choose_voice(
+                part, request, chooser, chooser.request_for(voice, request.cast, role), cache
+            )
+            for (language, role), part in _split_plan(plan).items()
         }
-        keyed = [pair for _, part in parts.values() for pair in part]
-        keyed.sort(key=lambda pair: (pair[0].chapter, pair[0].number))
-        chunks, keys = tuple(chunk for chunk, _ in keyed), tuple(key for _, key in keyed)
-        chosen = {language: its for language, (its, _) in parts.items()}
-        cast = chosen.pop(request.book.language)
+        chunks, keys = _merge_parts([pair for _, part in parts.values() for pair in part])
+        chosen = {where: its for where, (its, _) in parts.items()}
+        cast = chosen.pop((request.book.language, NARRATOR))
         layout = _lay_out_files(request, output, cwd, excerpt)
         plan = replace(plan, chunks=chunks)
-        jobs.append(BookJob(request, plan, cast, keys, layout, number=number, voices=chosen))
+        voices = {language: its for (language, role), its in chosen.items() if not role}
+        readers = {where: its for where, its in chosen.items() if where[1]}
+        jobs.append(
+            BookJob(
+                request, plan, cast, keys, layout, number=number, voices=voices, readers=readers
+            )
+        )
     return tuple(jobs)
 
 
-def _by_language(plan: Plan) -> dict[str, Plan]:
-    """The parts of a plan in each language, that of the book first."""
+def _split_plan(plan: Plan) -> dict[tuple[str, str], Plan]:
+    """The parts of a plan in each language and role, the narrator in that of the book first."""
     usual = plan.book.language
     languages = {chapter.number: chapter.language or usual for chapter in plan.book.chapters}
-    return {
-        language: replace(
-            plan,
-            book=replace(plan.book, language=language),
-            chunks=tuple(c for c in plan.chunks if languages[c.chapter] == language),
-        )
-        for language in dict.fromkeys((usual, *languages.values()))
+    parts: dict[tuple[str, str], list[Chunk]] = {
+        (language, NARRATOR): [] for language in (usual, *languages.values())
     }
+    for chunk in plan.chunks:
+        parts.setdefault((languages[chunk.chapter], chunk.role), []).append(chunk)
+    return {
+        (language, role): replace(
+            plan, book=replace(plan.book, language=language), chunks=tuple(chunks)
+        )
+        for (language, role), chunks in parts.items()
+    }
+
+
+def _merge_parts(
+    keyed: list[tuple[Chunk, str]],
+) -> tuple[tuple[Chunk, ...], tuple[str, ...]]:
+    """The chunks of all parts with their keys in reading order, numbered in their chapters."""
+    keyed.sort(key=lambda pair: (pair[0].chapter, pair[0].start))
+    chunks: list[Chunk] = []
+    for chunk, _ in keyed:
+        same = bool(chunks) and chunks[-1].chapter == chunk.chapter
+        chunks.append(replace(chunk, number=chunks[-1].number + 1 if same else 1))
+    return tuple(chunks), tuple(key for _, key in keyed)
 
 
 async def _choose_voice(

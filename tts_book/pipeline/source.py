@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book import __version__
+from tts_book.config.cast import Cast, load_cast
 from tts_book.config.pronunciations import load_pronunciations
 from tts_book.errors import UserError
 from tts_book.model import Book
@@ -21,7 +22,8 @@ from tts_book.output import audiobookshelf
 from tts_book.output.companions import find_companions, is_own
 from tts_book.output.manifest import find_finished_files, manifests_for_stem
 from tts_book.output.paths import COMPANIONS
-from tts_book.pipeline.options import format_rerun_command, result_options
+from tts_book.pipeline.casting import add_voices
+from tts_book.pipeline.options import NO_CAST, format_rerun_command, result_options
 from tts_book.text.pronunciation import Pronunciations
 from tts_book.text.spoken_text import Readings
 
@@ -48,6 +50,7 @@ class BookRequest:
     command: str = ""
     cwd: Path | None = None
     cache: Path | None = None
+    cast: Cast | None = None
 
 
 def make_request(
@@ -67,8 +70,9 @@ def _build_request(
     fingerprint: str,
 ) -> BookRequest:
     at, options = settings.at, settings.options
+    book = audiobookshelf.add_facts(book, settings.cover, options.series, str(options.year))
     return BookRequest(
-        audiobookshelf.add_facts(book, settings.cover, options.series, str(options.year)),
+        book,
         stem,
         source,
         fingerprint,
@@ -76,7 +80,23 @@ def _build_request(
         command="" if source is None else format_rerun_command(options, source, at.cwd),
         cwd=at.cwd,
         cache=None if options.no_cache else settings.cache_dir.absolute(),
+        cast=_load_cast(settings, source, book),
     )
+
+
+def _load_cast(settings: JobSettings, source: Path | None, book: Book) -> Cast | None:
+    """Who reads the book, if anybody but one voice: --cast, cast.toml beside the source, or that of
+    the config folder for its series or author; with --voice-for laid over it. Raises UserError."""
+    at, given = settings.at, settings.options.cast
+    cast = None
+    if str(given) != NO_CAST:
+        beside = () if source is None else (source if source.is_dir() else source.parent,)
+        path = None if given is None else at.resolve_path(given)
+        cast = load_cast(path, beside, at.config_dir, series=book.series, author=book.author)
+    cast = add_voices(cast, settings.options.voice_for)
+    for name in cast.voices if cast else ():
+        settings.config.resolve(name)
+    return cast
 
 
 def _load_words(settings: JobSettings, source: Path | None) -> Pronunciations:

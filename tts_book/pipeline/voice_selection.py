@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from tts_book.backends import Backend, Health, VoiceInfo, names
+from tts_book.config.cast import Cast
 from tts_book.config.voices import Config, can_speak
 from tts_book.errors import BackendError, TtsBookError, UserError
 from tts_book.model import Voice
+from tts_book.pipeline.casting import voice_name
 from tts_book.text.language_tags import primary_language
 
 # Short chunks (a heading, "Yes.") may be in the cache because another book has them too;
@@ -86,6 +88,18 @@ class VoiceChooser:
         self._config = config
         self._backend_of = backend_of
         self._healths: dict[str, Health] = {}
+
+    def request_for(self, request: VoiceRequest, cast: Cast | None, role: str) -> VoiceRequest:
+        """What is asked for a role: the voice of the cast, unless another engine is asked for (as
+        for a rehearsal); the narrator's may be given with --voice."""
+        name = cast.narrator if cast and not role else voice_name(cast, role) if cast else ""
+        if not name or (request.voice and not role):
+            return request
+        if request.backend not in (AUTO, "", self._config.resolve(name).backend):
+            return request
+        if not role:
+            return replace(request, voice=name)
+        return VoiceRequest(voice=name, backend=request.backend, wait=request.wait)
 
     async def cast(self, request: VoiceRequest, language: str, spoken: Count) -> ChosenVoice:
         """The cast for a book in `language`. Raises UserError, or EngineGone."""

@@ -41,6 +41,14 @@ async def show_words(at: Terminal, options: CommandOptions, sources: Sequence[st
     return _print(at, found, (line for each in found.requests for line in list_words(each.book)))
 
 
+async def show_speakers(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
+    """Who speaks in the sources, in the form of cast.toml."""
+    from tts_book.cli.cast_report import list_speakers
+
+    found = await _read(at, options, sources)
+    return _print(at, found, list_speakers(found.requests, found.settings.config))
+
+
 async def show_skipped(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
     """What of the sources is not read aloud, and why."""
     found = await _read(at, options, sources)

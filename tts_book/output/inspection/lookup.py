@@ -171,7 +171,7 @@ def _found(
         place_of(chunk, start),
         _sentence(text, start, run["language"]),
         word,
-        f"{chapter['voice']} ({chapter['backend']})",
+        _describe_reader(chapter, chunk),
         chunk["key"],
         entry,
         tuple(known.story(chapter["number"], chunk["number"])),
@@ -180,6 +180,12 @@ def _found(
         pause,
         exact,
     )
+
+
+def _describe_reader(chapter: dict[str, Any], chunk: dict[str, Any]) -> str:
+    reader = chunk if "voice" in chunk else chapter
+    role = f", {chunk['role']}" if "role" in chunk else ""
+    return f"{reader['voice']} ({reader['backend']}{role})"
 
 
 def _sentence(text: str, offset: int, language: str) -> str:

@@ -130,7 +130,6 @@ class _Page:
             "n": chapter.number,
             "f": quote(path),
             "p": path,
-            "v": f"{chapter.voice} ({chapter.backend})",
             "o": stands_for if chapter.voice != self.book.voice else "",
             "b": chapter.start_ms,
             "s": [sentence.start_ms for sentence in sentences],

@@ -2,7 +2,7 @@
 // The text is in the document; `data` holds only times and what the proof view shows.
 // A chapter: {f: file, b: where it begins in it (ms), d: length (ms), s: [first sentence's number,
 // start of each sentence in ms], w: for each sentence [start, length, ms, …] of its words, in
-// characters of the sentence, k: chunks [first sentence, number, attempts, estimated, doubts]}.
+// characters of the sentence, k: chunks [first sentence, number, attempts, estimated, doubts, voice]}.
 const data = JSON.parse(document.getElementById("data").textContent);
 const words = data.words;  // what the page says, in the language of the book
 const $ = (id) => document.getElementById(id);
@@ -195,11 +195,11 @@ function draw() {  // chunk borders and what was left out, made when they are fi
   if (drawn) return;
   drawn = true;
   chapters.forEach((chapter, at) => {
-    for (const [first, number, attempts, estimated, doubts] of chapter.k) {
+    for (const [first, number, attempts, estimated, doubts, voice] of chapter.k) {
       if (first >= chapter.s.length) continue;
       const note = document.createElement("span");
       note.className = "chunk";
-      const parts = [chapter.n + "/" + number, chapter.v];
+      const parts = [chapter.n + "/" + number, voice];
       if (attempts > 1) parts.push(words.attempts.replace("{}", attempts));
       if (estimated) parts.push(words.estimated);
       note.append(parts.join(" · "));

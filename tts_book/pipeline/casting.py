@@ -1,0 +1,150 @@
+"""Who reads what of a book: its cast, and the roles that it gives to the text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tts_book.config.cast import Cast, Speaker
+from tts_book.errors import UserError
+from tts_book.model import Book, Chapter
+from tts_book.text.dialogue.roles import NARRATOR, ChapterRoles, RoleSpan, assign_roles
+from tts_book.text.dialogue.speakers import Attribution, Evidence
+
+# A chapter that another voice narrates: its narrator is a role of its own.
+_OTHER_NARRATOR = "narrator: "
+_VOICE_FOR = re.compile(r"\s*([^=,]+?)\s*=\s*([^=,]+?)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class BookRoles:
+    """The stretches of each chapter that are not the usual narrator's, by chapter number, and how
+    many replies were given to a speaker by which rule."""
+
+    spans: Mapping[int, tuple[RoleSpan, ...]] = field(default_factory=dict)
+    rules: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """The roles, in the order in which they first speak."""
+        spans = (span for number in sorted(self.spans) for span in self.spans[number])
+        return tuple(dict.fromkeys(span.role for span in spans if span.role))
+
+
+def find_roles(book: Book, cast: Cast) -> BookRoles:
+    """Gives roles to the text of a book. Pure; takes seconds for a long one."""
+    spans: dict[int, tuple[RoleSpan, ...]] = {}
+    rules: Counter[str] = Counter()
+    for chapter in book.chapters:
+        its = _find_chapter_roles(book, chapter, cast)
+        rules += its.rules
+        found = its.spans
+        narrator = cast.narrator_of(chapter.number)
+        if narrator != cast.narrator:
+            found = _fill(found, len(chapter.text), f"{_OTHER_NARRATOR}{narrator}")
+        if found:
+            spans[chapter.number] = found
+    return BookRoles(spans, rules)
+
+
+def _find_chapter_roles(book: Book, chapter: Chapter, cast: Cast) -> ChapterRoles:
+    return assign_roles(
+        chapter.text,
+        chapter.language or book.language,
+        cast.role_of,
+        aliases=cast.aliases,
+        genders=cast.genders,
+        tags_by_speaker=cast.tags == "speaker",
+    )
+
+
+def _fill(spans: tuple[RoleSpan, ...], length: int, role: str) -> tuple[RoleSpan, ...]:
+    """The same with a role for what is between."""
+    filled: list[RoleSpan] = []
+    at = 0
+    for span in spans:
+        if span.start > at:
+            filled.append(RoleSpan(at, span.start, role))
+        filled.append(span)
+        at = span.stop
+    if at < length:
+        filled.append(RoleSpan(at, length, role))
+    return tuple(filled)
+
+
+def voice_name(cast: Cast, role: str) -> str:
+    """The name of the voice that reads a role, "" for the usual narrator's."""
+    if role.startswith(_OTHER_NARRATOR):
+        return role.removeprefix(_OTHER_NARRATOR)
+    return cast.voice_of(role)
+
+
+def role_name(role: str) -> str:
+    """A role as it is shown."""
+    return "narrator" if role == NARRATOR or role.startswith(_OTHER_NARRATOR) else role
+
+
+def add_voices(cast: Cast | None, text: str) -> Cast | None:
+    """The cast with the voices of "NAME=VOICE, …" laid over it. Raises UserError."""
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        given = _VOICE_FOR.fullmatch(part)
+        if given is None:
+            raise UserError(
+                f'--voice-for "{part}" is not understood: write NAME=VOICE, such as '
+                "dialogue=svetlana or Соня=svetlana."
+            )
+        name, voice = given[1], given[2]
+        cast = cast or Cast()
+        if name in ("narrator", "dialogue", "male", "female"):
+            changed: dict[str, Any] = {name: voice}
+            cast = replace(cast, **changed)
+        else:
+            known = cast.aliases.get(name.casefold(), name)
+            speaker = replace(cast.speakers.get(known, Speaker("")), voice=voice)
+            cast = replace(cast, speakers={**cast.speakers, known: speaker})
+    return cast
+
+
+@dataclass(slots=True)
+class SpeakerFound:
+    """Somebody who was found to speak: how often, of which gender, and two examples."""
+
+    name: str
+    utterances: int = 0
+    genders: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def gender(self) -> str:
+        """The gender that most of the evidence shows, "" without any."""
+        return next((gender for gender, _ in self.genders.most_common(1)), "")
+
+
+def find_speakers(book: Book) -> tuple[list[SpeakerFound], Counter[str]]:
+    """Who speaks in a book by the rules alone, the most talkative first, and how many replies were
+    ascribed by which rule."""
+    found: dict[str, SpeakerFound] = {}
+    rules: Counter[str] = Counter()
+    nobody = Cast(dialogue="any")
+    for chapter in book.chapters:
+        its = _find_chapter_roles(book, chapter, nobody)
+        rules += its.rules
+        for each in its.attributions:
+            if not each.name:
+                continue
+            speaker = found.setdefault(each.name, SpeakerFound(each.name))
+            speaker.utterances += 1
+            if each.gender:
+                speaker.genders[each.gender] += 1
+            if len(speaker.examples) < 2 and each.evidence is not Evidence.TURN:
+                speaker.examples.append(_example(chapter, each))
+    return sorted(found.values(), key=lambda each: -each.utterances), rules
+
+
+def _example(chapter: Chapter, each: Attribution) -> str:
+    start, stop = each.utterance.start, each.utterance.stop
+    place = chapter.origin.place(start)
+    return f"{place}: {' '.join(chapter.text[start:stop].split())}"
