@@ -111,8 +111,10 @@ def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest)
     except OSError as error:
         return Report(path, None, (Problem(f"it cannot be read: {error.strerror}"),))
     try:
-        measured, probed = _listen(path, damaged=bool(broken)), containers.probe(path)
+        # Opening a long file takes memory for its index: the least while little else is held.
         changes = list(_find_changes(path, contents)) if contents else []
+        probed = containers.probe(path)
+        measured = _listen(path, damaged=bool(broken))
     except AudioError as error:
         return Report(path, None, (*broken, Problem(str(error))))
     chapters = _chapters(record, path, probed.chapters)
