@@ -104,7 +104,7 @@ class Display:
     def __init__(self, console: Console, progress: Progress) -> None:
         self._console, self._progress = console, progress
         self._describe = EventLines()
-        self._footer = Footer(console, self._shown)
+        self._footer = Footer(console, self.draw_lines)
 
     def __call__(self, event: Event) -> None:
         self._progress(event)
@@ -122,7 +122,8 @@ class Display:
         """Draws the lines as they are now."""
         self._footer.refresh()
 
-    def _shown(self, width: int) -> list[Text]:
+    def draw_lines(self, width: int) -> list[Text]:
+        """Where the run is, a bar, and its figures, in so many columns."""
         place = Text(self._progress.describe_place() or "starting", no_wrap=True)
         return [place, draw_bar(self._progress.share, width), Text(self._figures(width))]
 

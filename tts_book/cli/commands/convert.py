@@ -222,11 +222,11 @@ def listening(at: Terminal, options: CommandOptions, jobs: Sequence[BookJob]) ->
         yield join_listeners(Losses(console), *listeners)
         return
     display = Display if console.is_terminal else PlainLines
-    with display(console, Progress(outlook=_foresee(jobs))).shown() as shown:
+    with display(console, Progress(outlook=foresee_run(jobs))).shown() as shown:
         yield join_listeners(shown, *listeners)
 
 
-def _foresee(jobs: Sequence[BookJob]) -> Outlook:
+def foresee_run(jobs: Sequence[BookJob]) -> Outlook:
     """What is known of a run before it begins."""
     from tts_book.output.paths import WHOLE_MP3
     from tts_book.text.speech_rate import estimate_ms
