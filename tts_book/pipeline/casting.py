@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ from tts_book.text.dialogue.speakers import Attribution, Evidence
 
 # A chapter that another voice narrates: its narrator is a role of its own.
 _OTHER_NARRATOR = "narrator: "
-_VOICE_FOR = re.compile(r"\s*([^=,]+?)\s*=\s*([^=,]+?)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +88,12 @@ def role_name(role: str) -> str:
 def add_voices(cast: Cast | None, text: str) -> Cast | None:
     """The cast with the voices of "NAME=VOICE, …" laid over it. Raises UserError."""
     for part in filter(None, (part.strip() for part in text.split(","))):
-        given = _VOICE_FOR.fullmatch(part)
-        if given is None:
+        name, equals, voice = (side.strip() for side in part.partition("="))
+        if not (name and equals and voice) or "=" in voice:
             raise UserError(
                 f'--voice-for "{part}" is not understood: write NAME=VOICE, such as '
                 "dialogue=svetlana or Соня=svetlana."
             )
-        name, voice = given[1], given[2]
         cast = cast or Cast()
         if name in ("narrator", "dialogue", "male", "female"):
             changed: dict[str, Any] = {name: voice}

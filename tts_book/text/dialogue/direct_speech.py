@@ -210,9 +210,9 @@ def _borders(text: str, start: int, stop: int, customs: Customs) -> Iterator[re.
     return pattern.finditer(text, start, stop)
 
 
-_BORDER = re.compile(rf"\s+[{_DASH}-]+\s+")
+_BORDER = re.compile(rf"(?<!\s)\s+[{_DASH}-]+\s+")
 # —Hola —dijo él—. Adiós.
-_TIGHT_BORDER = re.compile(rf"\s+[{_DASH}](?=\w)|(?<=\w)[{_DASH}](?=[\s.,;:!?]|$)[.,;:]?\s*")
+_TIGHT_BORDER = re.compile(rf"(?<!\s)\s+[{_DASH}](?=\w)|(?<=\w)[{_DASH}](?=[\s.,;:!?]|$)[.,;:]?\s*")
 
 
 def _is_tag(
