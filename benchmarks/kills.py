@@ -36,7 +36,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import kills_book
-import kills_checks as checks
+import kills_checks
 from kills_run import PROGRAM, SPOKEN, Phase, Run
 from kills_service import Service
 
@@ -146,9 +146,9 @@ class Trial:
             go = not unspoken and self._chance.random() < _LET_GO
             code = run.end() if go else run.kill(phase, after_s)
             self._service.settle()
-            now, wrong = checks.stored(self._cache, self._keys)
+            now, wrong = kills_checks.stored(self._cache, self._keys)
             where = self._where(run) if code < 0 else f"after its end with {code}"
-            wrong += checks.wrong_after_kill(self._out, self._whole)
+            wrong += kills_checks.wrong_after_kill(self._out, self._whole)
             wrong += self._wrong_requests(
                 run, kept, now, self._service.asked[asked:], self._service.answered[answered:]
             )
@@ -189,7 +189,7 @@ class Trial:
             self.tally.kills[where] += 1
         else:
             self.tally.ended += 1
-        self.tally.other_gain += checks.other_gain(self._out, self._whole)
+        self.tally.other_gain += kills_checks.other_gain(self._out, self._whole)
         self.tally.wholes += (self._out / "book.m4b").exists()
 
     def _wrong_requests(
@@ -214,7 +214,7 @@ class Trial:
         return wrong
 
     def _to_the_end(self, kept: set[str]) -> Iterator[str]:
-        left = checks.unfinished(self._cache.folder)
+        left = kills_checks.unfinished(self._cache.folder)
         for path in left:
             os.utime(path, (time.time() - _DAY_S, time.time() - _DAY_S))
         print(f"{len(left)} unfinished files in the cache, now a day old")
@@ -224,10 +224,10 @@ class Trial:
             yield f"the last run ended with {ended.returncode}: {ended.stderr}"
         asked = self._service.asked[before:]
         yield from (f'"{t}" was asked for although it was kept' for t in kept & set(asked))
-        yield from checks.wrong_at_end(self._out, self._whole)
-        left = [*checks.unfinished(self._out), *checks.unfinished(self._cache.folder)]
+        yield from kills_checks.wrong_at_end(self._out, self._whole)
+        left = [*kills_checks.unfinished(self._out), *kills_checks.unfinished(self._cache.folder)]
         yield from (f"{path} is left over" for path in (*left, *self._home.rglob("*")))
-        now, wrong = checks.stored(self._cache, self._keys)
+        now, wrong = kills_checks.stored(self._cache, self._keys)
         yield from wrong
         yield from (f'"{text}" is not kept' for text in set(self._keys.values()) - now)
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.ledger import find_ledger_gaps
 from tts_book import readers
 from tts_book.audio import tags_id3
-from tts_book.backends.edge import protocol as edge_wire
+from tts_book.backends.edge import protocol
 from tts_book.backends.piper.sentence_splitter import split_paragraph
 from tts_book.cli import plan_report, words
 from tts_book.model import Book, Break, Chapter, Chunk, Plan, Voice
@@ -204,12 +204,12 @@ def _wrong_pieces(text: str) -> Iterator[str]:
         end = piece.stop
     if any(map(str.isalnum, text[end:])):
         yield f"{text[end:]!r:.80} is in no piece for Piper"
-    name = edge_wire.parse_voice_name(EDGE.id)
+    name = protocol.parse_voice_name(EDGE.id)
     assert name is not None
-    speakable = edge_wire.clean_text(text)
-    if ElementTree.fromstring(edge_wire.ssml(speakable, name, EDGE))[0][0].text != speakable:
+    speakable = protocol.clean_text(text)
+    if ElementTree.fromstring(protocol.ssml(speakable, name, EDGE))[0][0].text != speakable:
         yield f"{text!r:.80} comes out of its SSML as another text"
-    if edge_wire.count_bytes(speakable) > edge_wire.MOST_TEXT_BYTES:
+    if protocol.count_bytes(speakable) > protocol.MOST_TEXT_BYTES:
         yield f"{text!r:.80} is too long for the online service"
 
 

@@ -99,7 +99,7 @@ def markdown(chance: random.Random, parts: Iterable[Part], language: str) -> str
 
 
 def html(chance: random.Random, parts: Iterable[Part], language: str) -> str:
-    """A page, sometimes one that a browser would have to mend."""
+    """A page, sometimes one that a browser would have to fix."""
     closed = chance.random() < 0.7
     body = "\n".join(_elements(parts, closed=closed))
     if chance.random() < 0.2:

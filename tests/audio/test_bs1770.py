@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-import wave as wav
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,8 @@ RATES_HZ = (16_000, 22_050, 24_000, 44_100, 48_000)
 
 def tone(level_dbfs: float, seconds: float, hz: float, rate_hz: int) -> NDArray[np.int16]:
     turns = 2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz
-    wave = np.rint(np.sin(turns) * 32_767 * 10 ** (level_dbfs / 20))
-    return np.asarray(wave, np.int16)
+    samples = np.rint(np.sin(turns) * 32_767 * 10 ** (level_dbfs / 20))
+    return np.asarray(samples, np.int16)
 
 
 def murmur(rate_hz: int) -> NDArray[np.int16]:
@@ -82,7 +82,7 @@ def test_blocks_of_any_length_measure_the_same(rate_hz: int, most: int) -> None:
 def test_ffmpeg_measures_the_same(rate_hz: int, tmp_path: Path) -> None:
     sound = murmur(rate_hz)
     path = tmp_path / "murmur.wav"
-    with wav.open(str(path), "wb") as file:
+    with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, rate_hz, 0, "NONE", ""))
         file.writeframes(sound.tobytes())
     command = ["ffmpeg", "-nostats", "-i", str(path), "-af", "ebur128", "-f", "null", "-"]

@@ -183,7 +183,7 @@ def test_a_missing_library_is_told_with_its_mend() -> None:
 
     health = asyncio.run(EspeakBackend(engine=missing).health())
     assert not health.usable
-    assert health.mend == 'pip install "tts-book[offline]"'
+    assert health.fix == 'pip install "tts-book[offline]"'
 
 
 def test_a_library_that_cannot_be_loaded_is_refused(tmp_path: object) -> None:

@@ -18,8 +18,7 @@ import pytest
 
 from tts_book.audio import containers, tags_id3
 from tts_book.backends.piper.voices import list_folders
-from tts_book.cli.commands import convert as desk
-from tts_book.cli.commands import voices as voices_desk
+from tts_book.cli.commands import convert, voices
 from tts_book.cli.commands.batch import batch
 from tts_book.cli.commands.cache import Pruning, cache
 from tts_book.cli.commands.doctor import LIBRARIES, doctor
@@ -73,7 +72,7 @@ class Desk:
         return asyncio.run(command)
 
     def convert(self, *sources: str | Path, request: CommandOptions = SILENT) -> int:
-        return self.run(desk.convert(self.here(), request, [str(s) for s in sources]))
+        return self.run(convert.convert(self.here(), request, [str(s) for s in sources]))
 
     def written(self) -> list[Path]:
         return [Path(line) for line in self.out.getvalue().splitlines()]
@@ -182,7 +181,7 @@ def test_reading_can_be_stopped(at: Desk) -> None:
 
     async def stopped() -> None:
         here = replace(at.here(), stdin=keyboard)
-        task = asyncio.create_task(desk.convert(here, SILENT, ["-"]))
+        task = asyncio.create_task(convert.convert(here, SILENT, ["-"]))
         await asyncio.to_thread(keyboard.asked.wait, 30)
         task.cancel()
         try:
@@ -306,7 +305,7 @@ def test_clean_deletes_what_no_chapter_has_any_more_and_nobody_changed(
     at.stdin = answer or b""
     here = replace(at.here(), stdin_is_terminal=answer is not None)
     options = replace(with_captions, clean=True)
-    assert at.run(desk.convert(here, options, [str(source)])) == 0
+    assert at.run(convert.convert(here, options, [str(source)])) == 0
     names = sorted(path.name for path in old.parent.glob("003*"))
     assert names == left
     assert ("deleted: " in at.err.getvalue()) is not bool(left)
@@ -494,7 +493,7 @@ def test_own_pauses_are_heard(at: Desk) -> None:
 
 def test_a_preview_speaks_the_language_of_the_voice(at: Desk) -> None:
     request = CommandOptions(voice="silent:x", language="ru", backend="")
-    assert at.run(voices_desk.preview(at.here(), request)) == 0
+    assert at.run(voices.preview(at.here(), request)) == 0
     (path,) = at.written()
     assert length_s(path) > 3
     assert not list(at.folder.glob("*.jsonl"))
@@ -539,20 +538,20 @@ def test_doctor_asks_about_the_users_language_and_english(at: Desk) -> None:
 
 
 def test_voices_are_listed_by_name_and_by_backend(at: Desk) -> None:
-    assert at.run(voices_desk.list_all(at.here(), CommandOptions(backend="piper"), False)) == 0
+    assert at.run(voices.list_all(at.here(), CommandOptions(backend="piper"), False)) == 0
     assert "joe" in at.out.getvalue()
     assert "en_US-joe-medium" in at.out.getvalue()
 
 
 def test_voices_of_one_backend_or_language_are_those_only(at: Desk) -> None:
-    at.run(voices_desk.list_all(at.here(), CommandOptions(backend="piper"), False))
+    at.run(voices.list_all(at.here(), CommandOptions(backend="piper"), False))
     assert "edge" not in at.out.getvalue()
-    at.run(voices_desk.list_all(at.here(), CommandOptions(backend="espeak", language="de"), False))
+    at.run(voices.list_all(at.here(), CommandOptions(backend="espeak", language="de"), False))
     assert "robot-ru" not in at.out.getvalue()
 
 
 def test_silence_is_here_under_any_name(at: Desk) -> None:
-    at.run(voices_desk.list_all(at.here(), CommandOptions(backend="silent"), False))
+    at.run(voices.list_all(at.here(), CommandOptions(backend="silent"), False))
     assert "not here now" not in at.out.getvalue()
 
 
@@ -565,12 +564,12 @@ def test_silence_is_here_under_any_name(at: Desk) -> None:
 )
 def test_voices_of_nothing_known(request_: CommandOptions, told: str, at: Desk) -> None:
     with pytest.raises(UserError, match=told):
-        at.run(voices_desk.list_all(at.here(), request_, False))
+        at.run(voices.list_all(at.here(), request_, False))
 
 
 def test_a_voice_that_its_engine_does_not_have_is_the_users_to_mend(at: Desk) -> None:
     with pytest.raises(UserError, match=r"uz.*tts-book voices --backend espeak"):
-        at.run(voices_desk.preview(at.here(), CommandOptions(voice="espeak:zz", backend="")))
+        at.run(voices.preview(at.here(), CommandOptions(voice="espeak:zz", backend="")))
 
 
 def test_folders_of_voices_are_a_list_as_in_path(at: Desk) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.readers.test_books import DAMAGED, WHOLE
-from tts_book.cli.commands import convert as desk
+from tts_book.cli.commands import convert
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import SourceDamaged
@@ -32,7 +32,7 @@ def run(folder: Path, data: bytes, options: CommandOptions) -> tuple[int, str, s
         err=io.StringIO(),
         command="tts-book convert …",
     )
-    code = asyncio.run(desk.convert(at, options, ["river.epub"]))
+    code = asyncio.run(convert.convert(at, options, ["river.epub"]))
     assert isinstance(at.out, io.StringIO)
     assert isinstance(at.err, io.StringIO)
     return code, at.out.getvalue(), at.err.getvalue()

@@ -18,7 +18,7 @@ import tts_book
 from tests.cli.test_commands import ONE, SILENT, Desk
 from tts_book import events
 from tts_book.cli import log as logs
-from tts_book.cli.commands import convert as desk
+from tts_book.cli.commands import convert
 from tts_book.cli.display import Display
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import hide_passwords, open_log
@@ -41,7 +41,7 @@ def logged(at: Desk, level: str, request: CommandOptions = SILENT) -> list[str]:
 
     async def run() -> int:
         with open_log(at.here(), level) as here:
-            return await desk.convert(here, request, ["story.txt"])
+            return await convert.convert(here, request, ["story.txt"])
 
     at.write("story.txt", ONE)
     assert at.run(run()) == 0

@@ -388,7 +388,7 @@ def test_a_segment_that_is_spoken_again_meanwhile_is_not_joined(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("number", "mend"),
+    ("number", "fix"),
     [
         (errno.ENOSPC, "make room"),
         (errno.EACCES, "another folder"),
@@ -396,13 +396,13 @@ def test_a_segment_that_is_spoken_again_meanwhile_is_not_joined(tmp_path: Path) 
         (errno.EIO, "another folder"),
     ],
 )
-def test_disks_that_refuse_are_told_in_one_line(tmp_path: Path, number: int, mend: str) -> None:
+def test_disks_that_refuse_are_told_in_one_line(tmp_path: Path, number: int, fix: str) -> None:
     def refuse(_: Path, __: Path) -> None:
         raise OSError(number, os.strerror(number))
 
     segments = _spoken(tmp_path)
     waits: list[float] = []
-    with pytest.raises(UserError, match=mend) as told:
+    with pytest.raises(UserError, match=fix) as told:
         stitch_chapter(
             segments,
             tmp_path / "out" / "a.mp3",

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.test_commands import Desk
 from tests.fakes import Time, in_time
 from tts_book import audio
-from tts_book.cli.commands import cache as cache_desk
+from tts_book.cli.commands import cache as cache_command
 from tts_book.errors import UserError
 from tts_book.pipeline import session
 from tts_book.synthesis.cache_leases import (
@@ -149,15 +149,15 @@ def test_what_killed_runs_left_is_swept(
 @pytest.mark.parametrize(
     ("rule", "told"),
     [
-        (cache_desk.Pruning(), ""),
-        (cache_desk.Pruning(days=0), "4 chunks removed"),
-        (cache_desk.Pruning(most_mb=0), "4 chunks removed"),
-        (cache_desk.Pruning(days=99_999), "0 chunks removed"),
+        (cache_command.Pruning(), ""),
+        (cache_command.Pruning(days=0), "4 chunks removed"),
+        (cache_command.Pruning(most_mb=0), "4 chunks removed"),
+        (cache_command.Pruning(days=99_999), "0 chunks removed"),
     ],
 )
-def test_what_was_thrown_away_is_told(cache: Path, rule: cache_desk.Pruning, told: str) -> None:
+def test_what_was_thrown_away_is_told(cache: Path, rule: cache_command.Pruning, told: str) -> None:
     at = Desk(cache)
-    assert at.run(cache_desk.cache(at.here(), cache, rule, rule.wanted)) == 0
+    assert at.run(cache_command.cache(at.here(), cache, rule, rule.wanted)) == 0
     assert told in at.err.getvalue()
     assert at.out.getvalue().splitlines()[-1].endswith(f"in {cache}")
 
@@ -165,17 +165,17 @@ def test_what_was_thrown_away_is_told(cache: Path, rule: cache_desk.Pruning, tol
 @pytest.mark.parametrize(
     ("rule", "asked", "told"),
     [
-        (cache_desk.Pruning(), True, "needs a rule"),
-        (cache_desk.Pruning(days=30), False, "add --prune"),
-        (cache_desk.Pruning(most_mb=30), False, "add --prune"),
+        (cache_command.Pruning(), True, "needs a rule"),
+        (cache_command.Pruning(days=30), False, "add --prune"),
+        (cache_command.Pruning(most_mb=30), False, "add --prune"),
     ],
 )
 def test_half_a_wish_is_no_pruning(
-    cache: Path, rule: cache_desk.Pruning, asked: bool, told: str
+    cache: Path, rule: cache_command.Pruning, asked: bool, told: str
 ) -> None:
     at = Desk(cache)
     with pytest.raises(UserError, match=told):
-        at.run(cache_desk.cache(at.here(), cache, rule, asked))
+        at.run(cache_command.cache(at.here(), cache, rule, asked))
     assert len(keys(cache)) == 4
 
 

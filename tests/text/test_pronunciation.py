@@ -15,11 +15,9 @@ from tts_book.config.pronunciations import load_pronunciations
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Plan, Voice
 from tts_book.readers import ReadOptions
-from tts_book.text import chunker
-from tts_book.text import russian_readings as readings
-from tts_book.text import spoken_text as saying
+from tts_book.text import chunker, russian_readings
 from tts_book.text.pronunciation import Pronunciations, Spellings
-from tts_book.text.spoken_text import Readings, apply_readings
+from tts_book.text.spoken_text import Readings, apply_readings, find_differences
 from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes
 
 EDGE, PIPER = Voice("dmitry", "edge", "x"), Voice("ruslan", "piper", "y")
@@ -98,7 +96,7 @@ def plan_of(text: str = TEXT) -> Plan:
 
 def manner(spellings: dict[str, str], *, in_words: bool = False) -> Readings:
     known = Pronunciations(None, {"": spellings})
-    return Readings(known, readings.load_russian_rules if in_words else lambda: None)
+    return Readings(known, russian_readings.load_russian_rules if in_words else lambda: None)
 
 
 def in_text(chunk: Chunk, offset: int) -> int:
@@ -116,7 +114,7 @@ def test_what_is_said_leads_back_to_the_text() -> None:
     for word in ("ещё", "жил", "Лесной"):
         place = in_text(chunk, chunk.spoken.index(word))
         assert chunk.text[place:].startswith(word)
-    assert saying.find_differences(made) == 1
+    assert find_differences(made) == 1
 
 
 @pytest.mark.parametrize(("voice", "word"), [(PIPER, "за\u0301мок"), (EDGE, "замок")])
@@ -152,9 +150,9 @@ def test_numbers_are_words_for_voices_on_this_machine() -> None:
 
 def test_what_needs_no_words_stays_as_it_is_written() -> None:
     text = "«За\u0301мок» — “да”… нет — 5.\n\nИ — «всё»."
-    in_words = readings.load_russian_rules()
+    in_words = russian_readings.load_russian_rules()
     assert in_words is not None
-    edits = list(readings.find_russian_readings(text, in_words))
+    edits = list(russian_readings.find_russian_readings(text, in_words))
     assert [(text[e.start : e.stop], e.new) for e in edits] == [("5", "пять")]
 
 
@@ -194,10 +192,10 @@ def test_what_needs_no_words_stays_as_it_is_written() -> None:
     ],
 )  # fmt: skip
 def test_russian_is_read_as_a_reader_would(text: str, said: str) -> None:
-    in_words = readings.load_russian_rules()
+    in_words = russian_readings.load_russian_rules()
     assert in_words is not None
     spoken = text
-    for edit in reversed(list(readings.find_russian_readings(text, in_words))):
+    for edit in reversed(list(russian_readings.find_russian_readings(text, in_words))):
         spoken = spoken[: edit.start] + edit.new + spoken[edit.stop :]
     assert spoken == said
 
@@ -206,7 +204,7 @@ def test_russian_is_read_as_a_reader_would(text: str, said: str) -> None:
 def test_what_the_rules_lose_is_spoken_as_it_is_written(said: str) -> None:
     text = "Он жил в 1998 году, CLI и DI."
     assert not [
-        e for e in readings.find_russian_readings(text, lambda _: said) if not e.new.strip()
+        e for e in russian_readings.find_russian_readings(text, lambda _: said) if not e.new.strip()
     ]
 
 

@@ -18,7 +18,7 @@ from tts_book.model import ChapterMark, Cover
 
 OWNER = "tts-book"
 _MOST_CHARACTERS = 1_000
-_PADDING_BYTES = 1_024  # so that another program can mend a title without moving the audio
+_PADDING_BYTES = 1_024  # so that another program can correct a title without moving the audio
 _FRONT_COVER = 3
 _REPLAYGAIN_LUFS = -18.0  # the loudness that ReplayGain 2 players aim at
 _UTF_16 = 1

@@ -206,7 +206,7 @@ def _save(file: Any, path: Path) -> None:
 
 
 def _refusal(error: Exception, path: Path) -> AudioError | OSError:
-    """What mutagen wraps: a full disk is the user's to mend, the rest is a file that is none."""
+    """What mutagen wraps: a full disk is the user's to fix, the rest is a file that is none."""
     inner = error.args[0] if error.args else None
     if isinstance(inner, OSError):
         return inner

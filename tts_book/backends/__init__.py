@@ -53,11 +53,11 @@ class VoiceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether a backend can speak now: `detail` is one line, `mend` what to do where it cannot."""
+    """Whether a backend can speak now: `detail` is one line, `fix` what to do where it cannot."""
 
     usable: bool
     detail: str
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,12 @@ class Preparing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisStep:
-    """One step of a diagnosis: `found` is one line, `mend` what to do where it is not `well`."""
+    """One step of a diagnosis: `found` is one line, `fix` what to do where it is not `well`."""
 
     well: bool
     name: str
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 @runtime_checkable

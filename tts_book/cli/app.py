@@ -115,17 +115,17 @@ def plan(
     ] = False,
 ) -> None:
     """Show what convert (or batch, for a folder) would do, and speak nothing."""
-    from tts_book.cli.commands import plan as planner
+    from tts_book.cli.commands import plan
 
     found = _globbed(sources)
     if words:
-        _finish(lambda here: planner.show_words(here, options, found), options.log_level)
+        _finish(lambda here: plan.show_words(here, options, found), options.log_level)
     elif speakers:
-        _finish(lambda here: planner.show_speakers(here, options, found), options.log_level)
+        _finish(lambda here: plan.show_speakers(here, options, found), options.log_level)
     elif skipped:
-        _finish(lambda here: planner.show_skipped(here, options, found), options.log_level)
+        _finish(lambda here: plan.show_skipped(here, options, found), options.log_level)
     else:
-        _finish(lambda here: planner.show_plan(here, options, found, chunks), options.log_level)
+        _finish(lambda here: plan.show_plan(here, options, found, chunks), options.log_level)
 
 
 app.add_typer(voices_app, name="voices", invoke_without_command=True)
@@ -252,9 +252,9 @@ def doctor(
     those that --language gives: ru,de. With --online, one short sentence goes through every step
     of the online service; the lines may be shown to whoever helps you.
     """
-    from tts_book.cli.commands.doctor import doctor as answer
+    from tts_book.cli.commands.doctor import doctor
 
-    _finish(lambda here: answer(here, options, online), options.log_level)
+    _finish(lambda here: doctor(here, options, online), options.log_level)
 
 
 @app.command(cls=Command)
@@ -272,10 +272,10 @@ def where(
     play: Annotated[bool, typer.Option("--play", help="Play it from there.")] = False,
 ) -> None:
     """Find the text behind a moment of sound, or where a text is heard."""
-    from tts_book.cli.commands.where import where as answer
+    from tts_book.cli.commands.where import where
 
     _finish(
-        lambda here: answer(
+        lambda here: where(
             here,
             path,
             time,
@@ -304,10 +304,10 @@ def page(
     ] = False,
 ) -> None:
     """Write a page that reads along: the text beside its audio, for a browser."""
-    from tts_book.cli.commands.page import page as write
+    from tts_book.cli.commands.page import page
 
     _finish(
-        lambda here: write(
+        lambda here: page(
             here,
             place,
             out=_path(options.output),
@@ -329,9 +329,9 @@ def feed(
     title: Annotated[str, typer.Option("--title", help="The feed's title.")] = "",
 ) -> None:
     """Write a podcast feed of the books in a folder, an item for each chapter."""
-    from tts_book.cli.commands.feed import feed as write
+    from tts_book.cli.commands.feed import feed
 
-    _finish(lambda here: write(here, place, url, title=title, cache=_path(options.cache)))
+    _finish(lambda here: feed(here, place, url, title=title, cache=_path(options.cache)))
 
 
 @app.command(cls=Command)
@@ -354,10 +354,10 @@ def cache(
 
     What a running job needs is never deleted.
     """
-    from tts_book.cli.commands import cache as cache_desk
+    from tts_book.cli.commands import cache
 
-    rule = cache_desk.Pruning(age, size, clear)
-    _finish(lambda here: cache_desk.cache(here, _path(options.cache), rule, prune, yes=yes))
+    rule = cache.Pruning(age, size, clear)
+    _finish(lambda here: cache.cache(here, _path(options.cache), rule, prune, yes=yes))
 
 
 def _path(given: FilePath | None) -> Path | None:

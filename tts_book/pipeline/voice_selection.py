@@ -380,7 +380,7 @@ def explain_choice(health: Health, reasons: Mapping[str, str]) -> str:
 
 def explain_unusable(voice: Voice, health: Health) -> str:
     """A named voice that cannot speak now."""
-    fix = f" {health.mend}" if health.mend else ""
+    fix = f" {health.fix}" if health.fix else ""
     return f'The voice "{voice.name}" cannot speak now: {health.detail}.{fix}'
 
 
@@ -406,12 +406,12 @@ def _ways_out(voices: Sequence[Voice], asked: str, healths: Mapping[str, Health]
         yield "go online"
     if asked in (AUTO, "", "piper"):
         piper = healths.get("piper")
-        fix = piper.mend if piper and not piper.usable else ""
+        fix = piper.fix if piper and not piper.usable else ""
         first = f"{fix}, then " if fix and "voices install" not in fix else ""
         local = next((voice.id for voice in voices if voice.backend == "piper"), "--list")
         yield f"{first}run tts-book voices install {local}"
-    if asked == "espeak" and (robot := healths.get(asked)) and robot.mend:
-        yield robot.mend
+    if asked == "espeak" and (robot := healths.get(asked)) and robot.fix:
+        yield robot.fix
     if asked != "espeak":
         yield "use a robotic voice with --backend espeak"
     else:

@@ -27,7 +27,7 @@ CALM_TO_GROW_S = 60.0
 # However many in flight fail together, they are one sign.
 CUT_EVERY_S = 10.0
 # One damaged reply may be chance; two among the last twenty pieces are the load, unless they come
-# one at a time as well: then it is the service's bad day, and slowness does not mend it.
+# one at a time as well: then it is the service's bad day, and waiting does not help.
 DAMAGE_CUTS = 2
 DAMAGE_AMONG = 20
 # Connections that are opened in a burst look like an attack; equal gaps look like a machine.

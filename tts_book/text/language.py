@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from tts_book.text import language_words as lists
+from tts_book.text import language_words
 
 MARGIN = 0.15
 """How far the best guess must lead over the second, as a share of the best: 0.15 keeps Danish
@@ -167,10 +167,14 @@ def _by_words(sample: str, letters: Mapping[str, int], script: str) -> _Scored:
     total = max(1, sum(words.values()))
     hits = {
         language: sum(words[word] for word in known)
-        for language, known in (lists.LATIN if is_latin else lists.CYRILLIC).items()
+        for language, known in (
+            language_words.LATIN if is_latin else language_words.CYRILLIC
+        ).items()
     }
-    tell = _telling(letters, lists.LATIN_LETTERS if is_latin else lists.CYRILLIC_LETTERS)
-    odd = _telling(letters, _odd_letters() if is_latin else lists.CYRILLIC_FOREIGN)
+    tell = _telling(
+        letters, language_words.LATIN_LETTERS if is_latin else language_words.CYRILLIC_LETTERS
+    )
+    odd = _telling(letters, _odd_letters() if is_latin else language_words.CYRILLIC_FOREIGN)
     scores = {
         language: count / total + tell.get(language, 0.0) - 2 * odd.get(language, 0.0)
         for language, count in hits.items()
@@ -192,8 +196,8 @@ def _by_words(sample: str, letters: Mapping[str, int], script: str) -> _Scored:
 @cache
 def _odd_letters() -> dict[str, str]:
     """For each language in Latin letters those that it does not write, but others do."""
-    every = frozenset("".join(lists.LATIN_ALPHABETS.values())) - frozenset("·ªº¿¡")
-    return {name: "".join(every - set(own)) for name, own in lists.LATIN_ALPHABETS.items()}
+    every = frozenset("".join(language_words.LATIN_ALPHABETS.values())) - frozenset("·ªº¿¡")
+    return {name: "".join(every - set(own)) for name, own in language_words.LATIN_ALPHABETS.items()}
 
 
 def _telling(letters: Mapping[str, int], known: Mapping[str, str]) -> dict[str, float]:

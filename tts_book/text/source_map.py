@@ -39,7 +39,7 @@ def tidy_text(traced: TracedText, line_end: str) -> TracedText:
 
 
 def _has_blanks(text: str) -> bool:
-    """Whether there is white space to mend."""
+    """Whether there is white space to normalise."""
     return "  " in text or "\n" in text or text[:1] == " " or text[-1:] == " "
 
 

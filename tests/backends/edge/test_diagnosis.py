@@ -88,22 +88,22 @@ FAILING = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "name", "said", "mend"), FAILING)
-def test_the_step_that_fails_is_named(fault: str, name: str, said: str, mend: str) -> None:
+@pytest.mark.parametrize(("fault", "name", "said", "fix"), FAILING)
+def test_the_step_that_fails_is_named(fault: str, name: str, said: str, fix: str) -> None:
     *before, last = steps(EdgeSimulator(script(then=fault)) if name == "TLS"
                           else EdgeSimulator(script(None, then=fault)))  # fmt: skip
     assert all(step.well for step in before)
     assert not last.well
     assert last.name == name
     assert said in last.found
-    assert mend in last.mend
+    assert fix in last.fix
 
 
 def test_a_name_that_does_not_exist() -> None:
     taken = steps(EdgeSimulator(), url="wss://nowhere.invalid/edge/v1")
     assert [step.name for step in taken] == ["edge-tts", "name"]
     assert "cannot be looked up" in taken[-1].found
-    assert "socks5h" in taken[-1].mend
+    assert "socks5h" in taken[-1].fix
 
 
 ODD = [
@@ -155,7 +155,7 @@ def test_no_secret_is_shown_through_a_proxy(scheme: str) -> None:
             await run(stack)
 
     leaping.run(main())
-    output = "\n".join(f"{step.found} {step.mend}" for step in taken)
+    output = "\n".join(f"{step.found} {step.fix}" for step in taken)
     assert all(step.well for step in taken), output
     assert f"({scheme})" in found(taken, "proxy")
     assert ("looked up by the proxy" in output) is (scheme != "socks5")

@@ -97,7 +97,7 @@ def test_a_proxy_in_the_environment_that_is_no_address_is_named() -> None:
         endpoint({"ALL_PROXY": "me:secret@nothing"}).any_proxy()
     assert caught.value.trouble.failure is Failure.MISCONFIGURED
     assert '"nothing" is not an address' in caught.value.trouble.what
-    assert "ALL_PROXY" in caught.value.trouble.mend
+    assert "ALL_PROXY" in caught.value.trouble.fix
 
 
 def test_the_environment_is_all_that_is_needed(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_proxy_that_refuses(status: str, failure: Failure, stops: bool) -> Non
     assert "proxy" in str(error)
     assert not health.usable
     assert "proxy" in health.detail
-    assert "HTTPS_PROXY" in health.mend
+    assert "HTTPS_PROXY" in health.fix
 
 
 @pytest.fixture
@@ -270,13 +270,13 @@ CLOSED = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "usable", "detail", "mend"), CLOSED)
-def test_health_names_what_is_wrong(fault: str, usable: bool, detail: str, mend: str) -> None:
+@pytest.mark.parametrize(("fault", "usable", "detail", "fix"), CLOSED)
+def test_health_names_what_is_wrong(fault: str, usable: bool, detail: str, fix: str) -> None:
     health = health_of(EdgeSimulator(script(then=fault), voice_list="403"))
     assert health.usable is usable
     assert detail in health.detail
-    assert mend in health.mend
-    assert "\n" not in health.detail + health.mend
+    assert fix in health.fix
+    assert "\n" not in health.detail + health.fix
 
 
 def test_a_connection_that_drops_once_is_no_reason_to_give_up() -> None:
@@ -288,7 +288,7 @@ def test_health_names_a_certificate() -> None:
     health = health_of(EdgeSimulator(), ssl.create_default_context())
     assert not health.usable
     assert "certificate" in health.detail
-    assert "SSL_CERT_FILE" in health.mend
+    assert "SSL_CERT_FILE" in health.fix
 
 
 def test_health_names_a_missing_service(nobody: str) -> None:

@@ -86,7 +86,7 @@ def test_a_line_that_freezes_is_told_from_a_slow_one(
     if (trouble := found[-1]) is not None:
         assert trouble.stops_run
         for helps in ("--proxy", "socks5h", "relay", "--backend piper"):
-            assert helps in trouble.mend
+            assert helps in trouble.fix
 
 
 # Against the simulated service

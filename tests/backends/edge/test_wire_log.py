@@ -26,7 +26,7 @@ from tts_book.backends import Settings
 from tts_book.backends.edge.backend import EdgeBackend
 from tts_book.backends.edge.redaction import HIDDEN, Secrets, find_url_secrets
 from tts_book.backends.edge.wire_log import LOGGER, MOST_BODY_CHARACTERS, WireLog, shorten
-from tts_book.cli.commands import convert as desk
+from tts_book.cli.commands import convert
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import open_log
 from tts_book.errors import BackendError
@@ -266,7 +266,7 @@ def converted(at: Desk, service: EdgeSimulator, request: CommandOptions) -> str:
             certificates = at.write("trusted.pem", service.authority_pem)
             environ = service.environ(str(certificates)) | {"HTTPS_PROXY": proxied(url)}
             with open_log(replace(at.here(), environ=environ), "debug") as here:
-                return await desk.convert(here, request, ["letters.txt"])
+                return await convert.convert(here, request, ["letters.txt"])
 
     at.write("letters.txt", "Первое письмо пришло утром.\n\nВторое письмо пришло вечером.\n")
     at.run(run())

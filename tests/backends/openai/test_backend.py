@@ -325,7 +325,7 @@ def test_a_server_that_is_not_there() -> None:
         asyncio.run(say(make(settings(voice)), voice, TEXT))
     health = asyncio.run(closing(make(settings(voice)), lambda backend: backend.health()))
     assert not health.usable
-    assert health.mend
+    assert health.fix
 
 
 def test_too_little_speech_shows_once_the_voice_is_known() -> None:

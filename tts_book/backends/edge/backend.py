@@ -151,7 +151,7 @@ class EdgeBackend:
         except Troubled as troubled:
             trouble = await self._session.find_obstacle(troubled.trouble, limit_s)
             if trouble is not None:
-                return Health(False, trouble.what, trouble.mend)
+                return Health(False, trouble.what, trouble.fix)
             detail = f"it answers, but not with its voices ({troubled.trouble.what})"
         proxy = self._endpoint.any_proxy()
         detail += f" through the proxy {proxy}" if proxy else ""
@@ -336,9 +336,9 @@ def _voice_key(name: VoiceName, voice: Voice) -> str:
 
 def _unknown(voice_id: str, listed: Iterable[VoiceInfo]) -> ServiceTrouble:
     close = difflib.get_close_matches(voice_id, [info.id for info in listed], n=3, cutoff=0.5)
-    mend = f"Did you mean {' or '.join(close)}?" if close else "See tts-book voices."
+    fix = f"Did you mean {' or '.join(close)}?" if close else "See tts-book voices."
     what = f'The online service has no voice "{voice_id}"'
-    return ServiceTrouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
+    return ServiceTrouble(what, fix, Failure.MISCONFIGURED, stops_run=True)
 
 
 def _off(skew_min: float) -> str:

@@ -6,7 +6,7 @@ For `tts-book doctor --online`: lines that may be shown to anybody.
 from __future__ import annotations
 
 import asyncio
-import socket as sockets
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -77,10 +77,10 @@ class ServiceDiagnosis:
             if proxy is None:
                 yield self._show(step, await self._greet())
             step = "handshake"
-            socket, found = await self._shake_hands()
+            connection, found = await self._shake_hands()
             yield self._show(step, found)
             step = "speech"
-            answer = await self._speak(socket)
+            answer = await self._speak(connection)
             if not answer.reply.audio:
                 what = f"{self._name.short}: a complete answer came, without sound"
                 raise Troubled(ServiceTrouble(what, NO_SOUND))
@@ -91,7 +91,7 @@ class ServiceDiagnosis:
             yield self._show(step, found)
         except Troubled as troubled:
             trouble = troubled.trouble
-            yield DiagnosisStep(False, step, self._redacted(trouble.what), trouble.mend)
+            yield DiagnosisStep(False, step, self._redacted(trouble.what), trouble.fix)
 
     def _show(self, step: str, found: str) -> DiagnosisStep:
         return DiagnosisStep(True, step, self._redacted(found))
@@ -124,15 +124,15 @@ class ServiceDiagnosis:
         began_s = self._clock()
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
-                host, port, type=sockets.SOCK_STREAM
+                host, port, type=socket.SOCK_STREAM
             )
         except OSError as error:
             trouble = translate_error(error, ErrorContext("looking the name up"))
-            mend = f"{trouble.mend} A proxy can look it up instead: --proxy socks5h://host:port."
-            raise Troubled(ServiceTrouble(trouble.what, mend)) from error
+            fix = f"{trouble.fix} A proxy can look it up instead: --proxy socks5h://host:port."
+            raise Troubled(ServiceTrouble(trouble.what, fix)) from error
         took_s = self._clock() - began_s
         kinds = [family for family, *_ in found]
-        many = f"{kinds.count(sockets.AF_INET)} IPv4, {kinds.count(sockets.AF_INET6)} IPv6"
+        many = f"{kinds.count(socket.AF_INET)} IPv4, {kinds.count(socket.AF_INET6)} IPv6"
         return f"{host} has {many} addresses, looked up in {took_s:.2f} s"
 
     async def _greet(self) -> str:
@@ -155,25 +155,25 @@ class ServiceDiagnosis:
 
     async def _shake_hands(self) -> tuple[Socket, str]:
         began_s = self._clock()
-        socket = await self._session.open_socket(self._session.open_log("doctor"))
+        connection = await self._session.open_socket(self._session.open_log("doctor"))
         took_s = self._clock() - began_s
         found = f"accepted after {took_s:.2f} s (connection, TLS and upgrade)"
         skew_s = self._session.clock.skew_s
         if skew_s:
             way = "behind" if skew_s > 0 else "ahead of"
             found += f"; this computer's clock is {abs(skew_s):,.0f} s {way} the service's"
-        return socket, found
+        return connection, found
 
-    async def _speak(self, socket: Socket) -> _Answer:
+    async def _speak(self, connection: Socket) -> _Answer:
         try:
-            return await self._ask(socket, sentences=True)
+            return await self._ask(connection, sentences=True)
         except Troubled as troubled:
             if not troubled.trouble.of_config or troubled.started:
                 raise
         another, _ = await self._shake_hands()
         return await self._ask(another, sentences=False)
 
-    async def _ask(self, socket: Socket, *, sentences: bool) -> _Answer:
+    async def _ask(self, connection: Socket, *, sentences: bool) -> _Answer:
         session, request_id = self._session, make_request_id(self._session.chance)
         stamp = timestamp(session.clock.server_s())
         message = format_ssml_message(request_id, stamp, ssml(self._text, self._name, self._voice))
@@ -182,8 +182,8 @@ class ServiceDiagnosis:
         )
         began_s = self._clock()
         log = session.open_log(request_id)
-        async with socket:
-            reply = await run_turn(socket, request, Patience(session.times), _WHOLE_S, log)
+        async with connection:
+            reply = await run_turn(connection, request, Patience(session.times), _WHOLE_S, log)
             took_s = self._clock() - began_s
         return _Answer(reply, took_s, words_only=not sentences)
 

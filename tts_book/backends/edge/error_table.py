@@ -100,9 +100,9 @@ def _no_proxy(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
 def _bad_certificate(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     cause = getattr(error, "certificate_error", error)
     why = plain(getattr(cause, "verify_message", "") or "not trusted")
-    mend = "Check the clock; where a proxy or firewall signs, set SSL_CERT_FILE to its bundle."
+    fix = "Check the clock; where a proxy or firewall signs, set SSL_CERT_FILE to its bundle."
     what = f"The certificate of the online service is not accepted ({why})"
-    return ServiceTrouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
+    return ServiceTrouble(what, fix, Failure.MISCONFIGURED, stops_run=True)
 
 
 def _bad_tls(error: BaseException, where: ErrorContext) -> ServiceTrouble:
@@ -125,8 +125,8 @@ def _os_error(error: BaseException, where: ErrorContext) -> ServiceTrouble:
 
 def _bad_address(_error: BaseException, where: ErrorContext) -> ServiceTrouble:
     what = "An address of the online service or the proxy is not a proper URL"
-    mend = "Check TTS_BOOK_EDGE_URL, TTS_BOOK_EDGE_VOICES_URL and the proxy."
-    return ServiceTrouble(what, mend, Failure.MISCONFIGURED, stops_run=True)
+    fix = "Check TTS_BOOK_EDGE_URL, TTS_BOOK_EDGE_VOICES_URL and the proxy."
+    return ServiceTrouble(what, fix, Failure.MISCONFIGURED, stops_run=True)
 
 
 def _garbled(error: BaseException, where: ErrorContext) -> ServiceTrouble:

@@ -35,7 +35,7 @@ class ServiceTrouble:
     text but the configuration sent before it was refused."""
 
     what: str
-    mend: str = LATER
+    fix: str = LATER
     failure: Failure = Failure.TRANSIENT
     retry_after_s: float | None = None
     stops_run: bool = False
@@ -43,7 +43,7 @@ class ServiceTrouble:
 
     def error(self) -> BackendError:
         """The exception that tells it."""
-        message = f"{self.what}. {self.mend}"
+        message = f"{self.what}. {self.fix}"
         if self.failure in _INCOMPLETE:
             return BackendIncomplete(message, self.failure)
         if self.failure in _UNAVAILABLE:
@@ -164,7 +164,7 @@ def of_close(code: int | None, reason: str, heard: str) -> ServiceTrouble:
         if known.pattern.search(reason):
             known_as = known.trouble
             return ServiceTrouble(
-                what, known_as.mend, known_as.failure, stops_run=known_as.stops_run
+                what, known_as.fix, known_as.failure, stops_run=known_as.stops_run
             )
     if code == 1013:
         return ServiceTrouble(what, failure=Failure.OVERLOAD)
@@ -172,6 +172,6 @@ def of_close(code: int | None, reason: str, heard: str) -> ServiceTrouble:
         return ServiceTrouble(what, "Send it in parts.", Failure.TOO_LONG)
     if code in (1003, 1007):
         of_config = not _ABOUT_TEXT.search(reason)
-        mend = "The service cannot read this text."
-        return ServiceTrouble(what, mend, Failure.BAD_REQUEST, of_config=of_config)
+        fix = "The service cannot read this text."
+        return ServiceTrouble(what, fix, Failure.BAD_REQUEST, of_config=of_config)
     return ServiceTrouble(what)

@@ -18,9 +18,9 @@ TOGETHER = "pip install -U tts-book edge-tts"
 EARLIER = "Where that does not help yet, install the edge-tts that worked before."
 
 
-def misconfigured(what: str, mend: str) -> Troubled:
+def misconfigured(what: str, fix: str) -> Troubled:
     """What no other request can change."""
-    return Troubled(ServiceTrouble(what, mend, Failure.MISCONFIGURED, stops_run=True))
+    return Troubled(ServiceTrouble(what, fix, Failure.MISCONFIGURED, stops_run=True))
 
 
 class EdgeTts:

@@ -255,8 +255,8 @@ class EdgeSession:
         try:
             self.tls = self.tls or make_tls_context(self.environ)
         except UserError as error:
-            what, _, mend = str(error).partition(": ")
-            raise misconfigured(what, f"{mend[:1].upper()}{mend[1:]}") from error
+            what, _, fix = str(error).partition(": ")
+            raise misconfigured(what, f"{fix[:1].upper()}{fix[1:]}") from error
         return self.tls
 
     def _open_session(self, proxy: Proxy | None) -> aiohttp.ClientSession:

@@ -64,8 +64,8 @@ class EspeakBackend:
         try:
             engine = await asyncio.to_thread(self._engine)
         except BackendRefused as error:
-            detail, _, mend = str(error).partition(" Fix: ")
-            return Health(usable=False, detail=detail.rstrip("."), mend=mend or INSTALL)
+            detail, _, fix = str(error).partition(" Fix: ")
+            return Health(usable=False, detail=detail.rstrip("."), fix=fix or INSTALL)
         count = len(engine.voices)
         return Health(usable=True, detail=f"espeak-ng {engine.version}, {count} robotic voices")
 

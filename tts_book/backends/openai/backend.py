@@ -101,12 +101,12 @@ class OpenAIBackend:
         """Whether a server of voices.toml answers."""
         servers = self._servers()
         if not servers:
-            mend = 'add a voice with backend = "openai" and its url (see docs/voices.md)'
-            return Health(usable=False, detail="no voice names a server", mend=mend)
+            fix = 'add a voice with backend = "openai" and its url (see docs/voices.md)'
+            return Health(usable=False, detail="no voice names a server", fix=fix)
         found = [await self._ask(server) for server in servers]
         details = "; ".join(detail for _, detail in found)
-        mend = "start the server, or correct its url in voices.toml"
-        return Health(any(well for well, _ in found), details, mend)
+        fix = "start the server, or correct its url in voices.toml"
+        return Health(any(well for well, _ in found), details, fix)
 
     async def voices(self) -> tuple[VoiceInfo, ...]:
         """Voices that the servers list, and those of voices.toml that they do not."""

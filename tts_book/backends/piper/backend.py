@@ -120,11 +120,11 @@ class PiperBackend:
         try:
             import piper  # noqa: F401  # whether it can be imported is the question
         except ImportError as error:
-            return Health(usable=False, detail=f"Piper is not installed ({error})", mend=INSTALL)
+            return Health(usable=False, detail=f"Piper is not installed ({error})", fix=INSTALL)
         found = self._look()
         if not found:
-            mend = f"{INSTALL}, or: tts-book voices install NAME"
-            return Health(usable=False, detail="Piper has no voice here", mend=mend)
+            fix = f"{INSTALL}, or: tts-book voices install NAME"
+            return Health(usable=False, detail="Piper has no voice here", fix=fix)
         count = self.limits.most
         memory_gb = (_BASE_BYTES + count * _BYTES_AT_ONCE) / 1e9
         voices = (

@@ -44,13 +44,13 @@ class CheckResult:
     well: bool
     what: str
     found: str
-    mend: str = ""
+    fix: str = ""
     needed: bool = False
 
     def __str__(self) -> str:
         mark = "ok  " if self.well else "FAIL" if self.needed else "--  "
-        mend = f". Fix: {self.mend}" if self.mend and not self.well else ""
-        return f"{mark} {self.what}: {self.found.rstrip('.') if mend else self.found}{mend}"
+        fix = f". Fix: {self.fix}" if self.fix and not self.well else ""
+        return f"{mark} {self.what}: {self.found.rstrip('.') if fix else self.found}{fix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ async def diagnose_online(
     voice = next((voice for voice in candidates if voice.backend == ONLINE), usual)
     if isinstance(backend, backends.Diagnosing):
         async for step in backend.diagnose(voice):
-            yield CheckResult(step.well, step.name, step.found, step.mend, needed=True)
+            yield CheckResult(step.well, step.name, step.found, step.fix, needed=True)
 
 
 def _program() -> CheckResult:
@@ -163,7 +163,7 @@ def _config(places: Places) -> CheckResult:
     return CheckResult(True, "voices.toml", f"{config.path}; {folder}")
 
 
-def _writable(what: str, folder: Path, mend: str) -> CheckResult:
+def _writable(what: str, folder: Path, fix: str) -> CheckResult:
     probe = folder / ".tts-book-doctor.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -171,9 +171,9 @@ def _writable(what: str, folder: Path, mend: str) -> CheckResult:
         probe.unlink()
         free_bytes = shutil.disk_usage(folder).free
     except OSError as error:
-        return CheckResult(False, what, f"{folder}: {error.strerror}", mend, needed=True)
+        return CheckResult(False, what, f"{folder}: {error.strerror}", fix, needed=True)
     found = f"{folder}, {free_bytes // 1_000_000:,} MB free"
-    return CheckResult(free_bytes >= LITTLE_SPACE_BYTES, what, found, f"free some space, or {mend}")
+    return CheckResult(free_bytes >= LITTLE_SPACE_BYTES, what, found, f"free some space, or {fix}")
 
 
 def _voices_folders(places: Places) -> CheckResult:
@@ -183,7 +183,7 @@ def _voices_folders(places: Places) -> CheckResult:
 async def _engines(chooser: VoiceChooser) -> AsyncIterator[CheckResult]:
     for name in backends.names():
         health = await chooser.health(name)
-        yield CheckResult(health.usable, name, health.detail, health.mend)
+        yield CheckResult(health.usable, name, health.detail, health.fix)
 
 
 async def _languages(
@@ -203,9 +203,9 @@ async def _languages(
             f"{far or 'no voice'} online" if online.usable else "online service not reached"
         )
         local = next((voice.id for voice in candidates if voice.backend == "piper"), "--list")
-        mend = f"go online, or: tts-book voices install {local}"
+        fix = f"go online, or: tts-book voices install {local}"
         well = bool(near or (far and online.usable))
-        yield CheckResult(well, name, "; ".join(found), mend, needed=True)
+        yield CheckResult(well, name, "; ".join(found), fix, needed=True)
 
 
 def _installed(here: Sequence[VoiceInfo], candidates: Sequence[Voice], tag: str) -> str:

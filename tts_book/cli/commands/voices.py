@@ -40,7 +40,7 @@ async def list_all(at: Terminal, options: CommandOptions, everything: bool) -> i
     for line in lines:
         at.out.write(f"{line}\n")
     for name, health in problems.items():
-        at.err.write(f"{name}: {health.detail.rstrip('.')}. {health.mend}".rstrip() + "\n")
+        at.err.write(f"{name}: {health.detail.rstrip('.')}. {health.fix}".rstrip() + "\n")
     return 0
 
 
