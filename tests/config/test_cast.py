@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tts_book.config.cast import Cast, load_cast
+from tts_book.config.cast import Cast, load_casts
 from tts_book.errors import UserError
 from tts_book.pipeline.casting import add_voices
 
@@ -26,15 +26,14 @@ gender = "male"
 """
 
 
-def load(folder: Path, text: str, **about: str) -> Cast | None:
+def load(folder: Path, text: str) -> Cast:
     (folder / "cast.toml").write_text(text, "utf-8")
-    facts = {"series": "", "author": "", **about}
-    return load_cast(None, [folder], folder / "config", **facts)
+    (cast,) = load_casts(None, [folder], folder / "config")
+    return cast
 
 
 def test_a_whole_cast(tmp_path: Path) -> None:
     cast = load(tmp_path, WHOLE)
-    assert cast is not None
     assert cast.aliases == dict.fromkeys(("раскольников", "родя", "родион"), "Раскольников")
     assert cast.role_of("Раскольников", "") == "Раскольников"
     assert (cast.role_of("Соня", "female"), cast.role_of("", "")) == ("female", "")
@@ -57,11 +56,28 @@ def test_a_whole_cast(tmp_path: Path) -> None:
         ('[chapters]\n"five" = "x"', "cast.toml:2: .*names no chapters"),
         ('[chapters]\n"5" = 7', "cast.toml:2: chapters.5 must be a voice, not 7"),
         ("narrator = ", "cast.toml:1: "),
+        ("speakers = 3", "cast.toml:1: speakers must be a table"),
+        ('[speakers]\nA = "x"', "cast.toml:2: speakers.A must be a table"),
+        ('[speakers.""]\nvoice = "x"', "cast.toml:1: .*can be seen"),
+        ('[speakers."a\\nb"]\nvoice = "x"', "cast.toml:1: .*can be seen"),
+        ('narrator = "\\u001b[2J"', "cast.toml:1: narrator must be .*can be seen"),
+        ('[speakers.A]\nvoice = "x"\nnames = [3]', "cast.toml:3: .*not 3"),
+        ('[speakers.A]\nvoice = "x"\nnames = ["\\u202e"]', "cast.toml:3: .*can be seen"),
+        ('[speakers.Male]\nvoice = "x"', 'cast.toml:1: "Male" is a role, not a speaker'),
+        (
+            '[speakers.A]\nvoice = "x"\nnames = ["C"]\n[speakers.B]\nvoice = "x"\nnames = ["c"]',
+            'cast.toml:4: "c" is a name of "A", too',
+        ),
+        ('[chapters]\n"5-3" = "x"', 'cast.toml:2: "5-3" names no chapters'),
+        ('[chapters]\n"0" = "x"', 'cast.toml:2: "0" names no chapters'),
+        ('[chapters]\n"1-4" = "x"\n"2" = "y"', 'cast.toml:3: "2" and "1-4" share chapters'),
+        ("[[[[", "cast.toml:1: "),
     ],
 )
 def test_mistakes_have_file_and_line(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=said) as raised:
         load(tmp_path, text)
+    assert str(raised.value).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -74,13 +90,17 @@ def test_the_config_folder_keeps_the_cast_of_a_series(
     config = tmp_path / "config"
     config.mkdir()
     (config / "cast.toml").write_text('series = "Discworld"\nnarrator = "ryan"\n', "utf-8")
-    facts = {"series": "", "author": "", **about}
-    assert (load_cast(None, [tmp_path], config, **facts) is not None) == found
+    (cast,) = load_casts(None, [tmp_path], config)
+    assert cast.is_for(about.get("series", ""), "") == found
+
+
+def test_the_cast_beside_a_book_is_for_it_whatever_it_names(tmp_path: Path) -> None:
+    assert load(tmp_path, 'series = "Discworld"\nnarrator = "ryan"\n').is_for("", "")
 
 
 def test_a_cast_that_is_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="There is no cast"):
-        load_cast(tmp_path / "none.toml", [], tmp_path, series="", author="")
+        load_casts(tmp_path / "none.toml", [], tmp_path)
 
 
 def test_voices_on_the_command_line(tmp_path: Path) -> None:

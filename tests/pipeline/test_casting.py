@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +146,22 @@ def test_a_speaker_by_name_on_the_command_line(at: Desk) -> None:
     assert not [text for text in hers if "Неужели" in text]
 
 
-def test_a_voice_that_is_not_there_is_one_line(at: Desk) -> None:
-    at.write("cast.toml", 'dialogue = "nobody"\n')
-    with pytest.raises(UserError, match="nobody"):
-        convert(at, CastBackend())
+@pytest.mark.parametrize(
+    ("cast", "options", "said"),
+    [
+        ('\ndialogue = "nobody"\n', {}, r'cast\.toml:2: There is no voice "nobody"'),
+        ('[speakers.X]\nvoice = "nobody"\n', {}, r"cast\.toml:2: There is no voice"),
+        ('[chapters]\n"7" = "nobody"\n', {}, r"cast\.toml:2: There is no voice"),
+        ("", {"voice_for": "Вера=nobody"}, "--voice-for: There is no voice"),
+    ],
+)
+def test_a_voice_that_is_not_there_is_one_line(
+    at: Desk, cast: str, options: dict[str, str], said: str
+) -> None:
+    at.write("cast.toml", cast)
+    with pytest.raises(UserError, match=said) as raised:
+        convert(at, CastBackend(), **options)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_manifest_knows_who_reads_what(at: Desk) -> None:
@@ -161,6 +174,74 @@ def test_the_manifest_knows_who_reads_what(at: Desk) -> None:
         ("male", "scripted:male"),
         ("female", "scripted:female"),
     }
+
+
+ALL = {"narrator", "male", "female"}
+
+
+@pytest.mark.parametrize(
+    ("cast", "spoken_by"),
+    [
+        (CAST, set()),
+        (CAST.replace('"scripted:female"', '"scripted:male"'), {"male"}),
+        (f'{CAST}tags = "speaker"\n', {"male", "female"}),
+        (f'{CAST}[speakers."Вера"]\nvoice = "scripted:female"\n', set()),
+        (f'{CAST}[speakers."Вера"]\nvoice = "scripted:male"\n', {"male"}),
+    ],
+)
+def test_a_changed_cast_changes_a_finished_book(at: Desk, cast: str, spoken_by: set[str]) -> None:
+    """Only what another voice reads now is spoken, and the files are those of a fresh run."""
+    convert(at, CastBackend())
+    at.write("cast.toml", cast)
+    again, fresh = CastBackend(), CastBackend()
+    changed = convert(at, again)
+    assert {id_ for id_, _ in again.said} == spoken_by
+    apart = convert(at, fresh, output=at.folder / "fresh", cache=at.folder / "apart")
+    assert [p.read_bytes() for p in changed.written] == [p.read_bytes() for p in apart.written]
+    assert len(again.said) < len(fresh.said)
+
+
+@pytest.mark.parametrize(
+    ("voices", "options", "spoken_by"),
+    [
+        ('dialogue = "scripted:male"', {}, {"narrator", "male"}),
+        ('dialogue = "scripted:male"\nseries = "Storms"', {}, {"narrator"}),
+        (
+            'dialogue = "scripted:male"\nseries = "Storms"',
+            {"series": "storms"},
+            {"narrator", "male"},
+        ),
+        ('dialogue = "scripted:male"', {"cast": "off"}, {"narrator"}),
+        ('[cast.chapters]\n"2" = "scripted:female"', {}, {"narrator", "female"}),
+    ],
+)
+def test_the_cast_in_voices_toml_is_for_books_without_their_own(
+    at: Desk, voices: str, options: dict[str, str], spoken_by: set[str]
+) -> None:
+    at.write("voices.toml", f'[cast]\nnarrator = "scripted:narrator"\n{voices}\n')
+    own, without = CastBackend(), CastBackend()
+    convert(at, own)
+    assert {id_ for id_, _ in own.said} == ALL
+    (at.folder / "cast.toml").unlink()
+    apart = {"voice": "scripted:narrator", "cache": at.folder / "apart"}
+    convert(at, without, **apart, **options)
+    assert {id_ for id_, _ in without.said} == spoken_by
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[cast]\nnarator = "dmitry"', r'voices\.toml:2: unknown key "narator"'),
+        ('[cast]\n\nmale = "nobody"', r'voices\.toml:3: There is no voice "nobody"'),
+        ("[cast.speakers.A]\nvoice = 3", r"voices\.toml:2: cast\.speakers\.A\.voice must be text"),
+        ('cast = "dmitry"', r"voices\.toml:1: cast must be a table, \[cast\]"),
+    ],
+)
+def test_mistakes_in_the_cast_of_voices_toml(at: Desk, text: str, said: str) -> None:
+    at.write("voices.toml", text)
+    (at.folder / "cast.toml").unlink()
+    with pytest.raises(UserError, match=said):
+        convert(at, CastBackend())
 
 
 REHEARSAL = CommandOptions(backend="silent", language="ru", split="headings")
@@ -184,3 +265,29 @@ def test_plan_lists_speakers_as_lines_of_a_cast(at: Desk) -> None:
     assert '[speakers."Вера"]\nvoice = "' in shown
     assert "# 4 utterances, female" in shown
     assert shown.count("talk.txt:") == 2
+
+
+@pytest.mark.parametrize(
+    ("cast", "voice_for", "said"),
+    [
+        ('[speakers."Нина"]\nvoice = "svetlana"\n', "", "nothing is said by Нина: "),
+        ("", "narator=dmitry", "nothing is said by narator: "),
+        ('male = "backed"\n', "", "no fallback (ruslan): with a cast, a book waits"),
+        ("", "", ""),
+        ('narrator = "backed"\n', "", ""),
+    ],
+)
+def test_what_a_cast_does_not_do_is_one_line(
+    at: Desk, cast: str, voice_for: str, said: str
+) -> None:
+    backed = '[voices.backed]\nbackend = "silent"\nlanguage = "ru"\nfallback = ["ruslan"]\n'
+    at.write("voices.toml", backed)
+    at.write("cast.toml", cast)
+    request = replace(REHEARSAL, voice_for=voice_for)
+    assert at.convert(at.folder / "book.txt", request=request) == 0
+    lines = [
+        line
+        for line in at.err.getvalue().splitlines()
+        if line.startswith(("book: nothing", "book: no "))
+    ]
+    assert [said in line for line in lines] == ([True] if said else [])

@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes import ScriptedBackend
 from tts_book.backends import Backend, Health, VoiceInfo
+from tts_book.config.cast import Cast, Speaker
 from tts_book.config.voices import Config
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Voice
@@ -231,3 +232,22 @@ def test_a_book_is_counted_in_a_thread_so_that_the_loop_goes_on() -> None:
     asyncio.run(VoiceChooser(CONFIG, Stage()).cast(VoiceRequest(), "ru", count))
     assert threads
     assert threading.main_thread() not in threads
+
+
+@pytest.mark.parametrize(
+    ("role", "other_language", "voice"),
+    [
+        ("", "", "dmitry"),
+        ("dialogue", "", "ruslan"),
+        ("dialogue", "ru", "ruslan"),
+        ("dialogue", "de", ""),
+        ("", "de", ""),
+        ("Anna", "de", BRIAN),
+    ],
+)
+def test_a_cast_reads_other_languages_only_where_its_voices_speak_them(
+    role: str, other_language: str, voice: str
+) -> None:
+    roles = Cast(narrator="dmitry", dialogue="ruslan", speakers={"Anna": Speaker(BRIAN)})
+    chooser = VoiceChooser(CONFIG, Stage())
+    assert chooser.request_for(VoiceRequest(), roles, role, other_language).voice == voice

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tts_book.pipeline.source import BookRequest
 
 LEAST_UTTERANCES = 3
+_NAMED = 5  # speakers without words
 _SHOWN = 100  # characters of an example
 
 
@@ -26,12 +27,21 @@ def describe_cast(job: BookJob) -> Iterator[str]:
     cast = job.request.cast
     if cast is None:
         return
+    voices = (job.cast, *job.voices.values(), *job.readers.values())
     for role in dict.fromkeys(role for _, role in job.readers):
         names = dict.fromkeys(
             its.voice.name for (_, each), its in job.readers.items() if each == role
         )
         share = sum(chunk.role == role for chunk in job.plan.chunks)
         yield f"{role_name(role)} by {', '.join(names)}: {format_count(share, 'chunk')}"
+    heard = {role for _, role in job.readers}
+    silent = [name for name in cast.speakers if name not in heard]
+    if silent:
+        more = f" and {format_number(len(silent) - _NAMED)} more" if len(silent) > _NAMED else ""
+        yield f"nothing is said by {', '.join(silent[:_NAMED])}{more}: plan --cast lists who speaks"
+    fallback = list(dict.fromkeys(name for its in voices for name in its.voice.fallback))
+    if job.readers and fallback:
+        yield f"no fallback ({', '.join(fallback)}): with a cast, a book waits for its voices"
     usual = len(plan_book(job.request.book).chunks)
     source = f"cast from {cast.path}" if cast.path else "cast"
     number = format_count(len(job.plan.chunks), "chunk")

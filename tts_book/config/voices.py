@@ -15,8 +15,16 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from tts_book.config import schema
+from tts_book.config.cast import Cast, read_cast
 from tts_book.config.schema import Note, describe, read_table, suggest
-from tts_book.config.toml_file import Mistake, Where, parse_toml, raise_mistakes, read_limited
+from tts_book.config.toml_file import (
+    Mistake,
+    TomlFile,
+    Where,
+    parse_toml,
+    raise_mistakes,
+    read_limited,
+)
 from tts_book.errors import UserError
 from tts_book.model import Pauses, SpeechServer, Voice
 from tts_book.text.language_tags import (
@@ -70,7 +78,7 @@ _EDGE_KEYS: dict[str, schema.Check] = {
 }
 _TOP_KEYS: dict[str, schema.Check] = {
     "default": schema.text,
-    **{name: schema.table(name) for name in ("voices", "languages", "pauses", "edge")},
+    **{name: schema.table(name) for name in ("voices", "languages", "pauses", "edge", "cast")},
 }
 # What people write instead, from other programs and from memory.
 _MEANT = {
@@ -87,7 +95,8 @@ _MEANT_BY_PAUSE = {f"{kind}_ms": kind for kind in PAUSES} | {"title": "heading"}
 class Config:
     """The voices of a run. `path` is the file that was used, `voices` are in order of preference,
     the user's own first, which `own` names; `languages` has tags as BCP 47 writes them. `edge` is
-    another way to the online service: `url`, `voices_url`, `proxy`, which may hold passwords."""
+    another way to the online service: `url`, `voices_url`, `proxy`, which may hold passwords.
+    `cast` is that of books without one of their own."""
 
     path: Path
     default: str
@@ -97,6 +106,7 @@ class Config:
     backends: tuple[str, ...] = BACKENDS
     own: frozenset[str] = frozenset()
     edge: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cast: Cast | None = None
 
     def voice(self, name: str) -> Voice:
         """The voice called `name`, in large or small letters. Raises UserError."""
@@ -223,7 +233,7 @@ def _packaged(backends: tuple[str, ...]) -> Config:
 def _laid_over(packaged: Config, file: Path, shown: Path, data: bytes) -> Config:
     toml = parse_toml(data)
     noted: list[tuple[Where, str]] = []
-    own = _draft(toml.table, packaged, lambda where, text: noted.append((where, text)))
+    own = _draft(toml, shown, packaged, lambda where, text: noted.append((where, text)))
     if not toml.gaps:  # else a name may be missing only because its line cannot be read
         _check_names(own, packaged, lambda where, text: noted.append((where, text)))
     mistakes = [Mistake(toml.line_of(where), text) for where, text in noted]
@@ -242,11 +252,12 @@ class _VoicesDraft:
     languages: Mapping[str, tuple[str, ...]]
     pauses_ms: Mapping[str, Any]
     edge: Mapping[str, str]
+    cast: Cast | None = None
     named: list[tuple[Where, str, tuple[object, ...]]] = field(default_factory=list)
 
 
-def _draft(table: Mapping[str, object], packaged: Config, note: Note) -> _VoicesDraft:
-    top: dict[str, Any] = read_table(table, (), _TOP_KEYS, note, _unknown_on_top)
+def _draft(toml: TomlFile, shown: Path, packaged: Config, note: Note) -> _VoicesDraft:
+    top: dict[str, Any] = read_table(toml.table, (), _TOP_KEYS, note, _unknown_on_top)
     named: list[tuple[Where, str, tuple[object, ...]]] = []
     voices = {}
     for name, value in top.get("voices", {}).items():
@@ -260,7 +271,8 @@ def _draft(table: Mapping[str, object], packaged: Config, note: Note) -> _Voices
     edge: dict[str, Any] = read_table(
         top.get("edge", {}), ("edge",), _EDGE_KEYS, note, _unknown_edge
     )
-    return _VoicesDraft(top.get("default", ""), voices, languages, pauses_ms, edge, named)
+    cast = read_cast(toml, ("cast",), shown, note) if "cast" in top else None
+    return _VoicesDraft(top.get("default", ""), voices, languages, pauses_ms, edge, cast, named)
 
 
 def _unknown_on_top(key: str, value: object) -> str:
@@ -396,6 +408,7 @@ def _merged(packaged: Config, own: _VoicesDraft, file: Path) -> Config:
         packaged.backends,
         frozenset(own.voices) if packaged.voices else frozenset(),
         MappingProxyType({**packaged.edge, **own.edge}),
+        own.cast,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tts_book.config.cast import Cast, Speaker
+from tts_book.config.cast import ROLES, Cast, Speaker, fold_name
 from tts_book.errors import UserError
 from tts_book.model import Book, Chapter
 from tts_book.text.dialogue.roles import NARRATOR, ChapterRoles, RoleSpan, assign_roles
@@ -95,11 +95,11 @@ def add_voices(cast: Cast | None, text: str) -> Cast | None:
                 "dialogue=svetlana or Соня=svetlana."
             )
         cast = cast or Cast()
-        if name in ("narrator", "dialogue", "male", "female"):
-            changed: dict[str, Any] = {name: voice}
+        if name.casefold() in ROLES:
+            changed: dict[str, Any] = {name.casefold(): voice}
             cast = replace(cast, **changed)
         else:
-            known = cast.aliases.get(name.casefold(), name)
+            known = cast.aliases.get(fold_name(name), name)
             speaker = replace(cast.speakers.get(known, Speaker("")), voice=voice)
             cast = replace(cast, speakers={**cast.speakers, known: speaker})
     return cast

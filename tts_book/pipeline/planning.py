@@ -73,12 +73,11 @@ async def prepare_jobs(
         if request.cast is not None:
             roles = await asyncio.to_thread(find_roles, request.book, request.cast)
         plan = await asyncio.to_thread(chunker.plan_book, request.book, roles.spans)
-        parts = {
-            (language, role): await _choose_voice(
-                part, request, chooser, chooser.request_for(voice, request.cast, role), cache
-            )
-            for (language, role), part in _split_plan(plan).items()
-        }
+        parts = {}
+        for (language, role), part in _split_plan(plan).items():
+            other = "" if language == request.book.language else language
+            wanted = chooser.request_for(voice, request.cast, role, other)
+            parts[language, role] = await _choose_voice(part, request, chooser, wanted, cache)
         chunks, keys = _merge_parts([pair for _, part in parts.values() for pair in part])
         chosen = {where: its for where, (its, _) in parts.items()}
         cast = chosen.pop((request.book.language, NARRATOR))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book import __version__
-from tts_book.config.cast import Cast, load_cast
+from tts_book.config.cast import Cast, load_casts
 from tts_book.config.pronunciations import load_pronunciations
 from tts_book.errors import UserError
 from tts_book.model import Book
@@ -57,8 +57,9 @@ def make_request(
     settings: JobSettings, book: Book, source: Path | None, stem: str, fingerprint: str = ""
 ) -> BookRequest:
     """A request for a book that is read already. Raises UserError for a list of pronunciations
-    with mistakes, and for a cover that cannot be used."""
-    return _build_request(settings, book, source, stem, _load_words(settings, source), fingerprint)
+    or a cast with mistakes, and for a cover that cannot be used."""
+    words, casts = _load_words(settings, source), _load_casts(settings, source)
+    return _build_request(settings, book, source, stem, words, casts, fingerprint)
 
 
 def _build_request(
@@ -67,6 +68,7 @@ def _build_request(
     source: Path | None,
     stem: str,
     words: Pronunciations,
+    casts: Sequence[Cast],
     fingerprint: str,
 ) -> BookRequest:
     at, options = settings.at, settings.options
@@ -80,22 +82,33 @@ def _build_request(
         command="" if source is None else format_rerun_command(options, source, at.cwd),
         cwd=at.cwd,
         cache=None if options.no_cache else settings.cache_dir.absolute(),
-        cast=_load_cast(settings, source, book),
+        cast=_choose_cast(settings, casts, book),
     )
 
 
-def _load_cast(settings: JobSettings, source: Path | None, book: Book) -> Cast | None:
-    """Who reads the book, if anybody but one voice: --cast, cast.toml beside the source, or that of
-    the config folder for its series or author; with --voice-for laid over it. Raises UserError."""
+def _load_casts(settings: JobSettings, source: Path | None) -> tuple[Cast, ...]:
+    """The casts that the book may have, the first that is for it wins: --cast, cast.toml beside the
+    source, those of the config folder and of voices.toml. Raises UserError."""
     at, given = settings.at, settings.options.cast
-    cast = None
-    if str(given) != NO_CAST:
-        beside = () if source is None else (source if source.is_dir() else source.parent,)
-        path = None if given is None else at.resolve_path(given)
-        cast = load_cast(path, beside, at.config_dir, series=book.series, author=book.author)
+    if str(given) == NO_CAST:
+        return ()
+    beside = () if source is None else (source if source.is_dir() else source.parent,)
+    path = None if given is None else at.resolve_path(given)
+    casts = load_casts(path, beside, at.config_dir)
+    return (*casts, settings.config.cast) if settings.config.cast else casts
+
+
+def _choose_cast(settings: JobSettings, casts: Sequence[Cast], book: Book) -> Cast | None:
+    """Who reads the book, if anybody but one voice; with --voice-for laid over it. Raises
+    UserError for a voice that is not known."""
+    cast = next((cast for cast in casts if cast.is_for(book.series, book.author)), None)
+    places = cast.places if cast else {}
     cast = add_voices(cast, settings.options.voice_for)
     for name in cast.voices if cast else ():
-        settings.config.resolve(name)
+        try:
+            settings.config.resolve(name)
+        except UserError as error:
+            raise UserError(f"{places.get(name, '--voice-for')}: {error}") from None
     return cast
 
 
@@ -119,6 +132,7 @@ class BookSource:
     is_folder: bool
     files: Mapping[Path, bytes | UserError]
     words: Pronunciations
+    casts: tuple[Cast, ...]
     fingerprint: str
 
     @property
@@ -151,10 +165,10 @@ class BookSource:
         else:
             book, unread = readers.read(self.path, options, self._load), ()
         fingerprint = "" if unread else self.fingerprint
-        return (
-            _build_request(self.settings, book, self.path, self.stem, self.words, fingerprint),
-            unread,
+        request = _build_request(
+            self.settings, book, self.path, self.stem, self.words, self.casts, fingerprint
         )
+        return request, unread
 
     def _load(self, path: Path) -> bytes:
         data = self.files[path]
@@ -165,7 +179,7 @@ class BookSource:
 
 def open_source(settings: JobSettings, path: Path) -> BookSource:
     """A source with the bytes of its files. One that cannot be read is reported when it is parsed.
-    Raises UserError for a list of pronunciations with mistakes."""
+    Raises UserError for a list of pronunciations or a cast with mistakes."""
     from tts_book.readers.decoding import load_file
 
     is_folder, texts = path.is_dir(), [path]
@@ -174,10 +188,9 @@ def open_source(settings: JobSettings, path: Path) -> BookSource:
 
         texts = find_in_folder(settings, path, texts_in)
     files = {text: _load_or_fail(load_file, text) for text in texts}
-    words = _load_words(settings, path)
-    return BookSource(
-        settings, path, is_folder, files, words, _make_fingerprint(settings, files, words)
-    )
+    words, casts = _load_words(settings, path), _load_casts(settings, path)
+    fingerprint = _make_fingerprint(settings, files, words, casts)
+    return BookSource(settings, path, is_folder, files, words, casts, fingerprint)
 
 
 def find_in_folder(
@@ -206,14 +219,17 @@ def _load_or_fail(load: Callable[[Path], bytes], path: Path) -> bytes | UserErro
 
 
 def _make_fingerprint(
-    settings: JobSettings, files: Mapping[Path, bytes | UserError], words: Pronunciations
+    settings: JobSettings,
+    files: Mapping[Path, bytes | UserError],
+    words: Pronunciations,
+    casts: Sequence[Cast],
 ) -> str:
     """Of everything that could change the result: this program, the options, voices.toml, the
-    pronunciations, the cover, and the bytes of the source. "" where only a part is asked for, and
-    where a file cannot be read."""
+    pronunciations, the casts, the cover, and the bytes of the source. "" where only a part is asked
+    for, and where a file cannot be read."""
     if settings.options.is_partial:
         return ""
-    deciding = (result_options(settings.options), settings.config, words, settings.cover)
+    deciding = (result_options(settings.options), settings.config, words, casts, settings.cover)
     digest = hashlib.sha256(f"{__version__}\n{deciding!r}\n".encode("utf-8", "surrogatepass"))
     for path, data in files.items():
         if isinstance(data, UserError):

@@ -89,13 +89,19 @@ class VoiceChooser:
         self._backend_of = backend_of
         self._healths: dict[str, Health] = {}
 
-    def request_for(self, request: VoiceRequest, cast: Cast | None, role: str) -> VoiceRequest:
+    def request_for(
+        self, request: VoiceRequest, cast: Cast | None, role: str, other_language: str = ""
+    ) -> VoiceRequest:
         """What is asked for a role: the voice of the cast, unless another engine is asked for (as
-        for a rehearsal); the narrator's may be given with --voice."""
+        for a rehearsal) or a chapter is in another language than the book's, which that voice does
+        not speak; the narrator's may be given with --voice."""
         name = cast.narrator if cast and not role else voice_name(cast, role) if cast else ""
         if not name or (request.voice and not role):
             return request
-        if request.backend not in (AUTO, "", self._config.resolve(name).backend):
+        voice = self._config.resolve(name)
+        if other_language and voice.language and not can_speak(voice, other_language):
+            return request
+        if request.backend not in (AUTO, "", voice.backend):
             return request
         if not role:
             return replace(request, voice=name)
