@@ -1,4 +1,4 @@
-"""The door of the program: Ctrl-C is answered from the first moment, while all else is imported."""
+"""Starts the program: Ctrl-C is handled from the first moment, before anything else is imported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERRUPTED = 130
 
 
 def _stop(_number: int, _frame: object) -> NoReturn:
-    """Ends at once, whether anybody can be told or not: nothing has begun, or all is done."""
+    """Ends at once, whether that can be reported or not: nothing has begun, or all is done."""
     try:
         os.write(sys.stderr.fileno(), b"Stopped.\n")
     finally:

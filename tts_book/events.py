@@ -1,4 +1,4 @@
-"""What a running job tells the world: values with plain fields.
+"""What a running job reports: values with plain fields.
 
 First `JobStarted`, last `JobDone`. For each chunk any number of `ChunkStarted` and
 `ChunkRetried`, then exactly one `ChunkDone` or `ChunkFailed`; a chapter's own event comes after

@@ -119,7 +119,7 @@ def test_a_source_that_is_named_twice_is_read_once(at: Desk) -> None:
     one = at.write("one.txt", ONE)
     assert at.convert(one, at.folder / "." / "one.txt") == 0
     assert at.written() == [at.folder / "one.mp3"]
-    assert "named twice" in at.err.getvalue()
+    assert "given twice" in at.err.getvalue()
 
 
 def test_what_a_killed_run_left_is_swept(at: Desk) -> None:
@@ -298,7 +298,7 @@ def test_clean_deletes_what_no_chapter_has_any_more_and_nobody_changed(
     (old,) = (path for path in at.written() if path.name == "003 - Глава 3.mp3")
     at.write("book.txt", TWO)
     at.convert(source, request=with_captions)
-    assert "no chapter has it any more (see --clean): " in at.err.getvalue()
+    assert "no longer belongs to any chapter (see --clean): " in at.err.getvalue()
     if changed:
         with old.open("ab") as file:
             file.write(b"mine")

@@ -50,7 +50,9 @@ def test_what_is_in_the_cache_is_no_speed(end: JobDone) -> None:
 def test_files_of_earlier_runs_are_told_up_to_a_few() -> None:
     paths = tuple(Path(f"{n}.mp3") for n in range(MOST_LINES + 2))
     found = told(replace(RESULT, left_over=paths)).splitlines()
-    assert found[0] == "from an earlier run, no chapter has it any more (see --clean): 0.mp3"
+    assert (
+        found[0] == "from an earlier run; it no longer belongs to any chapter (see --clean): 0.mp3"
+    )
     assert found[MOST_LINES] == "… and 2 more files beside it"
     assert "more file" not in told(replace(RESULT, left_over=paths[:MOST_LINES]))
 

@@ -345,7 +345,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
         ],
     ),
     ('defualt = "joe"', ['1: unknown key "defualt". Did you mean "default"?']),
-    ('default = "dmitri"', ['1: default = "dmitri" is no voice. Did you mean "dmitry"?']),
+    ('default = "dmitri"', ['1: default = "dmitri" is not a voice. Did you mean "dmitry"?']),
     ("default = 5", ["1: default must be text in quotes, not 5."]),
     ('default = " "', ["1: default must be text in quotes, not empty."]),
     (
@@ -385,7 +385,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ('[voices.x]\nbackend = "piper"', ["1: voices.x has no id: what piper calls the voice."]),
     (
         '[voices.x]\nbackend = "edge"\nid = "Dmitry"',
-        ['3: voices.x.id = "Dmitry" is no voice of the online service: '
+        ['3: voices.x.id = "Dmitry" is not a voice of the online service: '
          'they look like "ru-RU-DmitryNeural".'],
     ),
     (
@@ -419,31 +419,32 @@ MISTAKES: list[tuple[str, list[str]]] = [
     (
         '[voices.dmitry]\nfallback = [\n  "ruslan",\n  "ruslam", # oh\n  "joe",\n  7\n]',
         [
-            '4: voices.dmitry.fallback names "ruslam", which is no voice. Did you mean "ruslan"?',
+            '4: voices.dmitry.fallback names "ruslam", which is not a voice. '
+            'Did you mean "ruslan"?',
             '5: voices.dmitry.fallback names "joe", which speaks en-US, not ru-RU.',
             "6: voices.dmitry.fallback must name voices in quotes, not 7.",
         ],
     ),
     (
         '[voices.dmitry]\nfallback = "svetlana"\n[voices.svetlana]\nfallback = ["dmitry"]',
-        ["2: voices.dmitry.fallback goes in a circle: dmitry -> svetlana -> dmitry."],
+        ["2: voices.dmitry.fallback is circular: dmitry -> svetlana -> dmitry."],
     ),
     (
         '[voices.dmitry]\nfallback = "dmitry"',
-        ["2: voices.dmitry.fallback goes in a circle: dmitry -> dmitry."],
+        ["2: voices.dmitry.fallback is circular: dmitry -> dmitry."],
     ),
     (
         '[languages]\nru = ["dmitry", "nobody"]\nen = "dmitry"\nrussian = "dmitry"\nRU = "irina"',
         [
-            '2: languages.ru names "nobody", which is no voice.',
+            '2: languages.ru names "nobody", which is not a voice.',
             '3: languages.en names "dmitry", which speaks ru-RU, not en.',
-            '4: "russian" in [languages] is no language tag, like "ru" or "pt-BR".',
+            '4: "russian" in [languages] is not a language tag like "ru" or "pt-BR".',
             '5: "RU" in [languages] is there already, as ru.',
         ],
     ),
     (
         '[voices.dmitry]\nlanguage = "русский"',
-        ['2: voices.dmitry.language = "русский" is no language tag, like "ru" or "pt-BR".'],
+        ['2: voices.dmitry.language = "русский" is not a language tag like "ru" or "pt-BR".'],
     ),
     (
         "[pauses]\nsentense = 1\nscene = -1\nchapter = '2 s'\nheading_ms = 5\nparagraph = 60001",
@@ -470,8 +471,8 @@ MISTAKES: list[tuple[str, list[str]]] = [
         '"b#"], gender = "\\"}" }',
         [
             '6: voices.dmitry.gender = ""}" is neither "male" nor "female".',
-            '6: voices.dmitry.fallback names "a]{", which is no voice.',
-            '7: voices.dmitry.fallback names "b#", which is no voice.',
+            '6: voices.dmitry.fallback names "a]{", which is not a voice.',
+            '7: voices.dmitry.fallback names "b#", which is not a voice.',
         ],
     ),
 ]  # fmt: skip
@@ -549,7 +550,7 @@ FAULTS: list[tuple[str, list[str]]] = [
     ),
     (
         "[voices.dmitry]\n[voices.dmitry]\nrate = 1",
-        ["2: [voices.dmitry] is here a second time: one table for each."],
+        ["2: [voices.dmitry] appears a second time: keep one table."],
     ),
     ("my voice = 'joe'", ["1: put a name with characters other than a-z, 0-9, - and _ in quotes: "
                           "my voice = 'joe'"]),
@@ -611,7 +612,7 @@ def test_a_file_full_of_mistakes_is_told_in_part_and_soon(tmp_path: Path) -> Non
 
 def test_a_mistake_cannot_steer_a_terminal(tmp_path: Path) -> None:
     found = mistakes_in(tmp_path, 'default = "\\u001b[31m\\nred\\u202e"')
-    assert found == ['voices.toml:1: default = "\ufffd[31m\ufffdred\ufffd" is no voice.']
+    assert found == ['voices.toml:1: default = "\ufffd[31m\ufffdred\ufffd" is not a voice.']
 
 
 def test_a_file_elsewhere_is_told_with_its_path(tmp_path: Path) -> None:

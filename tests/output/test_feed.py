@@ -129,8 +129,8 @@ def test_hostile_titles_stay_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "text", "said"),
     [
-        ("example.org", STORY, "is no address"),
-        ("ftp://example.org/", STORY, "is no address"),
+        ("example.org", STORY, "is not an address"),
+        ("ftp://example.org/", STORY, "is not an address"),
         (URL.replace(" ", ""), "", "holds no book"),
     ],
 )

@@ -72,8 +72,8 @@ def test_where_tells_it(tmp_path: Path) -> None:
     cache = ChunkCache(tmp_path / "cache")
     found = at_time(tmp_path / "story.mp3", 1_000, cache)
     again = "tts-book convert story.txt --backend silent --rate +10% --redo 1/1"
-    assert list(describe_place(found, cache, tmp_path))[3] == f"say it again: {again}"
-    assert list(describe_place(found, cache, CWD))[3] == f"say it again: cd {tmp_path} && {again}"
+    assert list(describe_place(found, cache, tmp_path))[3] == f"speak it again: {again}"
+    assert list(describe_place(found, cache, CWD))[3] == f"speak it again: cd {tmp_path} && {again}"
 
 
 @pytest.mark.parametrize(

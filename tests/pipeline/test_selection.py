@@ -133,7 +133,7 @@ def test_the_same_words_are_explained_once(at: Desk) -> None:
     at.convert(twins, request=replace(SILENT, explain=True, language="en"))
     assert "the same words as 1/1, spoken once for both" in at.err.getvalue()
     at.convert(twins, request=replace(SILENT, explain=True, redo="1/1", language="en"))
-    assert "1/1 at twins.txt:1:1: --redo asks for another take" in at.err.getvalue()
+    assert "1/1 at twins.txt:1:1: --redo asks for another recording" in at.err.getvalue()
 
 
 def test_a_chunk_alone_is_spoken_and_its_chapter_waits_for_the_rest(at: Desk) -> None:

@@ -361,7 +361,7 @@ def test_the_fallback_of_a_file_that_is_no_page_is_read() -> None:
     assert text.index("Chapter 2") < text.index("So he said")
     without_fallback = FALLBACK.replace('fallback="f"', "")
     book = read(packed({**FILES, "OPS/book.opf": without_fallback, "OPS/x.json": "{}"}))
-    assert any("x.json (application/json) is no page" in notice for notice in book.notices)
+    assert any("x.json (application/json) is not a page" in notice for notice in book.notices)
 
 
 ENTITIES = (

@@ -179,7 +179,11 @@ def test_chapters_begin_where_the_user_says() -> None:
 
 @pytest.mark.parametrize(
     ("expression", "message"),
-    [("=== .*", "fits no line of a.txt"), ("(", "is no regular expression"), ("lamp", "no line")],
+    [
+        ("=== .*", "matches no line of a.txt"),
+        ("(", "is not a regular expression"),
+        ("lamp", "no line"),
+    ],
 )
 def test_an_expression_that_is_no_use_is_told(expression: str, message: str) -> None:
     with pytest.raises(UserError, match=message):

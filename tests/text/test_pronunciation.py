@@ -250,16 +250,16 @@ def test_edits_are_apart_and_in_order(spellings: dict[str, str], text: str) -> N
 # pronounce.toml
 
 MISTAKES = (
-    ('"a" = "b"\n\n[words]\n"c" = "d"\n', r"pronounce.toml:3: .words. is no language"),
+    ('"a" = "b"\n\n[words]\n"c" = "d"\n', r"pronounce.toml:3: .words. is not a language"),
     ("GitHub = 5", 'pronounce.toml:1: "GitHub" must have its spelling in quotes'),
-    ('a = "b"\n"" = "x"', "pronounce.toml:2: .*is no word"),
+    ('a = "b"\n"" = "x"', "pronounce.toml:2: .*is not a word"),
     ('a = " "', "pronounce.toml:1: .*has no spelling"),
     ('a = "b', "pronounce.toml:1:"),
     ('[ru]\na = ["b"]', "pronounce.toml:2:"),
     (f'a = "{"b" * 600}"', "longer than 500"),
-    ("[patterns]\n'a(' = 'b'", "pronounce.toml:2: .*a.*is no regular expression"),
-    ("[patterns]\n'a' = '\\2'", "pronounce.toml:2: .*is no regular expression with a spelling"),
-    ("[ru.patterns]\n'a*' = 'b'", "pronounce.toml:2: .*fits also where nothing is"),
+    ("[patterns]\n'a(' = 'b'", "pronounce.toml:2: .*a.*is not a regular expression"),
+    ("[patterns]\n'a' = '\\2'", "pronounce.toml:2: .*is not a regular expression with a spelling"),
+    ("[ru.patterns]\n'a*' = 'b'", "pronounce.toml:2: .*matches the empty string"),
     ("[patterns]\na = 1\n\n[ru]\n'b' = 2", "pronounce.toml:2: .*\n.*pronounce.toml:5: "),
 )
 

@@ -1,5 +1,5 @@
-"""Layer III frames become samples again: those of a chunk at once, those of a finished file block
-by block, as a listener hears them."""
+"""Decodes Layer III frames into samples: those of a chunk at once, those of a finished file block
+by block."""
 
 from __future__ import annotations
 

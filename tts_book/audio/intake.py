@@ -130,7 +130,7 @@ def _decode(data: bytes, container: str | None = None) -> bytes:
                 made += [_samples(part) for part in resampler.resample(frame)]
         made += [_samples(part) for part in resampler.resample(None)]
     except (av.FFmpegError, IndexError, ValueError) as error:
-        raise AudioError(f"This is no sound that can be decoded ({error}).") from error
+        raise AudioError(f"This sound cannot be decoded ({error}).") from error
     pcm = b"".join(made)
     if not pcm:
         raise AudioError("There is no sound in it.")

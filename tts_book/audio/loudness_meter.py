@@ -1,4 +1,4 @@
-"""How loud sounds are taken together, and what gain brings them where they should be."""
+"""How loud several sounds are together, and what gain brings them to the target level."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Meter:
 
     @classmethod
     def of(cls, power: float, frames: int, peak_dbfs: float | None) -> Meter:
-        """A meter that knows what another one told."""
+        """A meter restored from the values of another one."""
         meter = cls()
         meter._power, meter._frames = power, frames
         meter._peak_dbfs = -math.inf if peak_dbfs is None else peak_dbfs

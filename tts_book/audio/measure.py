@@ -1,4 +1,4 @@
-"""A finished file listened to from end to end: how loud it is, and where it is silent."""
+"""Measures a finished file from end to end: how loud it is, and where it is silent."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def read_sound(data: bytes) -> ReceivedSound:
     }
     kind = _kind(data)
     if not kind:
-        raise AudioError("This is no sound that is known: neither WAV, MP3, FLAC, Ogg nor AAC.")
+        raise AudioError("This is not a known kind of sound: neither WAV, MP3, FLAC, Ogg nor AAC.")
     pcm, rate_hz, expected = _decode(data, kind)
     missing = checks[kind](data)
     if not missing and expected and len(pcm) // 2 < expected:

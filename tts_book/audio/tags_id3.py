@@ -187,7 +187,7 @@ def read(path: Path) -> Tags:
 
 
 def _id3() -> Any:
-    """mutagen's ID3 module, imported when first needed; it tells no types."""
+    """mutagen's ID3 module, imported when first needed; it has no types."""
     return import_module("mutagen.id3")
 
 

@@ -1,8 +1,8 @@
-"""A speech service: the contract, and where backends are found.
+"""Speech engines: their contract, and where backends are found.
 
 A backend is made by a factory `(Settings) -> Backend`. Built-in ones stand in `BUILT_IN`; others
 are found in the entry-point group `tts_book.backends`. A backend's module is imported only when
-that backend is asked for.
+that backend is requested.
 """
 
 from __future__ import annotations

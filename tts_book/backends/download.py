@@ -97,7 +97,7 @@ class Wire:
         reply = DownloadReply(response, url)
         if reply.start not in (0, start):
             reply.close()
-            raise Dropped(f"{url}: another part came than was asked for", final=True)
+            raise Dropped(f"{url}: the server sent another part than was requested", final=True)
         return reply
 
     def text(self, url: str) -> str:

@@ -1,8 +1,8 @@
-"""Between a backend whose replies can be wrong and those who call it: what was found in a reply.
+"""The interface between a backend whose replies can be wrong and its callers: what a reply showed.
 
 A reply of such a backend is heard, examined (in a thread) and judged. Judging may have to wait for
 other replies of the same voice: what they all show is a trait of the voice, what few show may be
-damage. The caller speaks again what was found wanting, and tells the backend what that proved.
+damage. The caller has faulty replies spoken again, and reports to the backend what that proved.
 """
 
 from __future__ import annotations

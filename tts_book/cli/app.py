@@ -1,4 +1,4 @@
-"""Options in, an exit code out.
+"""The command line: options in, an exit code out.
 
 Exit codes: 0 every chapter asked for is written; 1 something is missing; 2 the user can fix it;
 130 stopped with Ctrl-C (143: with SIGTERM).
@@ -108,7 +108,7 @@ def plan(
         bool, typer.Option("--skipped", help="What is left out, with its reason and place.")
     ] = False,
     words: Annotated[
-        bool, typer.Option("--words", help="Foreign words and the like, as pronounce.toml.")
+        bool, typer.Option("--words", help="Words that voices may say wrong, as pronounce.toml.")
     ] = False,
     speakers: Annotated[
         bool, typer.Option("--cast", help="Who speaks how often, as cast.toml.")
@@ -163,7 +163,7 @@ def voices_install(
     options: CommandOptions,
     name: Annotated[str, typer.Argument(help="A Piper voice: ru_RU-dmitri-medium.")] = "",
     listed: Annotated[
-        bool, typer.Option("--list", help="Show what can be installed; fetch nothing.")
+        bool, typer.Option("--list", help="List what can be installed; download nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask about the licence.")] = False,
 ) -> None:
@@ -181,7 +181,7 @@ def verify(
         list[str], typer.Argument(metavar="PATH...", help="Files or folders that were written.")
     ],
     acx: Annotated[
-        bool, typer.Option("--acx", help="Compare the levels with what ACX asks for.")
+        bool, typer.Option("--acx", help="Compare the levels with what ACX requires.")
     ] = False,
     sample: Annotated[
         str, typer.Option("--sample", metavar="SHARE", help="With --ear: a part, such as 5%.")
@@ -243,10 +243,10 @@ def doctor(
     options: CommandOptions,
     online: Annotated[
         bool,
-        typer.Option("--online", help="Show what the online service does, by one sentence."),
+        typer.Option("--online", help="Try every step of the online service with a sentence."),
     ] = False,
 ) -> None:
-    """Check this machine, with a fix for all that fails.
+    """Check this machine, and say how to fix what fails.
 
     The exit code says whether texts in your language and in English can be spoken now, or in
     those that --language gives: ru,de. With --online, one short sentence goes through every step
@@ -323,7 +323,7 @@ def page(
 def feed(
     options: CommandOptions,
     place: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="The folder that your web server offers.")
+        Path, typer.Argument(metavar="FOLDER", help="The folder that your web server publishes.")
     ],
     url: Annotated[str, typer.Option("--url", metavar="URL", help="The address of that folder.")],
     title: Annotated[str, typer.Option("--title", help="The feed's title.")] = "",
@@ -345,7 +345,7 @@ def cache(
         float | None, typer.Option("--age", metavar="DAYS", min=0, help="Unused for this long.")
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--size", metavar="MB", min=0, help="The most that may stay.")
+        int | None, typer.Option("--size", metavar="MB", min=0, help="The most to keep.")
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Delete everything.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --clear.")] = False,

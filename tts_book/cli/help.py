@@ -52,10 +52,10 @@ def _explain_no_command(program: str, name: str, known: Sequence[str] | Any) -> 
     if _FILE.search(name) or Path(name).exists():
         command = "batch" if Path(name).is_dir() else "convert"
         line = quote_command(["tts-book", command, name])
-        return f'"{name}" is no command. To convert it: {line}'
+        return f'"{name}" is not a command. To convert it: {line}'
     close = get_close_matches(name, list(known), n=1)
     meant = f"Did you mean {close[0]}?" if close else f"See {program} --help"
-    return f'"{name}" is no command. {meant}'
+    return f'"{name}" is not a command. {meant}'
 
 
 def _render(command: Any, ctx: Any, panels: Sequence[tuple[str, Sequence[Row]]]) -> str:

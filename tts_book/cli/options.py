@@ -28,14 +28,14 @@ class CommandOptions(Options):
     )
     clean: bool = option(
         False,
-        "Delete files of earlier runs that no chapter has any more.",
+        "Delete files of earlier runs that no longer belong to any chapter.",
         Panel.OUTPUT,
         repeats=False,
         changes_files=False,
     )
     strict: bool = option(
         False,
-        "Any doubt about a chunk is exit code 1.",
+        "Exit with code 1 if a chunk is in doubt.",
         Panel.RUN,
         repeats=False,
         changes_files=False,

@@ -1,4 +1,4 @@
-"""Plans, voices and results as lines of text or JSON: what commands answer with."""
+"""Plans, voices and results as lines of text or JSON."""
 
 from __future__ import annotations
 

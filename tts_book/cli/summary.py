@@ -1,4 +1,4 @@
-"""What a run leaves, as its last lines."""
+"""The last lines of a run: what was written, and what is missing or in doubt."""
 
 from __future__ import annotations
 
@@ -86,7 +86,9 @@ def _odd(done: Result, stale: Sequence[Path]) -> Iterator[str]:
     for voice, note in dict.fromkeys((noted.voice, noted.note) for noted in done.notes):
         yield f"{voice}: {note}"
     yield from _doubts(done)
-    yield from _some("from an earlier run, no chapter has it any more (see --clean)", stale)
+    yield from _some(
+        "from an earlier run; it no longer belongs to any chapter (see --clean)", stale
+    )
     for off in done.off_target:
         off_db = off.loudness_lufs - off.target_lufs
         yield (

@@ -1,4 +1,4 @@
-"""What a listener will hear wrong first: the answer of `plan --words`.
+"""Words that a voice may say wrong: the output of `plan --words`.
 
 Each line is an entry of pronounce.toml that can be pasted; its comment says how often the term
 comes and shows it once in its place. In a text of another script these are Latin words and

@@ -143,7 +143,7 @@ class Cast:
 
     @property
     def genders(self) -> dict[str, str]:
-        """The genders that the file tells."""
+        """The genders that the file gives."""
         return {speaker: its.gender for speaker, its in self.speakers.items() if its.gender}
 
     @property

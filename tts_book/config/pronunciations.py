@@ -62,7 +62,7 @@ def _tables(
         elif not isinstance(value, dict):
             _add({key: value}, (), found[""][0], note)
         elif not LANGUAGE.fullmatch(key):
-            wrong = f"[{key}] is no language: a table is named by its code, as [ru] or [en]"
+            wrong = f"[{key}] is not a language: name a table by its code, such as [ru] or [en]"
             note((key,), f"{wrong}, or it is [{PATTERNS}].")
         else:
             words, patterns = found.setdefault(primary_language(key), ({}, {}))
@@ -100,7 +100,7 @@ def _mistake(written: str, spelling: object, patterns: bool) -> str:
         fault = pattern_fault(written, spelling)
         return f'"{short}" {fault}.' if fault else ""
     if not is_word(written):
-        return f'"{short}" is no word: write the word as it is in the text.'
+        return f'"{short}" is not a word: write the word as it is in the text.'
     if not re.search(r"[^\W_]", spelling):
         return f'"{short}" has no spelling: write how it is said, or delete the line.'
     return ""

@@ -109,7 +109,7 @@ def language_tag(value: object) -> str:
     """A language tag, as BCP 47 writes it."""
     tag = text(value)
     if not LANGUAGE.fullmatch(tag):
-        raise ValueError(f'= "{tag}" is no language tag, like "ru" or "pt-BR".')
+        raise ValueError(f'= "{tag}" is not a language tag like "ru" or "pt-BR".')
     return normalize_tag(tag)
 
 

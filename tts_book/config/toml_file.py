@@ -208,7 +208,7 @@ def _in_words(rows: Sequence[str], fault: _Fault) -> str:
     row, message = rows[fault.line - 1].strip()[:MOST_CHARACTERS], fault.message
     name = row.partition("=")[0].strip()
     if message.startswith("Cannot declare") or (message.startswith(_TWICE) and row[:1] == "["):
-        return f"{name} is here a second time: one table for each."
+        return f"{name} appears a second time: keep one table."
     if message.startswith(_TWICE):
         return f"{name} is set a second time."
     if message.startswith("Unclosed array"):
@@ -237,7 +237,7 @@ def _start_of_list(rows: Sequence[str], line: int) -> str:
     return "above"
 
 
-# --- lines of keys, which tomllib does not tell ---
+# --- lines of keys, which tomllib does not give ---
 
 _KEY = r"""(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[A-Za-z0-9_-]+)"""
 _KEYS = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"

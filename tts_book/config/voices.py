@@ -356,7 +356,7 @@ def _new_voice(
     elif backend == SERVED and "url" not in given:
         note(("voices", name), f'{dotted} has no url: url = "http://localhost:8880", say.')
     elif backend == "edge" and id_ and not EDGE_ID.fullmatch(id_):
-        wrong = f'{dotted}.id = "{id_}" is no voice of the online service'
+        wrong = f'{dotted}.id = "{id_}" is not a voice of the online service'
         note(("voices", name, "id"), f'{wrong}: they look like "ru-RU-DmitryNeural".')
     return Voice(name, backend, id_ or backend, language_of(backend, id_))
 
@@ -371,7 +371,7 @@ def _languages(table: Mapping[str, object], note: Note) -> dict[str, tuple[objec
     def unknown(key: str, _: object) -> str:
         if LANGUAGE.fullmatch(key):
             return f'"{key}" in [languages] is there already, as {normalize_tag(key)}.'
-        return f'"{key}" in [languages] is no language tag, like "ru" or "pt-BR".'
+        return f'"{key}" in [languages] is not a language tag like "ru" or "pt-BR".'
 
     checks = dict.fromkeys(seen.values(), schema.name_list)
     found: dict[str, Any] = read_table(table, ("languages",), checks, note, unknown)
@@ -428,7 +428,7 @@ def _check_names(own: _VoicesDraft, packaged: Config, note: Note) -> None:
         note((), "has no default: the name of a voice.")
     elif own.default and own.default not in voices:
         hint = suggest(own.default, voices)
-        note(("default",), f'default = "{own.default}" is no voice.{hint}')
+        note(("default",), f'default = "{own.default}" is not a voice.{hint}')
     for where, language, names in own.named:
         for number, name in enumerate(names):
             wrong = _wrong_name(name, language, voices)
@@ -440,7 +440,7 @@ def _check_names(own: _VoicesDraft, packaged: Config, note: Note) -> None:
         circled.update(circle)
         if circle:
             where = ("voices", voice.name, "fallback")
-            note(where, f"{schema.dotted(where)} goes in a circle: {' -> '.join(circle)}.")
+            note(where, f"{schema.dotted(where)} is circular: {' -> '.join(circle)}.")
 
 
 def _wrong_name(name: object, language: str, voices: Mapping[str, Voice]) -> str:
@@ -448,7 +448,7 @@ def _wrong_name(name: object, language: str, voices: Mapping[str, Voice]) -> str
         return f"must name voices in quotes, not {describe(name)}."
     voice = voices.get(name.strip())
     if voice is None:
-        return f'names "{name}", which is no voice.{suggest(name, voices)}'
+        return f'names "{name}", which is not a voice.{suggest(name, voices)}'
     if language and not can_speak(voice, language):
         return f'names "{name}", which speaks {voice.language}, not {language}.'
     return ""

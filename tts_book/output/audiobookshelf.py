@@ -49,7 +49,9 @@ def read_cover(path: Path) -> Cover:
         raise UserError(f"--cover {path} is larger than {_COVER_MOST_BYTES // 1_000_000} MB.")
     cover = Cover.identify(data)
     if cover is None:
-        raise UserError(f"--cover {path} is no picture that players show: take a JPEG or PNG file.")
+        raise UserError(
+            f"--cover {path} is not a picture that players show: give a JPEG or PNG file."
+        )
     return cover
 
 
@@ -62,7 +64,7 @@ def add_facts(book: Book, cover: Cover | Literal["none"] | None, series: str, ye
         name, _, part = series.rpartition("#") if _NUMBERED.search(series) else (series, "", "")
         book = replace(book, series=name.strip(), series_part=part.strip())
     if year and not year_of(year):
-        raise UserError(f'--year "{year}" is no year: write four digits.')
+        raise UserError(f'--year "{year}" is not a year: write four digits.')
     return replace(book, year=year_of(year)) if year else book
 
 

@@ -128,7 +128,7 @@ def _cut(window: str) -> int:
 def _clock(
     chunk: Chunk, marks: tuple[Mark, ...], sound: Sound
 ) -> Callable[[int, int], tuple[float, float]]:
-    """When a span of the chunk's text is heard, in ms of its sound. Words tell best."""
+    """When a span of the chunk's text is heard, in ms of its sound. Words are exact."""
     told = [mark for mark in marks if mark.kind == "word"] or list(marks)
     told.sort(key=attrgetter("start", "stop"))
     frame_ms = sound.samples_per_frame * 1_000 / sound.rate_hz

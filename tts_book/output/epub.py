@@ -29,7 +29,7 @@ PACKAGE = "EPUB/package.opf"
 _MIME = {".mp3": "audio/mpeg", ".m4b": "audio/mp4", ".opus": "audio/ogg; codecs=opus"}
 _PICTURES = {"image/jpeg": "jpg", "image/png": "png"}
 _ACTIVE = "-epub-media-overlay-active"
-# The earliest that a zip file can tell, so that the same book gives the same bytes.
+# The earliest time that a zip file can hold, so that the same book gives the same bytes.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAMESPACE = uuid.UUID("6f0f6d0e-3a44-5f0b-9d43-5ec0b2a0c1d7")

@@ -107,7 +107,7 @@ def check_url(text: str) -> str:
     url = text.strip()
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
         raise UserError(
-            f'--url "{text}" is no address: give that of the folder on your server, such as '
+            f'--url "{text}" is not an address: give that of the folder on your server, such as '
             "https://example.org/books/."
         )
     return url if url.endswith("/") else f"{url}/"

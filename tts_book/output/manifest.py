@@ -16,8 +16,8 @@
                         a chapter that was asked for and is not written yet: its chunks
     {"volume": {...}}   a file that holds the whole book or a part of it: its `chapters`, each
                         [number, ms in the file where it begins, ms where it ends]
-    {"made": {...}}     a chapter's file: its size and time, its gain and level, and the takes that
-                        it was joined of
+    {"made": {...}}     a chapter's file: its size and time, its gain and level, and the recordings
+                        that it was joined from
     {"contents": {...}} a written file of any format, as hashes: its sound, its tags, its chapter
                         marks, the captions beside it; and the state (size and time) of all these
     {"captions": {...}} captions of earlier runs that are still there

@@ -1,4 +1,4 @@
-"""Which sentence of a book is heard when: the table behind the page and the EPUB that read along.
+"""When each sentence of a book is heard: the table behind the page and the EPUB that read along.
 
 It is read from the record beside the output and the word times in the cache. Nothing is spoken,
 joined or decoded for it. A chapter is held at a time: memory does not grow with the book.

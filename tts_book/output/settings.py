@@ -1,4 +1,4 @@
-"""What becomes of a spoken book: how loud it is, in which files it is put, what goes with them."""
+"""Settings for the files of a book: loudness, formats, and what goes with them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def parse_loudness(text: str) -> float | None:
         lufs = 0.0
     if not SOFTEST_LUFS <= lufs <= LOUDEST_LUFS:
         raise UserError(
-            f'--loudness "{text}" is no loudness: LUFS from {SOFTEST_LUFS:.0f} to '
+            f'--loudness "{text}" is not a loudness: give LUFS from {SOFTEST_LUFS:.0f} to '
             f"{LOUDEST_LUFS:.0f} (audiobooks have -23 to -18), or off."
         )
     return lufs

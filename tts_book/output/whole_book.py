@@ -88,7 +88,7 @@ class _ProgressMeter:
         self.passed(0)
 
     def passed(self, ms: int) -> None:
-        """So much more is done. Any thread may tell."""
+        """Reports that so much more is done, from any thread."""
         with self._lock:
             self._done_ms = min(self._done_ms + ms, self.all_ms)
             if (hundredths := 100 * self._done_ms // self.all_ms) > self._told:

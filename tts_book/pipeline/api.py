@@ -1,6 +1,6 @@
-"""The library: what `tts_book` gives to other programs.
+"""The Python interface: what `tts_book` offers to other programs.
 
-It goes the way of the command line and leaves the process alone: it prints nothing, sets no signal
+It does what the command line does and leaves the process alone: it prints nothing, sets no signal
 handlers of its own, never exits and reads no arguments. As the command line does, it looks for
 voices.toml and pronounce.toml in the working directory and the user's config folder (the options
 `voices` and `pronounce` name other files), and keeps spoken chunks in the user's cache folder
@@ -9,7 +9,7 @@ name options as the command line writes them.
 
 `read` may be called anywhere. `plan` and `convert` wait for the end, so they may be called in any
 thread without a running event loop, in several at once, too; `aplan` and `aconvert` are their
-twins for programs that have a loop. A listener is called in the thread that converts.
+counterparts for programs that have a loop. A listener is called in the thread that converts.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _read_source(at: Surroundings, options: ReadingOptions, source: Source) -> B
         return readers.read_bytes(source, "text", reading)
     if isinstance(source, str) and ("\n" in source or len(source) > _PATH_MOST_CHARACTERS):
         beginning = " ".join(source[:40].split())
-        raise UserError(f"“{beginning}…” is no path: give a text itself as bytes, text.encode()")
+        raise UserError(f"“{beginning}…” is not a path: give a text itself as bytes, text.encode()")
     path = at.resolve_path(source)
     book = _read_folder(path, reading) if _is_folder(path) else readers.read(path, reading)
     return replace(book, path=path.absolute())

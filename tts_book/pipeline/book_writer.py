@@ -1,4 +1,4 @@
-"""Chapters become files, each as soon as it is spoken, all with the gain of the whole book; in the
+"""Chapters become files, each as soon as it is spoken, all with the gain of the whole book; at the
 end whole-book files are made of them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Chapters are spoken together, and each is written as soon as its last chunk is there. Where the
+"""Speaks chapters together, and has each written as soon as its last chunk is there. Where the
 service is gone, fallback voices take over those that are not whole."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The events of a run, made of what it has in hand."""
+"""Builds the events of a run from its values."""
 
 from __future__ import annotations
 

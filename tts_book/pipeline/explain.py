@@ -50,7 +50,7 @@ def explain_chunks(job: BookJob, cache: ChunkCache) -> Iterator[tuple[Chunk, str
         else:
             yield (
                 chunk,
-                "--redo asks for another take" if again else _find_reason(chunk, key, before),
+                "--redo asks for another recording" if again else _find_reason(chunk, key, before),
             )
 
 

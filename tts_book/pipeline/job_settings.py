@@ -172,7 +172,7 @@ def _check_voice(options: Options, config: Config) -> None:
         config.resolve(options.voice, name)
     if options.proxy and not _PROXY.fullmatch(options.proxy):
         raise UserError(
-            f'--proxy "{hide_password(options.proxy)}" is no proxy: write http://HOST:PORT'
+            f'--proxy "{hide_password(options.proxy)}" is not a proxy: write http://HOST:PORT'
         )
 
 
@@ -182,4 +182,4 @@ def _check_parts(options: Options) -> None:
     if only and (options.start != "" or options.stop != ""):
         raise UserError("--from and --to make an excerpt: leave --only out.")
     if options.year and not year_of(str(options.year)):
-        raise UserError(f'--year "{options.year}" is no year: write four digits.')
+        raise UserError(f'--year "{options.year}" is not a year: write four digits.')

@@ -145,7 +145,7 @@ class ChapterJob:
 
     @property
     def voice(self) -> tuple[int, str]:
-        """What tells its voice from all others of the run: those of a book share one gain."""
+        """What sets its voice apart in the run: those of a book share one gain."""
         return self.job.number, self.job.cast.voice.name
 
     def begin_sound(self, pauses: Pauses) -> ChapterSound:

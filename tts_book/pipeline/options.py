@@ -160,7 +160,7 @@ class Options(ReadingOptions):
     voices: FilePath | None = option(None, "The voices.toml to use.", Panel.VOICE, metavar="FILE")
     backend: str | Backend = option(
         "auto",
-        "auto, edge (online), piper, espeak (robotic), silent.",
+        "auto, edge (online), piper, openai (your server), espeak (robotic), silent.",
         Panel.VOICE,
         metavar="NAME",
     )
@@ -215,7 +215,7 @@ class Options(ReadingOptions):
     )
     ear: bool = option(
         False,
-        "Have a recogniser hear them (extra: ear); record wrong chunks again once.",
+        "Have a recogniser check the speech (needs the extra ear).",
         Panel.RUN,
         repeats=False,
         changes_files=False,

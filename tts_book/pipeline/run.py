@@ -1,4 +1,4 @@
-"""The whole way of one run: what is jobs is spoken and stitched; everything is reported.
+"""One run: the chapters of its jobs are spoken and stitched, and everything is reported.
 
 `convert` speaks what is missing and writes each chapter as soon as its last chunk is there.
 """

@@ -1,4 +1,4 @@
-"""Parts of a book by their numbers: chapters ("3", "2-5") and chunks ("3/17")."""
+"""Selects parts of a book by their numbers: chapters ("3", "2-5") and chunks ("3/17")."""
 
 from __future__ import annotations
 

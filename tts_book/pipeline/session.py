@@ -129,8 +129,8 @@ class Conversion:
         excerpt = bool(start or stop)
         if options.is_partial and len(requests) > 1:
             raise UserError(
-                "--only, --redo, --from and --to name parts of one book: convert the others by "
-                "themselves."
+                "--only, --redo, --from and --to name parts of one book: convert the others "
+                "separately."
             )
         voice = self.settings.voice
         jobs = await prepare_jobs(

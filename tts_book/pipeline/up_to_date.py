@@ -161,7 +161,7 @@ def find_earlier_files(
 def _find_earlier(
     line: Any, manifest: Path, wanted: Recipe, target: Path, captions: Sequence[str]
 ) -> EarlierFile | None:
-    """The file that a line tells of, if it sounds as wanted and is as it was left; None also
+    """The file that a line describes, if it sounds as wanted and is as it was left; None also
     where the manifest is damaged or of another version."""
     if line is None or line.get("sound") != wanted.sound:
         return None

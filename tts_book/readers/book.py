@@ -1,4 +1,4 @@
-"""What every format's reader hands over, and how it becomes a Book."""
+"""What the reader of each format returns, and how it becomes a Book."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ChapterPattern:
             self._pattern = regex.compile(expression)
         except (regex.error, OverflowError, RecursionError) as error:
             raise UserError(
-                f'--chapters "{expression}" is no regular expression: {error}'
+                f'--chapters "{expression}" is not a regular expression: {error}'
             ) from None
 
     def __call__(self, line: str) -> bool:
@@ -167,8 +167,8 @@ def chapters_of(
     found = _divided(parsed, title, tag, options, is_chapter, split=split)
     if is_chapter is not None and not is_chapter.matched:
         raise UserError(
-            f'--chapters "{options.chapters}" fits no line of {parsed.source.name}: it must fit '
-            "the beginning of a line, capitals included"
+            f'--chapters "{options.chapters}" matches no line of {parsed.source.name}: it must '
+            "match from the beginning of a line, capitals included"
         )
     return found
 

@@ -105,7 +105,7 @@ class _SpinePages:
             item = self.package.items.get(item.fallback)
         if (item is None or item.media not in _PAGES) and first is not None:
             if first.media not in _PICTURES:
-                self.notices.append(f"{first.path} ({first.media}) is no page: not read")
+                self.notices.append(f"{first.path} ({first.media}) is not a page: not read")
             return None
         return item
 

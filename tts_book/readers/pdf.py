@@ -1,4 +1,4 @@
-"""PDF, as well as it can be done: pages have lines, and what they mean must be guessed."""
+"""PDF, as well as it can be read: pages have lines, and their meaning must be guessed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Pages = list[list[PdfLine]]
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """What pdfium tells: lines of pages, bookmarks as title and level by page, metadata."""
+    """What pdfium reports: lines of pages, bookmarks as title and level by page, metadata."""
 
     pages: Pages
     bookmarks: dict[int, list[tuple[str, int]]]
@@ -272,7 +272,7 @@ class _PageReader:
         return bool(self._flags.value & 1) or any(part in name for part in _FIXED_FONTS)
 
     def unmapped_share(self) -> float:
-        """The share of letters whose meaning the font does not tell."""
+        """The share of letters whose meaning the font does not give."""
         count = self._page.count_chars()
         sample = range(0, count, max(1, count // _MAPPED))
         faults = sum(self._raw.FPDFText_HasUnicodeMapError(self._page, at) == 1 for at in sample)
@@ -437,7 +437,7 @@ class _PdfWriter:
         self._builder.write("-" if line.is_parted else " ")
 
     def _end(self) -> None:
-        """Ends the paragraph and tells what stood in its way."""
+        """Ends the paragraph and returns what stood in its way."""
         self._builder.close()
         for line, role in self._waiting:
             is_read = role is Role.NOTE and self._reads_notes

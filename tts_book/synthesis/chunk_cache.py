@@ -89,7 +89,7 @@ class ChunkCache:
         return _parse_entry(path, data)
 
     def take(self, key: str) -> str | None:
-        """What tells the entry from any other for the same words (`Entry.take`), None without an
+        """Distinguishes the entry from others of the same words (`Entry.take`), None without an
         entry. Reads its last bytes only: a damage before them is not seen."""
         path = self.path(key)
         try:
@@ -180,7 +180,7 @@ def _mark_used(path: Path) -> None:
 
 
 def read_entry(path: Path, take: str) -> tuple[Entry, memoryview] | None:
-    """The entry in this file with its frames, None where it is another take by now, or damaged.
+    """The entry in this file with its frames, None if it is another recording now, or damaged.
     Raises OSError."""
     data = path.read_bytes()
     entry = _parse_entry(path, data) if data.endswith(bytes.fromhex(take) + _MAGIC) else None

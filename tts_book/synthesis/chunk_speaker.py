@@ -1,4 +1,4 @@
-"""One chunk with every remedy: tried again, alone, later, in halves, until it is whole or given up.
+"""Speaks one chunk, with every remedy: again, alone, later, in halves, until whole or given up.
 
 What to do after a failure is decided by `retry_policy`, how many may try at once by
 `rate_limiter`, what may be missing from a reply by its backend; here all of it is carried out

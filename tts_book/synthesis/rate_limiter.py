@@ -1,4 +1,4 @@
-"""Who may start next: the executor of the adaptive limit, for one backend and the whole run.
+"""Who may start next: carries out the adaptive limit, for one backend and the whole run.
 
 Waiters are let in by their order in the book, so that the first chapter is finished first.
 Clock, sleep and chance are arguments.

@@ -50,7 +50,7 @@ def find_headings(
 
 
 def _told(items: list[OutlineItem], is_chapter: Callable[[str], bool]) -> list[OutlineItem]:
-    """The chapters that the user tells; other headings after the first of them are breaks."""
+    """The chapters that the user gives; other headings after the first of them are breaks."""
     made: list[OutlineItem] = []
     began = False
     for item in items:

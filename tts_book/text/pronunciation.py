@@ -130,8 +130,10 @@ def pattern_fault(given: str, spelling: str) -> str:
         regex.compile(f"(?:{given})|").sub(spelling, "", timeout=_PATTERN_S)
         fits_nothing = compiled.fullmatch("", timeout=_PATTERN_S) is not None
     except (regex.error, IndexError, OverflowError, RecursionError, TimeoutError) as error:
-        return f"is no regular expression with a spelling for it: {error}"
-    return "fits also where nothing is: it needs at least one character" if fits_nothing else ""
+        return f"is not a regular expression with a spelling for it: {error}"
+    return (
+        "matches the empty string too: it must match at least one character" if fits_nothing else ""
+    )
 
 
 def _compiled(given: str) -> Any:

@@ -1,6 +1,6 @@
 """One turn of the simulated service as a list of steps: the faithful one, and each fault of it.
 
-Order and framing follow the real service (edge.md, 1.3): turn.start, response, marks ahead of the
+Order and framing follow the real service: turn.start, response, marks ahead of the
 sound, 720 bytes of sound a message, an empty sound message, turn.end.
 """
 

@@ -19,7 +19,7 @@ From a shell, for the program itself (prints the environment to export, runs unt
 What it does, faithfully: token, version, origin and browser are checked (a clock more than five
 minutes off is a 403); SSML is read strictly; words sound as tones that `tones.read` finds again;
 framing, ids, order, indented JSON, escaped text and the length of the silences are the service's
-own; ten minutes of sound are the most. What goes wrong: `edge_faults` holds the names, and what
+own; ten minutes of sound are the most. What goes wrong: `faults` holds the names, and what
 decides which connection meets which fault. Nothing here waits unless a `Pace` asks for it.
 
 Beside faults: `skew_s` (the server's clock against ours), `bare_403` (refusals without a Date),

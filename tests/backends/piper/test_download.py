@@ -200,7 +200,7 @@ def test_a_store_that_does_not_answer_is_told(statuses: list[int], asked: int) -
 def test_an_index_that_is_none_is_told(index: bytes) -> None:
     stock = shelf()
     stock.files["/voices.json"] = index
-    with serving(stock) as store, pytest.raises(BackendUnavailable, match="no index of voices"):
+    with serving(stock) as store, pytest.raises(BackendUnavailable, match="not an index of voices"):
         store.index()
 
 

@@ -245,8 +245,8 @@ def book_mark_moved(made: Files) -> None:
 SOUND = "its sound is not what was written"
 TIMES = "its times are not those that were written"
 DAMAGES: dict[str, tuple[Damage, str]] = {
-    "chapter deleted": (lambda made: made.one.unlink(), "it is gone"),
-    "book deleted": (lambda made: made.book(".m4b").unlink(), "it is gone"),
+    "chapter deleted": (lambda made: made.one.unlink(), "it is missing"),
+    "book deleted": (lambda made: made.book(".m4b").unlink(), "it is missing"),
     "end cut": (bytes_changed(lambda data: data[:-5_000]), "frames|bytes"),
     "whole frames cut": (bytes_changed(lambda data: data[: -20 * SIZE]), SOUND),
     "start cut": (frames_changed(cut_out(0, 20)), SOUND),
@@ -363,7 +363,7 @@ def test_files_are_known_by_any_path_to_them(made: Files) -> None:
     around = made.folder / "b" / ".."
     problems = [problem.what for path in files([around]) for problem in verify(path).problems]
     assert fits(SOUND, problems)
-    assert fits("it is gone", problems)
+    assert fits("it is missing", problems)
     assert verify(made.folder / "b" / ".." / "b" / made.one.name).problems
 
 

@@ -56,7 +56,7 @@ def test_times(text: str, ms: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "now", "1:2:3:4", "-5", "1h"])
 def test_what_is_no_time_is_told(text: str) -> None:
-    with pytest.raises(UserError, match="no time"):
+    with pytest.raises(UserError, match="not a time"):
         time_ms(text)
 
 
@@ -368,13 +368,13 @@ def test_a_folder_that_was_moved_with_its_source_is_known(at: Desk, copied: bool
     there = Desk(moved)
     lines = told_of(there, moved / "story.txt", text="gull", cache=at.folder / "cache")
     assert value(lines, "sound").startswith("story")
-    assert value(lines, "say it again:").startswith("tts-book convert")
+    assert value(lines, "speak it again:").startswith("tts-book convert")
 
 
 def test_a_file_that_was_moved_alone_leads_back_to_its_source(at: Desk) -> None:
     shutil.copytree(at.folder / "story", at.folder / "phone" / "story")
     lines = told_of(Desk(at.folder / "phone"), at.folder / "phone/story/001 - Chapter 1.mp3", "3")
-    assert value(lines, "say it again:").startswith(f"cd {shlex.quote(str(at.folder))} && ")
+    assert value(lines, "speak it again:").startswith(f"cd {shlex.quote(str(at.folder))} && ")
 
 
 @pytest.mark.parametrize(
@@ -382,11 +382,11 @@ def test_a_file_that_was_moved_alone_leads_back_to_its_source(at: Desk) -> None:
     [
         ("none.mp3", "1", "", "none.mp3 is not there"),
         ("story", "1", "", "is a folder: name one of the audio files"),
-        ("story.txt", "1", "", "no audio file: ask a text with --line"),
+        ("story.txt", "1", "", "not an audio file: for a text, add --line"),
         ("none.txt", "", "gull", "none.txt is not there"),
-        ("story/001 - Chapter 1.mp3", "", "gull", "no text: ask an audio file with a time"),
+        ("story/001 - Chapter 1.mp3", "", "gull", "not a text: for an audio file, add a time"),
         ("story/001 - Chapter 1.mp3", "1:00:00", "", "ends at 0:00:1[0-9], before 1:00:00"),
-        ("story.txt", "", "", "Say what is sought"),
+        ("story.txt", "", "", "Say what to look for"),
     ],
 )
 def test_what_cannot_be_asked_so_is_told(

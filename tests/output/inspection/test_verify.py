@@ -147,7 +147,7 @@ def captions_in_silence(path: Path) -> None:
         (cut_whole_frames, "there are"),
         (damage, "damage"),
         (no_sound, "no sound"),
-        (late_captions, "behind the end"),
+        (late_captions, "after the end"),
         (captions_in_silence, "under a caption"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The border: what aiohttp, edge-tts and ssl raise, told in our own words.
+"""Translates what aiohttp, edge-tts and ssl raise into our own errors.
 
 Foreign exceptions are looked up by name ("package.Class", then along their bases), so the table
 can name classes that only some versions have. No text made here holds a token or a whole URL.

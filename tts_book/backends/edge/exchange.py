@@ -1,4 +1,4 @@
-"""One turn: a request goes out, frames come in until turn.end, every wait has its limit."""
+"""One turn: a request goes out, frames come in until turn.end; every wait has a time limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened, what to do about it, and of which class it is: failures inside this room."""
+"""Failures of the online service: what happened, what to do about it, and of which class it is."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ServiceTrouble:
     of_config: bool = False
 
     def error(self) -> BackendError:
-        """The exception that tells it."""
+        """It as an exception."""
         message = f"{self.what}. {self.fix}"
         if self.failure in _INCOMPLETE:
             return BackendIncomplete(message, self.failure)
@@ -54,7 +54,7 @@ class ServiceTrouble:
 
 
 class Troubled(Exception):
-    """Carries a Trouble inside this room. `started`: the answer had begun."""
+    """Carries a `ServiceTrouble` within this package. `started`: the answer had begun."""
 
     def __init__(self, trouble: ServiceTrouble, *, started: bool = False) -> None:
         super().__init__(trouble.what)
@@ -132,7 +132,7 @@ class _Reason:
     trouble: ServiceTrouble
 
 
-# Reasons seen in the wild stand in edge.md, section 2; the first that fits decides.
+# Reasons that the service has been seen to give; the first that fits decides.
 _REASONS = (
     _Reason(
         re.compile(r"throttl|too many|quota|rate limit|exceeded the limit", re.I),

@@ -174,7 +174,7 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """One metadata message. `total` is the length of all sound in ticks, where it is told."""
+    """One metadata message. `total` is the length of all sound in ticks, where it is given."""
 
     boundaries: tuple[Boundary, ...] = ()
     total: int | None = None

@@ -1,4 +1,4 @@
-"""What must never be told: tokens, cookies, passwords, in whatever spelling they come back."""
+"""What must never be shown: tokens, cookies, passwords, in whatever spelling they come back."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Secrets:
 
 
 def find_url_secrets(url: str) -> list[str]:
-    """Name and password in an address, also as a proxy is told them, and all of its query."""
+    """Name and password in an address, also as a proxy is given them, and all of its query."""
     before_query, _, query = url.partition("?")
     userinfo = before_query.rpartition("@")[0].rpartition("://")[2]
     name, _, password = userinfo.partition(":")
@@ -60,14 +60,14 @@ def find_url_secrets(url: str) -> list[str]:
 
 
 def redact_query(query: Mapping[str, str], secrets: Secrets) -> str:
-    """A query as it may be told; what is hidden joins the `secrets`."""
+    """A query as it may be shown; what is hidden joins the `secrets`."""
     secrets.add(v for k, v in query.items() if k.lower() not in _SHOWN_PARAMETERS)
     shown = (f"{k}={v if k.lower() in _SHOWN_PARAMETERS else HIDDEN}" for k, v in query.items())
     return "&".join(shown)
 
 
 def redact_headers(given: Mapping[str, str], secrets: Secrets) -> str:
-    """Headers as they may be told; cookies and passwords among them join the `secrets`."""
+    """Headers as they may be shown; cookies and passwords among them join the `secrets`."""
     for name, value in given.items():
         secrets.add(_secret_in(name.lower(), value))
     shown = [f"{k}: {v}" for k, v in given.items() if k.lower() in _SHOWN_HEADERS]

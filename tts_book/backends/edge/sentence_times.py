@@ -1,4 +1,4 @@
-"""When the sentences of a reply are heard, where no marks tell it: from silences and lengths.
+"""When the sentences of a reply are heard, where no marks show it: from silences and lengths.
 
 Each end of a sentence should lie where as much speech has passed as its letters need; a long
 silence near that place is its pause. The best choice of silences, in order, is a shortest path.

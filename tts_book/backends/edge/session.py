@@ -1,4 +1,4 @@
-"""Connections to the service: a new one for each request, and one ahead."""
+"""Connections to the service: a new one for each request, and one opened ahead of time."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class EngineSound:
 
 
 class EspeakEngine:
-    """The loaded library. Make no second one in a process: use `shared_engine`."""
+    """The loaded library. Make no second one in a process: use `load_engine`."""
 
     def __init__(self, library_path: str, data_path: str) -> None:
         if len(data_path.encode()) > _LONGEST_DATA_PATH_BYTES:

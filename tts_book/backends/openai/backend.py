@@ -91,7 +91,7 @@ class OpenAIBackend:
         self._connections: dict[SpeechServer, _Connection] = {}
 
     def fingerprint(self, voice: Voice) -> str:
-        """Whatever the server is told beside the text, and its name: servers use one name for
+        """Whatever the server is sent beside the text, and its name: servers use one name for
         different voices. Raises BackendRefused for a voice without a server."""
         server = _server_of(voice)
         told = [server.name, server.model, server.instructions, server.format, server.extra]
@@ -123,7 +123,7 @@ class OpenAIBackend:
         return tuple(found.values())
 
     async def speak(self, text: str, voice: Voice) -> Speech:
-        """PCM, with a mark for each word where the server tells them. A text that is longer than
+        """PCM, with a mark for each word where the server gives them. A text that is longer than
         the server takes is cut, and its parts are joined."""
         server = _server_of(voice)
         connection = self._connection(server)
@@ -337,7 +337,7 @@ def _joined(left: Speech, right: Speech, at: int) -> Speech:
 
 
 def _marks(text: str, words: Sequence[object], length_ms: int) -> tuple[Mark, ...]:
-    """Marks of the words that the server tells times of, as far as they are found in the text."""
+    """Marks of the words that the server gives times for, as far as they are found in the text."""
     boundaries: list[Boundary] = []
     for word in words:
         said, begin, end = _word(word)

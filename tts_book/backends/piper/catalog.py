@@ -42,10 +42,10 @@ def read_index(loaded: object) -> dict[str, StoreVoice]:
     """Voices by key from the parsed `voices.json`. Entries that are not understood are left out;
     raises ValueError where nothing is."""
     if not isinstance(loaded, dict):
-        raise ValueError("it is no table of voices")
+        raise ValueError("it is not a table of voices")
     voices = {key: voice for key, entry in loaded.items() if (voice := _voice(key, entry))}
     if not voices:
-        raise ValueError("no voice stands in it")
+        raise ValueError("it lists no voice")
     return voices
 
 

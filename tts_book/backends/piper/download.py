@@ -51,7 +51,7 @@ class PiperStore:
             return read_index(json.loads(text))
         except (ValueError, RecursionError) as error:
             url = self._files.url
-            raise unavailable(f"{url}voices.json is no index of voices: {error}") from error
+            raise unavailable(f"{url}voices.json is not an index of voices: {error}") from error
 
     def card(self, voice: StoreVoice) -> str:
         """What the makers of `voice` say of it, with its licence."""

@@ -10,7 +10,7 @@ _UNLIMITED_BYTES = 1 << 60
 
 
 def find_free_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that are free now, also within a container's limit; None where nobody tells. `root`
+    """Bytes that are free now, also within a container's limit; None where that is unknown. `root`
     stands for the file system."""
     if sys.platform == "win32":
         return _windows_bytes()
@@ -46,7 +46,7 @@ def _text(path: Path) -> str:
 
 
 def _physical_bytes() -> int | None:
-    """Half of all the memory there is, where the free part is not told."""
+    """Half of all the memory there is, where the free part is not known."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, OSError, ValueError):

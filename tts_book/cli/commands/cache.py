@@ -1,4 +1,4 @@
-"""The command about the cache: what is in it, by book, and throwing away."""
+"""`tts-book cache`: what is in the cache, by book, and deleting from it."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ async def cache(
     everything is asked about on a terminal, unless `yes`."""
     place = folder or at.cache_dir
     if not (asked or pruning.clear) and pruning.wanted:
-        raise UserError("--age and --size say what --prune throws away: add --prune.")
+        raise UserError("--age and --size say what --prune deletes: add --prune.")
     if asked and not pruning.wanted:
         raise UserError(
-            "--prune needs a rule: --age DAYS for entries unused so long, --size MB for the most "
-            "that may stay, or both."
+            "--prune needs a rule: --age DAYS for entries unused for so long, --size MB for the "
+            "most to keep, or both."
         )
     if pruning.clear and at.stdin_is_terminal and not yes:
         chunks = format_count(len(list(cache_prune.list_entries(place))), "spoken chunk")
-        if not at.confirm(f"Delete {chunks} in {place}? They must be spoken again then. [y/N] "):
+        if not at.confirm(f"Delete {chunks} in {place}? They must then be spoken again. [y/N] "):
             return 0
     if pruning.wanted:
         before_s = time.time() - (pruning.days or 0) * DAY_S if pruning.days is not None else 0.0

@@ -1,6 +1,6 @@
-"""The commands' work between the options and the pipeline: reads, prepares, runs, shows.
+"""`tts-book convert`, and what it shares with other commands: reads, prepares, runs, reports.
 
-Each command answers with an exit code. Results go to `at.out`, everything else to `at.err`.
+Each command returns an exit code. Results go to `at.out`, everything else to `at.err`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _list_once(at: Terminal, options: CommandOptions, sources: Sequence[str]) ->
         if what not in seen:
             yield source
         elif not options.quiet:
-            at.err.write(f"{source} is named twice and read once\n")
+            at.err.write(f"{source} is given twice and read once\n")
         seen.add(what)
 
 

@@ -1,4 +1,4 @@
-"""Looks at everything a conversion needs, a line each, with a fix for all that fails."""
+"""`tts-book doctor`: checks all that a conversion needs, a line each, with a fix for what fails."""
 
 from __future__ import annotations
 

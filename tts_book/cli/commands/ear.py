@@ -1,4 +1,4 @@
-"""Proof-listening: models of recognisers, and `verify --ear` over finished books."""
+"""`tts-book ear` and `verify --ear`: models of recognisers, and finished books heard by them."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def parse_share(text: str) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share <= 1:
-        raise UserError(f'--sample "{text}" is no share: write 5% or another from 1% to 100%.')
+        raise UserError(f'--sample "{text}" is not a share: write 5% or another from 1% to 100%.')
     return share
 
 
@@ -176,7 +176,7 @@ def _report(at: Terminal, found: Sequence[HeardChunk], as_json: bool) -> int:
     sound_ms = sum(heard.stop_ms - heard.start_ms for heard in found)
     at.err.write(
         f"{len(found)} chunks heard ({format_duration(sound_ms)}): {errors} wrong, "
-        f"{len(differing) - errors} to be listened to\n"
+        f"{len(differing) - errors} to listen to\n"
     )
     return 1 if errors else 0
 
@@ -194,7 +194,7 @@ def _lines(heard: HeardChunk, cwd: Path) -> Iterator[str]:
         yield f"      {difference.kind.value}: {_short(difference.expected) or '…'}"
         yield f"        heard: {_short(difference.heard) or '…'}"
     if heard.redo:
-        yield f"      say it again: {heard.redo}"
+        yield f"      speak it again: {heard.redo}"
 
 
 def _json_lines(heard: HeardChunk) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The command that writes a podcast feed of written books."""
+"""`tts-book feed`: a podcast feed of written books."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def feed(
     """Writes the feed of the books in a folder. Raises UserError where there is none."""
     place = folder if folder.is_absolute() else at.cwd / folder
     if not place.is_dir():
-        raise UserError(f"{folder} is no folder: name the one that your server offers.")
+        raise UserError(f"{folder} is not a folder: name the one that your server publishes.")
     address = check_url(url)
     books = [
         ReadAlong(manifest)

@@ -1,4 +1,4 @@
-"""The command that writes a page for a book that is already there."""
+"""`tts-book page`: a page, or an EPUB, for a book that has been written."""
 
 from __future__ import annotations
 

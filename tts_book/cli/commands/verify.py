@@ -1,4 +1,4 @@
-"""The command verify: looks through finished files and says what is wrong, and where."""
+"""`tts-book verify`: checks finished files and says what is wrong, and where."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _levels(report: Report, acx: bool) -> str:
         (found.rms_dbfs, "dB RMS"),
     )
     text = "".join(f", {level:.1f} {unit}" for level, unit in levels if level is not None)
-    verdict = f"not ACX: {'; '.join(report.acx)}" if report.acx else "levels as ACX asks"
+    verdict = f"not ACX: {'; '.join(report.acx)}" if report.acx else "levels as ACX requires"
     return f": {format_duration(found.duration_ms)}{text}" + (f"; {verdict}" if acx else "")
 
 

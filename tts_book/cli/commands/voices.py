@@ -1,4 +1,4 @@
-"""The commands about voices: what there is, how it sounds, and fetching more."""
+"""`tts-book voices`: lists voices, plays one, and installs more."""
 
 from __future__ import annotations
 

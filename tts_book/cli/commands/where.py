@@ -1,4 +1,4 @@
-"""The command that leads from sound to text and from text to sound."""
+"""`tts-book where`: from sound to text, and from text to sound."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ async def where(
         found = in_text(path, folders, kept, line=line, text=text, places=places)
     else:
         raise UserError(
-            "Say what is sought: an audio file and a time (book.mp3 12:34), or a text and --line N "
-            'or --text "words".'
+            "Say what to look for: an audio file and a time (book.mp3 12:34), or a text and "
+            '--line N or --text "words".'
         )
     for fact in describe_place(found, kept, at.cwd):
         at.out.write(f"{fact}\n")
@@ -75,7 +75,7 @@ def describe_place(found: Found, cache: ChunkCache, cwd: Path) -> Iterator[str]:
     yield f"chunk     {found.chapter}/{found.chunk}"
     if found.again:
         first = "" if found.cwd in (None, cwd) else f"cd {quote_command([str(found.cwd)])} && "
-        yield f"say it again: {first}{found.again}"
+        yield f"speak it again: {first}{found.again}"
     yield f"word      {found.word}"
     yield f"sound     {_short(found.file, cwd)} at {when}" + _doubt(found)
     yield f"book      {found.book}, chapter {found.chapter}: {found.title}"
@@ -121,4 +121,4 @@ async def _play(at: Terminal, found: Found) -> int:
             if code := await player.wait():
                 raise AudioError(f"{name} ended with code {code}: {_short(found.file, at.cwd)}.")
             return 0
-    raise UserError(f"No player is here: install {', '.join(name for name, *_ in PLAYERS)}.")
+    raise UserError(f"No player was found: install {', '.join(name for name, *_ in PLAYERS)}.")

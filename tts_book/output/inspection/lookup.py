@@ -218,7 +218,7 @@ def time_ms(text: str) -> int:
     """Milliseconds of "1:02:03.5", "12:34" or "90". Raises UserError."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
-        raise UserError(f'"{text}" is no time: give it as 1:23:45, 12:34 or seconds.')
+        raise UserError(f'"{text}" is not a time: give it as 1:23:45, 12:34 or seconds.')
     hours, minutes, seconds = found.groups()
     return round(1_000 * (3_600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds)))
 
@@ -247,7 +247,7 @@ def _unknown(output: Path) -> str:
     if not output.exists():
         return f"{output} is not there: name an audio file that tts-book wrote."
     if output.suffix.lower() not in SUFFIXES:
-        return f"{output} is no audio file: ask a text with --line N or --text WORDS."
+        return f"{output} is not an audio file: for a text, add --line N or --text WORDS."
     return (
         f"{output} has no record beside it ({NAME}): only files that tts-book wrote can be asked."
     )
@@ -303,7 +303,7 @@ def _unconverted(source: Path, folders: Sequence[Path]) -> str:
     if not source.exists():
         return f"{source} is not there: name a text that was converted."
     if source.suffix.lower() in SUFFIXES:
-        return f"{source} is no text: ask an audio file with a time (12:34)."
+        return f"{source} is not a text: for an audio file, add a time (12:34)."
     looked = ", ".join(map(str, folders))
     return (
         f"No record of {source} was found in {looked}: convert it first, or say with -o where its "

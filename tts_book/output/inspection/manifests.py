@@ -1,5 +1,5 @@
-"""Which records tell of a file or of a source: those that lie beside it, and those of books that
-the cache knows. A folder that was moved as a whole is known by the ways within it."""
+"""Which records describe a file or a source: those that lie beside it, and those of books that
+the cache knows. A folder that was moved as a whole is recognised by its relative paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tts_book.synthesis.chunk_cache import ChunkCache
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A record by its file, and what its `run` line tells. Its lines are read one at a time: it is
+    """A record by its file, and what its `run` line says. Its lines are read one at a time: it is
     as long as the book. `cache` is asked where that of its run is not there."""
 
     path: Path
@@ -53,7 +53,7 @@ class Manifest:
 
     def entry_of(self, key: str, take: str | None = None) -> Entry | None:
         """An entry in the cache that the run used, else in the other; None where it is gone, or
-        another take than the one in the chapter's file."""
+        another recording than the one in the chapter's file."""
         used = self.run.get("cache")
         found = ChunkCache(Path(used)).get(key) if used else None
         found = found or self.cache.get(key)
@@ -86,7 +86,7 @@ class Manifest:
         return own, 0
 
     def volume(self, output: Path) -> dict[str, Any] | None:
-        """What it tells of a whole-book file."""
+        """What it says about a whole-book file."""
         for volume in read_lines(self.path, "volume"):
             if (self.path.parent / volume["file"]).resolve() == output.resolve():
                 return volume
@@ -94,7 +94,7 @@ class Manifest:
 
 
 def of_file(output: Path, cache: ChunkCache) -> Iterator[Manifest]:
-    """The records that may tell of a file, those of its folder first."""
+    """The records that may describe a file, those of its folder first."""
     near = (
         manifest_beside(output, alone=True),
         manifest_beside(output, alone=False),
@@ -104,7 +104,7 @@ def of_file(output: Path, cache: ChunkCache) -> Iterator[Manifest]:
 
 
 def of_place(place: Path, cache: ChunkCache) -> Iterator[Manifest]:
-    """The records that tell of a file, or of the books in a folder."""
+    """The records of a file, or of the books in a folder."""
     return of_file(place, cache) if place.is_file() else _open_manifests(_within(place), cache)
 
 

@@ -1,4 +1,4 @@
-"""When which words of a chunk are heard: by the marks in the cache, else reckoned from lengths."""
+"""When each word of a chunk is heard: by the marks in the cache, or estimated from lengths."""
 
 from __future__ import annotations
 

@@ -78,14 +78,14 @@ def files(paths: Sequence[Path]) -> list[Path]:
         elif not path.exists():
             raise UserError(f"{path} is not there.")
         elif path.suffix.lower() not in SUFFIXES:
-            raise UserError(f"{path} is no sound file of tts-book: {', '.join(SUFFIXES)}.")
+            raise UserError(f"{path} is not an audio file of tts-book: {', '.join(SUFFIXES)}.")
         else:
             found.append(path)
     return list(dict.fromkeys(found))
 
 
 def _find_written(folder: Path) -> Iterator[Path]:
-    """The files in a folder, there or not, that its manifests tell of."""
+    """The files in a folder, there or not, that its manifests list."""
     for manifest in folder.rglob(f"*{NAME}"):
         for line in read_lines(manifest, "contents"):
             path = _normal(manifest.parent / line["file"])
@@ -103,7 +103,9 @@ def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest)
     record, place = _record(path, read)
     contents = _contents(record, path, place)
     if not path.exists():
-        return Report(path, None, (Problem("it is gone: it was written, and is not there"),))
+        return Report(
+            path, None, (Problem("it is missing: it was written, and is no longer there"),)
+        )
     try:
         broken = (
             [Problem(text) for text in find_faults(path)] if path.suffix.lower() == SUFFIX else []
@@ -151,7 +153,7 @@ def _listen(path: Path, *, damaged: bool) -> Measured:
 
 @dataclass(frozen=True, slots=True)
 class _Chapter:
-    """A chapter as the record tells it, and where it begins in the file."""
+    """A chapter as the record has it, and where it begins in the file."""
 
     told: dict[str, Any]
     start_ms: int
@@ -253,7 +255,7 @@ def _lengths(
 ) -> Iterator[Problem]:
     if abs(measured.duration_ms - probed.duration_ms) > _NEAR_MS:
         yield Problem(
-            f"its header tells {probed.duration_ms} ms, the sound is {measured.duration_ms} ms long"
+            f"its header says {probed.duration_ms} ms, the sound is {measured.duration_ms} ms long"
         )
     told_ms = sum(int(chapter.told["duration_ms"]) for chapter in chapters)
     if chapters and abs(measured.duration_ms - told_ms) > _NEAR_MS * len(chapters):
@@ -335,7 +337,7 @@ def _captions(path: Path, measured: Measured, rehearsal: bool) -> Iterator[Probl
             if start_ms < last_ms or stop_ms < start_ms:
                 yield Problem(f"{captions.name}: captions are out of order", start_ms)
             if start_ms > measured.duration_ms:
-                yield Problem(f"{captions.name}: a caption stands behind the end", start_ms)
+                yield Problem(f"{captions.name}: a caption lies after the end", start_ms)
             elif not rehearsal and _is_silent(measured, start_ms, stop_ms):
                 yield Problem(f"{captions.name}: nothing is heard under a caption", start_ms)
             last_ms = start_ms

@@ -122,7 +122,7 @@ def test_a_listing_that_makes_no_sense(tmp_path: Path, listing: bytes) -> None:
         ("", "tts-book ear install base"),
         ("small", "tts-book ear install small"),
         ("huge", "There is no model"),
-        ("/", "is no model: a folder with model.bin"),
+        ("/", "is not a model: give a folder with model.bin"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_to_do(tmp_path: Path, named: str, said: str) -> None:

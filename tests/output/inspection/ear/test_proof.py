@@ -208,5 +208,5 @@ def test_the_page_shows_what_was_heard(proof: Proof) -> None:
 
 @pytest.mark.parametrize("text", ["0%", "many", "120%", "-5%"])
 def test_what_is_no_share(text: str) -> None:
-    with pytest.raises(UserError, match="is no share"):
+    with pytest.raises(UserError, match="is not a share"):
         parse_share(text)

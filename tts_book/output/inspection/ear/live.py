@@ -1,4 +1,4 @@
-"""Chunks are heard as they come, while others are still spoken."""
+"""Checks chunks by ear as they come, while others are still being spoken."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def find_model(named: str, folder: Path) -> Path:
     if named and (Path(named).is_dir() or os.sep in named):
         path = Path(named)
         if not (path / "model.bin").is_file():
-            raise UserError(f"{path} is no model: a folder with model.bin is wanted.")
+            raise UserError(f"{path} is not a model: give a folder with model.bin.")
         return path
     installed = list_installed(folder)
     if named in installed:
@@ -125,7 +125,9 @@ class ModelStore:
                 file for entry in entries if (file := _remote_file(repository, entry)) is not None
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise unavailable(f"{self._files.url}{listing} is no list of files: {error}") from error
+            raise unavailable(
+                f"{self._files.url}{listing} is not a list of files: {error}"
+            ) from error
         missing = _NEEDED - {file.path.rpartition("/")[2] for file in files}
         if missing:
             raise unavailable(f"{repository} has no {', '.join(sorted(missing))}")

@@ -111,4 +111,4 @@ def _load(folder: Path, workers: int) -> Any:
             local_files_only=True,
         )
     except (RuntimeError, ValueError, OSError) as error:
-        raise UserError(f"{folder} is no model of faster-whisper: {error}") from error
+        raise UserError(f"{folder} is not a model of faster-whisper: {error}") from error
