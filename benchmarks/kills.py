@@ -1,6 +1,6 @@
 """Kills a run of the whole program again and again (SIGKILL), then lets one go on to its end:
 
-    python benchmarks/kills.py [--kills 200] [--seed N]
+    python benchmarks/kills.py [--kills 200] [--seed N] [--cast en|ru]
 
 One book goes through the online backend, against the simulated service (tests/backends/edge,
 in a thread), into chapters, an M4B and captions; some runs want less. Moments are drawn by phase:
@@ -8,6 +8,8 @@ first a phase that the run will reach, then a time between nothing and what the 
 undisturbed; while chunks are unspoken, so short that they last for half of the kills. Once all is
 spoken, some runs are let go, so that others find a finished book. The seed is printed; as the
 moments are times of a real machine, it repeats the draws, not every race.
+
+With --cast the book is talk, read by three voices.
 
 What must hold (exit 1 where it does not):
 
@@ -76,7 +78,9 @@ class Tally:
 class Trial:
     """One book, killed many times."""
 
-    def __init__(self, folder: Path, service: Service, kills: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, service: Service, kills: int, seed: int, cast: str = ""
+    ) -> None:
         self._folder, self._service, self._kills = folder, service, kills
         self._chance = random.Random(seed)
         self._out, self._whole = folder / "out", folder / "whole"
@@ -84,7 +88,11 @@ class Trial:
         self._home.mkdir()
         homes = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR")
         self._environ = {**service.environ, **dict.fromkeys(homes, str(self._home))}
-        (folder / "book.txt").write_text(kills_book.text(), "utf-8")
+        text = kills_book.talk(cast) if cast else kills_book.text()
+        (folder / "book.txt").write_text(text, "utf-8")
+        if cast:
+            (folder / "cast.toml").write_text(kills_book.CASTS[cast], "utf-8")
+        self._spoken = SPOKEN[cast or "en"]
         (folder / "voices.toml").write_text(kills_book.voices(), "utf-8")
         (folder / "cover.png").write_bytes(kills_book.cover())
         self._wish: tuple[str, ...] = _ALL
@@ -105,7 +113,7 @@ class Trial:
 
     def _plan(self) -> None:
         """Learns which chunks there are."""
-        told = self._ran("plan", *SPOKEN, *_CACHE, "--json")
+        told = self._ran("plan", *self._spoken, *_CACHE, "--json")
         if told.returncode:
             raise SystemExit(told.stderr)
         lines = [json.loads(line) for line in told.stdout.splitlines()]
@@ -125,7 +133,7 @@ class Trial:
 
     def _started(self) -> Run:
         binds = "m4b" in self._wish[1]
-        return Run(self._folder, self._environ, (*_ALWAYS, *self._wish), binds=binds)
+        return Run(self._folder, self._environ, (*self._spoken, *_ALWAYS, *self._wish), binds=binds)
 
     def _undisturbed(self) -> Run:
         run = self._started()
@@ -219,7 +227,7 @@ class Trial:
             os.utime(path, (time.time() - _DAY_S, time.time() - _DAY_S))
         print(f"{len(left)} unfinished files in the cache, now a day old")
         before = len(self._service.asked)
-        ended = self._ran("convert", *SPOKEN, *_ALWAYS, *_ALL, "-q")
+        ended = self._ran("convert", *self._spoken, *_ALWAYS, *_ALL, "-q")
         if ended.returncode or ended.stderr:
             yield f"the last run ended with {ended.returncode}: {ended.stderr}"
         asked = self._service.asked[before:]
@@ -254,12 +262,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--cast", choices=list(kills_book.CASTS), default="")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     print(f"--seed {options.seed}, in {folder}")
     began_s = time.perf_counter()
     with Service(folder / "trusted.pem") as service:
-        trial = Trial(folder, service, options.kills, options.seed)
+        trial = Trial(folder, service, options.kills, options.seed, options.cast)
         trial.prepare()
         wrong = 0
         for what in trial.carry_out():

@@ -13,6 +13,25 @@ _SHORT = ("an", "ox", "sat", "by", "us", "in", "fog", "so", "we", "ran", "on", "
 _LONG = ("underneath-the-lighthouse", "yesterday's-whispering", "grandmother-remembered")
 _OFTEN = "Nobody answered at all."  # the same words in every chapter are spoken once
 
+# What is read by three voices: the narrator's is that of the command line.
+CASTS = {
+    "en": 'male = "en-US-GuyNeural"\nfemale = "en-GB-SoniaNeural"\n',
+    "ru": 'male = "ru-RU-SvetlanaNeural"\nfemale = "en-US-AvaMultilingualNeural"\n',
+}
+_HEADINGS = {"en": "Chapter", "ru": "Глава"}
+_TALK = {
+    "en": (
+        "“Boat {chapter} is late, {scene},” said Mr. Harker. “Ring again.”",
+        "“I rang {scene} times, {chapter},” said Mrs. Lowe.",
+        "Fog {chapter} came in by gate {scene}.",
+    ),
+    "ru": (
+        "— Лодка {chapter} опоздала, {scene}, — сказал он. — Звони ещё.",
+        "— Я звонила {scene} раз, {chapter}, — сказала Вера.",
+        "Туман {chapter} вошёл в ворота {scene}.",
+    ),
+}
+
 
 def text() -> str:
     """The same every time, no two scenes alike but one in each chapter."""
@@ -21,6 +40,20 @@ def text() -> str:
     for chapter in range(1, CHAPTERS + 1):
         scenes = [_scene(chance, chapter, scene) for scene in range(1, SCENES)]
         parts.append(f"Chapter {chapter}\n\n" + "\n\n* * *\n\n".join([*scenes, _OFTEN]))
+    return "\n\n".join(parts) + "\n"
+
+
+def talk(language: str) -> str:
+    """Replies of two speakers and what is told between them, no two paragraphs alike."""
+    paragraphs = _TALK[language]
+    parts = []
+    for chapter in range(1, CHAPTERS + 1):
+        numbered = (
+            paragraph.format(chapter=chapter, scene=scene)
+            for scene in range(1, SCENES // 2)
+            for paragraph in paragraphs
+        )
+        parts.append(f"{_HEADINGS[language]} {chapter}\n\n" + "\n\n".join(numbered))
     return "\n\n".join(parts) + "\n"
 
 

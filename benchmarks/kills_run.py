@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = (sys.executable, "-m", "tts_book")
-SPOKEN = ("book.txt", "--backend", "edge", "--voice", "en-US-AriaNeural", "--language", "en")
+_NARRATORS = {"en": "en-US-AriaNeural", "ru": "ru-RU-DmitryNeural"}
+SPOKEN = {
+    language: ("book.txt", "--backend", "edge", "--voice", voice, "--language", language)
+    for language, voice in _NARRATORS.items()
+}
 _RUN_MOST_S = 120
 
 
@@ -44,7 +48,7 @@ class Run:
         self._errors = folder / "errors.txt"
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [*PROGRAM, "convert", *SPOKEN, *arguments, "--json"],
+                [*PROGRAM, "convert", *arguments, "--json"],
                 cwd=folder,
                 env={**os.environ, **environ},
                 stdout=subprocess.PIPE,

@@ -176,6 +176,51 @@ def test_the_manifest_knows_who_reads_what(at: Desk) -> None:
     }
 
 
+MARKED = BOOK.replace("Смотритель ждал у двери.", "[voice:{}]Смотритель ждал у двери.[/voice]")
+
+
+@pytest.mark.parametrize(
+    ("name", "voice"),
+    [
+        ("female", "female"),
+        ("Нина", "male"),
+        ("нинка", "male"),
+        ("scripted:female", "female"),
+        ("narrator", "narrator"),
+    ],
+)
+def test_a_mark_in_the_text_says_who_speaks(at: Desk, name: str, voice: str) -> None:
+    nina = '[speakers."Нина"]\nvoice = "scripted:male"\nnames = ["Нинка"]\n'
+    at.write("cast.toml", CAST + nina)
+    at.write("book.txt", MARKED.format(name))
+    backend = CastBackend()
+    result = convert(at, backend, voice_marks=True)
+    assert [id_ for id_, text in backend.said if "Смотритель ждал" in text] == [voice]
+    words = [code for path in result.written for code in _codes(path)]
+    assert words == tones.codes(BOOK.replace("— ", ""))
+
+
+def test_marks_need_no_cast(at: Desk) -> None:
+    (at.folder / "cast.toml").unlink()
+    at.write("book.txt", MARKED.format("scripted:male"))
+    backend = CastBackend()
+    convert(at, backend, voice_marks=True, voice="scripted:narrator")
+    assert [text for id_, text in backend.said if id_ == "male"] == ["Смотритель ждал у двери."]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Ольга", r'book\.txt:3:\d+: \[voice:Ольга\]: nobody is called "Ольга" in the cast'),
+        ("dialogue", r"book\.txt:3:\d+: \[voice:dialogue\]: no voice is set for dialogue"),
+    ],
+)
+def test_a_mark_that_names_nobody_is_one_line(at: Desk, name: str, said: str) -> None:
+    at.write("book.txt", MARKED.format(name))
+    with pytest.raises(UserError, match=said):
+        convert(at, CastBackend(), voice_marks=True)
+
+
 ALL = {"narrator", "male", "female"}
 
 

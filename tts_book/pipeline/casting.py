@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tts_book.config.cast import ROLES, Cast, Speaker, fold_name
+from tts_book.config.voices import Config
 from tts_book.errors import UserError
 from tts_book.model import Book, Chapter
 from tts_book.text.dialogue.roles import NARRATOR, ChapterRoles, RoleSpan, assign_roles
@@ -15,6 +16,8 @@ from tts_book.text.dialogue.speakers import Attribution, Evidence
 
 # A chapter that another voice narrates: its narrator is a role of its own.
 _OTHER_NARRATOR = "narrator: "
+# A voice that a mark in the text names; it has no words but those.
+_MARKED = "voice: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,15 @@ class BookRoles:
         return tuple(dict.fromkeys(span.role for span in spans if span.role))
 
 
-def find_roles(book: Book, cast: Cast) -> BookRoles:
-    """Gives roles to the text of a book. Pure; takes seconds for a long one."""
+def find_roles(book: Book, cast: Cast, marked: Mapping[int, Sequence[RoleSpan]]) -> BookRoles:
+    """Gives roles to the text of a book; `marked` stretches have theirs. Pure; takes seconds for a
+    long one."""
     spans: dict[int, tuple[RoleSpan, ...]] = {}
     rules: Counter[str] = Counter()
     for chapter in book.chapters:
         its = _find_chapter_roles(book, chapter, cast)
         rules += its.rules
-        found = its.spans
+        found = _lay_over(its.spans, marked.get(chapter.number, ()))
         narrator = cast.narrator_of(chapter.number)
         if narrator != cast.narrator:
             found = _fill(found, len(chapter.text), f"{_OTHER_NARRATOR}{narrator}")
@@ -60,29 +64,66 @@ def _find_chapter_roles(book: Book, chapter: Chapter, cast: Cast) -> ChapterRole
 
 
 def _fill(spans: tuple[RoleSpan, ...], length: int, role: str) -> tuple[RoleSpan, ...]:
-    """The same with a role for what is between."""
+    """The same with a role for the narrator's stretches and for what is between."""
     filled: list[RoleSpan] = []
     at = 0
     for span in spans:
         if span.start > at:
             filled.append(RoleSpan(at, span.start, role))
-        filled.append(span)
+        filled.append(span if span.role else replace(span, role=role))
         at = span.stop
     if at < length:
         filled.append(RoleSpan(at, length, role))
     return tuple(filled)
 
 
+def _lay_over(spans: tuple[RoleSpan, ...], marked: Sequence[RoleSpan]) -> tuple[RoleSpan, ...]:
+    """The marked stretches, and what they leave of the others, in order."""
+    left = list(spans)
+    for mark in marked:
+        left = [
+            piece
+            for span in left
+            for piece in (
+                RoleSpan(span.start, min(span.stop, mark.start), span.role),
+                RoleSpan(max(span.start, mark.stop), span.stop, span.role),
+            )
+            if piece.start < piece.stop
+        ]
+    return tuple(sorted((*left, *marked), key=lambda span: span.start))
+
+
+def find_marked_role(cast: Cast, config: Config, name: str) -> str:
+    """The role that a mark names: a speaker's, that of a gender or of dialogue, the narrator's, or
+    that of a voice by its name. Raises UserError."""
+    speaker = cast.aliases.get(fold_name(name))
+    if speaker is not None:
+        return speaker
+    role = name.casefold()
+    if role == "narrator" or (role in ROLES and cast.voice_of(role)):
+        return NARRATOR if role == "narrator" else role
+    if role in ROLES:
+        raise UserError(f"no voice is set for {role}: write it into cast.toml, or --voice-for.")
+    try:
+        return f"{_MARKED}{config.resolve(name).name}"
+    except UserError as error:
+        raise UserError(f'nobody is called "{name}" in the cast. {error}') from None
+
+
 def voice_name(cast: Cast, role: str) -> str:
     """The name of the voice that reads a role, "" for the usual narrator's."""
     if role.startswith(_OTHER_NARRATOR):
         return role.removeprefix(_OTHER_NARRATOR)
+    if role.startswith(_MARKED):
+        return role.removeprefix(_MARKED)
     return cast.voice_of(role)
 
 
 def role_name(role: str) -> str:
     """A role as it is shown."""
-    return "narrator" if role == NARRATOR or role.startswith(_OTHER_NARRATOR) else role
+    if role == NARRATOR or role.startswith(_OTHER_NARRATOR):
+        return "narrator"
+    return role.removeprefix(_MARKED)
 
 
 def add_voices(cast: Cast | None, text: str) -> Cast | None:

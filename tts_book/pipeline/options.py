@@ -173,6 +173,7 @@ class Options(ReadingOptions):
         Panel.VOICE,
         metavar="NAME=VOICE",
     )
+    voice_marks: bool = option(False, "Heed [voice:NAME] and [/voice] in the text.", Panel.VOICE)
     rate: str | int = option("", "Faster or slower: -10%.", Panel.VOICE, metavar="PCT")
     pitch: str | int = option("", "Higher or lower: -8Hz.", Panel.VOICE, metavar="HZ")
     volume: str | int = option("", "Louder or softer: +10%.", Panel.VOICE, metavar="PCT")

@@ -71,7 +71,7 @@ async def prepare_jobs(
         # In a thread, so that Ctrl-C need not wait for a long book's plan.
         roles = BookRoles()
         if request.cast is not None:
-            roles = await asyncio.to_thread(find_roles, request.book, request.cast)
+            roles = await asyncio.to_thread(find_roles, request.book, request.cast, request.marked)
         plan = await asyncio.to_thread(chunker.plan_book, request.book, roles.spans)
         parts = {}
         for (language, role), part in _split_plan(plan).items():

@@ -22,8 +22,10 @@ from tts_book.output import audiobookshelf
 from tts_book.output.companions import find_companions, is_own
 from tts_book.output.manifest import find_finished_files, manifests_for_stem
 from tts_book.output.paths import COMPANIONS
-from tts_book.pipeline.casting import add_voices
+from tts_book.pipeline.casting import add_voices, find_marked_role
 from tts_book.pipeline.options import NO_CAST, format_rerun_command, result_options
+from tts_book.text.dialogue.roles import RoleSpan
+from tts_book.text.dialogue.voice_marks import MarkedSpan, take_voice_marks
 from tts_book.text.pronunciation import Pronunciations
 from tts_book.text.spoken_text import Readings
 
@@ -39,7 +41,8 @@ class BookRequest:
     `fingerprint` is that of source and options, by which a second run knows that nothing has
     changed; "" where there is none. `readings` is how it is said, `recorded` whether the run leaves
     a manifest of it. `command`, given in the folder `cwd`, converts it again. `cache` is the folder
-    of its entries, None where they are not kept."""
+    of its entries, None where they are not kept. `marked` are stretches of its chapters, by their
+    numbers, whose roles are marked in the text."""
 
     book: Book
     stem: str
@@ -51,6 +54,7 @@ class BookRequest:
     cwd: Path | None = None
     cache: Path | None = None
     cast: Cast | None = None
+    marked: Mapping[int, tuple[RoleSpan, ...]] = field(default_factory=dict)
 
 
 def make_request(
@@ -73,6 +77,12 @@ def _build_request(
 ) -> BookRequest:
     at, options = settings.at, settings.options
     book = audiobookshelf.add_facts(book, settings.cover, options.series, str(options.year))
+    cast = _choose_cast(settings, casts, book)
+    marked: dict[int, tuple[RoleSpan, ...]] = {}
+    if options.voice_marks:
+        book, marks = take_voice_marks(book)
+        cast = cast or (Cast() if marks else None)
+        marked = {n: _find_marked_roles(settings, cast, spans) for n, spans in marks.items()}
     return BookRequest(
         book,
         stem,
@@ -82,8 +92,22 @@ def _build_request(
         command="" if source is None else format_rerun_command(options, source, at.cwd),
         cwd=at.cwd,
         cache=None if options.no_cache else settings.cache_dir.absolute(),
-        cast=_choose_cast(settings, casts, book),
+        cast=cast,
+        marked=marked,
     )
+
+
+def _find_marked_roles(
+    settings: JobSettings, cast: Cast | None, spans: Sequence[MarkedSpan]
+) -> tuple[RoleSpan, ...]:
+    found = []
+    for span in spans:
+        try:
+            role = find_marked_role(cast or Cast(), settings.config, span.name)
+        except UserError as error:
+            raise UserError(f"{span.place}: [voice:{span.name}]: {error}") from None
+        found.append(RoleSpan(span.start, span.stop, role))
+    return tuple(found)
 
 
 def _load_casts(settings: JobSettings, source: Path | None) -> tuple[Cast, ...]:
