@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import count
@@ -14,7 +14,7 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from tts_book import audio
 from tts_book.backends import Health, Limits, VoiceInfo
-from tts_book.backends.judging import SoundFinding, Verdict
+from tts_book.backends.judging import ProofTexts, SoundFinding, Span, Verdict
 from tts_book.errors import BackendError
 from tts_book.model import (
     Book,
@@ -194,10 +194,10 @@ class ScriptedJudge(ScriptedBackend):
         judged: Callable[[str, int], tuple[float, tuple[SoundFinding, ...]]],
         *,
         wanted: int = 0,
-        carriers: tuple[str, str] | None = None,
+        proof: tuple[str, str] | None = None,
     ) -> None:
         super().__init__()
-        self._judged, self._wanted, self._carriers = judged, wanted, carriers
+        self._judged, self._wanted, self._proof = judged, wanted, proof
         self.entered = 0
         self.settled = False
         self.unspoken: list[str] = []
@@ -226,8 +226,10 @@ class ScriptedJudge(ScriptedBackend):
     def settle(self) -> None:
         self.settled = True
 
-    def carriers(self, examined: ScriptedReply, span: tuple[int, int]) -> tuple[str, str] | None:
-        return self._carriers
+    def proof_texts(
+        self, examined: ScriptedReply, span: Span, others: Sequence[Span]
+    ) -> ProofTexts | None:
+        return ProofTexts(*self._proof, (span, *others)) if self._proof else None
 
     def prove_unspoken(self, examined: ScriptedReply, span: tuple[int, int]) -> None:
         self.unspoken.append(examined.text[slice(*span)])

@@ -307,13 +307,13 @@ def test_words_without_sound_are_proven_by_sound(
     with_s: float, with_finds: bool, unspoken: list[str], heard: list[str], tmp_path: Path
 ) -> None:
     lacks = SoundFinding("words", 'no sound for "hello"', certain=False, spans=((4, 9),))
-    in_carrier = (replace(lacks, spans=((5, 10),)),) if with_finds else ()
+    in_proof = (replace(lacks, spans=((5, 10),)),) if with_finds else ()
 
     def answer(text: str, attempt: int) -> tuple[float, tuple[SoundFinding, ...]]:
-        known = {MUTE: (9.0, (lacks,)), "with hello": (with_s, in_carrier), "with": (1.0, ())}
+        known = {MUTE: (9.0, (lacks,)), "with hello": (with_s, in_proof), "with": (1.0, ())}
         return known.get(text, (1.0, ()))
 
-    backend = ScriptedJudge(answer, carriers=("with hello", "with"))
+    backend = ScriptedJudge(answer, proof=("with hello", "with"))
     left = run(backend, chunks(MUTE), tmp_path)
     assert all(left.keys)
     assert (backend.unspoken, backend.spoken) == (unspoken, heard)

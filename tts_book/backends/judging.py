@@ -7,7 +7,7 @@ damage. The caller has faulty replies spoken again, and reports to the backend w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -50,6 +50,16 @@ class Verdict:
         return "; ".join(finding.what for finding in self.findings)
 
 
+@dataclass(frozen=True, slots=True)
+class ProofTexts:
+    """Two short texts whose sound tells whether `spans` of a reply's text are spoken: one with
+    these characters, one without them."""
+
+    with_words: str
+    without_words: str
+    spans: tuple[Span, ...]
+
+
 class Examined(Protocol):
     """A reply, measured; only its backend looks inside."""
 
@@ -83,9 +93,11 @@ class JudgingBackend(Protocol):
         """No more replies will come for now: from here on the voices are judged by those known."""
         ...
 
-    def carriers(self, examined: Examined, span: Span) -> tuple[str, str] | None:
-        """Two short texts, with and without these characters of the reply's text, whose sound
-        tells whether they are spoken. None where they are all that would be left."""
+    def proof_texts(
+        self, examined: Examined, span: Span, others: Sequence[Span]
+    ) -> ProofTexts | None:
+        """Texts that tell whether these characters of the reply's text are spoken, and those of
+        the `others` that stand near to them. None where nothing else would be left."""
         ...
 
     def prove_unspoken(self, examined: Examined, span: Span) -> None:

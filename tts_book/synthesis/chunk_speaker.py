@@ -11,14 +11,21 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from tts_book import audio, events
 from tts_book.backends import Backend, Preconnecting
-from tts_book.backends.judging import Examined, JudgingBackend, SoundFinding, Span, Verdict
+from tts_book.backends.judging import (
+    Examined,
+    JudgingBackend,
+    ProofTexts,
+    SoundFinding,
+    Span,
+    Verdict,
+)
 from tts_book.errors import (
     AudioError,
     BackendError,
@@ -161,6 +168,8 @@ class ChunkSpeaker:
         self._undecided: list[tuple[Examined, asyncio.Future[Verdict]]] = []
         self._speaking = 0
         self._proving = asyncio.Lock()
+        self._proof_texts: dict[tuple[Voice, str], Verdict] = {}
+        self._proof_tries: Counter[tuple[Voice, str]] = Counter()
         self._noted: set[tuple[str, str]] = set()
 
     async def speak(self, call: ChunkCall) -> SpokenAudio:
@@ -229,7 +238,7 @@ class ChunkSpeaker:
     ) -> SpokenAudio | None:
         """A finished reply, if nothing is missing or a proof says so; None to try again. Raises
         BackendIncomplete where it stays incomplete."""
-        answer = await self._prove_words(call, history, answer)
+        answer = await self._prove_words(call, text, history, answer)
         if not answer.findings or answer.verdict is None:
             self._report_notes()
             return answer.audio
@@ -366,20 +375,19 @@ class ChunkSpeaker:
     # Words that a voice cannot say
 
     async def _prove_words(
-        self, call: ChunkCall, history: _ChunkHistory, answer: _FinishedReply
+        self, call: ChunkCall, text: str, history: _ChunkHistory, answer: _FinishedReply
     ) -> _FinishedReply:
         """The reply judged again after it was tried whether the voice says the words that it
         lacks: those of which it seems to say none, and those that it lacked before."""
-        judge, examined = self._judge, answer.examined
-        if judge is None or examined is None:
+        if self._judge is None or answer.examined is None:
             return answer
         for _ in range(MOST_PROOFS):
-            if not _doubtful_span(history, answer):
+            if not _doubtful_spans(history, answer):
                 return answer
             async with self._proving:  # what one chunk proves spares the others their proofs
                 answer = self._judged_again(answer)
-                span = _doubtful_span(history, answer)
-                if span is None or not await self._prove(call, examined, span):
+                spans = _doubtful_spans(history, answer)
+                if not spans or not await self._prove(call, text, answer, spans):
                     return answer
                 answer = self._judged_again(answer)
         return answer
@@ -391,40 +399,57 @@ class ChunkSpeaker:
         assert verdict is not None
         return _answer(verdict, answer.examined, answer.audio.attempts)
 
-    async def _prove(self, call: ChunkCall, examined: Examined, span: Span) -> bool:
-        """Whether it could be told from sound if the voice says these characters, or that it says
-        them although the marks leave no time for them."""
+    async def _prove(
+        self, call: ChunkCall, text: str, answer: _FinishedReply, spans: Sequence[Span]
+    ) -> bool:
+        """Whether it could be told from sound if the voice says the first of these characters:
+        with the others that stand near, which costs no more, else alone."""
         assert self._judge is not None
-        texts = self._judge.carriers(examined, span)
-        if texts is None:
-            return False
-        left_out = frozenset((Counter(texts[0].split()) - Counter(texts[1].split())).elements())
-        spoken = [await self._carrier(call, text, left_out) for text in texts]
-        if spoken[0] is None or spoken[1] is None or not _lacking(spoken[0], texts[0]):
-            return False  # if it lacks nothing: it can say them; they are missing from this reply
-        if abs(spoken[0].speech_s - spoken[1].speech_s) <= SAME_S:
-            self._judge.prove_unspoken(examined, span)
-        else:
-            self._judge.prove_spoken(examined, span)
-        return True
+        assert answer.verdict is not None
+        examined, lacking = answer.examined, _lacking(answer.verdict, text)
+        assert examined is not None
+        tried: ProofTexts | None = None
+        for others in (spans[1:], ()):
+            texts = self._judge.proof_texts(examined, spans[0], others)
+            if texts is None or texts == tried:
+                return False
+            tried = texts
+            spoken = [
+                await self._speak_for_proof(call, sent, may_lack=lacking)
+                for sent in (texts.with_words, texts.without_words)
+            ]
+            if spoken[0] is None or spoken[1] is None or not spoken[0].findings:
+                return (
+                    False  # if it lacks nothing: it can say them; they are missing from this reply
+                )
+            if abs(spoken[0].speech_s - spoken[1].speech_s) <= SAME_S:
+                for span in texts.spans:
+                    self._judge.prove_unspoken(examined, span)
+                return True
+            if len(texts.spans) == 1:
+                self._judge.prove_spoken(examined, spans[0])
+                return True
+        return False
 
-    async def _carrier(
-        self, call: ChunkCall, text: str, may_lack: frozenset[str]
+    async def _speak_for_proof(
+        self, call: ChunkCall, text: str, *, may_lack: frozenset[str]
     ) -> Verdict | None:
-        """A short text, spoken for a proof. None where it cannot be had without damage: it may
-        lack nothing but these words, and those of a kind that the voice seems not to say."""
-        for attempt in range(1, PROOF_TRIES + 1):
+        """A short text, spoken for a proof, once a run. None where it cannot be had without
+        damage: it may lack nothing but what another reply lacks too."""
+        known = call.voice, text
+        while known not in self._proof_texts and self._proof_tries[known] < PROOF_TRIES:
+            self._proof_tries[known] += 1
             try:
-                verdict = await self._try_carrier(call, text, attempt)
+                verdict = await self._try_proof_text(call, text, self._proof_tries[known])
             except BackendError as error:
                 _LOG.debug("a text for a proof was not spoken: %s", error)
                 continue
             damaged = any(finding.certain for finding in verdict.findings)
-            if not damaged and _lacking(verdict, text, suspected=False) <= may_lack:
-                return verdict
-        return None
+            if not damaged and _lacking(verdict, text) <= may_lack:
+                self._proof_texts[known] = verdict
+        return self._proof_texts.get(known)
 
-    async def _try_carrier(self, call: ChunkCall, text: str, attempt: int) -> Verdict:
+    async def _try_proof_text(self, call: ChunkCall, text: str, attempt: int) -> Verdict:
         assert self._judge is not None
         judge = self._judge
         heard = await self._request(call, attempt, True, lambda: judge.hear(text, call.voice))
@@ -547,28 +572,19 @@ def _answer(verdict: Verdict, examined: Examined, attempt: int) -> _FinishedRepl
     return _FinishedReply(kept, verdict, examined)
 
 
-def _lacking(verdict: Verdict, text: str, *, suspected: bool = True) -> frozenset[str]:
-    """The words of a text that its reply seems to lack, with or without the suspected ones."""
-    spans = (
-        span
-        for finding in verdict.findings
-        for span in finding.spans
-        if suspected or span not in finding.suspected
-    )
+def _lacking(verdict: Verdict, text: str) -> frozenset[str]:
+    """The words of a text that its reply seems to lack."""
+    lacks = [span for finding in verdict.findings for span in finding.spans]
     words = ((found.start(), found.end(), found[0]) for found in re.finditer(r"\S+", text))
-    lacks = list(spans)
     return frozenset(w for start, stop, w in words if any(a < stop and b > start for a, b in lacks))
 
 
-def _doubtful_span(history: _ChunkHistory, answer: _FinishedReply) -> Span | None:
-    """The first words of a reply that are worth a proof."""
-    for finding in answer.findings:
-        if finding.suspected:
-            return min(finding.suspected)
-        for span in finding.spans:
-            if history.lacked(span):
-                return span
-    return None
+def _doubtful_spans(history: _ChunkHistory, answer: _FinishedReply) -> list[Span]:
+    """The words of a reply that are worth a proof, those first of which the voice seems to say
+    none of the kind."""
+    suspected = {span for finding in answer.findings for span in finding.suspected}
+    lacked = {s for finding in answer.findings for s in finding.spans if history.lacked(s)}
+    return [*sorted(suspected), *sorted(lacked - suspected)]
 
 
 # A text's length says nothing about whether the service is there. A bad request may: a service

@@ -414,6 +414,7 @@ LAYOUT = (Difference("marks_behind", layout=_behind),)
 UNSPOKEN = (
     _spoken("latin_unspoken", unspoken=LATIN),
     _spoken("numbers_unspoken", unspoken=NUMBER),
+    _spoken("latin_and_numbers_unspoken", unspoken=f"{LATIN}|{NUMBER}"),
     _spoken("latin_unspoken_but_marked", unspoken=LATIN, marks_unspoken=True),
 )
 HARMLESS = (*MARKS, *SOUND, *FORMATS, *LAYOUT)

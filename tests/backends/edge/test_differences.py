@@ -130,8 +130,10 @@ def test_words_that_the_voice_does_not_say_are_listed(
     assert (outcome.failed, outcome.unseen) == (0, 0)
     assert outcome.lost > 0
     assert outcome.doubts[DoubtKind.UNSPOKEN] >= 3
-    assert outcome.requests * len(TEXTS) <= len(TEXTS) + 6  # three proofs of two requests
-    assert any("does not say" in note for note in outcome.notes)
+    kinds = sum("does not say" in note for note in outcome.notes)
+    assert kinds > 0
+    # At most three proofs of two requests for each.
+    assert round(outcome.requests * len(TEXTS)) <= len(TEXTS) + 6 * kinds
 
 
 @pytest.mark.parametrize(

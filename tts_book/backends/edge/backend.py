@@ -11,7 +11,7 @@ import difflib
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,7 +20,7 @@ from tts_book.backends.edge.alignment import folded
 from tts_book.backends.edge.endpoint import Endpoint, ServerClock
 from tts_book.backends.edge.exchange import Reply, SpeechRequest, run_turn
 from tts_book.backends.edge.failures import NO_SOUND, ServiceTrouble, Troubled
-from tts_book.backends.edge.jury import ExaminedReply, HeardReply, Jury, find_carriers
+from tts_book.backends.edge.jury import ExaminedReply, HeardReply, Jury, find_proof_texts
 from tts_book.backends.edge.library import EdgeTts
 from tts_book.backends.edge.patience import Patience, Timeouts
 from tts_book.backends.edge.protocol import (
@@ -38,7 +38,7 @@ from tts_book.backends.edge.protocol import (
 from tts_book.backends.edge.reply_checks import AskedText, estimate_s, words_of
 from tts_book.backends.edge.session import EdgeSession, make_request_id
 from tts_book.backends.edge.wire_log import WireLog
-from tts_book.backends.judging import Span, Verdict
+from tts_book.backends.judging import ProofTexts, Span, Verdict
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Doubt, Speech, Voice
 
@@ -211,9 +211,11 @@ class EdgeBackend:
         """No more replies will come for now."""
         self._jury.settle()
 
-    def carriers(self, examined: ExaminedReply, span: Span) -> tuple[str, str] | None:
+    def proof_texts(
+        self, examined: ExaminedReply, span: Span, others: Sequence[Span]
+    ) -> ProofTexts | None:
         """Two short texts, with and without these characters."""
-        return find_carriers(examined.measured.asked, span)
+        return find_proof_texts(examined.measured.asked, span, others)
 
     def prove_unspoken(self, examined: ExaminedReply, span: Span) -> None:
         """The voice does not say these characters."""

@@ -21,15 +21,16 @@ from tts_book.backends.edge.reply_checks import (
 from tts_book.backends.edge.sentence_times import estimate_sentences
 from tts_book.backends.edge.voice_habits import CERTAIN, ReplySign, SignKind, VoiceHabits
 from tts_book.backends.edge.wire_log import WireLog
-from tts_book.backends.judging import SoundFinding, Span, Verdict
+from tts_book.backends.judging import ProofTexts, SoundFinding, Span, Verdict
 from tts_book.errors import AudioError, BackendIncomplete
 from tts_book.model import Doubt, DoubtKind, Mark, Speech
 
 # Marks that lie this near to where marks usually lie, before the sound by 70 to 160 ms, stay as
 # they are; others are brought to where they would be then.
 _USUAL_LAG_S, _SHIFTED_S = 0.14, 0.25
-# A carrier for a proof: so many words beside the one in question, if the text has them.
-_CARRIER_WORDS = 3
+# A text for a proof has so many words beside those in question, if the chunk has them: the marks of
+# fewer tell nothing.
+_WORDS_BESIDE = LEAST_WORDS + 1
 _WORDS_SHOWN = 60
 # Answers without sound, until a text of another script counts as one that the voice cannot say.
 _SILENT_ATTEMPTS = 3
@@ -264,9 +265,9 @@ def _as_heard(mark: Mark, shifts: Sequence[tuple[int, int]], sound_ms: int) -> M
 # Proofs -------------------------------------------------------------------------------------------
 
 
-def find_carriers(asked: AskedText, span: Span) -> tuple[str, str] | None:
+def find_proof_texts(asked: AskedText, span: Span, others: Sequence[Span]) -> ProofTexts | None:
     """The sentence that holds these characters, with those around it until there are words enough
-    beside them, and the same without them."""
+    beside them, and the same without them and without those of the `others` that it holds."""
     text = asked.text.text
     spans = find_sentences(text)
     held = [n for n, (start, stop) in enumerate(spans) if start < span[1] and stop > span[0]]
@@ -275,11 +276,15 @@ def find_carriers(asked: AskedText, span: Span) -> tuple[str, str] | None:
     first, last = held[0], held[-1]
     while True:
         start, stop = spans[first][0], spans[last][1]
-        others = [w for w in _words_in(asked, (start, stop)) if not span[0] <= w.begin < span[1]]
-        if len(others) >= _CARRIER_WORDS or (first == 0 and last == len(spans) - 1):
+        doubtful = sorted({span, *(o for o in others if start <= o[0] and o[1] <= stop)})
+        words = _words_in(asked, (start, stop))
+        left = [w for w in words if not any(a < w.end and b > w.begin for a, b in doubtful)]
+        if len(left) >= _WORDS_BESIDE or (first == 0 and last == len(spans) - 1):
             break
         first, last = (first - 1, last) if first > 0 else (first, last + 1)
-    if not others:
+    if not left:
         return None
-    without = re.sub(r"[ \t]{2,}", " ", text[start : span[0]] + text[span[1] : stop])
-    return text[start:stop].strip(), without.strip()
+    edges = [start, *(edge for pair in doubtful for edge in pair), stop]
+    kept = "".join(text[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True))
+    without = re.sub(r"[ \t]{2,}", " ", kept).strip()
+    return ProofTexts(text[start:stop].strip(), without, tuple(doubtful))

@@ -84,11 +84,16 @@ class TextWord:
 def words_of(text: Folded) -> tuple[TextWord, ...]:
     """The words of a text, in order."""
     edges = [*sorted(text.starts), len(text.letters)]
-    made = []
+    made: list[TextWord] = []
     for start, stop in pairwise(edges):
         begin, end = text.span(start, stop)
         word = text.text[begin:end]
-        made.append(TextWord(start, stop, begin, end, word, script_of(word)))
+        script = script_of(word)
+        # What hangs on a number is said with it, or not: "17th", "17-го".
+        if made and made[-1].script is Script.NUMBER and begin - made[-1].end <= 1:
+            between = text.text[made[-1].end : begin]
+            script = script if between.isspace() else Script.NUMBER
+        made.append(TextWord(start, stop, begin, end, word, script))
     return tuple(made)
 
 
