@@ -42,7 +42,7 @@ class CommandOptions(Options):
     )
     json: bool = option(
         False,
-        "One event a line on standard output.",
+        "JSON lines on standard output: events or results.",
         Panel.RUN,
         repeats=False,
         changes_files=False,

@@ -84,7 +84,10 @@ class ReadingOptions:
     """How a source is read."""
 
     language: str = option(
-        "", "Language of the text: ru, en-GB. Detected unless given.", Panel.READ, metavar="CODE"
+        "",
+        "Language, such as ru or en-GB. That of a text is detected unless given.",
+        Panel.READ,
+        metavar="CODE",
     )
     encoding: str = option(
         "", "Encoding of the text, where the guess is wrong.", Panel.READ, metavar="NAME"
