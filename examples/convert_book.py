@@ -43,7 +43,8 @@ def convert(source: Path, output: Path, backend: str = "auto") -> tts_book.Resul
 
 if __name__ == "__main__":
     if not 3 <= len(sys.argv) <= 4:
-        sys.exit("usage: python examples/convert_book.py TEXT FOLDER [BACKEND]")
+        print("usage: python examples/convert_book.py TEXT FOLDER [BACKEND]", file=sys.stderr)
+        sys.exit(2)
     try:
         result = convert(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:4])
     except tts_book.TtsBookError as error:

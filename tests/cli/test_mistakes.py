@@ -67,7 +67,7 @@ CONVERT = [
     ("a.txt --backend egde", "Did you mean \"edge\"?"),
     ("a.txt --backend festival", "There is no backend \"festival\""),
     ("a.txt --voice joe --backend espeak", "belongs to the backend piper"),
-    ("ru.txt --voice joe", "speaks en-US and the book is in ru"),
+    ("ru.txt --voice joe", "speaks en-US and the book is in Russian (ru)"),
     ("a.txt --voices nowhere.toml", "no voices file nowhere.toml"),
     ("a.txt --voices bad.toml", "bad.toml:1: put the value in quotes"),
     ("a.txt --voices folder", "is a folder"),
@@ -115,7 +115,9 @@ CONVERT = [
     ("a.txt -o song.mp3", "--force"),
     ("a.txt -o empty.txt/x", "empty.txt/x"),
     ("a.txt b.txt -o x.m4b", "tts-book batch FOLDER -o x.m4b"),
-    ("a.txt -o x.m4b --format opus", "x.m4b is one file"),
+    ("a.txt -o x.m4b --format opus", "x.m4b is one .m4b file, and --format asks for opus"),
+    ("a.txt --only 9", "has only chapter 1, no 9"),
+    ("a.txt --voice joe --pitch 3", "Leave --pitch out"),
     ("a.txt --workers x", "--workers"),
     ("a.txt --workers -1", "--workers"),
     ("a.txt --proxy foo", "--proxy \"foo\" is not a proxy: write http://HOST:PORT"),
@@ -175,6 +177,12 @@ def test_a_mistake_in_another_command(words: str, code: int, told: str, person: 
     assert person.types(*words.split()) == code, person.err
     assert told in person.out + person.err
     assert "Traceback" not in person.err
+
+
+@pytest.mark.parametrize("command", ["convert", "plan"])
+def test_an_empty_name_is_not_the_current_folder(command: str, person: Person) -> None:
+    assert person.types(command, "") == 2
+    assert "The name of a source is empty" in person.err
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_files_of_earlier_runs_are_told_up_to_a_few() -> None:
     assert (
         found[0] == "from an earlier run; it no longer belongs to any chapter (see --clean): 0.mp3"
     )
-    assert found[MOST_LINES] == "… and 2 more files beside it"
+    assert found[MOST_LINES] == "… and 2 more files"
     assert "more file" not in told(replace(RESULT, left_over=paths[:MOST_LINES]))
 
 

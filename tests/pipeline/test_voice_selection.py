@@ -116,7 +116,7 @@ def test_who_speaks(stage: Stage, wish: VoiceRequest, language: str, name: str) 
         (Stage(), VoiceRequest(voice="joe", backend="edge"), "en", "belongs to the backend piper"),
         (Stage(), VoiceRequest(backend="festival"), "ru", "festival"),
         (Stage(online=False), VoiceRequest(voice="dmitry"), "ru", "Go online"),
-        (Stage(), VoiceRequest(backend="piper"), "de", "No voice here can speak de"),
+        (Stage(), VoiceRequest(backend="piper"), "de", "No voice here can speak German"),
         (Stage(), VoiceRequest(backend="espeak"), "xx", "leave --backend out"),
     ],
 )
@@ -192,7 +192,7 @@ def test_who_waits_begins_and_goes_on_without_an_answer(wish: VoiceRequest, tell
     begun = {"dmitry": SpokenShare(telling, whole=False)}
     chosen = cast(stage, replace(wish, wait=True), spoken=begun)
     assert chosen.voice.name == "dmitry"
-    assert "asking again" in chosen.why
+    assert "speaks once the service answers" in chosen.why
 
 
 def test_a_named_voice_that_has_begun_and_is_gone_is_no_mistake_of_the_user() -> None:

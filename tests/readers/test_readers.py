@@ -300,6 +300,7 @@ def test_markdown_loses_nothing(source: str, notes: NotesAt) -> None:
 def folder_of(path: Path, files: dict[str, str | bytes]) -> Path:
     for name, content in files.items():
         data = content.encode() if isinstance(content, str) else content
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(data)
     return path
 
@@ -346,17 +347,20 @@ def test_odd_files_of_a_folder_are_told(tmp_path: Path) -> None:
         "1.txt": RU * 3,
         "2.txt": RU * 3,
         "3.txt": (RU * 3).encode("cp1251"),
-        "4.txt": EN * 2,
+        "Part 2/4.txt": EN * 2,
     }
     book = readers.read_folder(folder_of(tmp_path, files), ReadOptions()).book
     notices = "\n".join(book.notices)
     assert "3.txt: in windows-1251, its neighbours in utf-8" in notices
-    assert "in English (en): 4.txt" in notices
+    assert "in English (en): Part 2/4.txt" in notices
     assert [chapter.language for chapter in book.chapters] == ["", "", "", "en"]
     book = readers.read_folder(tmp_path, ReadOptions(language="ru")).book
     assert not any(chapter.language for chapter in book.chapters)
     notices = "\n".join(book.notices)
-    assert "4.txt: looks English (en), but is read as Russian (ru), as --language says" in notices
+    assert (
+        "Part 2/4.txt: looks English (en), but is read as Russian (ru), as --language says"
+        in notices
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")

@@ -368,6 +368,8 @@ def _globbed(sources: list[str]) -> list[str]:
     """Patterns that the shell left as they are (Windows does) become the files they name."""
     found: list[str] = []
     for source in sources:
+        if not source.strip():  # as "$unset" in a shell; it would be the current folder
+            raise UserError("The name of a source is empty: name a file or a folder.")
         pattern = any(mark in source for mark in "*?[") and not Path(source).exists()
         names = sorted(_glob(source)) if pattern else []
         found += names or [source]

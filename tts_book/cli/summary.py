@@ -107,7 +107,7 @@ def _some(what: str, paths: Sequence[Path]) -> Iterator[str]:
         yield f"{what}: {path}"
     more = len(paths) - MOST_LINES
     if more > 0:
-        yield f"… and {format_count(more, 'more file')} beside it"
+        yield f"… and {format_count(more, 'more file')}"
 
 
 def _missing(done: Result, command: str) -> str:

@@ -86,10 +86,17 @@ def lay_out_book(
     elif wholes == [name for name in wholes if WHOLE[name] == out.suffix.lower()]:
         made = _lay_out_chapters(book, out.stem, source, out.parent, cwd)
     else:
-        raise UserError(f"{out} is one file, and --format asks for several: name a folder with -o.")
+        raise _make_format_error(out, formats)
     folder = made.folder if len(made.targets) == 1 else made.folder.parent
     whole = tuple((name, folder / f"{made.stem}{WHOLE[name]}") for name in wholes)
     return replace(made, whole=whole, keeps_chapters=CHAPTERS in formats)
+
+
+def _make_format_error(out: Path, formats: Sequence[str]) -> UserError:
+    return UserError(
+        f"{out} is one {out.suffix.lower()} file, and --format asks for {','.join(formats)}: "
+        "leave --format out, or name a folder with -o."
+    )
 
 
 def lay_out_excerpt(
@@ -110,7 +117,7 @@ def lay_out_excerpt(
     elif kinds == tuple(kind for kind in kinds if WHOLE[kind] == out.suffix.lower()):
         file = out
     else:
-        raise UserError(f"{out} is one file, and --format asks for others: name a folder with -o.")
+        raise _make_format_error(out, formats)
     made = _lay_out_chapters(book, stem, source, None, file.parent)
     whole = tuple((kind, file.with_suffix(WHOLE[kind])) for kind in kinds)
     owner = f"{_find_owner(file.parent, source, made.stem)} (excerpt)"

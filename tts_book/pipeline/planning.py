@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.backends import Backend
-from tts_book.errors import UserError
+from tts_book.errors import BackendRefused, UserError
 from tts_book.model import Chunk, Plan, Voice
 from tts_book.output import audiobookshelf
 from tts_book.output.captions import caption_paths
@@ -138,7 +138,10 @@ async def _choose_voice(
             raise
         raise UserError(_explain_other_language(plan, voice, str(error))) from None
     plan = await asyncio.to_thread(apply_readings, plan, chosen.voice, request.readings)
-    keys = await asyncio.to_thread(make_keys, plan, chosen.voice, chosen.backend)
+    try:
+        keys = await asyncio.to_thread(make_keys, plan, chosen.voice, chosen.backend)
+    except BackendRefused as error:  # what this voice cannot do is known before it speaks
+        raise UserError(str(error)) from error
     return chosen, list(zip(plan.chunks, keys, strict=True))
 
 

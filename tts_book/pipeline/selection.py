@@ -62,6 +62,10 @@ def parse_selection(text: str, option: str) -> Selection:
     return Selection(frozenset(chapters), frozenset(chunks))
 
 
+def _name_range(chapters: int) -> str:
+    return f"chapters 1 to {chapters}" if chapters > 1 else "only chapter 1"
+
+
 def check_selection(selection: Selection, plan: Plan, option: str) -> None:
     """Raises UserError if the plan has no such chapter or chunk."""
     there = {(chunk.chapter, chunk.number) for chunk in plan.chunks}
@@ -69,13 +73,13 @@ def check_selection(selection: Selection, plan: Plan, option: str) -> None:
     for chapter in sorted(selection.chapters):
         if not 1 <= chapter <= count:
             raise UserError(
-                f'{option}: "{plan.book.title}" has chapters 1 to {count}, no {chapter}.'
+                f'{option}: "{plan.book.title}" has {_name_range(count)}, no {chapter}.'
             )
     for chapter, chunk in sorted(selection.chunks - there):
         last = max((number for at, number in there if at == chapter), default=0)
         known = (
             f"chapter {chapter} has chunks 1 to {last}"
             if last
-            else f"the chapters are 1 to {count}"
+            else f"the book has {_name_range(count)}"
         )
         raise UserError(f"{option}: there is no chunk {chapter}/{chunk}: {known}.")

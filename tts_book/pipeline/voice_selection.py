@@ -18,7 +18,7 @@ from tts_book.config.voices import Config, can_speak
 from tts_book.errors import BackendError, TtsBookError, UserError
 from tts_book.model import Voice
 from tts_book.pipeline.casting import voice_name
-from tts_book.text.language_tags import primary_language
+from tts_book.text.language_tags import describe_language, primary_language
 
 # Short chunks (a heading, "Yes.") may be in the cache because another book has them too;
 # only longer ones show that this book was begun with a voice.
@@ -318,8 +318,9 @@ def refuse_other_language(voice: Voice, language: str) -> None:
     """Raises UserError if the voice would read a foreign language as gibberish."""
     if voice.language and not can_speak(voice, language):
         raise UserError(
-            f'The voice "{voice.name}" speaks {voice.language} and the book is in {language}: '
-            f"choose another (tts-book voices --language {primary_language(language)}), or say "
+            f'The voice "{voice.name}" speaks {voice.language} and the book is in '
+            f"{describe_language(language)}: choose another "
+            f"(tts-book voices --language {primary_language(language)}), or say "
             f"what the book is in with --language {primary_language(voice.language)}."
         )
 
@@ -364,7 +365,7 @@ def _make_error(away: bool, message: str) -> EngineGone | UserError:
 
 def explain_waiting(health: Health) -> str:
     """Why a service that does not answer is taken all the same."""
-    return f"{health.detail}; asking again until it answers"
+    return f"{health.detail}; this voice speaks once the service answers"
 
 
 def engine_gone(voice: Voice, health: Health) -> EngineGone:
@@ -401,7 +402,8 @@ def explain_no_voice(
     tried = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
     ways = "; or ".join(_ways_out(voices, asked, healths))
     return (
-        f"No voice here can speak {language} now ({tried or 'voices.toml names none'}). "
+        f"No voice here can speak {describe_language(language)} now "
+        f"({tried or 'voices.toml names none'}). "
         f"You can {ways}."
     )
 
@@ -418,6 +420,8 @@ def _ways_out(voices: Sequence[Voice], asked: str, healths: Mapping[str, Health]
         yield f"{first}run tts-book voices install {local}"
     if asked == "espeak" and (robot := healths.get(asked)) and robot.fix:
         yield robot.fix
+    if asked == ONLINE:
+        yield "leave --backend out"
     if asked != "espeak":
         yield "use a robotic voice with --backend espeak"
     else:

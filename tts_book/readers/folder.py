@@ -116,7 +116,7 @@ def read_folder(
     unread = tuple((path, why) for path, why in read.items() if isinstance(why, str))
     if len(unread) == len(read):
         path, why = unread[0]
-        raise UserError(f"no text in {folder} can be read: {path.name} {why}")
+        raise UserError(f"no text in {folder} can be read: {_place(folder, path)} {why}")
     sources = tuple(path for path, parsed in read.items() if not isinstance(parsed, str))
     return Folder(_book(folder, read, options), sources, unread)
 
@@ -140,6 +140,14 @@ def _placed(folder: Path, path: Path, parsed: ParsedBook) -> ParsedBook:
     return replace(parsed, source=replace(parsed.source, name=_name(folder, path)))
 
 
+def _title(folder: Path) -> str:
+    return folder.resolve().name or str(folder)
+
+
+def _place(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
 def _name(folder: Path, path: Path) -> str:
     return (Path(folder.resolve().name) / path.relative_to(folder)).as_posix()
 
@@ -149,9 +157,9 @@ def _reason(path: Path, error: UserError) -> str:
 
 
 def _book(folder: Path, files: Mapping[Path, ParsedBook | str], options: ReadOptions) -> Book:
-    name = folder.resolve().name or str(folder)
+    name = _title(folder)
     read = [(path, parsed) for path, parsed in files.items() if not isinstance(parsed, str)]
-    tag, own, told = _languages(read, name, options)
+    tag, own, told = _languages(folder, read, options)
     chapters: list[Chapter] = []
     ledgers = []
     for path, parsed in files.items():
@@ -174,7 +182,7 @@ def _book(folder: Path, files: Mapping[Path, ParsedBook | str], options: ReadOpt
     )
     notices = [notice for _, parsed in read for notice in parsed.notices]
     ledger = add_ledgers(ledgers)
-    notices += [*_odd_encodings(read), *told, *remark_left_out(numbered, ledger)]
+    notices += [*_odd_encodings(folder, read), *told, *remark_left_out(numbered, ledger)]
     notices += remark_long_chapters(numbered, tag)
     return Book(
         title=options.title or name,
@@ -191,14 +199,14 @@ def _in_part(part: str, title: str) -> str:
 
 
 def _languages(
-    read: Sequence[tuple[Path, ParsedBook]], name: str, options: ReadOptions
+    folder: Path, read: Sequence[tuple[Path, ParsedBook]], options: ReadOptions
 ) -> tuple[str, dict[Path, str], list[str]]:
     """The language of most of the text, those of files in others, and remarks for the user.
     Raises UserError if no language can be told."""
     spoken = {path: _spoken(parsed) for path, parsed in read}
     if options.language:
         tag = parse_language_tag(options.language)
-        return tag, {}, list(_odd_languages(spoken, tag))
+        return tag, {}, list(_odd_languages(folder, spoken, tag))
     clear: dict[Path, str] = {}
     sizes: Counter[str] = Counter()
     for path, text in spoken.items():
@@ -209,14 +217,16 @@ def _languages(
     most = sizes.most_common(1)[0][0] if sizes else ""
     known = Counter(parsed.language for _, parsed in read if parsed.language).most_common(1)
     usual = [text for path, text in spoken.items() if clear.get(path, most) == most]
-    tag, told = choose_language("\n\n".join(usual), known[0][0] if known else "", name, "")
+    tag, told = choose_language(
+        "\n\n".join(usual), known[0][0] if known else "", _title(folder), ""
+    )
     own = {path: its for path, its in clear.items() if its != primary_language(tag)}
-    return tag, own, [told, *_own_languages(own)]
+    return tag, own, [told, *_own_languages(folder, own)]
 
 
-def _own_languages(own: Mapping[Path, str]) -> Iterator[str]:
+def _own_languages(folder: Path, own: Mapping[Path, str]) -> Iterator[str]:
     for tag in dict.fromkeys(own.values()):
-        names = [path.name for path, its in own.items() if its == tag]
+        names = [_place(folder, path) for path, its in own.items() if its == tag]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         yield f"in {describe_language(tag)}: {', '.join(names[:3])}{more}"
 
@@ -241,16 +251,18 @@ def _author(read: Sequence[tuple[Path, ParsedBook]]) -> str:
     return authors.pop() if len(authors) == 1 else ""
 
 
-def _odd_encodings(read: Sequence[tuple[Path, ParsedBook]]) -> Iterator[str]:
+def _odd_encodings(folder: Path, read: Sequence[tuple[Path, ParsedBook]]) -> Iterator[str]:
     usual = Counter(parsed.encoding for _, parsed in read).most_common(1)[0][0]
     for path, parsed in read:
         if parsed.encoding != usual:
-            yield f"{path.name}: in {parsed.encoding}, its neighbours in {usual}"
+            yield f"{_place(folder, path)}: in {parsed.encoding}, its neighbours in {usual}"
 
 
-def _odd_languages(spoken: dict[Path, str], tag: str) -> Iterator[str]:
+def _odd_languages(folder: Path, spoken: dict[Path, str], tag: str) -> Iterator[str]:
     for path, text in spoken.items():
         guess = detect_language(text)
         if guess.margin >= _CLEAR and guess.language != primary_language(tag):
             looks, book = describe_language(guess.language), describe_language(tag)
-            yield f"{path.name}: looks {looks}, but is read as {book}, as --language says"
+            yield (
+                f"{_place(folder, path)}: looks {looks}, but is read as {book}, as --language says"
+            )

@@ -92,8 +92,10 @@ class OpenAIBackend:
 
     def fingerprint(self, voice: Voice) -> str:
         """Whatever the server is sent beside the text, and its name: servers use one name for
-        different voices. Raises BackendRefused for a voice without a server."""
+        different voices. Raises BackendRefused for a voice without a server, or one that no
+        server can speak."""
         server = _server_of(voice)
+        _request(server, voice)
         told = [server.name, server.model, server.instructions, server.format, server.extra]
         return f"openai {hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]}"
 
@@ -284,7 +286,8 @@ def _request(server: SpeechServer, voice: Voice) -> dict[str, object]:
     """All that is sent but the text. Raises BackendRefused for what no server can do."""
     if voice.pitch_hz:
         raise misconfigured(
-            f'A server cannot change the pitch of a voice. Set pitch = 0 for "{voice.name}".'
+            "A server cannot change the pitch of a voice. Leave --pitch out, or set pitch = 0 for "
+            f'"{voice.name}".'
         )
     speed = 1 + voice.rate_pct / 100
     if not _SLOWEST <= speed <= _FASTEST:

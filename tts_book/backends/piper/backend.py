@@ -143,6 +143,11 @@ class PiperBackend:
         return found
 
     def _chosen(self, voice: Voice) -> tuple[LocalVoice, int | None]:
+        if voice.pitch_hz:
+            raise misconfigured(
+                "Piper cannot change the pitch of a voice. Leave --pitch out, or set pitch = 0 for "
+                f'"{voice.name}".'
+            )
         name, sign, speaker = voice.id.partition(SPEAKER_SIGN)
         local = self._found.get(name) or self._look().get(name)
         if local is None:
@@ -179,10 +184,6 @@ class PiperBackend:
             )
 
     def _speak(self, text: str, voice: Voice, stopped: threading.Event) -> Speech:
-        if voice.pitch_hz:
-            raise misconfigured(
-                f'Piper cannot change the pitch of a voice. Set pitch = 0 for "{voice.name}".'
-            )
         local, speaker = self._chosen(voice)
         model = self._model(local)
         _LOG.debug("%s speaks %d characters with %s", voice.id, len(text), local.model)
