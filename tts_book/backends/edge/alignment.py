@@ -100,7 +100,12 @@ def _find(within: Folded, said: str, together: str, cursor: int) -> int:
     """Letter offset at or after `cursor` where `said` is heard; -1 if nowhere."""
     letters, starts = within.letters, within.starts
     if letters.startswith(said, cursor):
-        return cursor
+        stop = cursor + len(said)
+        if stop in starts or stop == len(letters) or letters.startswith(together, cursor):
+            return cursor
+        # It only begins a longer word, whose own mark may be lost: it may be the next one.
+        after = next((at for at in range(stop, len(letters)) if at in starts), cursor)
+        return after if letters.startswith(together, after) else cursor
     at = letters.find(together, cursor)
     while at >= 0 and at not in starts:
         at = letters.find(together, at + 1)
