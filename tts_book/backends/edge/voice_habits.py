@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
 
-from tts_book.backends.edge.mark_timing import LEAST_WORDS
+from tts_book.backends.edge.mark_timing import LEAST_WORDS, TICKS_PER_S
 from tts_book.backends.edge.reply_checks import AskedText, MeasuredReply, Script, TextWord
 from tts_book.text.language_tags import primary_language
 
@@ -424,14 +424,20 @@ def _check_tail(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign]
             what = f"the sound ends {abs(off_s):.2f} s {sooner} after its last word than usual"
             return [ReplySign(SignKind.TAIL, what)]
         return []
-    if examined.shape.tail_s < _ABRUPT_S and not _ends_with_its_last_word(examined):
+    if examined.shape.tail_s < _ABRUPT_S and not _ends_with_its_last_word(traits, examined):
         return [ReplySign(SignKind.ABRUPT, SignKind.ABRUPT.value)]
     return []
 
 
-def _ends_with_its_last_word(examined: MeasuredReply) -> bool:
-    """Whether the last word of the text has its place in the sound."""
+def _ends_with_its_last_word(traits: VoiceHabits, examined: MeasuredReply) -> bool:
+    """Whether the last word of the text has its place in the sound. Of a short text only the mark
+    tells, where this voice always ends with its last word."""
     timing = examined.timing
+    if not timing.fits and examined.words:
+        end, tail = examined.words[-1], traits.steady(lambda facts: facts.tail_s)
+        inside = end.boundary.stop / TICKS_PER_S <= examined.shape.length_s
+        usual = tail is not None and tail[0] < _TAIL_LEAST_S
+        return usual and end.found and end.stop == examined.letters and inside
     if not timing.fits or timing.words[-1].stop < examined.letters:
         return False
     last = timing.words[-1]
