@@ -153,6 +153,14 @@ def test_vtt() -> None:
     assert "Один --&gt; два &amp; &lt;b&gt;три&lt;/b&gt;." in shown.replace("amp;\n", "amp; ")
 
 
+@pytest.mark.parametrize(
+    ("role", "shown"), [("", ""), ("Соня", "<v Соня>"), ("a>\n\nb & c", "<v a&gt; b &amp; c>")]
+)
+def test_vtt_names_who_speaks(role: str, shown: str) -> None:
+    written = "".join(captions.vtt([Cue(0, 1_500, "Да.", role)], "x"))
+    assert written.endswith(f"00:00:01.500\n{shown}Да.\n\n")
+
+
 def test_lrc() -> None:
     shown = "".join(captions.lrc(CUES, "Глава 1")).splitlines()
     assert shown[0] == "[ti:Глава 1]"

@@ -176,6 +176,14 @@ def test_the_manifest_knows_who_reads_what(at: Desk) -> None:
     }
 
 
+def test_captions_name_who_speaks(at: Desk) -> None:
+    convert(at, CastBackend(), captions="vtt")
+    chapters = [file.read_text("utf-8") for file in sorted((at.folder / "out").rglob("*.vtt"))]
+    assert "\nСмотритель ждал у двери." in chapters[0]
+    assert "\n<v female>Одна." in chapters[0]
+    assert "\n<v female>«Неужели всё кончилось?»" in chapters[1]
+
+
 MARKED = BOOK.replace("Смотритель ждал у двери.", "[voice:{}]Смотритель ждал у двери.[/voice]")
 
 

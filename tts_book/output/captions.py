@@ -12,7 +12,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -34,11 +34,13 @@ _CLAUSE = re.compile(r"[,;:—–](?=\s)|[.!?…](?=\s)")
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """Words on one line, and when they are heard in a file."""
+    """Words on one line, when they are heard in a file, and the role that says them, "" for the
+    narrator."""
 
     start_ms: int
     stop_ms: int
     text: str
+    role: str = ""
 
 
 class CueBuilder:
@@ -88,7 +90,7 @@ def _of_segment(
         if any(map(str.isalnum, text)):
             begins_ms, ends_ms = clock(start, stop)
             first, end = (_in_file(ms, heard, sound) for ms in (begins_ms, ends_ms))
-            yield Cue(first, max(end, first + _LEAST_MS), text)
+            yield Cue(first, max(end, first + _LEAST_MS), text, chunk.role)
 
 
 # Text ---------------------------------------------------------------------------------------------
@@ -185,11 +187,12 @@ def srt(found: Iterable[Cue], title: str) -> Iterator[str]:
 
 
 def vtt(found: Iterable[Cue], title: str) -> Iterator[str]:
-    """WebVTT, for the web and podcasts."""
+    """WebVTT, for the web and podcasts; a cue that another role than the narrator says names it."""
     yield f"WEBVTT\n\nNOTE {html.escape(' '.join(title.split()), quote=False)}\n\n"
     for cue in found:
         times = f"{_time(cue.start_ms, '.')} --> {_time(cue.stop_ms, '.')}"
-        yield f"{times}\n{html.escape(_two_lines(cue.text), quote=False)}\n\n"
+        speaker = f"<v {html.escape(' '.join(cue.role.split()), quote=False)}>" if cue.role else ""
+        yield f"{times}\n{speaker}{html.escape(_two_lines(cue.text), quote=False)}\n\n"
 
 
 def lrc(found: Iterable[Cue], title: str) -> Iterator[str]:
@@ -276,12 +279,13 @@ def _put(target: Path, name: str, found: Iterable[Cue], title: str) -> None:
 
 
 def _line(cue: Cue) -> str:
-    return json.dumps([cue.start_ms, cue.stop_ms, cue.text], ensure_ascii=False) + "\n"
+    return json.dumps(astuple(cue), ensure_ascii=False) + "\n"
 
 
 def _moved(volume: Volume, kept: Sequence[Path]) -> Iterator[Cue]:
     for mark, path in zip(volume.chapters, kept, strict=True):
         with path.open(encoding="utf-8") as file:
             for line in file:
-                start_ms, stop_ms, text = json.loads(line)
-                yield Cue(start_ms + mark.start_ms, stop_ms + mark.start_ms, text)
+                cue = Cue(*json.loads(line))
+                start_ms, stop_ms = (ms + mark.start_ms for ms in (cue.start_ms, cue.stop_ms))
+                yield replace(cue, start_ms=start_ms, stop_ms=stop_ms)
