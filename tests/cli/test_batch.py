@@ -67,7 +67,7 @@ def test_each_file_gets_a_voice_of_its_language(at: Desk) -> None:
     narrators = [tags_id3.read(path).narrator for path in at.written()]
     languages = [tags_id3.read(path).language for path in at.written()]
     assert (narrators, languages) == (["ru", "ru", "en-gb"], ["ru", "ru", "en"])
-    assert "in English (en): 1.txt" in at.err.getvalue()
+    assert "in English (en): Part 2/1.txt" in at.err.getvalue()
     assert "in English (en) voice en-gb" in at.err.getvalue()
     assert at.run(show_plan(at.here(), options, [str(at.folder / "book")], False)) == 0
     assert "in English (en) voice en-gb" in at.out.getvalue()

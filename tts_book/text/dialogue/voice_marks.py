@@ -14,8 +14,8 @@ from tts_book.text.inline_rules import Edit
 from tts_book.text.source_map import TracedText
 
 _MARK = re.compile(r"\[/?voice(?=[:\]/])[^\[\]\n]{0,200}\]?", re.I)
-_MARKS = re.compile(rf"\s*(?:{_MARK.pattern}\s*)+", re.I)
-_OPENING = re.compile(r"\[voice:\s*([^\]]*[^\]\s])\s*\]", re.I)
+_MARKS = re.compile(rf"(?<!\s)\s*(?:{_MARK.pattern}\s*)+", re.I)
+_OPENING = re.compile(r"\[voice:([^\]]*)\]", re.I)
 _CLOSING = "[/voice]"
 _REASON = "voice mark"
 
@@ -119,12 +119,13 @@ def _read_marks(chapter: Chapter) -> Iterator[tuple[int, int, str, str]]:
     for mark in _MARK.finditer(chapter.text):
         place = str(chapter.origin.place(mark.start()))
         opening = _OPENING.fullmatch(mark[0])
-        if opening and opened:
+        name = opening[1].strip() if opening else ""
+        if name and opened:
             raise UserError(
                 f"{place}: {mark[0]} inside [voice:{opened[1]}]: close that with {_CLOSING} first."
             )
-        if opening:
-            opened = (mark.start(), opening[1], place)
+        if name:
+            opened = (mark.start(), name, place)
         elif mark[0].casefold() != _CLOSING:
             raise UserError(
                 f'{place}: "{mark[0]}" is not understood: write [voice:NAME] or {_CLOSING}.'
