@@ -230,6 +230,7 @@ def test_two_different_suspicious_replies_are_not_kept(tmp_path: Path) -> None:
 
 ODD = SoundFinding("tail", "ends oddly", certain=False)
 SHORT = SoundFinding("cut", "it is cut off")
+DAMAGED = SoundFinding("bytes", "it holds what is no sound", damage=True)
 TEXT = "A plain sentence. A strange sentence."
 
 
@@ -250,6 +251,7 @@ def judged(
         ((2.05, (SHORT,)), (1.0, ()), "the whole", "sounds odd, and is complete: it is cut off"),
         ((1.9, (SHORT,)), (1.0, ()), "its halves", None),  # the same twice, and cut twice
         ((2.2, (SHORT,)), (1.0, ()), "its halves", None),
+        ((2.0, (DAMAGED,)), (1.0, ()), "its halves", None),  # as long as a whole one
         ((2.0, (ODD,)), (1.0, (ODD,)), "its halves", "sound may be missing: ends oddly"),
         ((2.0, (SHORT,)), (1.0, (SHORT,)), "nothing", None),
     ],

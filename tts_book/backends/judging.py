@@ -19,13 +19,14 @@ Span = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class SoundFinding:
     """A sign that sound may be missing: its `kind` (equal for signs of the same sort) and a few
-    words for people. `certain`: a reply that shows it to the last is not used. `spans` are the
-    characters of the sent text that seem not to be spoken, `suspected` those of a kind of which
-    the voice seems to say none."""
+    words for people. `certain`: a reply that shows it to the last is not used. `damage`: bytes are
+    missing or wrong, which no way to sound explains. `spans` are the characters of the sent text
+    that seem not to be spoken, `suspected` those of a kind of which the voice seems to say none."""
 
     kind: str
     what: str
     certain: bool = True
+    damage: bool = False
     spans: tuple[Span, ...] = ()
     suspected: frozenset[Span] = frozenset()
 

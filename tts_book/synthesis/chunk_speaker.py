@@ -270,19 +270,19 @@ class ChunkSpeaker:
     ) -> SpokenAudio:
         """The text in halves; the whole, if what was found in it is the text's own way to sound:
         its halves show nothing and add up to it. That two replies are alike proves nothing, since
-        some cuts repeat."""
+        some cuts repeat; and a damaged reply may be as long as a whole one."""
         verdict, examined = answer.verdict, answer.examined
         assert verdict is not None
         _LOG.debug("spoken in halves: %s", verdict.reasons)
         halves = await self._in_halves(call, parts, depth + 1)
         joined = await self._measured(_joined, halves, parts[1], history.tries.total())
         in_doubt = any(doubt.kind is DoubtKind.SOUND for doubt in joined.doubts)
-        lacks_words = any(finding.spans for finding in verdict.findings)
+        lacks_sound = any(finding.spans or finding.damage for finding in verdict.findings)
         sum_s = sum(half.speech_s for half in halves)
         fits = (
             (1 - SHORTER_SHARE) * sum_s - SAME_S <= verdict.speech_s <= (1 + LONGER_SHARE) * sum_s
         )
-        if in_doubt or lacks_words or not fits or self._judge is None or examined is None:
+        if in_doubt or lacks_sound or not fits or self._judge is None or examined is None:
             return joined
         _LOG.debug("its halves add up to it: kept as it came")
         self._judge.prove_text(examined, verdict.kinds)

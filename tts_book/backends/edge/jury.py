@@ -19,7 +19,7 @@ from tts_book.backends.edge.reply_checks import (
     words_of,
 )
 from tts_book.backends.edge.sentence_times import estimate_sentences
-from tts_book.backends.edge.voice_habits import CERTAIN, ReplySign, SignKind, VoiceHabits
+from tts_book.backends.edge.voice_habits import CERTAIN, DAMAGE, ReplySign, SignKind, VoiceHabits
 from tts_book.backends.edge.wire_log import WireLog
 from tts_book.backends.judging import ProofTexts, SoundFinding, Span, Verdict
 from tts_book.errors import AudioError, BackendIncomplete
@@ -148,7 +148,8 @@ def _finding(traits: VoiceHabits, found: ReplySign) -> SoundFinding:
     spans = tuple(_runs(found.words))
     suspected = frozenset(_runs([word for word in found.words if traits.suspects(word)]))
     certain = found.kind in CERTAIN and not traits.is_common(found.kind)
-    return SoundFinding(found.kind.value, found.what, certain, spans, suspected)
+    damage = found.kind in DAMAGE
+    return SoundFinding(found.kind.value, found.what, certain, damage, spans, suspected)
 
 
 def _runs(words: Sequence[TextWord]) -> Iterable[Span]:

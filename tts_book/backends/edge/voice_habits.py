@@ -76,23 +76,21 @@ class SignKind(StrEnum):
     OTHER = "the marks name other words than the text has"
 
 
-# What a service may do with every reply, and lose nothing.
-_MAY_BE_TRAITS = frozenset(
+# Bytes that are missing or wrong: that a text's halves add up to such a reply does not excuse it.
+DAMAGE = frozenset(
     {SignKind.ODD_BYTES, SignKind.CUTS, SignKind.BEGINNING, SignKind.BROKEN, SignKind.UNFINISHED}
-    | {SignKind.SHORTER, SignKind.ABRUPT, SignKind.SILENCE}
+    | {SignKind.SHORTER}
 )
+# What a service may do with every reply, and lose nothing.
+_MAY_BE_TRAITS = DAMAGE | {SignKind.ABRUPT, SignKind.SILENCE}
 # These are no matter of taste: a reply that shows them to the last fails its chunk.
-CERTAIN = frozenset(
-    {
-        SignKind.ODD_BYTES,
-        SignKind.CUTS,
-        SignKind.BROKEN,
-        SignKind.UNFINISHED,
-        SignKind.SHORTER,
-        SignKind.BEYOND,
-    }
-    | {SignKind.SILENT, SignKind.FAST, SignKind.BEGINNING, SignKind.LOST, SignKind.ABRUPT}
-)
+CERTAIN = DAMAGE | {
+    SignKind.BEYOND,
+    SignKind.SILENT,
+    SignKind.FAST,
+    SignKind.LOST,
+    SignKind.ABRUPT,
+}
 
 
 @dataclass(frozen=True, slots=True)
