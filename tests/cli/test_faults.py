@@ -139,14 +139,14 @@ def test_a_file_that_may_not_grow_is_told_and_leaves_nothing(
     assert files(tmp_path / OUT) == undisturbed(request_)
 
 
-# Runs the same command on a small disk of its own, then with room, and keeps what was written.
+# Runs the same command with a small disk for one folder, then with room; keeps what was written.
 ON_A_SMALL_DISK = """
-mkdir disk && mount -t tmpfs -o size="$1"k none disk || exit 99
-mkdir disk/out disk/cache; shift
+mkdir -p disk/out cache && small="$2" && mount -t tmpfs -o size="$1"k none "$small" || exit 99
+shift 2
 "$@" >first.out 2>first.err; echo $? >first.code
-find disk/out disk/cache -name '.*' >first.left
+find disk/out cache -name '.*' >first.left
 cp -R disk/out first
-mount -o remount,size=100m none disk
+mount -o remount,size=100m none "$small"
 "$@" >again.out 2>again.err; echo $? >again.code
 cp -R disk/out again
 """
@@ -164,19 +164,19 @@ def own_disks() -> bool:
     not own_disks(), reason="no disk can be mounted here: the tests by file size remain"
 )
 @pytest.mark.parametrize(
-    ("size_kb", "place", "options", "request_", "told"),
+    ("size_kb", "small", "options", "request_", "told"),
     [
         (
             868,
-            "cache",
+            OUT,
             ("--captions", "srt", "--layout", "audiobookshelf"),
             replace(ASKED, captions="srt", layout="audiobookshelf"),
             f"in {OUT}/book: the disk is full: make room, then run the same command again.",
         ),
-        (150, "disk/cache", (), ASKED, "The cache folder disk/cache cannot be written: No space"),
+        (150, "cache", (), ASKED, "The cache folder cache cannot be written: No space"),
         (
             890,
-            "cache",
+            OUT,
             ("--format", "m4b"),
             replace(ASKED, format="m4b"),
             f" in {OUT}: the disk is full: make room, then",  # the M4B, or the record, if it grew
@@ -186,7 +186,7 @@ def own_disks() -> bool:
 )
 def test_a_full_disk_is_told_and_healed(
     size_kb: int,
-    place: str,
+    small: str,
     options: tuple[str, ...],
     request_: CommandOptions,
     told: str,
@@ -194,8 +194,8 @@ def test_a_full_disk_is_told_and_healed(
     tmp_path: Path,
 ) -> None:
     book(tmp_path)
-    asked = command(*CONVERT[:4], "--cache", place, "--json", "-o", OUT, *options)
-    script = ["unshare", "-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", str(size_kb), *asked]
+    asked = command(*CONVERT, "-o", OUT, *options)
+    script = ["unshare", "-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", str(size_kb), small, *asked]
     subprocess.run(script, cwd=tmp_path, env=environment(tmp_path), check=True, timeout=60)
     first, again = (_ended(tmp_path, name) for name in ("first", "again"))
     one_line(first, told)
@@ -204,7 +204,7 @@ def test_a_full_disk_is_told_and_healed(
     assert files(tmp_path / "first").items() < whole.items()
     assert again.returncode == 0, again.stderr
     assert files(tmp_path / "again") == whole
-    assert spoken(again.stdout) == 0 or place != "cache"
+    assert spoken(again.stdout) == 0 or small == "cache"
 
 
 def _ended(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
