@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any, TypeVar, TypeVarTuple
 
 from tts_book import audio
-from tts_book.backends import Health, Limits, VoiceInfo
+from tts_book.backends import Backend, Health, Limits, VoiceInfo
 from tts_book.backends.judging import ProofTexts, SoundFinding, Span, Verdict
 from tts_book.errors import BackendError
 from tts_book.model import (
@@ -30,6 +30,8 @@ from tts_book.model import (
     Speech,
     Voice,
 )
+from tts_book.synthesis.chunk_cache import key_of
+from tts_book.synthesis.pool import Task
 from tts_book.synthesis.rate_limiter import Tools
 
 T = TypeVar("T")
@@ -274,3 +276,24 @@ def chunks(*texts: str, number: int = 1) -> tuple[Chunk, ...]:
 def plan(*texts: str) -> Plan:
     """One chapter, each text a chunk."""
     return Plan(book("\n\n".join(texts)), chunks(*texts))
+
+
+def tasks(
+    backend: Backend, voice: Voice, asked: Iterable[Chunk], fingerprint: str = ""
+) -> list[Task]:
+    """What the pool is asked for: these chunks by this voice; `fingerprint` is the backend's unless
+    it is given."""
+    fingerprint = fingerprint or backend.fingerprint(voice)
+    return [
+        Task(
+            order,
+            0,
+            "Book",
+            chunk,
+            key_of(fingerprint, voice, chunk.spoken),
+            voice,
+            backend,
+            lambda spoken: "book.txt:1:1",
+        )
+        for order, chunk in enumerate(asked)
+    ]

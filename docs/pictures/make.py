@@ -38,7 +38,7 @@ COLUMNS = 88
 CHAPTERS = 4
 # The display is drawn when so many more chunks are spoken after half of the chapters.
 CHUNKS_SHOWN = 1
-PAGE_PIXELS = {"width": 900, "height": 560}
+PAGE_WIDTH_PX, PAGE_HEIGHT_PX = 900, 560
 
 
 class Picture:
@@ -105,7 +105,7 @@ def draw_page(page: Path, path: Path) -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        window = browser.new_page(viewport=PAGE_PIXELS)  # type: ignore[arg-type]
+        window = browser.new_page(viewport={"width": PAGE_WIDTH_PX, "height": PAGE_HEIGHT_PX})
         window.goto(page.as_uri())
         window.click("#s3")
         window.wait_for_function("document.getElementById('audio').currentTime > 1")

@@ -59,6 +59,19 @@ def _listening() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def run_line(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """Runs a line of the shell to its end."""
+    return subprocess.run(
+        ["sh", "-c", line],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def run(
     folder: Path, *arguments: str, stdin: str = "", before: Callable[[], None] | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -269,15 +282,7 @@ def test_an_unknown_option_is_exit_2(tmp_path: Path) -> None:
 def test_streams_that_are_closed_or_full(closed: str, code: int, told: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(f"Chapter 1\n\nFirst, {WORDS}.", "utf-8")
     line = shlex.join(command("convert", "a.txt", "--backend", "silent", "-q")) + " " + closed
-    ended = subprocess.run(
-        ["sh", "-c", line],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = run_line(tmp_path, line)
     assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr
     assert told in ended.stderr
     assert (tmp_path / "a.mp3").stat().st_size > 10_000
@@ -306,15 +311,7 @@ def test_a_reader_that_leaves_stops_only_the_work_that_it_was_for(
 @posix
 def test_a_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
     line = "mkdir gone && cd gone && rmdir ../gone && " + shlex.join(command("doctor"))
-    ended = subprocess.run(
-        ["sh", "-c", line],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = run_line(tmp_path, line)
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.fakes import ScriptedBackend, ScriptedJudge, Time, chunks, in_time, spoken
+from tests.fakes import ScriptedBackend, ScriptedJudge, Time, chunks, in_time, spoken, tasks
 from tts_book import events
 from tts_book.backends import Limits
 from tts_book.backends.judging import SoundFinding
@@ -24,7 +24,7 @@ from tts_book.errors import (
 )
 from tts_book.model import Chunk, Speech, Voice
 from tts_book.synthesis.chunk_cache import ChunkCache, key_of
-from tts_book.synthesis.pool import Pool, Task
+from tts_book.synthesis.pool import Pool
 
 VOICE = Voice("reader", "scripted", "one", "en")
 TEXTS = tuple(f"This is sentence number {n}. It has a second part, too." for n in range(12))
@@ -46,22 +46,6 @@ class Run:
         return [event for event in self.told if isinstance(event, kind)]
 
 
-def tasks(backend: ScriptedBackend, all_chunks: Sequence[Chunk]) -> list[Task]:
-    return [
-        Task(
-            order,
-            0,
-            "Book",
-            chunk,
-            key_of("f", VOICE, chunk.spoken),
-            VOICE,
-            backend,
-            lambda spoken: "book.txt:1:1",
-        )
-        for order, chunk in enumerate(all_chunks)
-    ]
-
-
 def run(
     backend: ScriptedBackend,
     all_chunks: Sequence[Chunk],
@@ -76,7 +60,7 @@ def run(
         backend._sleep = time.sleep
         pool = Pool(ChunkCache(folder), left.told.append, time.tools(workers, wait=wait))
         found: dict[int, str | None] = {}
-        async with aclosing(pool.speak(tasks(backend, all_chunks))) as outcomes:
+        async with aclosing(pool.speak(tasks(backend, VOICE, all_chunks, "f"))) as outcomes:
             async for task, entry in outcomes:
                 found[task.order] = entry.path.stem if entry else None
         left.keys = [found[order] for order in sorted(found)]
@@ -406,7 +390,7 @@ def test_stopping_keeps_what_is_done(tmp_path: Path) -> None:
     async def work(time: Time) -> None:
         backend = ScriptedBackend(sleep=time.sleep)
         pool = Pool(ChunkCache(tmp_path), lambda event: None, time.tools())
-        async with aclosing(pool.speak(tasks(backend, chunks(*TEXTS)))) as outcomes:
+        async with aclosing(pool.speak(tasks(backend, VOICE, chunks(*TEXTS), "f"))) as outcomes:
             async for _ in outcomes:
                 break
 

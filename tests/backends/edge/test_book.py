@@ -11,10 +11,10 @@ from tests import tones
 from tests.backends.edge.faults import mixture
 from tests.backends.edge.simulator import EdgeSimulator
 from tests.backends.edge.test_backend import RUSSIAN, backend_of, heard
-from tests.fakes import Time, chunks, in_time
+from tests.fakes import Time, chunks, in_time, tasks
 from tts_book import events
-from tts_book.synthesis.chunk_cache import ChunkCache, key_of
-from tts_book.synthesis.pool import Pool, Task
+from tts_book.synthesis.chunk_cache import ChunkCache
+from tts_book.synthesis.pool import Pool
 
 TEXTS = [
     f"Письмо {number} пришло утром, когда почтальон уже не ждал ответа. Он сел на крыльцо, прочёл "
@@ -42,22 +42,10 @@ def test_all_words_are_there_or_the_chunk_is_named(
         async with service:
             backend = backend_of(service)
             pool = Pool(ChunkCache(tmp_path), told.append, time.tools())
-            fingerprint = backend.fingerprint(RUSSIAN)
-            tasks = [
-                Task(
-                    order,
-                    0,
-                    "Book",
-                    chunk,
-                    key_of(fingerprint, RUSSIAN, chunk.spoken),
-                    RUSSIAN,
-                    backend,
-                    lambda spoken: "letters.txt:1:1",
-                )
-                for order, chunk in enumerate(chunks(*TEXTS))
-            ]
             try:
-                async with aclosing(pool.speak(tasks)) as outcomes:
+                async with aclosing(
+                    pool.speak(tasks(backend, RUSSIAN, chunks(*TEXTS)))
+                ) as outcomes:
                     found = {task.order: entry async for task, entry in outcomes}
             finally:
                 await backend.aclose()

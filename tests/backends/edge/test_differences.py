@@ -14,11 +14,11 @@ from tests.backends.edge.differences import HARMLESS, UNSPOKEN, Difference, name
 from tests.backends.edge.faults import mixture
 from tests.backends.edge.simulator import EdgeSimulator
 from tests.backends.edge.test_backend import RUSSIAN, backend_of, heard
-from tests.fakes import Time, chunks, in_time
+from tests.fakes import Time, chunks, in_time, tasks
 from tts_book import events
 from tts_book.model import DoubtKind
-from tts_book.synthesis.chunk_cache import ChunkCache, key_of
-from tts_book.synthesis.pool import Pool, Task
+from tts_book.synthesis.chunk_cache import ChunkCache
+from tts_book.synthesis.pool import Pool
 
 TEXTS = (
     "Письмо пришло утром, в 9 часов. Ах, сказал почтальон, кто-нибудь да ответит! Он сел на "
@@ -57,22 +57,10 @@ def speak(service: EdgeSimulator, folder: Path, texts: tuple[str, ...] = TEXTS) 
         async with service:
             backend = backend_of(service)
             pool = Pool(cache, told.append, time.tools())
-            fingerprint = backend.fingerprint(RUSSIAN)
-            tasks = [
-                Task(
-                    order,
-                    0,
-                    "Book",
-                    chunk,
-                    key_of(fingerprint, RUSSIAN, chunk.spoken),
-                    RUSSIAN,
-                    backend,
-                    lambda spoken: "letters.txt:1:1",
-                )
-                for order, chunk in enumerate(chunks(*texts))
-            ]
             try:
-                async with aclosing(pool.speak(tasks)) as outcomes:
+                async with aclosing(
+                    pool.speak(tasks(backend, RUSSIAN, chunks(*texts)))
+                ) as outcomes:
                     async for task, entry in outcomes:
                         if entry is None:
                             failed += 1

@@ -104,23 +104,11 @@ def test_it_is_closed_with_the_backend() -> None:
     assert service.statistics.speeches == 2
 
 
-def test_one_that_the_service_closed_costs_nothing() -> None:
-    service = EdgeSimulator(script(None, "closed_at_once"))
-
-    async def work(backend: EdgeBackend) -> None:
-        await speak(backend)
-        await wait(1)
-        assert whole(await speak(backend, follows=False))
-
-    against(service, work)
-    assert service.statistics.turns == 2
-
-
 REFUSALS = ["http_503", "http_429_wait", "http_500", "reset_in_tls", "refused"]
 
 
-@pytest.mark.parametrize("fault", REFUSALS)
-def test_one_that_fails_costs_nothing(fault: str) -> None:
+@pytest.mark.parametrize("fault", [*REFUSALS, "closed_at_once"])
+def test_one_that_fails_or_is_closed_costs_nothing(fault: str) -> None:
     service = EdgeSimulator(script(None, fault))
 
     async def work(backend: EdgeBackend) -> None:

@@ -41,6 +41,7 @@ from tests.backends.openai.server import (
     wav,
     with_a_hole,
 )
+from tests.fakes import tasks
 from tts_book.backends import Backend, Settings
 from tts_book.backends.contract import BackendContract, check_marks, duration_ms
 from tts_book.backends.openai.backend import CAPTIONED, OpenAIBackend, make
@@ -56,8 +57,8 @@ from tts_book.errors import (
 )
 from tts_book.model import Speech, SpeechServer, Voice
 from tts_book.readers import ReadOptions, read_bytes
-from tts_book.synthesis.chunk_cache import ChunkCache, key_of
-from tts_book.synthesis.pool import Pool, Task
+from tts_book.synthesis.chunk_cache import ChunkCache
+from tts_book.synthesis.pool import Pool
 from tts_book.synthesis.rate_limiter import Tools
 from tts_book.text import chunker
 
@@ -712,24 +713,11 @@ def book_frames(folder: Path, text: str, script: Script) -> list[bytes]:
 
     async def work(voice: Voice) -> list[bytes]:
         backend = make(settings(voice))
-        fingerprint = backend.fingerprint(voice)
         plan = chunker.plan_book(read_bytes(text.encode(), "a.txt", ReadOptions(language="en")))
-        tasks = [
-            Task(
-                order,
-                0,
-                "Book",
-                chunk,
-                key_of(fingerprint, voice, chunk.spoken),
-                voice,
-                backend,
-                lambda spoken: "a.txt:1:1",
-            )
-            for order, chunk in enumerate(plan.chunks)
-        ]
         tools = Tools(lambda: now_s, sleep, random.Random(5).random)
+        pool = Pool(ChunkCache(folder), lambda event: None, tools)
         found = []
-        async for task, entry in Pool(ChunkCache(folder), lambda event: None, tools).speak(tasks):
+        async for task, entry in pool.speak(tasks(backend, voice, plan.chunks)):
             assert entry is not None, task.chunk.text
             assert not entry.doubts
             found.append((task.order, entry.path.read_bytes()[: entry.frames_bytes]))
