@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,15 +46,16 @@ class PruneResult:
 
 def list_entries(cache: Path) -> Iterator[CachedFile]:
     """All entries on disk, in no order."""
-    for path in cache.glob("??/*.mp3"):
-        with contextlib.suppress(OSError):
-            found = path.stat()
-            yield CachedFile(path.stem, path, found.st_size, found.st_mtime)
+    return _describe_files(cache.glob("??/*.mp3"))
 
 
 def list_encoded(cache: Path) -> Iterator[CachedFile]:
     """The encoded chapters on disk, in no order."""
-    for path in (cache / ENCODED).glob("*"):
+    return _describe_files((cache / ENCODED).glob("*"))
+
+
+def _describe_files(paths: Iterable[Path]) -> Iterator[CachedFile]:
+    for path in paths:
         with contextlib.suppress(OSError):
             found = path.stat()
             yield CachedFile(path.stem, path, found.st_size, found.st_mtime)
