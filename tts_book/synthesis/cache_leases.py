@@ -198,5 +198,4 @@ def remove_dead_folders(beside: Path) -> None:
 def _drop_lock(lock: Path, folder: Path) -> None:
     """A folder that could not be removed keeps its lock, for the next sweep."""
     if not folder.exists():
-        with contextlib.suppress(OSError):
-            lock.unlink()
+        remove_file(lock)
