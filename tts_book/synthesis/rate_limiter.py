@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from tts_book.errors import Failure
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 
 # Simulated over a ten-hour book: growing by one a clean piece until the first cut takes 1.02
 # times the ideal time, growing by one per thirty pieces from the start 1.15 times.
@@ -193,12 +189,9 @@ class Gate:
             else:
                 heapq.heappop(self._waiters)
 
-    def enter(self, order: int, *, alone: bool = False) -> AbstractAsyncContextManager[None]:
-        """A place inside, by `order`; `alone` waits until no other is inside."""
-        return self._enter(order, alone)
-
     @asynccontextmanager
-    async def _enter(self, order: int, alone: bool) -> AsyncIterator[None]:
+    async def enter(self, order: int, *, alone: bool = False) -> AsyncIterator[None]:
+        """A place inside, by `order`; `alone` waits until no other is inside."""
         let_in: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiters, (order, next(self._number), alone, let_in))
         if self._wide_open:
