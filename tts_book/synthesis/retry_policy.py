@@ -56,9 +56,8 @@ ROW_LASTS_AT_FIRST_S = 30.0
 LONG_ROW_STOPS = 24
 NOTHING_FOR_S = 600.0
 NEVER_FOR_S = 300.0
-# Whoever waits for the service to come back (--wait) asks so often, and for so long.
+# Whoever waits for the service to come back (--wait) asks so often.
 PROBE_EVERY_S = 60.0
-PROBE_FOR_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def decide(
     failures_in_row: int = 1,
     depth: int = 0,
 ) -> Decision:
-    """What to do after a failed try of a piece (see `Trouble` for what the numbers count).
+    """What to do after a failed try of a piece (see `FailedTry` for what the numbers count).
 
     `random` gives numbers in [0, 1).
     """
