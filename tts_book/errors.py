@@ -68,6 +68,11 @@ class BackendRefused(BackendError):
     default = Failure.BAD_REQUEST
 
 
+def misconfigured(message: str) -> BackendRefused:
+    """The error for what no retry can fix: no other chunk would fare better."""
+    return BackendRefused(message, Failure.MISCONFIGURED, stops_run=True)
+
+
 class BackendUnavailable(BackendError):
     """Try later. `retry_after_s` is what the service asks for, if it does."""
 

@@ -19,7 +19,7 @@ from tts_book.backends.espeak.library import (
     SpeechParameters,
     load_engine,
 )
-from tts_book.errors import BackendIncomplete, BackendRefused, Failure
+from tts_book.errors import BackendIncomplete, BackendRefused, Failure, misconfigured
 from tts_book.model import Mark, Speech, Voice
 from tts_book.text.language_tags import normalize_tag
 
@@ -162,14 +162,10 @@ def _resolve(wanted: str, voices: tuple[EngineVoice, ...]) -> str:
     if id_ is None:
         near = get_close_matches(base.lower(), known, n=1, cutoff=0.5)
         hint = f' Did you mean "{known[near[0]]}"?' if near else ""
-        raise _misconfigured(f'espeak has no voice "{wanted}".{hint}')
+        raise misconfigured(f'espeak has no voice "{wanted}".{hint}')
     if plus and not _VARIANT.fullmatch(variant):
-        raise _misconfigured(f'espeak has no variant "{variant}". Did you mean "{id_}+f3"?')
+        raise misconfigured(f'espeak has no variant "{variant}". Did you mean "{id_}+f3"?')
     return ids[id_].identifier + plus + variant
-
-
-def _misconfigured(message: str) -> BackendRefused:
-    return BackendRefused(message, Failure.MISCONFIGURED, stops_run=True)
 
 
 def _language_of(voice: EngineVoice) -> str:

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_book.errors import BackendRefused, Failure
+from tts_book.errors import BackendRefused, misconfigured
 
 INSTALL = 'pip install "tts-book[offline]"'
 
@@ -95,7 +95,7 @@ class EspeakEngine:
 
     def __init__(self, library_path: str, data_path: str) -> None:
         if len(data_path.encode()) > _LONGEST_DATA_PATH_BYTES:
-            raise _refused(
+            raise misconfigured(
                 f"espeak-ng cannot find its data behind a path this long: {data_path}. "
                 "Install into a folder with a shorter path"
             )
@@ -105,7 +105,9 @@ class EspeakEngine:
             self._library.espeak_Initialize(_RETRIEVAL, 0, data_path.encode(), _DONT_EXIT)
         )
         if self.rate_hz <= 0:
-            raise _refused(f"espeak-ng does not start with its data in {data_path}. Fix: {INSTALL}")
+            raise misconfigured(
+                f"espeak-ng does not start with its data in {data_path}. Fix: {INSTALL}"
+            )
         self.version = str(self._library.espeak_Info(None).decode("ascii", "replace"))
         self.voices = tuple(
             voice for voice in self._listed() if _has_dictionary(voice, Path(data_path))
@@ -136,7 +138,7 @@ class EspeakEngine:
 
     def _settle(self, voice: str, settled: SpeechParameters) -> None:
         if self._library.espeak_SetVoiceByName(voice.encode()):
-            raise _refused(f'espeak-ng cannot load its voice "{voice}". Fix: {INSTALL}')
+            raise misconfigured(f'espeak-ng cannot load its voice "{voice}". Fix: {INSTALL}')
         self._library.espeak_SetParameter(_RATE, settled.words_per_minute, 0)
         self._library.espeak_SetParameter(_VOLUME, settled.volume, 0)
         self._library.espeak_SetParameter(_PITCH, settled.pitch, 0)
@@ -157,7 +159,7 @@ def _load(path: str) -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        raise _refused(
+        raise misconfigured(
             f"The espeak-ng library cannot be loaded: {error}. Fix: {INSTALL}"
         ) from error
     library.espeak_Info.restype = ctypes.c_char_p
@@ -196,18 +198,14 @@ def _has_dictionary(voice: EngineVoice, data: Path) -> bool:
     return any((data / f"{name}_dict").exists() for name in names)
 
 
-def _refused(message: str) -> BackendRefused:
-    return BackendRefused(message, Failure.MISCONFIGURED, stops_run=True)
-
-
 @functools.cache
 def load_engine() -> EspeakEngine:
     """The engine of this process, loaded at the first call. Raises BackendRefused."""
     try:
         import espeakng_loader
     except ImportError as error:
-        raise _refused(f"The offline voices are not installed. Fix: {INSTALL}") from error
+        raise misconfigured(f"The offline voices are not installed. Fix: {INSTALL}") from error
     try:
         return EspeakEngine(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
     except RuntimeError as error:
-        raise _refused(f"espeak-ng is not complete: {error}. Fix: {INSTALL}") from error
+        raise misconfigured(f"espeak-ng is not complete: {error}. Fix: {INSTALL}") from error

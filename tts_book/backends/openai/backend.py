@@ -22,12 +22,7 @@ from tts_book.audio import ReceivedSound, SpeechShape, change_volume, measure_sp
 from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.edge.alignment import folded, marks_of, place
 from tts_book.backends.edge.protocol import TICKS_PER_MS, Boundary
-from tts_book.backends.openai.client import (
-    AbsentPathError,
-    ServerClient,
-    find_error_text,
-    misconfigured,
-)
+from tts_book.backends.openai.client import AbsentPathError, ServerClient, find_error_text
 from tts_book.backends.openai.reply_checks import VoiceTraits
 from tts_book.errors import (
     AudioError,
@@ -36,6 +31,7 @@ from tts_book.errors import (
     BackendRefused,
     BackendUnavailable,
     Failure,
+    misconfigured,
 )
 from tts_book.model import Mark, Speech, SpeechServer, Voice
 from tts_book.text.halving import split_in_half

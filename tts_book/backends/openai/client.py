@@ -25,6 +25,7 @@ from tts_book.errors import (
     BackendUnavailable,
     Failure,
     UserError,
+    misconfigured,
 )
 from tts_book.model import SpeechServer
 
@@ -145,7 +146,7 @@ class ServerClient:
         if status == 413 or (status < 500 and _is_about(said, _TOO_LONG_WORDS)):
             return BackendRefused(f"{what}.", Failure.TOO_LONG)
         if status < 500 and _is_about(said, _VOICE_WORDS):
-            return BackendRefused(f"{what}.", Failure.MISCONFIGURED, stops_run=True)
+            return misconfigured(f"{what}.")
         if 400 <= status < 500 and status not in (408, 425):
             return BackendRefused(f"{what}.", Failure.BAD_REQUEST)
         return BackendUnavailable(f"{what}.", retry_after_s=wait_s)
@@ -257,8 +258,3 @@ def _message_in(found: object) -> str:
 def _is_about(said: str, words: tuple[str, ...]) -> bool:
     folded = said.casefold()
     return any(word in folded for word in words)
-
-
-def misconfigured(message: str) -> BackendRefused:
-    """The error for what no retry can fix: no other chunk would fare better."""
-    return BackendRefused(message, Failure.MISCONFIGURED, stops_run=True)

@@ -27,11 +27,10 @@ from tts_book.backends.piper.voices import (
     find_installed,
     find_speaker,
     list_folders,
-    misconfigured,
     refuse_unknown,
     shorten_list,
 )
-from tts_book.errors import BackendIncomplete, Failure
+from tts_book.errors import BackendIncomplete, Failure, misconfigured
 from tts_book.model import Speech, Voice
 
 _LOG = logging.getLogger("tts_book.piper")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tts_book.backends import Settings, VoiceInfo, find_voices_dirs
-from tts_book.errors import BackendRefused, Failure
+from tts_book.errors import BackendRefused, misconfigured
 from tts_book.text.language_tags import normalize_tag
 
 _SUFFIX = ".onnx"
@@ -173,8 +173,3 @@ def shorten_list(names: Iterable[str]) -> str:
     """The first few of `names`, for a line."""
     listed = list(names)
     return ", ".join(listed[:4]) + (", …" if len(listed) > 4 else "")
-
-
-def misconfigured(message: str) -> BackendRefused:
-    """The error for what no retry can heal: no other chunk would fare better."""
-    return BackendRefused(message, Failure.MISCONFIGURED, stops_run=True)
