@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_book.model import Break, Doubt, DoubtKind, Mark, Place
-from tts_book.output.inspection.ear.findings import read_findings
+from tts_book.output.inspection.ear.proof import read_findings
 from tts_book.output.inspection.lookup import place_of
 from tts_book.output.inspection.manifests import Manifest
 from tts_book.output.inspection.timing import nearest, timing

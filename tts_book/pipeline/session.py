@@ -191,8 +191,8 @@ class Conversion:
         if not options.ear:
             yield None
             return
-        from tts_book.output.inspection.ear.live import LiveProof
         from tts_book.output.inspection.ear.models import find_model, models_folder
+        from tts_book.output.inspection.ear.proof import LiveProof
         from tts_book.output.inspection.ear.recognizer import WhisperRecognizer
 
         folder = find_model(options.ear_model, models_folder(self.settings.at.voices_dir))

@@ -14,7 +14,7 @@ from tests.pipeline.test_run import prepared
 from tts_book import events
 from tts_book.errors import BackendError, BackendRefused
 from tts_book.model import Pauses, Speech
-from tts_book.output.inspection.ear.live import LiveProof
+from tts_book.output.inspection.ear.proof import LiveProof
 from tts_book.pipeline.planning import prepare_output
 from tts_book.pipeline.run import Result, convert_jobs
 from tts_book.synthesis.chunk_cache import ChunkCache

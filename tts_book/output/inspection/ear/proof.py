@@ -1,32 +1,36 @@
 """A written book is heard chunk by chunk, and what differs from its text is listed.
 
 The sound is that of the finished files, not of the cache: what a listener gets is what counts.
-What was heard is kept by the sound and the text, so that a second run hears only what is new.
+What was heard is kept by the sound and the text, so that a second run hears only what is new. The
+findings lie beside the manifest, for the page. `LiveProof` does the same with chunks that are only
+just spoken.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
+import io
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tts_book.audio.speech_samples import RATE_HZ, read_stretches
+from tts_book.audio.speech_samples import RATE_HZ, read_samples, read_stretches
 from tts_book.model import Place
 from tts_book.output.inspection.ear.comparison import (
     LEAST_WORDS,
     Difference,
     compare_words,
 )
-from tts_book.output.inspection.ear.findings import Finding, write_findings
 from tts_book.output.inspection.ear.recognizer import Recognizer
 from tts_book.output.inspection.lookup import place_of, redo_command
 from tts_book.output.inspection.manifests import Manifest
+from tts_book.output.manifest import NAME, read_file_states
 from tts_book.synthesis import atomic
 from tts_book.text.language_tags import primary_language
 
@@ -40,6 +44,7 @@ _MARGIN_MS = 150
 _SURE = 0.8
 # Goes up when the same words would be judged otherwise.
 _FORM = 1
+_EAR = "tts-book.ear.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,32 +232,6 @@ def _place(chunk: ChunkToHear, differences: Sequence[Difference]) -> Place:
     return place_of(chunk.line, min(offset, max(0, len(chunk.line["text"]) - 1)))
 
 
-def save_findings(manifest: Manifest, heard: Sequence[HeardChunk]) -> None:
-    """Keeps what differs beside the manifest, where the page shows it; earlier findings about other
-    chunks stay."""
-    write_findings(
-        manifest.path,
-        [
-            Finding(each.file.name, each.chapter, each.chunk, tuple(_reasons(each)))
-            for each in heard
-        ],
-    )
-
-
-def _reasons(heard: HeardChunk) -> Iterator[str]:
-    if heard.missing_sound:
-        yield "there is no sound for it in the file"
-    yield from describe_differences(heard.differences, heard.language)
-
-
-def describe_differences(differences: Iterable[Difference], language: str) -> Iterator[str]:
-    """One-line reasons to listen to a chunk."""
-    if language:
-        yield f"it sounds like another language: {language}"
-    for each in differences:
-        yield f"{each.kind.value}: “{each.expected}”, heard: “{each.heard}”"
-
-
 # What was heard before ----------------------------------------------------------------------------
 
 
@@ -284,3 +263,123 @@ def _keep(path: Path, differences: Sequence[Difference], language: str) -> None:
                 "language": language,
             }
             part.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+
+
+# What the page shows ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is to be said about a chunk of a file: one-line reasons, none where all is well."""
+
+    file: str
+    chapter: int
+    chunk: int
+    reasons: tuple[str, ...]
+
+
+def save_findings(manifest: Manifest, heard: Sequence[HeardChunk]) -> None:
+    """Keeps what differs beside the manifest, where the page shows it; earlier findings about other
+    chunks stay."""
+    _write_findings(
+        manifest.path,
+        [
+            Finding(each.file.name, each.chapter, each.chunk, tuple(_reasons(each)))
+            for each in heard
+        ],
+    )
+
+
+def _reasons(heard: HeardChunk) -> Iterator[str]:
+    if heard.missing_sound:
+        yield "there is no sound for it in the file"
+    yield from describe_differences(heard.differences, heard.language)
+
+
+def describe_differences(differences: Iterable[Difference], language: str) -> Iterator[str]:
+    """One-line reasons to listen to a chunk."""
+    if language:
+        yield f"it sounds like another language: {language}"
+    for each in differences:
+        yield f"{each.kind.value}: “{each.expected}”, heard: “{each.heard}”"
+
+
+def findings_path(manifest: Path) -> Path:
+    """Where the findings of a book are kept."""
+    return manifest.with_name(f"{manifest.name.removesuffix(NAME)}{_EAR}")
+
+
+def read_findings(manifest: Path) -> Mapping[tuple[int, int], tuple[str, ...]]:
+    """Reasons by chapter and chunk, of the files that are still as they were heard."""
+    return {
+        (each.chapter, each.chunk): each.reasons
+        for each in _read_findings(manifest)
+        if each.reasons
+    }
+
+
+def _write_findings(manifest: Path, heard: Sequence[Finding]) -> None:
+    """Keeps what was heard; earlier findings about other chunks stay. Raises UserError."""
+    now = {(each.chapter, each.chunk): each for each in (*_read_findings(manifest), *heard)}
+    kept = [each for each in now.values() if each.reasons]
+    folder = manifest.parent
+    names = sorted({each.file for each in kept})
+    states = read_file_states([folder / name for name in names if (folder / name).exists()])
+    value = {
+        "files": {Path(path).name: state for path, state in states.items()},
+        "findings": [[each.file, each.chapter, each.chunk, *each.reasons] for each in kept],
+    }
+    path = findings_path(manifest)
+    if not kept and not path.exists():
+        return
+    with atomic.replace_file(path) as part:
+        part.write_text(json.dumps(value, ensure_ascii=False, indent=1), "utf-8")
+
+
+def _read_findings(manifest: Path) -> list[Finding]:
+    try:
+        value: Any = json.loads(findings_path(manifest).read_text("utf-8"))
+        found = [
+            Finding(str(file), int(chapter), int(chunk), tuple(map(str, reasons)))
+            for file, chapter, chunk, *reasons in value["findings"]
+        ]
+        files = dict(value["files"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    return [each for each in found if _is_unchanged(manifest.parent / each.file, files)]
+
+
+def _is_unchanged(path: Path, files: Mapping[str, object]) -> bool:
+    try:
+        (state,) = read_file_states([path]).values()
+    except OSError:
+        return False
+    return files.get(path.name) == state
+
+
+# While others are spoken --------------------------------------------------------------------------
+
+
+class LiveProof:
+    """Hears the frames of single chunks, in threads of its own. A context that ends them."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
+        self._threads = ThreadPoolExecutor(recognizer.workers, "ear")
+
+    def __enter__(self) -> LiveProof:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def find_faults(self, frames: bytes, text: str, language: str) -> tuple[str, ...]:
+        """One-line reasons why this is not the text, none where it is. Raises AudioError."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._hear, frames, text, language)
+
+    def _hear(self, frames: bytes, text: str, language: str) -> tuple[str, ...]:
+        samples = read_samples(io.BytesIO(frames))
+        differences, spoken = judge_samples(samples, text, language, self._recognizer)
+        wrong = [each for each in differences if each.is_error]
+        return tuple(describe_differences(wrong, spoken)) if wrong or spoken else ()
