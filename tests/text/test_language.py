@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -153,9 +153,9 @@ def test_a_few_words_of_urdu_make_no_urdu_of_a_book() -> None:
 
 def test_a_huge_text_is_sampled() -> None:
     text = SENTENCES["ru"] * 60_000
-    start = perf_counter()
+    start = process_time()
     assert detect_language(text).language == "ru"
-    assert perf_counter() - start < 2
+    assert process_time() - start < 2
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_overlapping_words_are_parted() -> None:
 
 def test_time_is_linear() -> None:
     text = "ab " * 1_100
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     place(folded(text), words(*["zz"] * 1_100))
     place(folded("a" * 3_400), words(*["aa"] * 1_700))
-    assert time.perf_counter() - began_s < 2
+    assert time.process_time() - began_s < 2
