@@ -10,8 +10,7 @@ import pytest
 
 from tts_book.backends import Backend, Settings
 from tts_book.backends.contract import BackendContract, check_marks, duration_ms
-from tts_book.backends.espeak.backend import EspeakBackend, make
-from tts_book.backends.espeak.library import EspeakEngine
+from tts_book.backends.espeak import EspeakBackend, EspeakEngine, make
 from tts_book.errors import BackendRefused, Failure
 from tts_book.model import Mark, Speech, Voice
 

@@ -23,7 +23,7 @@ BUILT_IN = {
     "edge": "tts_book.backends.edge.backend:make",
     "piper": "tts_book.backends.piper.backend:make",
     "openai": "tts_book.backends.openai.backend:make",
-    "espeak": "tts_book.backends.espeak.backend:make",
+    "espeak": "tts_book.backends.espeak:make",
     "silent": "tts_book.backends.silent:make",
 }
 
