@@ -15,7 +15,7 @@ from tts_book.model import Book, Chapter, Origin, Source, Voice
 from tts_book.text.language_tags import LANGUAGE_NAMES, primary_language
 
 if TYPE_CHECKING:
-    from tts_book.backends.piper.catalog import Index
+    from tts_book.backends.piper.store import Index
     from tts_book.config.voices import Config
 
 # What a backend says of a voice that reads whatever comes.

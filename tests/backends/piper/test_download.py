@@ -13,8 +13,7 @@ import pytest
 
 from tests.backends.file_server import Shelf, serve_files
 from tts_book.backends.download import open_wire
-from tts_book.backends.piper.catalog import StoreVoice, find_voice, read_index
-from tts_book.backends.piper.download import PiperStore, open_store
+from tts_book.backends.piper.store import PiperStore, StoreVoice, find_voice, open_store, read_index
 from tts_book.backends.piper.voices import find_installed
 from tts_book.errors import BackendUnavailable, UserError
 

@@ -19,7 +19,7 @@ from tts_book.pipeline.voice_selection import VoiceChooser
 from tts_book.text.language_tags import parse_language_tag, primary_language
 
 if TYPE_CHECKING:
-    from tts_book.backends.piper.catalog import StoreVoice
+    from tts_book.backends.piper.store import StoreVoice
 
 
 async def list_all(at: Terminal, options: CommandOptions, everything: bool) -> int:
@@ -68,7 +68,7 @@ async def preview(at: Terminal, options: CommandOptions) -> int:
 
 async def install(at: Terminal, options: CommandOptions, name: str, yes: bool) -> int:
     """Fetches a Piper voice into the user's folder; without a name, lists what can be fetched."""
-    from tts_book.backends.piper.download import open_store
+    from tts_book.backends.piper.store import open_store
     from tts_book.cli.display import show_download
 
     wanted = _language(options.language)
