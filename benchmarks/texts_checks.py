@@ -18,7 +18,7 @@ from tests.ledger import find_ledger_gaps
 from tts_book import readers
 from tts_book.audio import tags_id3
 from tts_book.backends.edge import protocol
-from tts_book.backends.piper.sentence_splitter import split_paragraph
+from tts_book.backends.piper.text_rules import split_paragraph
 from tts_book.cli import plan_report, words
 from tts_book.model import Book, Break, Chapter, Chunk, Plan, Voice
 from tts_book.output.paths import lay_out_book

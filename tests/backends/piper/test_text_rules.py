@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts_book.backends.piper.sentence_splitter import LONGEST_CHARACTERS, PartEnd, split_paragraph
-from tts_book.backends.piper.text_rules import make_sayable
+from tts_book.backends.piper.text_rules import (
+    LONGEST_CHARACTERS,
+    PartEnd,
+    make_sayable,
+    split_paragraph,
+)
 
 
 def said(text: str, language: str = "en") -> str:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 
 from tts_book.backends.piper.model import Utterance
-from tts_book.backends.piper.sentence_splitter import PartEnd, SentencePart
-from tts_book.backends.piper.text_rules import SayableParagraph
+from tts_book.backends.piper.text_rules import PartEnd, SayableParagraph, SentencePart
 from tts_book.backends.piper.word_alignment import align_words, group_phonemes, spread_words
 from tts_book.model import Mark, Speech
 

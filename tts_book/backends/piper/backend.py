@@ -17,8 +17,13 @@ from tts_book.backends import Health, Limits, Settings, VoiceInfo
 from tts_book.backends.piper.assembly import PAUSES, Assembly
 from tts_book.backends.piper.memory import find_free_memory
 from tts_book.backends.piper.model import INSTALL, Delivery, Model, PiperModel
-from tts_book.backends.piper.sentence_splitter import SentencePart, split_paragraph
-from tts_book.backends.piper.text_rules import SayableParagraph, has_ordinal_points, make_sayable
+from tts_book.backends.piper.text_rules import (
+    SayableParagraph,
+    SentencePart,
+    has_ordinal_points,
+    make_sayable,
+    split_paragraph,
+)
 from tts_book.backends.piper.voices import (
     SPEAKER_SIGN,
     LocalVoice,

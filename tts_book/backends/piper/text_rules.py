@@ -1,21 +1,141 @@
-"""Makes a text sayable for Piper: what its front end would spell out, name or run together.
+"""Makes a text sayable for Piper: rewrites what its front end would spell out, name or run
+together, and cuts it into parts that Piper speaks well: sentences, and clauses of long ones.
 
-The rules for every language are here; those of one language are in a module of their own. Every
-pattern is bounded, so that time is linear in the text.
+The rules for every language are here, with the abbreviations of those that have no module of their
+own: Piper would end a sentence at their points. Every pattern is bounded, so that time is linear in
+the text. Time and memory of the model grow faster than the text, so that no part is longer than
+`LONGEST_CHARACTERS`.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from tts_book.backends.piper import english as piper_english
 from tts_book.backends.piper import russian as piper_russian
-from tts_book.backends.piper.abbreviations import ABBREVIATIONS
 from tts_book.text.language_tags import primary_language
 from tts_book.text.numerals import roman_value
 from tts_book.text.rewriting import Rewriting, Rule
+
+_GERMAN = {
+    "Dr": "Doktor",
+    "Hr": "Herr",
+    "Hrn": "Herrn",
+    "Fr": "Frau",
+    "Prof": "Professor",
+    "St": "Sankt",
+    "Nr": "Nummer",
+    "ca": "circa",
+    "bzw": "beziehungsweise",
+    "evtl": "eventuell",
+    "z. B": "zum Beispiel",
+    "d. h": "das heißt",
+    "u. a": "unter anderem",
+    "sog": "sogenannte",
+    "vgl": "vergleiche",
+    "usw": "und so weiter",
+}
+_FRENCH = {
+    "M": "monsieur",
+    "MM": "messieurs",
+    "Mme": "madame",
+    "Mlle": "mademoiselle",
+    "Dr": "docteur",
+    "St": "saint",
+    "p. ex": "par exemple",
+    "c.-à-d": "c'est-à-dire",
+    "env": "environ",
+    "etc": "et cetera",
+}
+_SPANISH = {
+    "Sr": "señor",
+    "Sra": "señora",
+    "Srta": "señorita",
+    "Dr": "doctor",
+    "Dra": "doctora",
+    "D": "don",
+    "Dña": "doña",
+    "Ud": "usted",
+    "Uds": "ustedes",
+    "Vd": "usted",
+    "p. ej": "por ejemplo",
+    "núm": "número",
+    "etc": "etcétera",
+}
+_ITALIAN = {
+    "sig": "signor",
+    "dott": "dottor",
+    "prof": "professor",
+    "avv": "avvocato",
+    "ing": "ingegner",
+    "pag": "pagina",
+    "ecc": "eccetera",
+}
+_PORTUGUESE = {
+    "Sr": "senhor",
+    "Sra": "senhora",
+    "Dr": "doutor",
+    "Dra": "doutora",
+    "D": "dom",
+    "Prof": "professor",
+    "p. ex": "por exemplo",
+    "etc": "et cetera",
+}
+_POLISH = {
+    "prof": "profesor",
+    "np": "na przykład",
+    "tzn": "to znaczy",
+    "m. in": "między innymi",
+    "ok": "około",
+    "ul": "ulica",
+    "itd": "i tak dalej",
+    "itp": "i tym podobne",
+}
+_UKRAINIAN = {
+    "т. зв": "так званий",
+    "напр": "наприклад",
+    "див": "дивись",
+    "ім": "імені",
+    "тис": "тисяч",
+    "грн": "гривень",
+    "т. д": "так далі",
+    "т. п": "тому подібне",
+    "ін": "інші",
+}
+# These stand at the end of a list, and so often of a sentence.
+_MAY_END = frozenset({"usw", "etc", "ecc", "itd", "itp", "т. д", "т. п", "ін", "грн"})
+
+
+def _abbreviation_rule(table: Mapping[str, str]) -> Rule:
+    longest_first = sorted(table, key=len, reverse=True)
+    any_of = "|".join(re.escape(word).replace(r"\.\ ", r"\.\s?") for word in longest_first)
+    known = {word.lower(): said for word, said in table.items()}
+
+    def said(found: re.Match[str]) -> str:
+        short = re.sub(r"\.\s?(?=\w)", ". ", found[1]).lower()
+        word = known[short]
+        word = word[0].upper() + word[1:] if found[1][0].isupper() else word
+        rest = found.string[found.end() : found.end() + 8].lstrip(" \n\t\"'»”)")
+        ends = short in _MAY_END and (not rest or rest[0].isupper())
+        return word + ("." if ends else "")
+
+    return re.compile(rf"(?<![\w.])({any_of})\.(?!\w)"), said
+
+
+_ABBREVIATIONS: dict[str, Rule] = {
+    "de": _abbreviation_rule(_GERMAN),
+    "es": _abbreviation_rule(_SPANISH),
+    "fr": _abbreviation_rule(_FRENCH),
+    "it": _abbreviation_rule(_ITALIAN),
+    "pl": _abbreviation_rule(_POLISH),
+    "pt": _abbreviation_rule(_PORTUGUESE),
+    "uk": _abbreviation_rule(_UKRAINIAN),
+}
+
 
 _OPENERS = "\"'“‘«„‚([¿¡"
 _CLOSERS = "\"'”’»“)]"
@@ -167,7 +287,7 @@ _BLANKS: tuple[Rule, ...] = ((re.compile(r"\s{2,}|[^\S ]"), _blank),)
 _LANGUAGES: dict[str, tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {
     "en": (piper_english.BEFORE, piper_english.AFTER),
     "ru": (piper_russian.BEFORE, (*piper_russian.AFTER, *_INITIALS)),
-    **{code: ((), (rule, *_INITIALS)) for code, rule in ABBREVIATIONS.items()},
+    **{code: ((), (rule, *_INITIALS)) for code, rule in _ABBREVIATIONS.items()},
 }
 _ORDINAL_POINTS = frozenset(
     ("cs", "da", "de", "et", "fi", "hr", "hu", "is", "lv", "nb", "no", "pl", "sk", "sl", "sr")
@@ -219,3 +339,78 @@ def _rules(primary: str) -> tuple[Rule, ...]:
         *after,
         *_BLANKS,
     )
+
+
+LONGEST_CHARACTERS = 400
+
+# A clause or a blank is taken only in the last part of the room, not right at its start.
+_LEAST_CHARACTERS = 120
+
+_END = re.compile(
+    r"[.!?…]{1,8}[\"'”’»)]{0,4}\s+(?=(?P<next>[\"'“‘«„(¿¡]{0,4}\S))"
+    r"|[\u3002\uff01\uff1f][”\u300d\u300f]?"
+)
+_CLAUSES = (
+    re.compile(r"[;:]\s"),
+    re.compile(r"[,—)]\s|[\u3001\uff0c\uff1a\uff1b]"),
+    re.compile(r"\s"),
+)
+
+
+class PartEnd(StrEnum):
+    """What follows a piece."""
+
+    CLAUSE = "clause"
+    SENTENCE = "sentence"
+
+
+@dataclass(frozen=True, slots=True)
+class SentencePart:
+    """Characters `start` to `stop` of a paragraph, without blanks at its ends."""
+
+    start: int
+    stop: int
+    after: PartEnd
+
+
+def split_paragraph(text: str, ordinal_points: bool = False) -> list[SentencePart]:
+    """The pieces of a paragraph, in order; those in which nothing is to be said are left out.
+    With `ordinal_points` a number and a point ("5. Mai") end no sentence."""
+    sentences = _sentences(text, ordinal_points)
+    return [piece for start, stop in sentences for piece in _parts(text, start, stop)]
+
+
+def _sentences(text: str, ordinal_points: bool) -> Iterator[tuple[int, int]]:
+    start = 0
+    for found in _END.finditer(text):
+        following = found["next"]
+        if ordinal_points and text[max(0, found.start() - 1) : found.start()].isdigit():
+            continue
+        if following is None or not following[-1].islower():
+            yield start, found.end()
+            start = found.end()
+    yield start, len(text)
+
+
+def _parts(text: str, start: int, stop: int) -> Iterator[SentencePart]:
+    while stop - start > LONGEST_CHARACTERS:
+        cut = _cut(text, start)
+        yield from _piece(text, start, cut, PartEnd.CLAUSE)
+        start = cut
+    yield from _piece(text, start, stop, PartEnd.SENTENCE)
+
+
+def _cut(text: str, start: int) -> int:
+    window = text[start : start + LONGEST_CHARACTERS]
+    for signs in _CLAUSES:
+        ends = [found.end() for found in signs.finditer(window, _LEAST_CHARACTERS)]
+        if ends:
+            return start + ends[-1]
+    return start + LONGEST_CHARACTERS
+
+
+def _piece(text: str, start: int, stop: int, after: PartEnd) -> Iterator[SentencePart]:
+    said = text[start:stop]
+    if any(map(str.isalnum, said)):
+        first = start + len(said) - len(said.lstrip())
+        yield SentencePart(first, first + len(said.strip()), after)
