@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tts_book.backends import Settings
-from tts_book.backends.piper.backend import PiperBackend
-from tts_book.backends.piper.memory import find_free_memory
+from tts_book.backends.piper.backend import PiperBackend, find_free_memory
 
 GB = 1_000_000_000
 
