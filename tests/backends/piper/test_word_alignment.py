@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 
 from tts_book.backends import Settings
 from tts_book.backends.contract import check_marks, duration_ms
-from tts_book.backends.piper.backend import PiperBackend
-from tts_book.backends.piper.model import Delivery, Model, Utterance
-from tts_book.backends.piper.voices import LocalVoice
-from tts_book.backends.piper.word_alignment import (
+from tts_book.backends.piper.assembly import (
     PhonemeGroup,
-    TimedPhoneme,
     align_words,
     group_phonemes,
     spread_words,
 )
+from tts_book.backends.piper.backend import PiperBackend
+from tts_book.backends.piper.model import Delivery, Model, TimedPhoneme, Utterance
+from tts_book.backends.piper.voices import LocalVoice
 from tts_book.errors import BackendIncomplete, BackendRefused, Failure
 from tts_book.model import Voice
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from tts_book.backends.piper.word_alignment import TimedPhoneme
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
 
 # Newer versions of onnxruntime keep a number for this machine and report to Microsoft, unless
@@ -42,6 +41,14 @@ class Delivery:
     volume: float = 1.0
     speaker: int | None = None
     steady: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimedPhoneme:
+    """A phoneme and the samples it takes, with the silence after it."""
+
+    phoneme: str
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)
