@@ -13,8 +13,16 @@ from itertools import count
 from typing import Any, TypeVar, TypeVarTuple
 
 from tts_book import audio
-from tts_book.backends import Backend, Health, Limits, VoiceInfo
-from tts_book.backends.judging import ProofTexts, SoundFinding, Span, Verdict
+from tts_book.backends import (
+    Backend,
+    Health,
+    Limits,
+    ProofTexts,
+    SoundFinding,
+    Span,
+    Verdict,
+    VoiceInfo,
+)
 from tts_book.errors import BackendError
 from tts_book.model import (
     Book,

@@ -12,8 +12,7 @@ import pytest
 
 from tests.fakes import ScriptedBackend, ScriptedJudge, Time, chunks, in_time, spoken, tasks
 from tts_book import events
-from tts_book.backends import Limits
-from tts_book.backends.judging import SoundFinding
+from tts_book.backends import Limits, SoundFinding
 from tts_book.errors import (
     BackendError,
     BackendIncomplete,

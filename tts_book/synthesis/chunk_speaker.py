@@ -17,10 +17,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from tts_book import audio, events
-from tts_book.backends import Backend, Preconnecting
-from tts_book.backends.judging import (
+from tts_book.backends import (
+    Backend,
     Examined,
     JudgingBackend,
+    Preconnecting,
     ProofTexts,
     SoundFinding,
     Span,

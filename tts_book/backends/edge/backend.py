@@ -15,7 +15,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from tts_book.backends import DiagnosisStep, Health, Limits, Settings, VoiceInfo
+from tts_book.backends import (
+    DiagnosisStep,
+    Health,
+    Limits,
+    ProofTexts,
+    Settings,
+    Span,
+    Verdict,
+    VoiceInfo,
+)
 from tts_book.backends.edge.alignment import folded
 from tts_book.backends.edge.endpoint import Endpoint, ServerClock
 from tts_book.backends.edge.exchange import Reply, SpeechRequest, run_turn
@@ -38,7 +47,6 @@ from tts_book.backends.edge.protocol import (
 from tts_book.backends.edge.reply_checks import AskedText, estimate_s, words_of
 from tts_book.backends.edge.session import EdgeSession, make_request_id
 from tts_book.backends.edge.wire_log import WireLog
-from tts_book.backends.judging import ProofTexts, Span, Verdict
 from tts_book.errors import BackendIncomplete, Failure
 from tts_book.model import Doubt, Speech, Voice
 

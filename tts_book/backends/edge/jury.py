@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tts_book.audio import DELAY_MS
+from tts_book.backends import ProofTexts, SoundFinding, Span, Verdict
 from tts_book.backends.edge.alignment import Folded, find_sentences, marks_of
 from tts_book.backends.edge.exchange import Reply
 from tts_book.backends.edge.mark_timing import LEAST_WORDS, TICKS_PER_S
@@ -21,7 +22,6 @@ from tts_book.backends.edge.reply_checks import (
 from tts_book.backends.edge.sentence_times import estimate_sentences
 from tts_book.backends.edge.voice_habits import CERTAIN, DAMAGE, ReplySign, SignKind, VoiceHabits
 from tts_book.backends.edge.wire_log import WireLog
-from tts_book.backends.judging import ProofTexts, SoundFinding, Span, Verdict
 from tts_book.errors import AudioError, BackendIncomplete
 from tts_book.model import Doubt, DoubtKind, Mark, Speech
 
