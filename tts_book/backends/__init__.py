@@ -150,7 +150,7 @@ class Preconnecting(Protocol):
 #
 # A reply of such a backend is heard, examined (in a thread) and judged. Judging may have to wait
 # for other replies of the same voice: what they all show is a trait of the voice, what few show may
-# be damage. The caller has faulty replies spoken again, and reports to the backend what that proved.
+# be damage. The caller has faulty replies spoken again, and reports what that proved.
 
 Span = tuple[int, int]
 

@@ -12,12 +12,12 @@ import re
 import shutil
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
@@ -26,9 +26,10 @@ from tts_book.backends.network import make_tls_context
 from tts_book.errors import BackendUnavailable, Failure, UserError
 
 _TIMEOUT_S = 30.0
+_RESUMES = "Partial downloads are kept; the same command resumes them."
 _LONGEST_TEXT_BYTES = 32 << 20
 _RANGE = re.compile(r"bytes (\d+)-")
-_HEALING = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
+_PASSING = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
 
 
 class Dropped(Exception):
@@ -40,24 +41,13 @@ class Dropped(Exception):
 
 
 class DownloadReply:
-    """A body that begins at byte `start` of the file; a context manager that closes it."""
+    """A body that begins at byte `start` of the file; close it."""
 
     def __init__(self, response: HTTPResponse, url: str) -> None:
         self._response = response
         self._url = url
         where = _RANGE.match(response.headers.get("Content-Range", ""))
         self.start = int(where[1]) if response.status == 206 and where else 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Lets go of the connection."""
@@ -89,7 +79,7 @@ class Wire:
         except HTTPError as error:
             error.close()
             raise Dropped(
-                f"{url}: HTTP {error.code} {error.reason}", final=error.code not in _HEALING
+                f"{url}: HTTP {error.code} {error.reason}", final=error.code not in _PASSING
             ) from error
         except (OSError, HTTPException) as error:
             final = isinstance(getattr(error, "reason", error), ssl.SSLCertVerificationError)
@@ -102,7 +92,7 @@ class Wire:
 
     def text(self, url: str) -> str:
         """A small UTF-8 file as a whole. Raises Dropped."""
-        with self.get(url) as reply:
+        with closing(self.get(url)) as reply:
             data = b""
             while block := reply.read(_LONGEST_TEXT_BYTES):
                 data += block
@@ -125,6 +115,26 @@ def open_wire(environ: Mapping[str, str], proxy: str = "") -> Wire:
     proxies = {"http": proxy, "https": proxy} if proxy else None
     secure = HTTPSHandler(context=make_tls_context(environ))
     return Wire(build_opener(ProxyHandler(proxies), secure))
+
+
+def find_store_url(environ: Mapping[str, str], variable: str, default: str) -> str:
+    """The address of a store: `$variable`, or the official one. Raises UserError for an address
+    that is not HTTP's."""
+    url = environ.get(variable, "").strip() or default
+    if not url.startswith(("http://", "https://")):
+        raise UserError(f'{variable} is "{url}": give an address with https:// before it.')
+    return url
+
+
+@contextmanager
+def report_unwritable(folder: Path) -> Iterator[None]:
+    """Raises UserError where the disk does not take what is downloaded into `folder`."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"Cannot write to {folder}: {error.strerror or error}. {_RESUMES}"
+        ) from error
 
 
 _WAITS_S = (1.0, 2.0, 4.0, 8.0)
@@ -244,7 +254,7 @@ class Downloader:
 
     def _take(self, file: RemoteFile, part: Path, what: str, on_progress: OnProgress) -> None:
         """One request: from where `part` stops to its end, or to where the connection drops."""
-        with self._wire.get(self._address(file.path), _size(part)) as reply:
+        with closing(self._wire.get(self._address(file.path), _size(part))) as reply:
             done = reply.start
             with self._open_file(part, "ab" if done else "wb") as target:
                 while block := reply.read(_READ_BYTES):
@@ -264,9 +274,7 @@ class Downloader:
 
 def unavailable(what: str) -> BackendUnavailable:
     """The error for a store that does not send what it should."""
-    return BackendUnavailable(
-        f"{what}. Partial downloads are kept; the same command resumes them.", Failure.TRANSIENT
-    )
+    return BackendUnavailable(f"{what}. {_RESUMES}", Failure.TRANSIENT)
 
 
 def part_of(path: Path) -> Path:

@@ -18,10 +18,12 @@ from tts_book.backends.download import (
     OnProgress,
     RemoteFile,
     Wire,
+    find_store_url,
     free_bytes_of,
     open_binary,
     open_wire,
     part_of,
+    report_unwritable,
     unavailable,
 )
 from tts_book.backends.piper.voices import read_local_voice
@@ -172,18 +174,13 @@ class PiperStore:
         card = self.card(voice)
         if not agree(voice, card):
             raise UserError(f"The voice {voice.key} was not fetched.")
-        try:
+        with report_unwritable(folder):
             folder.mkdir(parents=True, exist_ok=True)
             part = self._files.fetch_part(remote, model, f"The voice {voice.key}", on_progress)
             self._settings(voice, config)
             if card:
                 _write_whole(folder / f"{voice.key}.MODEL_CARD", card)
             os.replace(part, model)  # noqa: PTH105  # the same on every system, also over a file
-        except OSError as error:
-            raise UserError(
-                f"Cannot write to {folder}: {error.strerror or error}. Partial downloads are kept; "
-                "the same command resumes them."
-            ) from error
         return model
 
     def _settings(self, voice: StoreVoice, config: Path) -> None:
@@ -198,9 +195,7 @@ class PiperStore:
 def open_store(environ: Mapping[str, str], proxy: str = "") -> PiperStore:
     """The store at `$TTS_BOOK_PIPER_URL`, or the official one. Raises UserError for an address or
     a proxy that is not HTTP's."""
-    url = environ.get(URL_VARIABLE, "").strip() or DEFAULT_URL
-    if not url.startswith(("http://", "https://")):
-        raise UserError(f'{URL_VARIABLE} is "{url}": give an address with https:// before it.')
+    url = find_store_url(environ, URL_VARIABLE, DEFAULT_URL)
     return PiperStore(open_wire(environ, proxy), url)
 
 

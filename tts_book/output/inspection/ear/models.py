@@ -19,8 +19,10 @@ from tts_book.backends.download import (
     OnProgress,
     RemoteFile,
     Wire,
+    find_store_url,
     free_bytes_of,
     open_wire,
+    report_unwritable,
     unavailable,
 )
 from tts_book.errors import UserError
@@ -146,7 +148,7 @@ class ModelStore:
         if not agree(model):
             raise UserError(f"The model {name} was not fetched.")
         done_bytes = 0
-        try:
+        with report_unwritable(target):
             target.mkdir(parents=True, exist_ok=True)
             for file in model.files:
                 before = done_bytes
@@ -161,11 +163,6 @@ class ModelStore:
                     os.replace(part, path)  # noqa: PTH105  # the same on every system
                 done_bytes += file.size_bytes
             (target / _COMPLETE).touch()
-        except OSError as error:
-            raise UserError(
-                f"Cannot write to {target}: {error.strerror or error}. Partial downloads are kept; "
-                "the same command resumes them."
-            ) from error
         return target
 
 
@@ -187,7 +184,5 @@ def _remote_file(repository: str, entry: dict[str, object]) -> RemoteFile | None
 def open_model_store(environ: Mapping[str, str], proxy: str = "") -> ModelStore:
     """The store at `$TTS_BOOK_EAR_URL`, or Hugging Face. Raises UserError for an address that is
     not HTTP's."""
-    url = environ.get(URL_VARIABLE, "").strip() or DEFAULT_URL
-    if not url.startswith(("http://", "https://")):
-        raise UserError(f'{URL_VARIABLE} is "{url}": give an address with https:// before it.')
+    url = find_store_url(environ, URL_VARIABLE, DEFAULT_URL)
     return ModelStore(open_wire(environ, proxy), url)
