@@ -20,9 +20,8 @@ from tests.backends.edge.simulator import EdgeSimulator, ListTrouble
 from tests.backends.edge.test_backend import ENGLISH, TEXT, against, backend_of, heard
 from tts_book.backends import Health, Settings
 from tts_book.backends.edge.backend import EdgeBackend, make
-from tts_book.backends.edge.endpoint import Endpoint, ServerClock
+from tts_book.backends.edge.endpoint import EdgeTts, Endpoint, ServerClock
 from tts_book.backends.edge.failures import Troubled
-from tts_book.backends.edge.library import EdgeTts
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure
 from tts_book.model import Speech
 

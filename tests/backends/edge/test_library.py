@@ -19,8 +19,7 @@ from tests.backends.edge.simulator import EdgeSimulator
 from tests.backends.edge.test_backend import RUSSIAN, TEXT, fine, whole
 from tts_book.backends import Health, Settings
 from tts_book.backends.edge.backend import EdgeBackend
-from tts_book.backends.edge.endpoint import Endpoint
-from tts_book.backends.edge.library import EdgeTts
+from tts_book.backends.edge.endpoint import EdgeTts, Endpoint
 from tts_book.errors import BackendRefused, Failure
 from tts_book.model import Speech
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import aiohttp
 
 from tts_book.backends import VoiceInfo
-from tts_book.backends.edge.endpoint import Endpoint, ServerClock
+from tts_book.backends.edge.endpoint import Endpoint, ServerClock, misconfigured
 from tts_book.backends.edge.error_table import ErrorContext, translate_error
 from tts_book.backends.edge.failures import (
     Foreign,
@@ -26,7 +26,6 @@ from tts_book.backends.edge.failures import (
     of_status,
     plain,
 )
-from tts_book.backends.edge.library import misconfigured
 from tts_book.backends.edge.patience import Timeouts
 from tts_book.backends.edge.protocol import parse_voice_list
 from tts_book.backends.edge.spare import SpareConnection
