@@ -14,14 +14,17 @@ from aiohttp import client_exceptions, http_websocket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_book.backends.edge.error_table import TABLE, ErrorContext, known, translate_error
 from tts_book.backends.edge.failures import (
+    TABLE,
+    ErrorContext,
     ServiceTrouble,
     http_date,
+    known,
     of_close,
     of_status,
     plain,
     retry_after,
+    translate_error,
 )
 from tts_book.errors import BackendError, Failure
 

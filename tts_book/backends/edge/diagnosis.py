@@ -16,9 +16,14 @@ from urllib.parse import urlsplit
 
 from tts_book import audio
 from tts_book.backends import DiagnosisStep
-from tts_book.backends.edge.error_table import ErrorContext, translate_error
 from tts_book.backends.edge.exchange import Reply, SpeechRequest, run_turn
-from tts_book.backends.edge.failures import NO_SOUND, ServiceTrouble, Troubled
+from tts_book.backends.edge.failures import (
+    NO_SOUND,
+    ErrorContext,
+    ServiceTrouble,
+    Troubled,
+    translate_error,
+)
 from tts_book.backends.edge.patience import Patience
 from tts_book.backends.edge.protocol import (
     TICKS_PER_MS,

@@ -10,8 +10,13 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from tts_book.backends.edge.alignment import fold
-from tts_book.backends.edge.error_table import ErrorContext, translate_error
-from tts_book.backends.edge.failures import ServiceTrouble, Troubled, of_close
+from tts_book.backends.edge.failures import (
+    ErrorContext,
+    ServiceTrouble,
+    Troubled,
+    of_close,
+    translate_error,
+)
 from tts_book.backends.edge.patience import AT_ONCE, UNDER_WAY_BYTES, Pace, Patience, TurnLimits
 from tts_book.backends.edge.protocol import (
     Boundary,

@@ -16,8 +16,8 @@ import aiohttp
 
 from tts_book.backends import VoiceInfo
 from tts_book.backends.edge.endpoint import Endpoint, ServerClock, misconfigured
-from tts_book.backends.edge.error_table import ErrorContext, translate_error
 from tts_book.backends.edge.failures import (
+    ErrorContext,
     Foreign,
     ServiceTrouble,
     Troubled,
@@ -25,6 +25,7 @@ from tts_book.backends.edge.failures import (
     http_date,
     of_status,
     plain,
+    translate_error,
 )
 from tts_book.backends.edge.patience import Timeouts
 from tts_book.backends.edge.protocol import parse_voice_list
