@@ -15,7 +15,7 @@ from tests.backends.edge.service import Pace as ServicePace
 from tests.backends.edge.simulator import EdgeSimulator
 from tests.backends.edge.test_backend import RUSSIAN, TEXT, against, whole
 from tts_book.backends.edge.backend import EdgeBackend
-from tts_book.backends.edge.patience import LONGEST_S, Pace, Patience, Timeouts, TurnLimits
+from tts_book.backends.edge.exchange import LONGEST_S, Pace, Patience, Timeouts, TurnLimits
 from tts_book.errors import BackendError, Failure
 
 QUICK = Pace(0.2, 0.3, 0.1, 600_000)

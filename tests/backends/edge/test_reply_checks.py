@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from tests.backends.edge import sound as edge_sound
 from tests.backends.edge.sound import FRAME_BYTES, Said
 from tts_book.backends.edge.alignment import folded
-from tts_book.backends.edge.exchange import Reply
-from tts_book.backends.edge.patience import Timeouts
+from tts_book.backends.edge.exchange import Reply, Timeouts
 from tts_book.backends.edge.protocol import Boundary
 from tts_book.backends.edge.reply_checks import (
     AskedText,

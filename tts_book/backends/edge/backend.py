@@ -27,10 +27,9 @@ from tts_book.backends import (
 )
 from tts_book.backends.edge.alignment import folded
 from tts_book.backends.edge.endpoint import EdgeTts, Endpoint, ServerClock
-from tts_book.backends.edge.exchange import Reply, SpeechRequest, run_turn
+from tts_book.backends.edge.exchange import Patience, Reply, SpeechRequest, Timeouts, run_turn
 from tts_book.backends.edge.failures import NO_SOUND, ServiceTrouble, Troubled
 from tts_book.backends.edge.jury import ExaminedReply, HeardReply, Jury, find_proof_texts
-from tts_book.backends.edge.patience import Patience, Timeouts
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
     OUTPUT_FORMAT,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from tts_book import audio
 from tts_book.backends import DiagnosisStep
-from tts_book.backends.edge.exchange import Reply, SpeechRequest, run_turn
+from tts_book.backends.edge.exchange import Patience, Reply, SpeechRequest, run_turn
 from tts_book.backends.edge.failures import (
     NO_SOUND,
     ErrorContext,
@@ -24,7 +24,6 @@ from tts_book.backends.edge.failures import (
     Troubled,
     translate_error,
 )
-from tts_book.backends.edge.patience import Patience
 from tts_book.backends.edge.protocol import (
     TICKS_PER_MS,
     Boundary,

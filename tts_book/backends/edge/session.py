@@ -16,6 +16,7 @@ import aiohttp
 
 from tts_book.backends import VoiceInfo
 from tts_book.backends.edge.endpoint import Endpoint, ServerClock, misconfigured
+from tts_book.backends.edge.exchange import Timeouts
 from tts_book.backends.edge.failures import (
     ErrorContext,
     Foreign,
@@ -27,7 +28,6 @@ from tts_book.backends.edge.failures import (
     plain,
     translate_error,
 )
-from tts_book.backends.edge.patience import Timeouts
 from tts_book.backends.edge.protocol import parse_voice_list
 from tts_book.backends.edge.spare import SpareConnection
 from tts_book.backends.edge.wire_log import CURRENT_LOG, WireLog, watch_requests
