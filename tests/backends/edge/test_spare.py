@@ -13,7 +13,7 @@ from tests.backends.edge.service import Pace
 from tests.backends.edge.simulator import EdgeSimulator
 from tests.backends.edge.test_backend import RUSSIAN, TEXT, against, whole
 from tts_book.backends.edge.backend import EdgeBackend
-from tts_book.backends.edge.spare import IDLE_S, RECOVERY_S, RECOVERY_TURNS
+from tts_book.backends.edge.session import IDLE_S, RECOVERY_S, RECOVERY_TURNS
 from tts_book.errors import BackendError, Failure
 from tts_book.model import Speech
 
