@@ -24,8 +24,15 @@ from tests.backends.edge.test_endpoint import Proxy
 from tests.cli.test_commands import Desk
 from tts_book.backends import Settings
 from tts_book.backends.edge.backend import EdgeBackend
-from tts_book.backends.edge.redaction import HIDDEN, Secrets, find_url_secrets
-from tts_book.backends.edge.wire_log import LOGGER, MOST_BODY_CHARACTERS, WireLog, shorten
+from tts_book.backends.edge.wire_log import (
+    HIDDEN,
+    LOGGER,
+    MOST_BODY_CHARACTERS,
+    Secrets,
+    WireLog,
+    find_url_secrets,
+    shorten,
+)
 from tts_book.cli.commands import convert
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import open_log

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from tts_book.backends import Settings
 from tts_book.backends.edge.failures import PROXY, ServiceTrouble, Troubled
-from tts_book.backends.edge.redaction import Secrets, find_url_secrets
+from tts_book.backends.edge.wire_log import Secrets, find_url_secrets
 from tts_book.backends.network import Proxy, find_proxy, list_proxies
 from tts_book.errors import Failure, UserError
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 
 from tts_book.backends.edge.failures import plain, retry_after
-from tts_book.backends.edge.redaction import Secrets
+from tts_book.backends.edge.wire_log import Secrets
 from tts_book.backends.network import Proxy, find_proxy, make_tls_context, open_connector
 from tts_book.errors import (
     BackendError,
