@@ -21,9 +21,10 @@ from tts_book.backends.edge.mark_timing import (
     SHORT_LETTERS,
     MarkedWord,
     MarkTiming,
+    Shape,
+    measure_shape,
     time_words,
 )
-from tts_book.backends.edge.sound_shape import Shape, measure_shape
 from tts_book.model import Sound
 from tts_book.text.speech_rate import ms_per_character
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from tts_book.backends.edge.alignment import Folded, find_sentences
-from tts_book.backends.edge.sound_shape import Shape
+from tts_book.backends.edge.mark_timing import Shape
 from tts_book.model import Mark
 
 _LEAST_PAUSE_S = 0.15
@@ -79,6 +79,6 @@ def _moment(spoken_s: float, shape: Shape) -> float:
     """When so much has been spoken."""
     import numpy as np
 
-    from tts_book.backends.edge.sound_shape import HOP_S
+    from tts_book.backends.edge.mark_timing import HOP_S
 
     return float(np.searchsorted(shape.summed, spoken_s / HOP_S)) * HOP_S
