@@ -18,8 +18,8 @@ from tts_book.backends.edge.failures import (
     TABLE,
     ErrorContext,
     ServiceTrouble,
+    find_rule,
     http_date,
-    known,
     of_close,
     of_status,
     plain,
@@ -40,7 +40,7 @@ def exceptions(module: ModuleType) -> list[type[BaseException]]:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_every_class_of_the_libraries_is_in_the_table(module: ModuleType) -> None:
-    unknown = [kind for kind in exceptions(module) if known(kind) is None]
+    unknown = [kind for kind in exceptions(module) if find_rule(kind) is None]
     assert exceptions(module)
     assert not unknown
 

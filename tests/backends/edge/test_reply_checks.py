@@ -12,8 +12,7 @@ from tests.backends.edge import sound as edge_sound
 from tests.backends.edge.sound import FRAME_BYTES, Said
 from tts_book.backends.edge.alignment import folded
 from tts_book.backends.edge.exchange import Reply, Timeouts
-from tts_book.backends.edge.protocol import Boundary
-from tts_book.backends.edge.reply_checks import (
+from tts_book.backends.edge.measured_reply import (
     AskedText,
     MeasuredReply,
     Script,
@@ -22,6 +21,7 @@ from tts_book.backends.edge.reply_checks import (
     script_of,
     words_of,
 )
+from tts_book.backends.edge.protocol import Boundary
 from tts_book.backends.edge.voice_habits import LEAST_REPLIES, ReplySign, SignKind, VoiceHabits
 from tts_book.errors import AudioError
 

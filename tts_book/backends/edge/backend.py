@@ -30,6 +30,7 @@ from tts_book.backends.edge.endpoint import EdgeTts, Endpoint, ServerClock
 from tts_book.backends.edge.exchange import Patience, Reply, SpeechRequest, Timeouts, run_turn
 from tts_book.backends.edge.failures import NO_SOUND, ServiceTrouble, Troubled
 from tts_book.backends.edge.jury import ExaminedReply, HeardReply, Jury, find_proof_texts
+from tts_book.backends.edge.measured_reply import AskedText, estimate_s, words_of
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
     OUTPUT_FORMAT,
@@ -42,7 +43,6 @@ from tts_book.backends.edge.protocol import (
     ssml,
     timestamp,
 )
-from tts_book.backends.edge.reply_checks import AskedText, estimate_s, words_of
 from tts_book.backends.edge.session import EdgeSession, make_request_id
 from tts_book.backends.edge.wire_log import WireLog
 from tts_book.errors import BackendIncomplete, Failure

@@ -1,4 +1,9 @@
-"""How the service is reached: addresses, proxy, and the server's clock."""
+"""How the service is reached: what edge-tts knows of it, addresses, proxy, the server's clock.
+
+Addresses, headers, token and their versions are read from edge-tts whenever they are needed, so
+that an update of edge-tts is all it takes when the service changes. Where an update renamed what is
+read here, one line says so.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""One turn: a request goes out, frames come in until turn.end; every wait has a time limit."""
+"""One turn: a request goes out, frames come in until turn.end; every wait has a time limit.
+
+The limits come first: they grow with what the service shows, and say what stalls mean. That part is
+arithmetic on values; all times are seconds, given by the caller.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,7 @@ ALIKE_SHARE, ALIKE_BYTES = 0.25, 4_096
 # Marks that come after the end of the turn are waited for until it was in vain so often.
 LATE_MARKS_TRIES = 3
 
-FROZEN_MEND = (
+FROZEN_FIX = (
     "A filter on the way does that. What helps: a VPN or a proxy (--proxy URL, also socks5h://), "
     "a relay of your own, or a voice on this machine (--backend piper)."
 )
@@ -157,7 +161,7 @@ class Patience:
             f"The connection freezes: {FREEZES} answers stopped after about {kilobytes} kB, and "
             "no longer one came whole"
         )
-        return ServiceTrouble(what, FROZEN_MEND, Failure.MISCONFIGURED, stops_run=True)
+        return ServiceTrouble(what, FROZEN_FIX, Failure.MISCONFIGURED, stops_run=True)
 
     def _may_freeze(self) -> bool:
         least, most = min(self._stalled_at), max(self._stalled_at)

@@ -1,4 +1,9 @@
-"""Failures of the online service: what happened, what to do about it, and of which class it is."""
+"""Failures of the online service: what happened, what to do about it, and of which class it is.
+
+Statuses and close codes of the service come first, then what aiohttp, edge-tts and ssl raise.
+Foreign exceptions are looked up by name ("package.Class", then along their bases), so the table can
+name classes that only some versions have. No text made here holds a token or a whole URL.
+"""
 
 from __future__ import annotations
 
@@ -359,7 +364,7 @@ TABLE: dict[str, Rule] = {
 }
 
 
-def known(kind: type[BaseException]) -> Rule | None:
+def find_rule(kind: type[BaseException]) -> Rule | None:
     """The rule for exactly this class, not for its bases."""
     return TABLE.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
 
@@ -367,7 +372,7 @@ def known(kind: type[BaseException]) -> Rule | None:
 def translate_error(error: BaseException, where: ErrorContext) -> ServiceTrouble:
     """A foreign exception as ours: the rule of its class, else of its nearest base."""
     for kind in type(error).__mro__:
-        rule = known(kind)
+        rule = find_rule(kind)
         if rule is not None:
             return rule(error, where)
     return ServiceTrouble(f"{type(error).__name__} while {where.stage}")

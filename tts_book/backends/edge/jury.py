@@ -11,8 +11,8 @@ from tts_book.audio import DELAY_MS
 from tts_book.backends import ProofTexts, SoundFinding, Span, Verdict
 from tts_book.backends.edge.alignment import Folded, find_sentences, marks_of
 from tts_book.backends.edge.exchange import Reply
-from tts_book.backends.edge.mark_timing import LEAST_WORDS, TICKS_PER_S, Shape
-from tts_book.backends.edge.reply_checks import (
+from tts_book.backends.edge.mark_timing import HOP_S, LEAST_WORDS, TICKS_PER_S, Shape
+from tts_book.backends.edge.measured_reply import (
     AskedText,
     MeasuredReply,
     Script,
@@ -32,6 +32,10 @@ _USUAL_LAG_S, _SHIFTED_S = 0.14, 0.25
 # fewer tell nothing.
 _WORDS_BESIDE = LEAST_WORDS + 1
 _WORDS_SHOWN = 60
+# How far from its place in the speech a sentence without marks may end, what a long pause is worth
+# against that distance, and which silences are pauses.
+_REACH_S, _PAUSE_WORTH, _PAUSE_MOST_S = 4.0, 2.0, 1.2
+_LEAST_PAUSE_S, _NO_PAUSE_COST = 0.15, 1.0
 # Answers without sound, until a text of another script counts as one that the voice cannot say.
 _SILENT_ATTEMPTS = 3
 
@@ -263,39 +267,8 @@ def _as_heard(mark: Mark, shifts: Sequence[tuple[int, int]], sound_ms: int) -> M
     return replace(mark, start_ms=start_ms, stop_ms=stop_ms)
 
 
-# Proofs -------------------------------------------------------------------------------------------
-
-
-def find_proof_texts(asked: AskedText, span: Span, others: Sequence[Span]) -> ProofTexts | None:
-    """The sentence that holds these characters, with those around it until there are words enough
-    beside them, and the same without them and without those of the `others` that it holds."""
-    text = asked.text.text
-    spans = find_sentences(text)
-    held = [n for n, (start, stop) in enumerate(spans) if start < span[1] and stop > span[0]]
-    if not held:
-        return None
-    first, last = held[0], held[-1]
-    while True:
-        start, stop = spans[first][0], spans[last][1]
-        doubtful = sorted({span, *(o for o in others if start <= o[0] and o[1] <= stop)})
-        words = _words_in(asked, (start, stop))
-        left = [w for w in words if not any(a < w.end and b > w.begin for a, b in doubtful)]
-        if len(left) >= _WORDS_BESIDE or (first == 0 and last == len(spans) - 1):
-            break
-        first, last = (first - 1, last) if first > 0 else (first, last + 1)
-    if not left:
-        return None
-    edges = [start, *(edge for pair in doubtful for edge in pair), stop]
-    kept = "".join(text[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True))
-    without = re.sub(r"[ \t]{2,}", " ", kept).strip()
-    return ProofTexts(text[start:stop].strip(), without, tuple(doubtful))
-
-
-_LEAST_PAUSE_S = 0.15
-# How far from its place in the speech a sentence may end, and what a long pause is worth against
-# that distance.
-_REACH_S, _PAUSE_WORTH, _PAUSE_MOST_S = 4.0, 2.0, 1.2
-_NO_PAUSE_COST = 1.0
+# Sentences without marks: each ends where as much speech has passed as its letters need, in a long
+# silence near that place. The best choice of silences, in order, is a shortest path.
 
 
 def estimate_sentences(text: Folded, shape: Shape) -> tuple[Mark, ...]:
@@ -357,6 +330,32 @@ def _moment(spoken_s: float, shape: Shape) -> float:
     """When so much has been spoken."""
     import numpy as np
 
-    from tts_book.backends.edge.mark_timing import HOP_S
-
     return float(np.searchsorted(shape.summed, spoken_s / HOP_S)) * HOP_S
+
+
+# Proofs -------------------------------------------------------------------------------------------
+
+
+def find_proof_texts(asked: AskedText, span: Span, others: Sequence[Span]) -> ProofTexts | None:
+    """The sentence that holds these characters, with those around it until there are words enough
+    beside them, and the same without them and without those of the `others` that it holds."""
+    text = asked.text.text
+    spans = find_sentences(text)
+    held = [n for n, (start, stop) in enumerate(spans) if start < span[1] and stop > span[0]]
+    if not held:
+        return None
+    first, last = held[0], held[-1]
+    while True:
+        start, stop = spans[first][0], spans[last][1]
+        doubtful = sorted({span, *(o for o in others if start <= o[0] and o[1] <= stop)})
+        words = _words_in(asked, (start, stop))
+        left = [w for w in words if not any(a < w.end and b > w.begin for a, b in doubtful)]
+        if len(left) >= _WORDS_BESIDE or (first == 0 and last == len(spans) - 1):
+            break
+        first, last = (first - 1, last) if first > 0 else (first, last + 1)
+    if not left:
+        return None
+    edges = [start, *(edge for pair in doubtful for edge in pair), stop]
+    kept = "".join(text[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True))
+    without = re.sub(r"[ \t]{2,}", " ", kept).strip()
+    return ProofTexts(text[start:stop].strip(), without, tuple(doubtful))

@@ -5,6 +5,10 @@ otherwise: later, earlier, with a jump after an interjection, slightly faster. S
 mark and sound is found for each word: of all ways to lag, the one whose words lie over sound and
 begin where silence ends, with as few jumps as possible (a shortest path). Where even that one
 leaves words over silence, the times say nothing about this sound, or sound is missing.
+
+First comes how loud the sound is, moment by moment. Silence in real replies lies between -57 and
+-100 dBFS, differs from voice to voice, and is seldom digital zero (measured in 318 recordings), so
+it is looked for by its level against the speech, above the voice's own floor.
 """
 
 from __future__ import annotations

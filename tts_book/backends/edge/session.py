@@ -1,4 +1,8 @@
-"""Connections to the service: a new one for each request, and one opened ahead of time."""
+"""Connections to the service: a new one for each request, and one ahead.
+
+The one ahead is opened while replies still come, so that the next request need not wait for a
+handshake.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +44,11 @@ IDLE_S = 10.0
 # twice as many each time that the spare itself was too much.
 RECOVERY_TURNS = 30
 RECOVERY_S = 60.0
+
+# Until a service counts as out of reach.
+CONNECTIONS_TRIED = 3
+_MOST_LIST_BYTES = 8_000_000
+_Answer = TypeVar("_Answer")
 
 Socket = aiohttp.ClientWebSocketResponse
 Open = Callable[[], Awaitable[Socket]]
@@ -141,13 +150,6 @@ async def _discard(opening: asyncio.Task[Socket]) -> None:
     await asyncio.wait([opening])
     if not opening.cancelled() and opening.exception() is None:
         await opening.result().close()
-
-
-Socket = aiohttp.ClientWebSocketResponse
-# Until a service counts as out of reach.
-CONNECTIONS_TRIED = 3
-_MOST_LIST_BYTES = 8_000_000
-_Answer = TypeVar("_Answer")
 
 
 def foreign_errors() -> tuple[type[BaseException], ...]:

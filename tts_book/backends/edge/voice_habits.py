@@ -16,7 +16,7 @@ from enum import StrEnum
 from statistics import median
 
 from tts_book.backends.edge.mark_timing import LEAST_WORDS, TICKS_PER_S
-from tts_book.backends.edge.reply_checks import AskedText, MeasuredReply, Script, TextWord
+from tts_book.backends.edge.measured_reply import AskedText, MeasuredReply, Script, TextWord
 from tts_book.text.language_tags import primary_language
 
 LEAST_REPLIES = 5

@@ -1,7 +1,7 @@
 """The debug log of the protocol, on the logger `tts_book.edge`.
 
 `>` is what is sent, `<` what comes. The text that is spoken is logged as it is; tokens, cookies and
-passwords never are.
+passwords never are, in whatever spelling they come back: `Secrets` knows them all.
 """
 
 from __future__ import annotations
