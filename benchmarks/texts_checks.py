@@ -25,11 +25,11 @@ from tts_book.output.paths import lay_out_book
 from tts_book.readers import ReadOptions
 from tts_book.readers.book import build_book
 from tts_book.text import chunker
+from tts_book.text.chunker import MAX_CHARACTERS, MAX_ESCAPED_BYTES, MAX_ESTIMATED_MS
 from tts_book.text.halving import split_in_half
 from tts_book.text.pronunciation import Pronunciations
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.spoken_text import Readings, apply_readings
-from tts_book.text.units import MAX_CHARACTERS, MAX_ESCAPED_BYTES, MAX_ESTIMATED_MS
 
 EDGE = Voice("aria", "edge", "en-US-AriaNeural", "en-US")
 PIPER = Voice("joe", "piper", "en_US-joe-medium", "en-US")

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book.model import Book, Break, BreakAt, Chapter, Chunk, Origin, Source
-from tts_book.text.boundaries import choose_boundaries
 from tts_book.text.chunker import (
     MAX_CHARACTERS,
     MAX_ESCAPED_BYTES,
     MAX_ESTIMATED_MS,
+    choose_boundaries,
     chunk_chapter,
     escaped_bytes,
     plan_book,

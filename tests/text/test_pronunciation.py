@@ -16,9 +16,9 @@ from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Plan, Voice
 from tts_book.readers import ReadOptions
 from tts_book.text import chunker, russian_readings
+from tts_book.text.chunker import MAX_ESCAPED_BYTES, escaped_bytes
 from tts_book.text.pronunciation import Pronunciations, Spellings
 from tts_book.text.spoken_text import Readings, apply_readings, find_differences
-from tts_book.text.units import MAX_ESCAPED_BYTES, escaped_bytes
 
 EDGE, PIPER = Voice("dmitry", "edge", "x"), Voice("ruslan", "piper", "y")
 SILENT = Voice("silent", "silent", "z")
