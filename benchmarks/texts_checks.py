@@ -26,8 +26,8 @@ from tts_book.readers import ReadOptions
 from tts_book.readers.book import build_book
 from tts_book.text import chunker
 from tts_book.text.chunker import MAX_CHARACTERS, MAX_ESCAPED_BYTES, MAX_ESTIMATED_MS
-from tts_book.text.halving import split_in_half
 from tts_book.text.pronunciation import Pronunciations
+from tts_book.text.sentences import split_in_half
 from tts_book.text.speech_rate import estimate_ms
 from tts_book.text.spoken_text import Readings, apply_readings
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_book.text.halving import split_in_half
+from tts_book.text.sentences import split_in_half
 
 CASES = [
     "One paragraph here.\n\n|And another one there.",

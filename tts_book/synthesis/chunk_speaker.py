@@ -38,7 +38,7 @@ from tts_book.events import Listener
 from tts_book.model import Chunk, Doubt, DoubtKind, Mark, Sound, Speech, Voice
 from tts_book.synthesis import rate_limiter, retry_policy
 from tts_book.synthesis.rate_limiter import Gate, Tools
-from tts_book.text.halving import split_in_half
+from tts_book.text.sentences import split_in_half
 
 T = TypeVar("T")
 _LOG = logging.getLogger("tts_book.pool")

@@ -35,8 +35,8 @@ from tts_book.errors import (
     misconfigured,
 )
 from tts_book.model import Mark, Speech, SpeechServer, Voice
-from tts_book.text.halving import split_in_half
 from tts_book.text.language_tags import LANGUAGE, normalize_tag
+from tts_book.text.sentences import split_in_half
 from tts_book.text.speech_rate import estimate_ms
 
 LONGEST_SILENCE_MS = 3_500
