@@ -14,8 +14,7 @@ from operator import attrgetter
 
 from tts_book.model import Break, BreakAt, Chapter, Origin, Run, Skip, Source
 from tts_book.text.front_back_matter import PARTS, OutlineItem
-from tts_book.text.heading_words import HeadingKind
-from tts_book.text.headings import tidy_title
+from tts_book.text.headings import HeadingKind, tidy_title
 from tts_book.text.normalize import Kind, Paragraph, drop_paragraph, join_skips, trim_paragraph
 from tts_book.text.outline import find_headings
 

@@ -14,8 +14,7 @@ from dataclasses import replace
 
 from tts_book.text import headings
 from tts_book.text.front_back_matter import MOST_LEFT_OUT, WORDED, OutlineItem
-from tts_book.text.heading_words import PICTURE_LISTS, HeadingKind
-from tts_book.text.headings import NUMERALS, Heading
+from tts_book.text.headings import NUMERALS, PICTURE_LISTS, Heading, HeadingKind
 
 _LEAVES = (HeadingKind.CHAPTER, HeadingKind.FRONT, HeadingKind.BACK)
 _LONGEST_ENTRY = 250  # characters

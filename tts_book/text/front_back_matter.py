@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tts_book.text.heading_words import HeadingKind
-from tts_book.text.headings import Heading
+from tts_book.text.headings import Heading, HeadingKind
 from tts_book.text.normalize import Paragraph
 
 PARTS = (HeadingKind.VOLUME, HeadingKind.BOOK, HeadingKind.PART)

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tts_book.text.front_back_matter import PARTS, OutlineItem
-from tts_book.text.heading_words import HeadingKind
-from tts_book.text.headings import NUMERALS, Heading
+from tts_book.text.headings import NUMERALS, Heading, HeadingKind
 
 _CHAPTER_DEPTH, _NUMERAL_DEPTH, _INNER_DEPTH, _MARKED_DEPTH = 10, 11, 12, 20
 MARKS = 2  # marked headings: from then on they are the frame of the book

@@ -8,8 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from tts_book.text.front_back_matter import PARTS, WORDED, OutlineItem
-from tts_book.text.heading_words import HeadingKind
-from tts_book.text.headings import NUMERALS, Heading
+from tts_book.text.headings import NUMERALS, Heading, HeadingKind
 
 _MANY = 20  # bare numbers that follow each other closely: notes or verses, not chapters
 _CLOSE = 150  # characters

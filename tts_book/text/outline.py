@@ -15,8 +15,7 @@ from tts_book.text.front_back_matter import (
     drop_sections,
 )
 from tts_book.text.heading_depths import MARKS, assign_depths
-from tts_book.text.heading_words import EPISODES, HeadingKind
-from tts_book.text.headings import Heading
+from tts_book.text.headings import EPISODES, Heading, HeadingKind
 from tts_book.text.normalize import Kind, Paragraph
 from tts_book.text.numbering import keep_counted_numerals
 from tts_book.text.numerals import is_number

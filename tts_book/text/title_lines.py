@@ -9,8 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 from tts_book.text.front_back_matter import WORDED, OutlineItem
-from tts_book.text.heading_words import HeadingKind
-from tts_book.text.headings import NUMERALS, Heading, parse_heading, tidy_title
+from tts_book.text.headings import NUMERALS, Heading, HeadingKind, parse_heading, tidy_title
 from tts_book.text.normalize import Block, Kind, Paragraph
 
 _LONGEST_TITLE = 80  # characters
