@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tts_book.text.headings import Heading, HeadingKind
+from tts_book.text import headings
+from tts_book.text.headings import NUMERALS, PICTURE_LISTS, Heading, HeadingKind
 from tts_book.text.normalize import Paragraph
 
 PARTS = (HeadingKind.VOLUME, HeadingKind.BOOK, HeadingKind.PART)
@@ -168,3 +171,286 @@ def _section_end(items: Sequence[OutlineItem], title: int, found: Heading) -> in
 
 def _dropped(item: OutlineItem, reason: str) -> OutlineItem:
     return replace(item, drop=reason) if item.text and not item.drop else item
+
+
+# Contents lists: found, left out, and asked for the names of chapters.
+#
+# A list is one only if most of its entries carry page numbers that count up, or stand again in the
+# book as headings or as lines of their own. What is left out as a list has a cap.
+
+
+_LEAVES = (HeadingKind.CHAPTER, HeadingKind.FRONT, HeadingKind.BACK)
+_LONGEST_ENTRY = 250  # characters
+_MOST_ENTRIES = 5_000
+_LEAST_FOUND = 0.6  # of the entries carry a page or stand again
+_LEAD = 4  # lines between the heading of a list and its first entry: the title again
+_FEW_PICTURES, _CAPTION = 10, 60  # captions at least, and their characters on average
+_FAR = 3  # blank lines: what follows is something else
+_LONGEST_LINE = 120  # characters of a line of its own that an entry may stand again as
+_LEADERS = re.compile(r"(?<![.…·_ ])[.…·_ ]{2,}\d{1,4}\Z")
+_PAGE_END = re.compile(r" (\d{1,4})\Z")
+_NUMBER = re.compile(r"\A\W*(?:\d{1,3}|[ivxlcdm]{1,7})\W+(?=\w)")
+_DIALOGUE = ("-", "–", "—", "«", "“", '"')
+
+
+class BookLines:
+    """Where short lines and headings stand, to look entries of a list up."""
+
+    def __init__(self, items: Sequence[OutlineItem]) -> None:
+        self._items = items
+        self._places: dict[str, list[int]] = {}
+        self._before = [0]  # characters before each item
+        for at, item in enumerate(items):
+            self._before.append(self._before[-1] + len(item.text))
+            for name in _names(item):
+                self._places.setdefault(name, []).append(at)
+
+    @property
+    def size(self) -> int:
+        """Characters of the book."""
+        return self._before[-1]
+
+    def list_under(self, title: int) -> range:
+        """The contents list under the heading at `title`, or an empty range if there is none."""
+        heading = self._items[title].heading
+        if heading is not None and heading.label in PICTURE_LISTS:
+            return self._pictures_under(title)
+        stop = self._window(title)
+        span = range(title, stop)
+        entries = [at for at in range(title + 1, stop) if self._items[at].text]
+        found = [at for at in entries if self.is_found(at, span)]
+        while found and self._begins_body(found[-1], found):
+            found.pop()
+        lead = min(_LEAD, bisect_left(entries, found[0])) if found else 0
+        while found and len(found) < _LEAST_FOUND * (bisect_right(entries, found[-1]) - lead):
+            found.pop()
+        if len(found) < 2:
+            return range(0)
+        stop = found[-1] + 1
+        while stop < len(self._items) and self._heads_nothing(stop):
+            stop += 1
+        return range(title, stop)
+
+    def is_list(self, title: int, stop: int) -> bool:
+        """Whether what stands below the heading at `title` up to `stop` is a contents list."""
+        entries = [at for at in range(title + 1, stop) if self._items[at].text]
+        found = sum(self.is_found(at, range(title, stop)) for at in entries)
+        return found >= max(1, _LEAST_FOUND * len(entries))
+
+    def _heads_nothing(self, at: int) -> bool:
+        """Whether this is a blank, or the heading of a further list that is none."""
+        heading = self._items[at].heading
+        is_title = heading is not None and heading.sort is HeadingKind.CONTENTS
+        return not self._items[at].text or (is_title and not self.list_under(at))
+
+    def _pictures_under(self, title: int) -> range:
+        """The captions under the heading at `title`: a good many short lines."""
+        lines: list[int] = []
+        for at in range(title + 1, min(len(self._items), title + _MOST_ENTRIES)):
+            item = self._items[at]
+            if not item.text:
+                continue
+            is_over = item.paragraph.block.gap >= _FAR and len(lines) >= _FEW_PICTURES
+            if len(item.text) > _LONGEST_LINE or item.heading or is_over:
+                break
+            lines.append(at)
+        length = sum(len(self._items[at].text) for at in lines)
+        if len(lines) < _FEW_PICTURES or length > min(_CAPTION * len(lines), self.size / 10):
+            return range(0)
+        return range(title, lines[-1] + 1)
+
+    def _window(self, title: int) -> int:
+        """Where a list under `title` must have ended: at prose, at another list, or where its own
+        entries begin to stand again."""
+        items = self._items
+        heading = items[title].heading
+        level = heading.level if heading else 0
+        seen: set[str] = set()
+        first = ""
+        for at in range(title + 1, min(len(items), title + _MOST_ENTRIES)):
+            item = items[at]
+            if not item.text:
+                continue
+            if len(item.text) > _LONGEST_ENTRY and not _heading_of_summary(item.text):
+                return at
+            if item.heading and item.heading.sort is HeadingKind.CONTENTS and first:
+                return at
+            if level and item.heading and 0 < item.heading.level <= level:
+                return at
+            key = _key(item.text)
+            bare = item.heading is not None and item.heading.is_alone
+            if key == first or (key in seen and not bare):
+                return at
+            first = first or key
+            seen.add(key)
+        return min(len(items), title + _MOST_ENTRIES)
+
+    def is_found(self, at: int, span: range) -> bool:
+        """Whether the entry at `at` carries a page, or stands outside the list again."""
+        item = self._items[at]
+        text = item.text
+        if _LEADERS.search(text) or (_PAGE_END.search(text) and not _is_numbered(text)):
+            return True
+        if text.startswith(_DIALOGUE) and item.heading is None:
+            return False
+        is_front = self._before[span.start] < self.size - self._before[span.stop]
+        for name in _names(item):
+            places = self._places.get(name, ())
+            after = len(places) - bisect_right(places, span.stop - 1)
+            before = bisect_right(places, span.start - 1)
+            if 0 < (after if is_front else before) <= (2 if name[0] == "=" else len(places)):
+                return True
+        return False
+
+    def _begins_body(self, at: int, found: Sequence[int]) -> bool:
+        """Whether the last entry is rather the heading of the prose below it."""
+        names = set(_names(self._items[at]))
+        return any(names & set(_names(self._items[other])) for other in found[:-1]) and not any(
+            place > at for name in names for place in self._places.get(name, ())
+        )
+
+
+def drop_contents_lists(items: list[OutlineItem], book: BookLines) -> list[OutlineItem]:
+    """The items with contents lists left out; lines that only such a list names as chapters
+    become headings."""
+    drops: set[int] = set()
+    entries: set[str] = set()
+    for at, item in enumerate(items):
+        if item.heading and item.heading.sort is HeadingKind.CONTENTS:
+            span = book.list_under(at)
+            drops.update(span)
+            entries.update(_key(items[i].text) for i in span[1:])
+    drops.update(_unnamed_lists(items, drops))
+    if sum(len(items[at].text) for at in drops) > MOST_LEFT_OUT * book.size:
+        return items
+    found = [
+        replace(item, drop="contents list") if at in drops and item.text else item
+        for at, item in enumerate(items)
+    ]
+    return _named_by(found, entries)
+
+
+def _names(item: OutlineItem) -> Iterator[str]:
+    """What an entry and its chapter may have in common: `#` with the number of a chapter or the
+    label of another heading, `=` with the words of the line, with and without their number."""
+    text, found = item.text, item.heading or _heading_of_summary(item.text)
+    if found and found.sort in (*NUMERALS, HeadingKind.CHAPTER):
+        if found.sort is HeadingKind.CHAPTER or found.is_alone:
+            yield f"#{found.label.rpartition(' ')[2]}"
+    elif found and found.sort in WORDED:
+        yield f"#{found.label}"
+    if 0 < len(text) <= _LONGEST_LINE or (found and found.level):
+        key = _key(text)
+        yield f"={key}"
+        bare = _NUMBER.sub("", key, count=1) if found else key
+        if found and found.sort in (*_LEAVES, HeadingKind.PART, HeadingKind.BOOK):
+            bare = key.partition(". ")[2] or key.partition(": ")[2]
+        if bare and bare != key:
+            yield f"={bare}"
+
+
+def _heading_of_summary(text: str) -> Heading | None:
+    """The heading of a long entry that tells what happens: `Chapter I. The guests arrive. …`"""
+    if not headings.LONGEST < len(text) < 4 * _LONGEST_ENTRY:
+        return None
+    found = headings.parse_heading(text[:_LONGEST_ENTRY].split(". ", 1)[0])
+    return found if found and found.sort in WORDED else None
+
+
+def _is_numbered(text: str) -> bool:
+    """Whether the number at the end is that of a heading: `Chapter 12`."""
+    found = headings.parse_heading(text)
+    return found is not None and (
+        found.sort in NUMERALS or headings.parse_heading(_PAGE_END.sub("", text)) is None
+    )
+
+
+def _key(text: str) -> str:
+    """What an entry and its chapter have in common: the words without the page."""
+    bare = _LEADERS.sub("", text)
+    shorter = _PAGE_END.sub("", bare)
+    if shorter != bare and _is_numbered(bare):
+        shorter = bare
+    words = shorter.strip(" .…·_").casefold().replace("’", "'").replace("—", " ").split()
+    return " ".join(words)
+
+
+# Lists without a heading
+
+
+def _unnamed_lists(items: Sequence[OutlineItem], known: set[int]) -> set[int]:
+    """Headings in a row, nothing between them, that all come again with something to say."""
+    drops: set[int] = set()
+    row: list[int] = []
+    count = Counter(item.heading.label for item in items if item.heading)
+    for at, item in enumerate(items):
+        if at not in known:
+            if not item.text or (item.heading and item.heading.sort in WORDED):
+                row.append(at)
+                continue
+            if row and item.text[-1].isalnum() and len(item.text) < 100:
+                row.append(at)
+                continue
+        drops.update(_list_in(items, row, count))
+        row = []
+    drops.update(_list_in(items, row, count))
+    return drops
+
+
+def _list_in(items: Sequence[OutlineItem], row: list[int], count: Counter[str]) -> Iterator[int]:
+    """The members of `row` that are a contents list: at least three leaves, before the first
+    heading that stands there for the last time."""
+    leaves = 0
+    last_again = -1
+    for position, at in enumerate(row):
+        found = items[at].heading
+        if found and count[found.label] > 1 and found.sort in _LEAVES:
+            leaves += 1
+            last_again = position
+    if leaves < 3:
+        return
+    labels = [found.label for at in row if (found := items[at].heading)]
+    if len(set(labels)) < len(labels) and labels[0] in labels[1:]:
+        last_again = min(last_again, _again(items, row, labels[0]) - 1)
+    elif not _comes_again(labels, count):
+        return
+    yield from row[: last_again + 1]
+
+
+def _again(items: Sequence[OutlineItem], row: list[int], label: str) -> int:
+    places = [i for i, at in enumerate(row) if (h := items[at].heading) and h.label == label]
+    return places[1]
+
+
+def _comes_again(labels: Sequence[str], count: Counter[str]) -> bool:
+    """Whether most of these headings stand elsewhere in the book too."""
+    here = Counter(labels)
+    return sum(count[label] > here[label] for label in labels) >= _LEAST_FOUND * len(labels)
+
+
+# Chapters that only the list names
+
+
+def _named_by(items: list[OutlineItem], entries: set[str]) -> list[OutlineItem]:
+    """Chapters without a word or a number, known only from the contents list."""
+    if len(entries) < 3:
+        return items
+    places: dict[str, list[int]] = {}
+    for at, item in enumerate(items):
+        is_short = 0 < len(item.text) < _LONGEST_ENTRY
+        if is_short and not item.drop and _key(item.text) in entries:
+            places.setdefault(_key(item.text), []).append(at)
+    worded = any(i.heading and i.heading.sort is HeadingKind.CHAPTER and not i.drop for i in items)
+    named = {at[0] for at in places.values() if len(at) == 1 and not items[at[0]].heading}
+    if worded or len(named) < 3:
+        return items
+    return [
+        replace(item, heading=name_chapter(item.text)) if at in named else item
+        for at, item in enumerate(items)
+    ]
+
+
+def name_chapter(text: str) -> Heading:
+    """The heading of a chapter that is named by its title only."""
+    title = headings.tidy_title(text)
+    return Heading(HeadingKind.CHAPTER, title.casefold(), title)

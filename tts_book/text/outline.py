@@ -7,8 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tts_book.text import headings
-from tts_book.text.contents_lists import BookLines, drop_contents_lists
-from tts_book.text.front_back_matter import PARTS, WORDED, OutlineItem, drop_notes, drop_sections
+from tts_book.text.front_back_matter import (
+    PARTS,
+    WORDED,
+    BookLines,
+    OutlineItem,
+    drop_contents_lists,
+    drop_notes,
+    drop_sections,
+)
 from tts_book.text.headings import EPISODES, NUMERALS, Heading, HeadingKind
 from tts_book.text.normalize import Kind, Paragraph
 from tts_book.text.numbering import keep_counted_numerals
