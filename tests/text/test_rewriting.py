@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts_book.text.inline_rules import Edit
-from tts_book.text.rewriting import Rewriting
+from tts_book.text.source_map import Rewriting
 
 
 def test_a_rule_that_changes_nothing_keeps_every_place() -> None:

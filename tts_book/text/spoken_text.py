@@ -11,9 +11,9 @@ from tts_book.text.chunker import MAX_ESCAPED_BYTES, escaped_bytes, inseparable
 from tts_book.text.inline_rules import Edit
 from tts_book.text.language_tags import primary_language
 from tts_book.text.pronunciation import Pronunciations, Spellings
-from tts_book.text.rewriting import Rewriting
 from tts_book.text.russian_readings import find_russian_readings, load_russian_rules
 from tts_book.text.script_readings import find_script_readings, has_scripts
+from tts_book.text.source_map import Rewriting
 from tts_book.text.speech_rate import estimate_ms
 
 # The online service and eSpeak drop or ignore stress marks; Piper's phonemes follow them.

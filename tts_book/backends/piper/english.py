@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from tts_book.text.numerals import roman_value
-from tts_book.text.rewriting import Rule
+from tts_book.text.source_map import Rule
 
 # Titles that never end a sentence.
 TITLES = {

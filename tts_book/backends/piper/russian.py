@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from tts_book.text.numerals import roman_value
-from tts_book.text.rewriting import Rule
+from tts_book.text.source_map import Rule
 
 _FIXED = {
     "т. е": "то есть",

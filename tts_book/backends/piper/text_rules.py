@@ -19,7 +19,7 @@ from tts_book.backends.piper import english as piper_english
 from tts_book.backends.piper import russian as piper_russian
 from tts_book.text.language_tags import primary_language
 from tts_book.text.numerals import roman_value
-from tts_book.text.rewriting import Rewriting, Rule
+from tts_book.text.source_map import Rewriting, Rule
 
 _GERMAN = {
     "Dr": "Doktor",
