@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tts_book.readers.tree_text import Element, attribute, drop_invisibles, name_of, text_of
-from tts_book.text.scripts import to_subscript, to_superscript
+from tts_book.text.inline_rules import to_subscript, to_superscript
 
 _FLAT = frozenset(
     ("math", "mrow", "mi", "mn", "mo", "mtext", "mstyle", "semantics", "msup", "msub")

@@ -24,9 +24,15 @@ from tts_book.readers.markdown_notes import MarkdownNote
 from tts_book.readers.plain import find_line_starts
 from tts_book.readers.tree_text import find_head
 from tts_book.text.announcements import Sign
-from tts_book.text.inline_rules import Edit, keep_as_written
+from tts_book.text.inline_rules import (
+    LOOK_BACK,
+    Edit,
+    is_note_mark,
+    keep_as_written,
+    to_subscript,
+    to_superscript,
+)
 from tts_book.text.normalize import Block, Kind, make_paragraphs, unify_whitespace
-from tts_book.text.scripts import LOOK_BACK, is_note_mark, to_subscript, to_superscript
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^(title|author|lang|language):(.*)$", re.M | re.I)

@@ -14,8 +14,8 @@ from tts_book.readers.book import ParsedBook, ReadOptions, find_language
 from tts_book.readers.pdf_columns import order_lines
 from tts_book.readers.pdf_lines import Margins, Measure, PdfLine, Role, SmallNumber
 from tts_book.readers.tree_text import Builder
+from tts_book.text.inline_rules import is_note_mark, to_subscript, to_superscript
 from tts_book.text.normalize import Kind
-from tts_book.text.scripts import is_note_mark, to_subscript, to_superscript
 
 MOST_PAGES = 20_000
 _HYPHENS = "\x02\ufffe\xad"

@@ -15,9 +15,15 @@ from tts_book.model import Source
 from tts_book.readers.book import CodeAs
 from tts_book.readers.plain_lines import is_scene_mark
 from tts_book.text.announcements import Sign
-from tts_book.text.inline_rules import Edit, keep_as_written
+from tts_book.text.inline_rules import (
+    LOOK_BACK,
+    Edit,
+    is_note_mark,
+    keep_as_written,
+    to_subscript,
+    to_superscript,
+)
 from tts_book.text.normalize import Block, Kind, Paragraph, make_paragraphs
-from tts_book.text.scripts import LOOK_BACK, is_note_mark, to_subscript, to_superscript
 
 _STOPS = ",.;:!?…—"
 _LONGEST_HEAD = 60  # characters of the head of a column

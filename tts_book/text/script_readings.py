@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tts_book.text.inline_rules import Edit
+from tts_book.text.inline_rules import LOOK_BACK, Edit, to_plain
 from tts_book.text.language_tags import primary_language
-from tts_book.text.scripts import LOOK_BACK, to_plain
 
 
 @dataclass(frozen=True, slots=True)
