@@ -10,7 +10,7 @@ from tests.ledger import find_ledger_gaps
 from tts_book.text.announcements import Sign, UrlsAs, announce
 from tts_book.text.inline_rules import Edit, is_note_mark
 from tts_book.text.normalize import Block, make_paragraphs
-from tts_book.text.script_readings import find_script_readings
+from tts_book.text.spoken_text import find_script_readings
 
 
 def announced(text: str, language: str = "en", urls: UrlsAs = "host") -> str:
