@@ -18,9 +18,8 @@ from tts_book.text.front_back_matter import (
 )
 from tts_book.text.headings import EPISODES, NUMERALS, Heading, HeadingKind
 from tts_book.text.normalize import Kind, Paragraph
-from tts_book.text.numbering import keep_counted_numerals
 from tts_book.text.numerals import is_number
-from tts_book.text.title_lines import find_afterword, find_story_titles
+from tts_book.text.unmarked_headings import find_afterword, find_story_titles, keep_counted_numerals
 
 _MATTER = (HeadingKind.CONTENTS, HeadingKind.NOTES, HeadingKind.INDEX, HeadingKind.IMPRINT)
 
