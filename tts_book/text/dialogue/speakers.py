@@ -11,8 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tts_book.text.dialogue.direct_speech import DirectSpeech, Tag
-from tts_book.text.dialogue.speech_words import FEMALE, MALE, SpeechWords, speech_words
+from tts_book.text.dialogue.direct_speech import (
+    FEMALE,
+    MALE,
+    DirectSpeech,
+    SpeechWords,
+    Tag,
+    speech_words,
+)
 from tts_book.text.language_tags import primary_language
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
