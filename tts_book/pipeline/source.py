@@ -24,8 +24,7 @@ from tts_book.output.manifest import find_finished_files, manifests_for_stem
 from tts_book.output.paths import COMPANIONS
 from tts_book.pipeline.casting import add_voices, find_marked_role
 from tts_book.pipeline.options import NO_CAST, format_rerun_command, result_options
-from tts_book.text.dialogue.roles import RoleSpan
-from tts_book.text.dialogue.voice_marks import MarkedSpan, take_voice_marks
+from tts_book.text.dialogue.roles import MarkedSpan, RoleSpan, take_voice_marks
 from tts_book.text.pronunciation import Pronunciations
 from tts_book.text.spoken_text import Readings
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import tts_book
 from tts_book.errors import UserError
 from tts_book.model import Book
-from tts_book.text.dialogue.voice_marks import take_voice_marks
+from tts_book.text.dialogue.roles import take_voice_marks
 
 
 def read(text: str) -> Book:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
+from tts_book.errors import UserError
+from tts_book.model import Book, Chapter, Skip
 from tts_book.text.dialogue.direct_speech import DirectSpeech, find_utterances
 from tts_book.text.dialogue.speakers import Attribution, attribute_speech
+from tts_book.text.inline_rules import Edit
+from tts_book.text.source_map import TracedText
 
 NARRATOR = ""
 _SAYABLE = re.compile(r"[^\W_]")
@@ -116,3 +122,141 @@ def _joined(text: str, pieces: Sequence[RoleSpan]) -> Iterator[RoleSpan]:
     if waiting is not None:
         made.append(RoleSpan(waiting, pieces[-1].stop, NARRATOR))
     yield from made
+
+
+# Marks in the text that say who speaks: [voice:NAME]…[/voice], inside one chapter.
+
+
+_MARK = re.compile(r"\[/?voice(?=[:\]/])[^\[\]\n]{0,200}\]?", re.I)
+_MARKS = re.compile(rf"(?<!\s)\s*(?:{_MARK.pattern}\s*)+", re.I)
+_OPENING = re.compile(r"\[voice:([^\]]*)\]", re.I)
+_CLOSING = "[/voice]"
+_REASON = "voice mark"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedSpan:
+    """Characters `start` to `stop` of a chapter's text, which `name` reads; `place` is where the
+    source says so."""
+
+    start: int
+    stop: int
+    name: str
+    place: str
+
+
+def take_voice_marks(book: Book) -> tuple[Book, dict[int, tuple[MarkedSpan, ...]]]:
+    """The book without its marks, which count as left out, and what they say, by chapter number.
+    Raises UserError for one that is not closed, closes nothing or cannot be read."""
+    chapters: list[Chapter] = []
+    spans: dict[int, tuple[MarkedSpan, ...]] = {}
+    taken = 0
+    for chapter in book.chapters:
+        plain, found = _take_from_chapter(chapter)
+        chapters.append(plain)
+        taken += sum(len("".join(skip.text.split())) for skip in plain.skips)
+        taken -= sum(len("".join(skip.text.split())) for skip in chapter.skips)
+        if found:
+            spans[chapter.number] = found
+    ledger = replace(
+        book.ledger, spoken=book.ledger.spoken - taken, skipped=book.ledger.skipped + taken
+    )
+    title = _MARK.sub("", book.title).strip()
+    return replace(book, title=title, chapters=tuple(chapters), ledger=ledger), spans
+
+
+def _take_from_chapter(chapter: Chapter) -> tuple[Chapter, tuple[MarkedSpan, ...]]:
+    groups = list(_MARKS.finditer(chapter.text))
+    if not groups:
+        return chapter, ()
+    edits = [
+        Edit(group.start(), group.end(), _blank_for(group, len(chapter.text))) for group in groups
+    ]
+    moved = _Moved(edits)
+    spans = tuple(
+        span
+        for start, stop, name, place in _read_marks(chapter)
+        if (span := MarkedSpan(moved.after(start), moved.before(stop), name, place)).start
+        < span.stop
+    )
+    plain = TracedText(chapter.text, chapter.origin.runs).edit(edits)
+    skips = (*chapter.skips, *_skips(chapter))
+    return (
+        replace(
+            chapter,
+            title=_MARK.sub("", chapter.title).strip(),
+            text=plain.text,
+            origin=replace(chapter.origin, runs=plain.runs),
+            skips=tuple(sorted(skips, key=lambda skip: skip.start)),
+            breaks=tuple(replace(at, offset=moved.before(at.offset)) for at in chapter.breaks),
+        ),
+        spans,
+    )
+
+
+def _blank_for(group: re.Match[str], length: int) -> str:
+    """What stays of the white space around marks: the most that is there."""
+    if group.start() == 0 or group.end() == length:
+        return ""
+    blanks = _MARK.split(group[0])
+    return next((blank for blank in ("\n\n", "\n", " ") if any(blank in b for b in blanks)), "")
+
+
+class _Moved:
+    """Where positions are after edits."""
+
+    def __init__(self, edits: Sequence[Edit]) -> None:
+        self._edits = edits
+        lengths = (len(edit.new) - (edit.stop - edit.start) for edit in edits)
+        self._shifts = [0, *accumulate(lengths)]
+        self._starts = [edit.start for edit in edits]
+
+    def before(self, position: int) -> int:
+        """Of the end of something: before the white space that an edit leaves."""
+        at = bisect_right(self._starts, position)
+        if at and position <= self._edits[at - 1].stop:
+            return self._starts[at - 1] + self._shifts[at - 1]
+        return position + self._shifts[at]
+
+    def after(self, position: int) -> int:
+        """Of the beginning of something: behind the white space that an edit leaves."""
+        at = bisect_right(self._starts, position)
+        if at and position < self._edits[at - 1].stop:
+            return self._edits[at - 1].stop + self._shifts[at]
+        return position + self._shifts[at]
+
+
+def _read_marks(chapter: Chapter) -> Iterator[tuple[int, int, str, str]]:
+    """The text between each pair of marks, with the marks' own characters at its edges; the name
+    and the place."""
+    opened: tuple[int, str, str] | None = None
+    for mark in _MARK.finditer(chapter.text):
+        place = str(chapter.origin.place(mark.start()))
+        opening = _OPENING.fullmatch(mark[0])
+        name = opening[1].strip() if opening else ""
+        if name and opened:
+            raise UserError(
+                f"{place}: {mark[0]} inside [voice:{opened[1]}]: close that with {_CLOSING} first."
+            )
+        if name:
+            opened = (mark.start(), name, place)
+        elif mark[0].casefold() != _CLOSING:
+            raise UserError(
+                f'{place}: "{mark[0]}" is not understood: write [voice:NAME] or {_CLOSING}.'
+            )
+        elif opened is None:
+            raise UserError(f"{place}: {mark[0]} closes nothing: write [voice:NAME] before it.")
+        else:
+            yield opened[0], mark.end(), opened[1], opened[2]
+            opened = None
+    if opened:
+        raise UserError(
+            f"{opened[2]}: [voice:{opened[1]}] is not closed in its chapter: write {_CLOSING} "
+            "where it ends."
+        )
+
+
+def _skips(chapter: Chapter) -> Iterator[Skip]:
+    for mark in _MARK.finditer(chapter.text):
+        first, last = chapter.origin.offset(mark.start()), chapter.origin.offset(mark.end() - 1)
+        yield Skip(first, last + 1, _REASON, mark[0])
