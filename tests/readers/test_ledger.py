@@ -18,9 +18,8 @@ from tests.readers.test_office import NOTES, W, docx, paragraph
 from tts_book import readers
 from tts_book.model import Book
 from tts_book.readers import ReadOptions
-from tts_book.readers.book import CodeAs, NotesAt
+from tts_book.readers.book import CodeAs, NotesAt, count_by_reason
 from tts_book.text.announcements import UrlsAs
-from tts_book.text.coverage import count_by_reason
 
 EN = "The old man walked slowly down to the river, and his dog went with him as always."
 MATH = "http://schemas.openxmlformats.org/officeDocument/2006/math"

@@ -8,7 +8,7 @@ from tts_book import readers
 from tts_book.cli import plan_report
 from tts_book.model import Ledger, Skip
 from tts_book.readers import ReadOptions
-from tts_book.text import coverage
+from tts_book.readers import book as coverage
 
 TEXT = (
     "Contents\n\nChapter 1\n\nChapter 2\n\n\n\n"

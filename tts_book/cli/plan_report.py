@@ -11,7 +11,7 @@ from tts_book.cli.cast_report import describe_cast
 from tts_book.cli.voice_list import describe_voice
 from tts_book.events import format_count, format_duration, format_number, format_share
 from tts_book.model import Book, Skip
-from tts_book.text.coverage import count_by_reason, count_ink
+from tts_book.readers.book import count_by_reason, count_ink
 from tts_book.text.language_tags import describe_language
 
 if TYPE_CHECKING:

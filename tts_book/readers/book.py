@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tts_book.errors import UserError
-from tts_book.model import Book, Chapter, Cover, Source
-from tts_book.readers.remarks import remark_left_out, remark_long_chapters
+from tts_book.model import Book, Chapter, Cover, Ledger, Skip, Source
 from tts_book.text.announcements import UrlsAs, announce
 from tts_book.text.chapters import divide_chapters
-from tts_book.text.coverage import make_ledger
 from tts_book.text.language import MARGIN, detect_language
 from tts_book.text.language_tags import (
     LANGUAGE_NAMES,
@@ -21,6 +20,7 @@ from tts_book.text.language_tags import (
     primary_language,
 )
 from tts_book.text.normalize import Paragraph
+from tts_book.text.speech_rate import estimate_ms
 
 BUDGET_S = 5.0
 """For all lines of a book; any reasonable expression takes a few milliseconds."""
@@ -239,3 +239,91 @@ def find_language(tag: str) -> str:
         return parse_language_tag(by_name.get(tag.strip().lower(), tag))
     except UserError:
         return ""
+
+
+# One-line remarks on a book that was read: what was left out, which chapters are too long.
+
+
+_LARGE_SHARE = 0.02  # of a book left out: the user should know before hours are spoken
+# Named however little it is: these are passages, not marks inside a line.
+_PASSAGES = (
+    "contents list", "notes", "Project Gutenberg", "code", "table", "picture", "page number",
+    "index", "copyright",
+)  # fmt: skip
+_HOUR_MS = 3_600_000
+_LONG_CHAPTER_MS = 3 * _HOUR_MS
+_SHORT_BOOK_MS = _HOUR_MS // 2  # half of it is nothing to point out
+_MOST_POINTED_OUT = 3
+_CHAPTER = {"ru": "Глава", "uk": "Розділ", "be": "Раздзел", "de": "Kapitel", "fr": "Chapitre"}
+
+
+def remark_left_out(chapters: Sequence[Chapter], ledger: Ledger) -> Iterator[str]:
+    """A line on what was left out: always for whole passages, else where it is a good share."""
+    sizes = count_by_reason(skip for chapter in chapters for skip in chapter.skips)
+    share = sum(sizes.values()) / max(1, ledger.source)
+    if share > _LARGE_SHARE:
+        parts = ", ".join(f"{reason} ({size:,} characters)" for reason, size in sizes.items())
+        yield f"left out: {share:.1%} of the text: {parts}; tts-book plan --skipped shows it"
+        return
+    passages = {r: size for r, size in sizes.items() if r.startswith(_PASSAGES)}
+    if passages:
+        parts = ", ".join(f"{reason} ({size:,} characters)" for reason, size in passages.items())
+        yield f"left out: {parts}"
+
+
+def remark_long_chapters(chapters: Sequence[Chapter], language: str) -> Iterator[str]:
+    """A line on each chapter that takes hours or holds most of a book, with what to do."""
+    lengths_ms = [estimate_ms(chapter.text, language) for chapter in chapters]
+    total_ms = sum(lengths_ms)
+    word = _CHAPTER.get(primary_language(language), "Chapter")
+    pointed_out = 0
+    for chapter, length_ms in zip(chapters, lengths_ms, strict=True):
+        is_most = len(chapters) > 1 and 2 * length_ms > total_ms > _SHORT_BOOK_MS
+        if length_ms <= _LONG_CHAPTER_MS and not is_most:
+            continue
+        pointed_out += 1
+        if pointed_out > _MOST_POINTED_OUT:
+            return
+        hours, minutes = divmod(round(length_ms / 60_000), 60)
+        share = f", {length_ms / total_ms:.0%} of the book" if len(chapters) > 1 else ""
+        yield (
+            f"chapter {chapter.number}, “{chapter.title}”, takes about {hours} h {minutes:02} min"
+            f"{share}: if it holds several chapters, say how they begin, as with "
+            f'--chapters "{word} \\d+"'
+        )
+
+
+# The ledger of a book: every non-blank character of its source is spoken or left out.
+
+
+def make_ledger(source: str, chapters: Iterable[Chapter]) -> Ledger:
+    """What became of the non-blank characters of `source`."""
+    spoken = skipped = 0
+    for chapter in chapters:
+        runs = chapter.origin.runs
+        spoken += sum(count_ink(source[r.source : r.source + (r.covers or r.length)]) for r in runs)
+        skipped += sum(count_ink(skip.text) for skip in chapter.skips)
+    return Ledger(count_ink(source), spoken, skipped)
+
+
+def add_ledgers(ledgers: Iterable[Ledger]) -> Ledger:
+    """The ledger of several sources together."""
+    found = list(ledgers)
+    return Ledger(
+        sum(ledger.source for ledger in found),
+        sum(ledger.spoken for ledger in found),
+        sum(ledger.skipped for ledger in found),
+    )
+
+
+def count_by_reason(skips: Iterable[Skip]) -> dict[str, int]:
+    """Non-blank characters left out for each reason, the most first."""
+    sizes: Counter[str] = Counter()
+    for skip in skips:
+        sizes[skip.reason] += count_ink(skip.text)
+    return {reason: size for reason, size in sizes.most_common() if size}
+
+
+def count_ink(text: str) -> int:
+    """Characters of `text` that are not blank."""
+    return sum(map(len, text.split()))

@@ -10,10 +10,17 @@ from pathlib import Path
 
 from tts_book.errors import UserError
 from tts_book.model import Book, Chapter, Origin, Source
-from tts_book.readers.book import ParsedBook, ReadOptions, chapters_of, choose_language
-from tts_book.readers.remarks import remark_left_out, remark_long_chapters
+from tts_book.readers.book import (
+    ParsedBook,
+    ReadOptions,
+    add_ledgers,
+    chapters_of,
+    choose_language,
+    make_ledger,
+    remark_left_out,
+    remark_long_chapters,
+)
 from tts_book.text.chapters import make_titles_unique
-from tts_book.text.coverage import add_ledgers, make_ledger
 from tts_book.text.language import detect_language
 from tts_book.text.language_tags import describe_language, parse_language_tag, primary_language
 
