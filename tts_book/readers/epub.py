@@ -15,8 +15,7 @@ from tts_book.model import Cover
 from tts_book.readers import html, xml
 from tts_book.readers.archives import Archive, DamagedFile
 from tts_book.readers.book import PICTURES, ParsedBook, ReadOptions, find_cover, find_language
-from tts_book.readers.footnotes import Notes
-from tts_book.readers.tree_text import Builder, Element, attribute, name_of, text_of
+from tts_book.readers.tree_text import Builder, Element, Notes, attribute, name_of, text_of
 
 _PAGES = (
     "application/xhtml+xml", "text/html", "application/xml", "text/xml", "application/x-dtbook+xml",

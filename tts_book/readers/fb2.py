@@ -9,13 +9,13 @@ from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.readers import xml
 from tts_book.readers.book import ParsedBook, ReadOptions, find_cover, find_language
-from tts_book.readers.footnotes import make_note
 from tts_book.readers.tree_text import (
     Builder,
     Element,
     attribute,
     children_of,
     find_head,
+    make_note,
     name_of,
     text_of,
     walk_tree,

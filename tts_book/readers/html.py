@@ -9,11 +9,11 @@ from tts_book.errors import UserError
 from tts_book.readers import web_page, xml
 from tts_book.readers.book import ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
-from tts_book.readers.footnotes import Notes
 from tts_book.readers.formulas import is_simple, write_formula
 from tts_book.readers.tree_text import (
     Builder,
     Element,
+    Notes,
     attribute,
     find_head,
     name_of,
