@@ -4,6 +4,8 @@ every spoken character still knows its line and column."""
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -15,12 +17,9 @@ from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from tts_book.model import Source
-from tts_book.readers import markdown_notes
 from tts_book.readers.book import CodeAs, ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
 from tts_book.readers.formulas import is_simple_tex, is_tex, write_tex
-from tts_book.readers.markdown_html import find_html_blocks
-from tts_book.readers.markdown_notes import MarkdownNote
 from tts_book.readers.plain import find_line_starts
 from tts_book.readers.tree_text import find_head
 from tts_book.text.announcements import Sign
@@ -32,7 +31,7 @@ from tts_book.text.inline_rules import (
     to_subscript,
     to_superscript,
 )
-from tts_book.text.normalize import Block, Kind, make_paragraphs, unify_whitespace
+from tts_book.text.normalize import Block, Kind, Paragraph, make_paragraphs, unify_whitespace
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^(title|author|lang|language):(.*)$", re.M | re.I)
@@ -101,8 +100,8 @@ def read_markdown(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBo
     begin = front.end() if front else 0
     # Blank front matter and notes keep the line numbers as they are.
     body = re.sub(r"[^\n]", " ", flat[:begin]) + flat[begin:]
-    found = list(markdown_notes.find_notes(text, body))
-    walk.body = _without_markers(markdown_notes.blank_out_notes(body, found))
+    found = list(find_notes(text, body))
+    walk.body = _without_markers(blank_out_notes(body, found))
     _BlockMaker(walk).add(_parser().parse(walk.body))
     fields = _fields(front[1]) if front else {}
     marks = _notes(walk, found, options)
@@ -110,7 +109,7 @@ def read_markdown(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBo
     return ParsedBook(
         source=Source(name, walk.starts),
         text=text,
-        paragraphs=tuple(markdown_notes.move_to_marks(told, marks)),
+        paragraphs=tuple(move_to_marks(told, marks)),
         title=fields.get("title", ""),
         author=fields.get("author", ""),
         language=find_language(fields.get("lang", fields.get("language", ""))),
@@ -252,9 +251,9 @@ def _notes(
 ) -> dict[int, list[MarkdownNote]]:
     """Adds the blocks of the notes; gives those that are read at their marks."""
     walk.blocks.sort(key=attrgetter("start"))
-    found = markdown_notes.drop_hidden_notes(found, walk.blocks)
+    found = drop_hidden_notes(found, walk.blocks)
     inline = options.notes == "inline"
-    marks = markdown_notes.find_marked_notes(walk.flat, found, walk.blocks) if inline else {}
+    marks = find_marked_notes(walk.flat, found, walk.blocks) if inline else {}
     read = {note for told in marks.values() for note in told}
     if options.everything or options.notes == "end":
         read = set(found)
@@ -451,3 +450,207 @@ def _after_link(text: str, at: int, stop: int) -> int:
             if depth == 0:
                 break
     return end + 1
+
+
+# HTML blocks of Markdown: their tags are markup, what stands between them is text.
+
+
+_TAG = re.compile(
+    r"<!--(?:[^-]|-(?!->))*(?:-->)?|<[!?][^<>]*>"
+    r"|<(/?)([A-Za-z][\w:-]{0,40})(?:[^<>\"']|\"[^\"<>]*\"|'[^'<>]*')*>"
+)
+_INLINE = frozenset(
+    (
+        "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em", "font", "i",
+        "ins", "kbd", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup",
+        "time", "tt", "u", "var", "wbr", "img",
+    )
+)  # fmt: skip
+_LEFT_OUT = {
+    "script": "script", "style": "style", "pre": "code", "svg": "figure", "math": "formula",
+    "button": "form field", "textarea": "form field", "select": "form field",
+    "noscript": "noscript", "template": "hidden", "iframe": "media", "object": "media",
+    "audio": "media", "video": "media", "nav": "contents list",
+}  # fmt: skip
+_SIGNS = {"code": Sign.CODE, "formula": Sign.FORMULA}
+_HEADING = re.compile(r"h[1-6]\Z")
+_CODE_TAGS = ("code", "kbd", "samp", "tt", "var")
+
+
+def find_html_blocks(
+    text: str, start: int, stop: int, code: CodeAs
+) -> tuple[list[Block], list[Edit]]:
+    """The blocks of the HTML in `text` from `start` to `stop`, and what of them is not said."""
+    reader = _HtmlBlockReader(text, code)
+    at = start
+    for tag in _TAG.finditer(text, start, stop):
+        reader.write(at, tag.start())
+        reader.pass_tag((tag[2] or "").lower(), is_end=bool(tag[1]))
+        at = tag.end()
+    reader.write(at, stop)
+    reader.close()
+    return reader.blocks, reader.edits
+
+
+class _HtmlBlockReader:
+    def __init__(self, text: str, code: CodeAs) -> None:
+        self._code_as = code
+        self.blocks: list[Block] = []
+        self.edits: list[Edit] = []
+        self._text = text
+        self._pieces: list[tuple[int, int]] = []  # of the block: where its words stand
+        self._level = 0
+        self._silent = ""  # the element that is left out
+        self._depth = 0
+        self._code = 0
+        self._cells = 0  # of the row
+
+    def write(self, start: int, stop: int) -> None:
+        if self._text[start:stop].strip():
+            self._pieces.append((start, stop))
+            if self._code:
+                self.edits += keep_as_written(self._text[start:stop], start)
+
+    def pass_tag(self, name: str, *, is_end: bool) -> None:
+        if self._silent:
+            self._depth += (-1 if is_end else 1) if name == self._silent else 0
+            if not self._depth:
+                self.close(_LEFT_OUT[self._silent])
+                self._silent = ""
+        elif name in _LEFT_OUT and not is_end:
+            self.close()
+            self._silent, self._depth = name, 1
+        elif name in _CODE_TAGS:
+            self._code = max(0, self._code + (-1 if is_end else 1))
+        elif name and name not in _INLINE and name not in ("td", "th"):
+            self.close()
+            self._level = int(name[1]) if _HEADING.match(name) and not is_end else 0
+
+    def close(self, reason: str = "") -> None:
+        pieces, self._pieces = self._pieces, []
+        reason = reason or _LEFT_OUT.get(self._silent, "")
+        if not pieces:
+            return
+        for (_, stop), (start, _) in pairwise(pieces):
+            gap = self._text[stop:start]
+            is_cell = "<td" in gap.lower() or "<th" in gap.lower()
+            self.edits.append(Edit(stop, start, ", " if is_cell else "", "markup"))
+        start, stop = pieces[0][0], pieces[-1][1]
+        start += len(self._text[start:stop]) - len(self._text[start:stop].lstrip())
+        stop -= len(self._text[start:stop]) - len(self._text[start:stop].rstrip())
+        if reason in _SIGNS and self._code_as == "announce":
+            self.blocks.append(Block(start, stop))
+            self.edits.append(Edit(start, stop, _SIGNS[reason], reason))
+        elif reason == "code" and self._code_as == "read":
+            self.blocks.append(Block(start, stop, Kind.VERSE))
+            self.edits += keep_as_written(self._text[start:stop], start)
+        elif reason:
+            self.blocks.append(Block(start, stop, Kind.LEFT_OUT, reason=reason))
+        else:
+            kind = Kind.HEADING if self._level else Kind.PROSE
+            self.blocks.append(Block(start, stop, kind, self._level))
+
+
+# Notes of Markdown: where each `[^1]: …` stands, and after which paragraph it is read.
+
+
+_LABEL = re.compile(r" {0,3}\[\^([^\]\n]{1,30})\]:[ \t]*")
+_MARK = re.compile(r"\[\^([^\]\n]{1,30})\]")
+_FENCE = re.compile(r" {0,3}(?:```|~~~)")
+_COMMENT = re.compile(r" {0,3}<!--(?!.*-->)")
+_COMMENT_ENDS = re.compile("-->")
+_BEGINS_A_BLOCK = re.compile(r" {0,3}(?:#{1,6} |>|[-*+] |\d{1,9}[.)] |(?:[-*_] ?){3})")
+_start = attrgetter("start")
+
+
+@dataclass(frozen=True, slots=True)
+class MarkdownNote:
+    """Characters `start` to `stop` of a source: the label of a note, and from `said` its words."""
+
+    name: str
+    start: int
+    said: int
+    stop: int
+
+
+def find_notes(source: str, flat: str) -> Iterator[MarkdownNote]:
+    """The notes of a text, in order; `flat` is `level(source)`. A note goes on over the lines
+    right below it, and over indented ones after a blank."""
+    opened: tuple[str, int, int] | None = None
+    at = stop = 0
+    closed_by: re.Pattern[str] | None = None  # inside code or a comment
+    blank = False
+    for line in flat.splitlines(keepends=True):
+        label = None if closed_by else _LABEL.match(line)
+        goes_on = source.startswith(("    ", "\t"), at) or not (
+            blank or _FENCE.match(line) or _BEGINS_A_BLOCK.match(line)
+        )
+        if opened and (label or not (goes_on or line.isspace())):
+            yield MarkdownNote(*opened, stop)
+            opened = None
+        if label:
+            opened = label[1], at + line.index("["), at + label.end()
+        elif closed_by:
+            closed_by = None if closed_by.search(line) else closed_by
+        elif not opened:
+            closed_by = _hides(line)
+        blank = line.isspace()
+        at += len(line)
+        stop = stop if blank else at - len(line) + len(line.rstrip())
+    if opened:
+        yield MarkdownNote(*opened, stop)
+
+
+def _hides(line: str) -> re.Pattern[str] | None:
+    """What ends the code or the comment that a line begins."""
+    if _FENCE.match(line):
+        return _FENCE
+    return _COMMENT_ENDS if _COMMENT.match(line) else None
+
+
+def blank_out_notes(flat: str, notes: Iterable[MarkdownNote]) -> str:
+    """`flat` with its notes blank, as long as before."""
+    pieces: list[str] = []
+    at = 0
+    for note in notes:
+        pieces += (flat[at : note.start], re.sub(r"[^\n]", " ", flat[note.start : note.stop]))
+        at = note.stop
+    return "".join((*pieces, flat[at:]))
+
+
+def drop_hidden_notes(notes: Iterable[MarkdownNote], blocks: Sequence[Block]) -> list[MarkdownNote]:
+    """The notes that stand in none of the blocks, which are in order: a script may hold one."""
+    stops = [0, *(block.stop for block in blocks)]
+    return [n for n in notes if stops[bisect_right(blocks, n.start, key=_start)] <= n.start]
+
+
+def find_marked_notes(
+    flat: str, notes: Iterable[MarkdownNote], blocks: Iterable[Block]
+) -> dict[int, list[MarkdownNote]]:
+    """The notes by the start of the block that bears their first mark."""
+    left = {note.name: note for note in reversed(list(notes))}
+    found: dict[int, list[MarkdownNote]] = defaultdict(list)
+    for block in blocks:
+        if block.kind not in (Kind.LEFT_OUT, Kind.SCENE):
+            for mark in _MARK.finditer(flat, block.start, block.stop):
+                if note := left.pop(mark[1], None):
+                    found[block.start].append(note)
+    return dict(found)
+
+
+def move_to_marks(
+    paragraphs: Iterable[Paragraph], marks: dict[int, list[MarkdownNote]]
+) -> Iterator[Paragraph]:
+    """The paragraphs, those of each note after the one that bears its mark."""
+    notes = sorted((note for found in marks.values() for note in found), key=_start)
+    starts = [note.start for note in notes]
+    moved: dict[int, list[Paragraph]] = defaultdict(list)
+    body: list[Paragraph] = []
+    for paragraph in paragraphs:
+        at = bisect_right(starts, paragraph.block.start) - 1
+        inside = at >= 0 and paragraph.block.start < notes[at].stop
+        (moved[starts[at]] if inside else body).append(paragraph)
+    for paragraph in body:
+        yield paragraph
+        for note in marks.get(paragraph.block.start, ()):
+            yield from moved[note.start]
