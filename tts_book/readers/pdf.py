@@ -11,8 +11,7 @@ from typing import Any
 from tts_book.errors import UserError
 from tts_book.readers import pdf_lines
 from tts_book.readers.book import ParsedBook, ReadOptions, find_language
-from tts_book.readers.pdf_columns import order_lines
-from tts_book.readers.pdf_lines import Margins, Measure, PdfLine, Role, SmallNumber
+from tts_book.readers.pdf_lines import Margins, Measure, PdfLine, Role, SmallNumber, order_lines
 from tts_book.readers.tree_text import Builder
 from tts_book.text.inline_rules import is_note_mark, to_subscript, to_superscript
 from tts_book.text.normalize import Kind
