@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
-from tts_book.readers.plain_lines import is_scene_mark
+from tts_book.readers.plain import is_scene_mark
 from tts_book.text.headings import is_heading
 from tts_book.text.numerals import roman_value
 

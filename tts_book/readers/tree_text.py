@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from tts_book.model import Source
 from tts_book.readers.book import CodeAs
-from tts_book.readers.plain_lines import is_scene_mark
+from tts_book.readers.plain import is_scene_mark
 from tts_book.text.announcements import Sign
 from tts_book.text.inline_rules import (
     LOOK_BACK,
