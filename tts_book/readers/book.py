@@ -1,4 +1,4 @@
-"""What the reader of each format returns, and how it becomes a Book."""
+"""What the reader of each format returns, how it becomes a Book, and whether all of it is there."""
 
 from __future__ import annotations
 

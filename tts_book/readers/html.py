@@ -1,4 +1,4 @@
-"""HTML: web pages, and the documents inside an EPUB."""
+"""HTML: web pages, whose banners and menus are left out, and the documents inside an EPUB."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """The lines of printed pages: which are running heads, page numbers, notes and headings, which
-make a paragraph, and whether a hyphen at the end of a line parts a word or belongs to it."""
+make a paragraph, in which order two columns are read, and whether a hyphen at the end of a line
+parts a word or belongs to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain text: lines into paragraphs, Project Gutenberg's frame around them left out."""
+"""Plain text: lines into paragraphs; what Project Gutenberg prints around them left out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A chapter becomes chunks: units that one request speaks. Pure: no sound, no network.
 
 A chunk ends where a sentence ends, rather where a paragraph does, and never crosses a heading or
-a scene break. Which ends are taken is decided by the text around them (`boundaries`), so that an
-edit leaves the chunks further away as they were.
+a scene break. Which ends are taken is decided by the text around them (`choose_boundaries`), so
+that an edit leaves the chunks further away as they were.
 """
 
 from __future__ import annotations

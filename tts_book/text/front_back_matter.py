@@ -1,4 +1,4 @@
-"""Matter around a book that is not read aloud with it: notes, index, imprint."""
+"""Matter around a book that is not read aloud with it: notes, index, imprint, contents lists."""
 
 from __future__ import annotations
 

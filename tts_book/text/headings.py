@@ -1,4 +1,5 @@
-"""Is this line a heading, and of what kind? One line at a time, whatever its neighbours are."""
+"""Is this line a heading, and of what kind? One line at a time, whatever its neighbours are; and
+what headings call themselves: the words of many languages that name a chapter or a part."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from enum import StrEnum
 
 from tts_book.text.numerals import arabic_value, is_number, roman_value
 
-# What headings call themselves: the words of many languages that name a chapter or a part.
+# Words
 
 
 class HeadingKind(StrEnum):

@@ -1,6 +1,6 @@
 """Where sentences begin and end, within one paragraph. Alone knows nltk.
 
-A regular expression finds every place where a sentence could end; the rules of `sentence_rules`
+A regular expression finds every place where a sentence could end; the rules below
 say whether it does. What no rule knows about a single full stop is asked of nltk's Punkt, with
 the lists of `abbreviations` for its parameters. Where there is no list, Punkt learns the book's
 own abbreviations from its text.

@@ -1,4 +1,7 @@
-"""A text that knows where each of its characters came from, through every change."""
+"""Texts that know where each of their characters came from, through every change.
+
+`TracedText` leads to the source of a book, `Rewriting` from what is sent to a chunk's text.
+"""
 
 from __future__ import annotations
 

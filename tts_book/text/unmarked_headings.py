@@ -1,4 +1,4 @@
-"""Bare numbers on lines of their own: which of them count chapters, and which are only numbers."""
+"""Headings that only their place marks: bare numbers and titles on lines of their own."""
 
 from __future__ import annotations
 

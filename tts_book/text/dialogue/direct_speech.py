@@ -163,7 +163,7 @@ _SPEECH_WORDS = {
 _PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 _DASH = "—–―"
 _OPENING_DASH = re.compile(rf"\s*[{_DASH}-]\s*(?=\S)")
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 # How many of the author's words are looked at for a verb of speech.
 _TAG_WORDS = 9
 # Fewer words in quotation marks, inside a sentence, are a title or irony.
@@ -390,7 +390,7 @@ def _is_tag(
 
 def _has_verb(clause: str, words: SpeechWords, *, near: bool = False) -> bool:
     """Whether a verb of speech is among the first words, or any past tense of the third person."""
-    found = [match[0].casefold() for match in _WORD.finditer(clause)][:_TAG_WORDS]
+    found = [match[0].casefold() for match in WORD.finditer(clause)][:_TAG_WORDS]
     if any(words.is_verb(word) for word in found):
         return True
     few = found[:3] if near else found[:5]
@@ -398,13 +398,13 @@ def _has_verb(clause: str, words: SpeechWords, *, near: bool = False) -> bool:
 
 
 def _verb_first(clause: str, words: SpeechWords) -> bool:
-    found = [match[0] for match in _WORD.finditer(clause)][:3]
+    found = [match[0] for match in WORD.finditer(clause)][:3]
     return any(words.is_verb(word) for word in found)
 
 
 def _is_act(clause: str, words: SpeechWords) -> bool:
     """Whether a clause tells what somebody does: "Он встал", "и она вышла"."""
-    found = [match[0].casefold() for match in _WORD.finditer(clause)][:5]
+    found = [match[0].casefold() for match in WORD.finditer(clause)][:5]
     return words.past is not None and any(words.past.match(word) for word in found)
 
 
@@ -581,7 +581,7 @@ def _tags_around(
         ahead = before[clause_start:]
         # A signboard hung there, too: it says nothing.
         ended = text[opened:ends].rstrip('»”“"’ ')[-1:] in _TERMINAL + ","
-        says = any(words.is_verb(word[0]) for word in _WORD.finditer(ahead))
+        says = any(words.is_verb(word[0]) for word in WORD.finditer(ahead))
         if says or (ended and _has_verb(ahead, words)):
             return (Tag(start + clause_start, start + len(before)),)
     return ()

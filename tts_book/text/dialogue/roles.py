@@ -1,4 +1,5 @@
-"""A chapter's text in stretches, each of one role: the narrator's, or that of who speaks."""
+"""A chapter's text in stretches, each of one role: the narrator's, or that of who speaks, as rules
+find it or as marks in the text say."""
 
 from __future__ import annotations
 

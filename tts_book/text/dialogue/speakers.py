@@ -14,6 +14,7 @@ from enum import StrEnum
 from tts_book.text.dialogue.direct_speech import (
     FEMALE,
     MALE,
+    WORD,
     DirectSpeech,
     SpeechWords,
     Tag,
@@ -21,7 +22,6 @@ from tts_book.text.dialogue.direct_speech import (
 )
 from tts_book.text.language_tags import primary_language
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _NAME = re.compile(r"[^\W\d_a-zа-яёіїєґ][^\W\d_]*(?:['’-][^\W\d_]+)*")
 _TITLES = {
     "mr": MALE, "mister": MALE, "sir": MALE, "lord": MALE, "monsieur": MALE, "herr": MALE,
@@ -94,7 +94,7 @@ def _find_gender(tag: str, words: SpeechWords) -> tuple[str, Evidence]:
     """By the first verb in the past tense, where the language shows it; else by a pronoun or a word
     for a man or a woman beside a verb of speech."""
     clause = re.split(r"[.;!?…]", tag, maxsplit=1)[0]
-    found = [match[0] for match in _WORD.finditer(clause)][:_TAG_WORDS]
+    found = [match[0] for match in WORD.finditer(clause)][:_TAG_WORDS]
     if words.past is not None:
         candidates = [word for word in found if words.is_verb(word)] or found
         for word in candidates:
@@ -120,7 +120,7 @@ def _find_gender(tag: str, words: SpeechWords) -> tuple[str, Evidence]:
 def _find_name(text: str, tag: Tag, words: SpeechWords, aliases: Mapping[str, str]) -> str:
     """A name beside the verb of speech, as the author writes it, or the speaker it stands for."""
     clause = re.split(r"[;!?….]", _ADDRESS.sub(r"\1 ", text[tag.start : tag.stop]))[0]
-    tokens = list(_WORD.finditer(clause))[:_TAG_WORDS]
+    tokens = list(WORD.finditer(clause))[:_TAG_WORDS]
     verbs = [at for at, token in enumerate(tokens) if words.is_verb(token[0])]
     if not verbs and words.past is not None:
         verbs = [at for at, token in enumerate(tokens) if words.past.match(token[0].casefold())]

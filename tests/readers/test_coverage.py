@@ -8,7 +8,7 @@ from tts_book import readers
 from tts_book.cli import plan_report
 from tts_book.model import Ledger, Skip
 from tts_book.readers import ReadOptions
-from tts_book.readers import book as coverage
+from tts_book.readers.book import add_ledgers, count_by_reason
 
 TEXT = (
     "Contents\n\nChapter 1\n\nChapter 2\n\n\n\n"
@@ -41,9 +41,9 @@ def test_the_same_as_json() -> None:
 
 def test_what_is_missing_would_be_told() -> None:
     assert not Ledger(10, 5, 4).adds_up
-    assert coverage.add_ledgers([Ledger(10, 5, 5), Ledger(3, 2, 1)]) == Ledger(13, 7, 6)
+    assert add_ledgers([Ledger(10, 5, 5), Ledger(3, 2, 1)]) == Ledger(13, 7, 6)
 
 
 def test_the_most_comes_first_and_blanks_do_not_count() -> None:
     skips = [Skip(0, 2, "a", " x"), Skip(2, 5, "b", "xyz"), Skip(5, 6, "c", " ")]
-    assert coverage.count_by_reason(skips) == {"b": 3, "a": 1}
+    assert count_by_reason(skips) == {"b": 3, "a": 1}
