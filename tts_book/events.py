@@ -73,7 +73,8 @@ class ChunkRetried:
 @dataclass(frozen=True, slots=True)
 class ChunkDone:
     """A chunk is on disk: `duration_ms` of sound, after so many `attempts`, or `cached` from
-    before. `doubts` are reasons why its sound deserves a second listen."""
+    before. `doubts` are reasons why its sound deserves a second listen; `worker` is the machine of
+    a cluster that spoke it."""
 
     book: str
     chapter: int
@@ -85,6 +86,7 @@ class ChunkDone:
     place: str
     doubts: tuple[Doubt, ...] = ()
     book_id: int = 1
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from tts_book import audio, events
+from tts_book import events
 from tts_book.backends import (
     Backend,
     Examined,
@@ -28,25 +28,27 @@ from tts_book.backends import (
     Verdict,
 )
 from tts_book.errors import (
-    AudioError,
     BackendError,
     BackendIncomplete,
     BackendUnavailable,
     Failure,
 )
 from tts_book.events import Listener
-from tts_book.model import Chunk, Doubt, DoubtKind, Mark, Sound, Speech, Voice
+from tts_book.model import Doubt, DoubtKind, Speech, Voice
 from tts_book.synthesis import rate_limiter, retry_policy
 from tts_book.synthesis.rate_limiter import Gate, Tools
+from tts_book.synthesis.spoken_audio import (
+    ChunkCall,
+    SpokenAudio,
+    join_halves,
+    make_silence,
+    measure_speech,
+)
 from tts_book.text.sentences import split_in_half
 
 T = TypeVar("T")
 _LOG = logging.getLogger("tts_book.pool")
 
-# Between the halves of a chunk: two frames, so that neither decodes into the other.
-JOINT_MS = 48
-# Text without a letter or digit is never sent; it lasts as long as a short breath.
-UNSPEAKABLE_MS = 240
 # Sound is decoded to be measured: about 30 MB a piece, and a thread's memory comes back to it
 # alone. Two keep up with any service, and with an engine on 16 cores, as encoding takes 5 % of what
 # speaking takes; asyncio's own threads, six and more, held 250 MB.
@@ -60,30 +62,6 @@ SAME_S = 0.048
 LONGER_SHARE, SHORTER_SHARE = 0.03, 0.005
 # Proofs for one reply: each costs two short requests.
 MOST_PROOFS, PROOF_TRIES = 4, 3
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenAudio:
-    """A text, spoken: whole MP3 frames and what is known of them. `speech_s` is for how long
-    somebody speaks, where the backend tells."""
-
-    frames: bytes
-    sound: Sound
-    marks: tuple[Mark, ...]
-    doubts: tuple[Doubt, ...]
-    attempts: int
-    speech_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkCall:
-    """Whose chunk it is and how it shall be spoken."""
-
-    order: int
-    book: str
-    chunk: Chunk
-    voice: Voice
-    book_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +155,7 @@ class ChunkSpeaker:
         """The chunk's `spoken` text as one take. Raises BackendError where no remedy helps."""
         text = call.chunk.spoken
         if not any(character.isalnum() for character in text):
-            return await self._measured(_silence)
+            return await self._measured(make_silence)
         if self._letting_in is None:
             self._letting_in = asyncio.create_task(self._gate.run())
         self._speaking += 1
@@ -216,18 +194,19 @@ class ChunkSpeaker:
             silent = self._judge.says_nothing_of(text, call.voice, history.tries[error.failure])
             if silent is not None:
                 _LOG.debug("nothing is said of it: %s", silent.what)
-                return replace(await self._measured(_silence), doubts=(silent,), attempts=attempts)
+                nothing = await self._measured(make_silence)
+                return replace(nothing, doubts=(silent,), attempts=attempts)
         # A whole chunk is halved before it is believed: what the text does, a half of it does
         # again; what chance did to two replies alike, it hardly does to four.
         small = depth > 0 or split_in_half(text) is None
         if (speech := history.repeated_speech(error)) is not None and small:
             _LOG.debug("came twice the same and is kept: %s", error)
-            return await self._measured(_take, speech, attempts)
+            return await self._measured(measure_speech, speech, attempts)
         decision = self._decide(error, history.tries[error.failure], depth)
         if isinstance(decision, retry_policy.Split) and (parts := split_in_half(text)) is not None:
             _LOG.debug("spoken in halves from now on: %s", error)
             halves = await self._in_halves(call, parts, depth + 1)
-            return await self._measured(_joined, halves, parts[1], attempts)
+            return await self._measured(join_halves, halves, parts[1], attempts)
         if not isinstance(decision, retry_policy.TryAgain):
             raise error
         history.alone = decision.alone
@@ -276,7 +255,7 @@ class ChunkSpeaker:
         assert verdict is not None
         _LOG.debug("spoken in halves: %s", verdict.reasons)
         halves = await self._in_halves(call, parts, depth + 1)
-        joined = await self._measured(_joined, halves, parts[1], history.tries.total())
+        joined = await self._measured(join_halves, halves, parts[1], history.tries.total())
         in_doubt = any(doubt.kind is DoubtKind.SOUND for doubt in joined.doubts)
         lacks_sound = any(finding.spans or finding.damage for finding in verdict.findings)
         sum_s = sum(half.speech_s for half in halves)
@@ -297,7 +276,7 @@ class ChunkSpeaker:
             speech = await self._request(
                 call, attempt, alone, lambda: self._backend.speak(text, call.voice)
             )
-            return _FinishedReply(await self._finish(_take, speech, attempt))
+            return _FinishedReply(await self._finish(measure_speech, speech, attempt))
         judge = self._judge
         heard = await self._request(call, attempt, alone, lambda: judge.hear(text, call.voice))
         # The place inside is free again: the service need not wait for our arithmetic.
@@ -595,37 +574,3 @@ _OF_THE_TEXT = frozenset({Failure.TOO_LONG})
 
 # What a line or a service may recover from, given time.
 _OF_THE_LINE = frozenset({Failure.TRANSIENT, Failure.OVERLOAD})
-
-
-def _take(speech: Speech, attempts: int) -> SpokenAudio:
-    """Frames and their analysis. Raises BackendIncomplete if they are not whole."""
-    try:
-        if speech.encoding == "pcm":
-            frames = audio.encode(audio.trim_pcm(speech.audio, speech.rate_hz), speech.rate_hz)
-            marks = tuple(mark.moved(audio.DELAY_MS) for mark in speech.marks)
-        else:
-            frames, marks = audio.frames_of(speech.audio), speech.marks
-        sound = audio.analyse(frames)
-    except AudioError as error:
-        raise BackendIncomplete(f"the sound is damaged: {error}") from error
-    return SpokenAudio(frames, sound, marks, speech.doubts, attempts)
-
-
-def _silence() -> SpokenAudio:
-    frames = audio.silence(UNSPEAKABLE_MS)
-    return SpokenAudio(frames, audio.analyse(frames), (), (), 0)
-
-
-def _joined(takes: list[SpokenAudio], at: int, attempts: int) -> SpokenAudio:
-    left, right = takes
-    joint = audio.silence(JOINT_MS, audio.format_at(left.frames))
-    frames = left.frames + joint + right.frames
-    later_ms = left.sound.duration_ms + JOINT_MS
-    return SpokenAudio(
-        frames,
-        audio.analyse(frames),
-        left.marks + tuple(mark.moved(later_ms, at) for mark in right.marks),
-        left.doubts + tuple(doubt.moved(at) for doubt in right.doubts),
-        attempts + left.attempts + right.attempts,
-        left.speech_s + right.speech_s,
-    )

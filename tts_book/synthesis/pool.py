@@ -19,8 +19,9 @@ from tts_book.errors import BackendError, BackendRefused
 from tts_book.events import Listener
 from tts_book.model import Chunk, Doubt, DoubtKind, Entry, Voice
 from tts_book.synthesis.chunk_cache import ChunkCache
-from tts_book.synthesis.chunk_speaker import ChunkCall, ChunkSpeaker, SpokenAudio
+from tts_book.synthesis.chunk_speaker import ChunkSpeaker
 from tts_book.synthesis.rate_limiter import Proof, Tools
+from tts_book.synthesis.spoken_audio import ChunkCall, Speaking, SpokenAudio
 
 _LOG = logging.getLogger("tts_book.pool")
 
@@ -76,15 +77,22 @@ def locate_doubts(
 Outcome = tuple[Task, Entry | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _NewEntry:
+    """A chunk that was spoken now, and by which machine of a cluster."""
+
+    entry: Entry
+    worker: str
+
+
 class Pool:
     """One for a run."""
 
     def __init__(self, cache: ChunkCache, listener: Listener, tools: Tools) -> None:
         self._cache, self._tell, self._tools = cache, listener, tools
-        self._speakers: dict[str, ChunkSpeaker] = {}
-        self._coming: dict[str, asyncio.Future[Entry | BackendError]] = {}
+        self._speakers: dict[str, Speaking] = {}
+        self._coming: dict[str, asyncio.Future[_NewEntry | BackendError]] = {}
         self._renewed: set[str] = set()
-        self._ahead = AHEAD
 
     @property
     def stopped(self) -> str:
@@ -119,7 +127,8 @@ class Pool:
         running: set[asyncio.Task[Outcome]],
         outcomes: asyncio.Queue[asyncio.Task[Outcome]],
     ) -> None:
-        while len(running) < self._ahead:
+        ahead = max(AHEAD, *(2 * speaker.most for speaker in self._speakers.values()), 0)
+        while len(running) < ahead:
             task = next(waiting, None)
             if task is None:
                 return
@@ -147,8 +156,8 @@ class Pool:
         if isinstance(answer, BackendError):
             self._failed(task, answer)
             return task, None
-        self._done(task, answer, cached=not first)
-        return task, answer
+        self._done(task, answer.entry, cached=not first, worker=answer.worker if first else "")
+        return task, answer.entry
 
     def _note(self, task: Task, entry: Entry | None, again: bool) -> None:
         if not _LOG.isEnabledFor(logging.DEBUG):
@@ -163,10 +172,10 @@ class Pool:
         # What is not there needs no thread, and so keeps its place in the reading order.
         return await asyncio.to_thread(self._cache.get, key) if self._cache.has(key) else None
 
-    async def _answer(self, task: Task, coming: asyncio.Future[Entry | BackendError]) -> None:
+    async def _answer(self, task: Task, coming: asyncio.Future[_NewEntry | BackendError]) -> None:
         """Speaks the chunk and lets all who wait for its key know."""
         try:
-            entry = await self._spoken(task)
+            answer = await self._spoken(task)
         except BackendError as error:
             coming.set_result(error)
         except BaseException:
@@ -174,17 +183,17 @@ class Pool:
             raise
         else:
             self._renewed.add(task.key)
-            coming.set_result(entry)
+            coming.set_result(answer)
         finally:
             del self._coming[task.key]
 
-    async def _spoken(self, task: Task) -> Entry:
+    async def _spoken(self, task: Task) -> _NewEntry:
         speaker = self._speaker(task.backend)
-        call = ChunkCall(task.order, task.book, task.chunk, task.voice, task.book_id)
+        call = ChunkCall(task.order, task.book, task.chunk, task.voice, task.book_id, task.key)
         take = await speaker.speak(call)
         if self._tools.proof is not None:
             take = await self._heard(self._tools.proof, task, take, partial(speaker.speak, call))
-        return await asyncio.to_thread(self._put, task, take)
+        return _NewEntry(await asyncio.to_thread(self._put, task, take), take.worker)
 
     async def _heard(
         self,
@@ -240,14 +249,13 @@ class Pool:
             again=task.again,
         )
 
-    def _speaker(self, backend: Backend) -> ChunkSpeaker:
+    def _speaker(self, backend: Backend) -> Speaking:
         if backend.name not in self._speakers:
-            speaker = ChunkSpeaker(backend, self._tell, self._tools)
-            self._speakers[backend.name] = speaker
-            self._ahead = max(self._ahead, 2 * speaker.most)
+            make = self._tools.make_speaker or ChunkSpeaker
+            self._speakers[backend.name] = make(backend, self._tell, self._tools)
         return self._speakers[backend.name]
 
-    def _done(self, task: Task, entry: Entry, *, cached: bool) -> None:
+    def _done(self, task: Task, entry: Entry, *, cached: bool, worker: str = "") -> None:
         chunk = task.chunk
         self._tell(
             events.ChunkDone(
@@ -261,6 +269,7 @@ class Pool:
                 task.locate(0),
                 locate_doubts(entry.doubts, chunk, task.locate),
                 book_id=task.book_id,
+                worker=worker,
             )
         )
 

@@ -12,9 +12,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tts_book.errors import Failure
+
+if TYPE_CHECKING:
+    from tts_book.synthesis.spoken_audio import SpeakerFactory
 
 # Simulated over a ten-hour book: growing by one a clean piece until the first cut takes 1.02
 # times the ideal time, growing by one per thirty pieces from the start 1.15 times.
@@ -140,7 +143,8 @@ class Proof(Protocol):
 class Tools:
     """Time, sleep and chance as arguments. `workers` caps requests at once, 0 leaves it open;
     `wait` asks again and again where a run would give up on a service that does not answer;
-    `proof` hears what was spoken."""
+    `proof` hears what was spoken; `make_speaker` has chunks spoken elsewhere than in this process.
+    """
 
     clock: Clock
     sleep: Sleep
@@ -148,6 +152,7 @@ class Tools:
     workers: int = 0
     wait: bool = False
     proof: Proof | None = None
+    make_speaker: SpeakerFactory | None = None
 
 
 class Gate:
