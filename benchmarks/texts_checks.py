@@ -19,7 +19,7 @@ from tts_book import readers
 from tts_book.audio import tags_id3
 from tts_book.backends.edge import protocol
 from tts_book.backends.piper.text_rules import split_paragraph
-from tts_book.cli import plan_report, words
+from tts_book.cli import report, words
 from tts_book.model import Book, Break, Chapter, Chunk, Plan, Voice
 from tts_book.output.paths import lay_out_book
 from tts_book.readers import ReadOptions
@@ -86,7 +86,7 @@ def wrong(case: Case, book: Book, text: str, plan: Plan, *, thorough: bool) -> I
         yield from _wrong_pieces(chunk.spoken)
     yield from _wrong_names(book)
     if thorough:
-        "\n".join([*plan_report.list_skipped(book), *plan_report.list_skipped_json(book)])
+        "\n".join([*report.list_skipped(book), *report.list_skipped_json(book)])
         tomllib.loads("\n".join(words.list_words(book)))
 
 

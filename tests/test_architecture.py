@@ -89,7 +89,7 @@ LONGEST_BODY_LINES = 60
 MAY_PRINT = ("cli",)
 SETS_LOGGING_UP = {"basicConfig", "addHandler", "addFilter", "setLevel", "StreamHandler"}
 # Adds the handler that says nothing, as a library should.
-SILENCES_LOGGING = ("pipeline.event_log",)
+SILENCES_LOGGING = ("events",)
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: module_of(file) or "tts_book")

@@ -50,8 +50,7 @@ if TYPE_CHECKING:
     from tts_book.errors import AudioError, BackendError, TtsBookError, UserError
     from tts_book.model import Book, Chapter, Voice
     from tts_book.pipeline.api import Source, aconvert, aplan, convert, plan, read
-    from tts_book.pipeline.environment import Surroundings
-    from tts_book.pipeline.options import Options, ReadingOptions
+    from tts_book.pipeline.options import Options, ReadingOptions, Surroundings
     from tts_book.pipeline.plan_view import BookPlan, ChapterPlan, ChunkPlan
     from tts_book.pipeline.run import Result
     from tts_book.pipeline.voice_selection import EngineGone
@@ -65,9 +64,8 @@ else:
         "pipeline.run": ("Result",),
         "pipeline.api": ("Source", "aconvert", "aplan", "convert", "plan", "read"),
         "model": ("Book", "Chapter", "Voice"),
-        "pipeline.options": ("Options", "ReadingOptions"),
+        "pipeline.options": ("Options", "ReadingOptions", "Surroundings"),
         "pipeline.plan_view": ("BookPlan", "ChapterPlan", "ChunkPlan"),
-        "pipeline.environment": ("Surroundings",),
         "pipeline.voice_selection": ("EngineGone",),
     }
     _MODULE_OF = {name: module for module, names in _MODULE_NAMES.items() for name in names}

@@ -12,18 +12,25 @@ is a file that is written; `failure` is a value of `errors.Failure`, `reason` a 
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import subprocess
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
-from tts_book.model import Doubt
+from tts_book.model import Doubt, DoubtKind
 
 # "3/17": the chunk that the current task speaks. A backend is given a text without its place; this
 # way the lines that it logs lead to the chunk, also when several are in flight.
 CURRENT_CHUNK: ContextVar[str] = ContextVar("CURRENT_CHUNK", default="")
+
+# All our loggers, and that of events.
+ROOT = "tts_book"
+EVENTS = f"{ROOT}.job"
+logging.getLogger(ROOT).addHandler(logging.NullHandler())  # or Python itself would show warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +265,119 @@ def join_listeners(*listeners: Listener) -> Listener:
     return listen
 
 
+@dataclass(slots=True)
+class ChapterTally:
+    """How many chunks of a chapter are there or lost, with their characters and the length of their
+    sound; the `new_characters` were not there before the run."""
+
+    chunks: int = 0
+    characters: int = 0
+    new_characters: int = 0
+    sound_ms: int = 0
+
+
+@dataclass(slots=True)
+class RunTotals:
+    """A listener that counts what happened so far. `chapters` are by the numbers of book and
+    chapter; the other counts are of the run, which a chapter that is read again adds to."""
+
+    spoken: int = 0
+    cached: int = 0
+    failed: int = 0
+    requests: int = 0
+    characters_spoken: int = 0
+    spoken_ms: int = 0
+    chapters: defaultdict[tuple[int, int], ChapterTally] = field(
+        default_factory=lambda: defaultdict(ChapterTally)
+    )
+    retries: Counter[str] = field(default_factory=Counter)
+    doubts: list[ChunkDone] = field(default_factory=list)
+    notes: list[VoiceNoted] = field(default_factory=list)
+    lost: list[ChapterLost] = field(default_factory=list)
+    books_lost: list[BookLost] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case ChunkStarted():
+                self.requests += 1
+            case ChunkRetried():
+                self.retries[event.failure] += 1
+            case ChunkDone():
+                self._add_done(event)
+            case ChunkFailed():
+                self.failed += 1
+                self._add_chunk(event, is_new=True)
+            case VoiceChanged():  # its chunks are reported again
+                self.failed -= event.missing
+                again = event.book_id, event.chapter
+                self.chapters.pop(again, None)
+                self.doubts = [d for d in self.doubts if (d.book_id, d.chapter) != again]
+            case VoiceNoted():
+                self.notes.append(event)
+            case ChapterLost():
+                self.lost.append(event)
+            case BookLost():
+                self.books_lost.append(event)
+            case _:
+                pass
+
+    def _add_done(self, event: ChunkDone) -> None:
+        self._add_chunk(event, is_new=not event.cached).sound_ms += event.duration_ms
+        if event.doubts:
+            self.doubts.append(event)
+        if event.cached:
+            self.cached += 1
+        else:
+            self.spoken += 1
+            self.characters_spoken += event.characters
+            self.spoken_ms += event.duration_ms
+
+    def _add_chunk(self, event: ChunkDone | ChunkFailed, *, is_new: bool) -> ChapterTally:
+        tally = self.chapters[event.book_id, event.chapter]
+        tally.chunks += 1
+        tally.characters += event.characters
+        tally.new_characters += event.characters if is_new else 0
+        return tally
+
+    @property
+    def characters(self) -> int:
+        """Characters that are spoken, were spoken before, or are lost."""
+        return sum(tally.characters for tally in self.chapters.values())
+
+    @property
+    def new_characters(self) -> int:
+        """Characters that this run has spoken or lost."""
+        return sum(tally.new_characters for tally in self.chapters.values())
+
+    def is_complete(self, book_id: int) -> bool:
+        """Whether no sound may be missing from what was spoken of a book."""
+        return not any(
+            doubt.kind is DoubtKind.SOUND
+            for event in self.doubts
+            if event.book_id == book_id
+            for doubt in event.doubts
+        )
+
+    def make_last_event(
+        self, chapters_done: int, chapters_kept: int, wall_s: float, reason: str
+    ) -> JobDone:
+        """All of it, as the last event of the run."""
+        return JobDone(
+            chapters_done=chapters_done,
+            chapters_lost=len(self.lost),
+            chunks_spoken=self.spoken,
+            chunks_cached=self.cached,
+            chunks_failed=self.failed,
+            requests=self.requests,
+            retries=dict(self.retries),
+            characters_spoken=self.characters_spoken,
+            sound_ms=sum(tally.sound_ms for tally in self.chapters.values()),
+            wall_s=wall_s,
+            reason=reason,
+            chapters_kept=chapters_kept,
+        )
+
+
 def as_dict(event: Event) -> dict[str, object]:
     """The event as plain data, its kind under "event"."""
     return {"event": type(event).__name__, **asdict(event)}
@@ -308,6 +428,65 @@ def _started(event: JobStarted) -> str:
         f"{format_count(event.characters, 'character')}, "
         f"about {format_duration(event.estimated_ms)} of sound"
     )
+
+
+def log_event(event: Event) -> None:
+    """A listener: events as records."""
+    level, text = _describe_record(event)
+    if text:
+        logging.getLogger(EVENTS).log(level, "%s", escape_text(text))
+
+
+def _describe_record(event: Event) -> tuple[int, str]:
+    match event:
+        case ChunkStarted():
+            where = f"{event.chapter}/{event.chunk} of {event.book}"
+            return logging.DEBUG, f"{where}: attempt {event.attempt}, {event.in_flight} in flight"
+        case ChunkRetried():
+            where = f"{event.chapter}/{event.chunk} of {event.book}"
+            failed = f"attempt {event.attempt} failed ({event.failure}): {event.reason}"
+            return logging.WARNING, f"{where}: {failed} Again in {event.wait_s:.1f} s."
+        case ChunkDone():
+            return _describe_done(event)
+        case ChunkFailed() | ChapterLost() | BookLost():
+            return logging.ERROR, describe_event(event) or ""
+        case VoiceChanged():
+            return logging.WARNING, describe_event(event) or ""
+        case LimitChanged():
+            limit = f"{event.backend}: at most {event.limit} at once"
+            if event.pause_s:
+                return logging.WARNING, f"{limit}, after a pause of {event.pause_s:.1f} s for all"
+            return logging.INFO, f"{limit} from now on ({event.reason})"
+        case VoiceNoted():
+            return logging.INFO, f"{event.voice}: {event.note}"
+        case JobDone():
+            return logging.INFO, _describe_end(event)
+        case _:
+            return logging.INFO, describe_event(event) or ""
+
+
+def _describe_done(event: ChunkDone) -> tuple[int, str]:
+    where = f"{event.chapter}/{event.chunk} of {event.book} ({event.place})"
+    if event.doubts:
+        return logging.WARNING, f"{where}: kept with doubts: {'; '.join(map(str, event.doubts))}"
+    if event.cached:
+        return logging.DEBUG, f"{where}: from the cache"
+    tries = "" if event.attempts == 1 else f", {format_count(event.attempts, 'attempt')}"
+    sound = f"{event.characters} characters, {event.duration_ms / 1_000:.2f} s of sound"
+    return logging.INFO, f"{where}: spoken, {sound}{tries}"
+
+
+def _describe_end(event: JobDone) -> str:
+    retries = sum(event.retries.values())
+    ended = f"{event.wall_s:.1f} s, {format_count(event.requests, 'request')}, {retries} retried"
+    return f"the job has ended: {ended}" + (f"; {event.reason}" if event.reason else "")
+
+
+def escape_text(text: str) -> str:
+    """`text` on one line, harmless to a terminal: what cannot be seen is spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def format_duration(ms: float) -> str:

@@ -21,14 +21,14 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.text import Text
 
-from tts_book.cli import plan_report
+from tts_book.cli import report
 from tts_book.cli.commands.convert import foresee_run
 from tts_book.cli.display import Display
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.progress import Progress
 from tts_book.events import ChapterDone, ChunkDone, Event
-from tts_book.pipeline.environment import find_surroundings
 from tts_book.pipeline.job_settings import read_settings
+from tts_book.pipeline.options import find_surroundings
 from tts_book.pipeline.session import open_conversion
 from tts_book.pipeline.source import open_source
 
@@ -91,7 +91,7 @@ async def convert(source: Path, shown: Callable[[str], None], console: Console) 
     settings = read_settings(at, options)
     async with open_conversion(settings) as conversion:
         jobs = await conversion.prepare(open_source(settings, source).parse()[:1])
-        for line in plan_report.describe_voices(jobs):
+        for line in report.describe_voices(jobs):
             shown(line)
         progress = Progress(outlook=foresee_run(jobs))
         picture = Picture(console, progress, HERE / "display.svg")

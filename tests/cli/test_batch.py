@@ -11,7 +11,7 @@ import pytest
 from tests.cli.test_commands import SILENT, TWO, Desk
 from tests.readers.test_books import BODY, FILES, fb2, packed
 from tts_book.audio import tags_id3
-from tts_book.cli.commands.batch import batch
+from tts_book.cli.commands.convert import batch
 from tts_book.cli.commands.plan import show_plan
 from tts_book.errors import UserError
 from tts_book.output.settings import SHELF

@@ -19,8 +19,8 @@ import pytest
 from tts_book.audio import containers, tags_id3
 from tts_book.backends.piper.voices import list_folders
 from tts_book.cli.commands import convert, voices
-from tts_book.cli.commands.batch import batch
 from tts_book.cli.commands.cache import Pruning, cache
+from tts_book.cli.commands.convert import batch
 from tts_book.cli.commands.doctor import LIBRARIES, doctor
 from tts_book.cli.commands.plan import show_plan
 from tts_book.cli.options import CommandOptions

@@ -11,8 +11,7 @@ import typer.main
 
 from tts_book.cli import help as help_text
 from tts_book.cli.app import app
-from tts_book.cli.completion import find_completer
-from tts_book.cli.options import HIDDEN_IN_PLAN
+from tts_book.cli.options import HIDDEN_IN_PLAN, find_completer
 from tts_book.errors import UserError
 from tts_book.pipeline.options import Panel
 

@@ -24,8 +24,8 @@ from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import hide_passwords, open_log
 from tts_book.cli.progress import Progress
 from tts_book.errors import UserError
+from tts_book.events import ROOT, escape_text
 from tts_book.model import Doubt, DoubtKind
-from tts_book.pipeline.event_log import ROOT, escape_text
 
 EDGE = logging.getLogger("tts_book.edge")
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR) +tts_book[.\w]* \S.*")

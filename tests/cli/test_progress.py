@@ -11,8 +11,15 @@ from rich.console import Console
 
 from tests.fakes import Time
 from tts_book import events
-from tts_book.cli.display import SILENCE_S, Display, Footer, Losses, PlainLines, draw_bar
-from tts_book.cli.event_lines import EventLines
+from tts_book.cli.display import (
+    SILENCE_S,
+    Display,
+    EventLines,
+    Footer,
+    Losses,
+    PlainLines,
+    draw_bar,
+)
 from tts_book.cli.progress import Outlook, Progress
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tts_book.cli.summary import MOST_LINES, summarize_run
+from tts_book.cli.report import MOST_LINES, summarize_run
 from tts_book.events import ChapterLost, JobDone
-from tts_book.pipeline.event_builders import ONLY
+from tts_book.pipeline.chapter_speaker import ONLY
 from tts_book.pipeline.run import Result
 
 DONE = JobDone(

@@ -13,7 +13,7 @@ from lxml import etree
 
 from tests.cli.test_commands import SILENT, Desk
 from tests.output.test_readalong import HOSTILE, STORY
-from tts_book.cli.commands.feed import feed
+from tts_book.cli.commands.publication import feed
 from tts_book.errors import UserError
 
 URL = "https://example.org/my books/"

@@ -17,7 +17,7 @@ import pytest
 from tests.cli.test_commands import SILENT, Desk
 from tests.output.firefox import firefox
 from tests.output.test_readalong import HOSTILE, RUSSIAN, STORY, sentences_of
-from tts_book.cli.commands.page import find_books
+from tts_book.cli.commands.publication import find_books
 from tts_book.output.page import write_page
 from tts_book.output.readalong import ReadAlong
 from tts_book.synthesis.chunk_cache import ChunkCache

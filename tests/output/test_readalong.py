@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 
 from tests.cli.test_commands import SILENT, Desk
-from tts_book.cli.commands.page import find_books, page
+from tts_book.cli.commands.publication import find_books, page
 from tts_book.errors import UserError
 from tts_book.output.companions import companion_path
 from tts_book.output.epub import write_epub

@@ -14,7 +14,7 @@ from tts_book.audio import tags_id3
 from tts_book.errors import UserError
 from tts_book.output.inspection.lookup import at_time, in_text
 from tts_book.output.manifest import read_lines
-from tts_book.pipeline.planning import select_excerpt
+from tts_book.pipeline.selection import select_excerpt
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 # Long enough that each chapter has several chunks.

@@ -12,13 +12,13 @@ from tests.fakes import ScriptedBackend, Time, book, in_time, spoken
 from tts_book import events
 from tts_book.audio import tags_id3
 from tts_book.backends import Health
-from tts_book.cli.progress import Progress
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure, UserError
 from tts_book.model import Book, Break, Chunk, Pauses, Plan, Speech, Voice
 from tts_book.output.paths import lay_out_book
 from tts_book.pipeline.jobs import BookJob, make_keys
-from tts_book.pipeline.planning import prepare_output, select_excerpt
+from tts_book.pipeline.planning import prepare_output
 from tts_book.pipeline.run import Result, convert_jobs
+from tts_book.pipeline.selection import select_excerpt
 from tts_book.pipeline.source import BookRequest
 from tts_book.pipeline.voice_selection import ChosenVoice
 from tts_book.synthesis.chunk_cache import ChunkCache
@@ -195,7 +195,7 @@ def test_a_fallback_is_asked_once_and_counts_for_what_it_takes_over(tmp_path: Pa
         if isinstance(event, events.ChunkDone)
     }
     assert result.done.sound_ms == sum(last.values())
-    tally = Progress(lambda: 0.0)
+    tally = events.RunTotals()
     for event in told:
         tally(event)
     assert tally.characters == sum(map(len, (text for text in CHAPTERS))) - len(CHAPTERS)

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_commands import ONE, SILENT, TWO, Desk
-from tts_book.cli.commands.batch import batch
-from tts_book.cli.commands.convert import speak
+from tts_book.cli.commands.convert import batch, speak
 from tts_book.output.manifest import NAME, read_lines
 from tts_book.pipeline.job_settings import read_settings
 from tts_book.pipeline.source import open_source

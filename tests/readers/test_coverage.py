@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tts_book import readers
-from tts_book.cli import plan_report
+from tts_book.cli import report
 from tts_book.model import Ledger, Skip
 from tts_book.readers import ReadOptions
 from tts_book.readers.book import add_ledgers, count_by_reason
@@ -25,16 +25,16 @@ def test_the_sum_is_every_character_that_is_not_blank() -> None:
 
 
 def test_every_piece_left_out_is_shown() -> None:
-    title, *rows, sums = plan_report.list_skipped(BOOK)
+    title, *rows, sums = report.list_skipped(BOOK)
     assert title == "lamp"
     assert "lamp.txt:1:1\t24\tcontents list\tContents Chapter 1 Chapter 2" in rows
     assert "lamp.txt:11:30\t3\tnote mark\t[1]" in rows
     assert f"= all {BOOK.ledger.source} non-blank characters of the source" in sums
-    assert plan_report.skipped_summary(BOOK) == "contents list 24, note mark 3, emphasis mark 2"
+    assert report.skipped_summary(BOOK) == "contents list 24, note mark 3, emphasis mark 2"
 
 
 def test_the_same_as_json() -> None:
-    *rows, sums = map(json.loads, plan_report.list_skipped_json(BOOK))
+    *rows, sums = map(json.loads, report.list_skipped_json(BOOK))
     assert {row["reason"] for row in rows} == {"contents list", "note mark", "emphasis mark"}
     assert sums["source"] == sums["spoken"] + sums["skipped"]
 

@@ -91,7 +91,7 @@ def batch(
     unless --split headings makes them tracks of their own. E-books become a book each, in
     folders Author/Title.
     """
-    from tts_book.cli.commands.batch import batch
+    from tts_book.cli.commands.convert import batch
 
     _convert(lambda here: batch(here, options, folder), options)
 
@@ -304,7 +304,7 @@ def page(
     ] = False,
 ) -> None:
     """Write a page that reads along: the text beside its audio, for a browser."""
-    from tts_book.cli.commands.page import page
+    from tts_book.cli.commands.publication import page
 
     _finish(
         lambda here: page(
@@ -329,7 +329,7 @@ def feed(
     title: Annotated[str, typer.Option("--title", help="The feed's title.")] = "",
 ) -> None:
     """Write a podcast feed of the books in a folder, an item for each chapter."""
-    from tts_book.cli.commands.feed import feed
+    from tts_book.cli.commands.publication import feed
 
     _finish(lambda here: feed(here, place, url, title=title, cache=_path(options.cache)))
 

@@ -7,8 +7,9 @@ Text from a book is never taken for markup: everything shown goes through `rich.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -19,9 +20,17 @@ from rich.segment import ControlType, Segment
 from rich.style import Style
 from rich.text import Text
 
-from tts_book.cli.event_lines import EventLines
+from tts_book import events
 from tts_book.cli.progress import Clock, Progress
-from tts_book.events import BookLost, BookProgressed, ChapterLost, ChunkFailed, Event
+from tts_book.events import (
+    BookLost,
+    BookProgressed,
+    ChapterLost,
+    ChunkFailed,
+    Event,
+    Listener,
+    describe_event,
+)
 
 REFRESH_S = 0.25
 # Without a terminal, a line about what is under way comes at least so often.
@@ -217,3 +226,51 @@ def show_download(err: IO[str], name: str) -> Iterator[Callable[[int, int], None
         yield listen
     finally:
         bar.stop()
+
+
+def write_json_lines(out: IO[str]) -> Listener:
+    """A listener that writes one event a line to `out`, flushed, so that a program can follow."""
+
+    def listen(event: Event) -> None:
+        out.write(json.dumps(events.as_dict(event), ensure_ascii=False) + "\n")
+        out.flush()
+
+    return listen
+
+
+class EventLines:
+    """Events as plain lines. Chunks that were given up together with the run have no line each:
+    their chapter's line says where they are."""
+
+    def __init__(self) -> None:
+        self._given_up: dict[tuple[int, int], list[events.ChunkFailed]] = {}
+
+    def __call__(self, event: Event) -> str | None:
+        """The line for this event, None for those that say nothing by themselves."""
+        match event:
+            case events.ChunkFailed(given_up=True):
+                self._given_up.setdefault((event.book_id, event.chapter), []).append(event)
+                return None
+            case events.ChapterLost() | events.VoiceChanged():
+                return f"{describe_event(event)}{self._where(event)}"
+            case _:
+                return describe_event(event)
+
+    def _where(self, event: events.ChapterLost | events.VoiceChanged) -> str:
+        here = sorted(
+            self._given_up.pop((event.book_id, event.chapter), ()), key=lambda failed: failed.chunk
+        )
+        rows: list[list[events.ChunkFailed]] = []
+        for failed in here:
+            if rows and rows[-1][-1].chunk + 1 == failed.chunk:
+                rows[-1].append(failed)
+            else:
+                rows.append([failed])
+        return "".join(f"; {_row(row)}" for row in rows)
+
+
+def _row(row: Sequence[events.ChunkFailed]) -> str:
+    first, last = row[0], row[-1]
+    if first is last:
+        return f"chunk {first.chunk} at {first.place}"
+    return f"chunks {first.chunk} to {last.chunk}, from {first.place} to {last.place}"

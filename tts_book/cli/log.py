@@ -17,8 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 from tts_book import __version__, events
 from tts_book.errors import UserError
-from tts_book.events import Listener
-from tts_book.pipeline.event_log import EVENTS, ROOT, escape_text, log_event
+from tts_book.events import EVENTS, ROOT, Listener, escape_text, log_event
 
 if TYPE_CHECKING:
     from rich.console import Console

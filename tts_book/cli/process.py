@@ -20,8 +20,7 @@ from typing import IO, Any, NoReturn
 from tts_book.cli.log import SILENT, Log, show_log
 from tts_book.errors import TtsBookError, UserError
 from tts_book.events import quote_command
-from tts_book.pipeline.environment import Surroundings, find_surroundings
-from tts_book.pipeline.options import hide_password
+from tts_book.pipeline.options import Surroundings, find_surroundings, hide_password
 
 INTERRUPTED, TERMINATED = 130, 143
 

@@ -7,12 +7,11 @@ over little by little.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tts_book import events
-from tts_book.events import Event, format_count, format_duration, format_number
+from tts_book.events import Event, RunTotals, format_count, format_duration, format_number
 
 Clock = Callable[[], float]
 
@@ -40,7 +39,7 @@ class Outlook:
 
 @dataclass
 class Progress:
-    """A listener that keeps count of what happened so far."""
+    """A listener that knows where a run is, and when it will end."""
 
     clock: Clock = time.monotonic
     outlook: Outlook = field(default_factory=Outlook)
@@ -48,12 +47,8 @@ class Progress:
     began_s: float = 0.0
     in_flight: int = 0
     limit: int = 0
-    retries: Counter[str] = field(default_factory=Counter)
-    spoken_ms: int = 0
+    totals: RunTotals = field(default_factory=RunTotals)
     growing: events.BookProgressed | None = None
-    _characters: Counter[tuple[int, int]] = field(default_factory=Counter)
-    _new: Counter[tuple[int, int]] = field(default_factory=Counter)
-    _chunks: Counter[tuple[int, int]] = field(default_factory=Counter)
     _finished: set[tuple[int, int]] = field(default_factory=set)
     _titles: dict[int, str] = field(default_factory=dict)
     _encoded_ms: int = 0
@@ -61,6 +56,7 @@ class Progress:
     _growing_s: float = 0.0
 
     def __call__(self, event: Event) -> None:
+        self.totals(event)
         match event:
             case events.JobStarted():
                 self.started, self.began_s = event, self.clock()
@@ -68,12 +64,10 @@ class Progress:
                 self.in_flight = event.in_flight
             case events.ChunkRetried():
                 self.in_flight = max(0, self.in_flight - 1)
-                self.retries[event.failure] += 1
-            case events.ChunkDone() | events.ChunkFailed():
-                self._chunk(event)
-            case events.VoiceChanged():  # its chunks are counted again
-                for counter in (self._characters, self._new, self._chunks):
-                    del counter[event.book_id, event.chapter]
+            case events.ChunkDone(cached=cached):
+                self._land(event, was_sent=not cached)
+            case events.ChunkFailed(given_up=given_up):
+                self._land(event, was_sent=not given_up)
             case events.ChapterDone() | events.ChapterLost():
                 self._finished.add((event.book_id, event.chapter))
             case events.BookProgressed():
@@ -87,18 +81,9 @@ class Progress:
             case _:
                 pass
 
-    def _chunk(self, event: events.ChunkDone | events.ChunkFailed) -> None:
+    def _land(self, event: events.ChunkDone | events.ChunkFailed, *, was_sent: bool) -> None:
         self._titles[event.book_id] = event.book
-        where = event.book_id, event.chapter
-        self._chunks[where] += 1
-        self._characters[where] += event.characters
-        if isinstance(event, events.ChunkDone):
-            if event.cached:
-                return
-            self.spoken_ms += event.duration_ms
-        if isinstance(event, events.ChunkDone) or not event.given_up:
-            self.in_flight = max(0, self.in_flight - 1)
-        self._new[where] += event.characters
+        self.in_flight = max(0, self.in_flight - was_sent)
 
     def _encoded(self) -> None:
         if self.growing is not None:
@@ -107,24 +92,19 @@ class Progress:
             self.growing = None
 
     @property
-    def characters(self) -> int:
-        """Characters that are spoken, were spoken before, or are lost."""
-        return self._characters.total()
-
-    @property
     def share(self) -> float:
         """How much of all that is asked for is done, from 0 to 1; of a file that is encoded now,
         how much of that."""
         if self.growing is not None:
             return self.growing.done_ms / max(1, self.growing.all_ms)
         total = self.started.characters if self.started else 0
-        return self.characters / total if total else 0.0
+        return self.totals.characters / total if total else 0.0
 
     @property
     def speed(self) -> float:
         """Sound made so far, in × real time."""
         wall_s = self.clock() - self.began_s
-        return self.spoken_ms / 1_000 / wall_s if wall_s > 0 else 0.0
+        return self.totals.spoken_ms / 1_000 / wall_s if wall_s > 0 else 0.0
 
     @property
     def left_s(self) -> float | None:
@@ -134,7 +114,8 @@ class Progress:
         return self._speaking_left_s(self.started) + self._encoding_left_s()
 
     def _speaking_left_s(self, started: events.JobStarted) -> float:
-        left = started.new_characters - self._new.total()
+        spoken = self.totals.new_characters
+        left = started.new_characters - spoken
         if left <= 0:
             return 0.0
         ms_per_character = started.estimated_ms / max(1, started.characters)
@@ -142,7 +123,7 @@ class Progress:
         # As if characters worth so many seconds had been spoken at the estimated speed before.
         before = _ESTIMATE_S / estimate_s
         spent_s = self.clock() - self.began_s
-        return left * (_ESTIMATE_S + spent_s) / (before + self._new.total())
+        return left * (_ESTIMATE_S + spent_s) / (before + spoken)
 
     def _encoding_left_s(self) -> float:
         done_ms, spent_s = self._encoded_ms, self._encoding_s
@@ -158,14 +139,14 @@ class Progress:
         """What is worked on: the first chapter that is not finished, or a file of the book."""
         if self.growing is not None:
             return f"encoding {self.growing.path}"
-        going = [where for where in self._chunks if where not in self._finished]
+        going = [where for where in self.totals.chapters if where not in self._finished]
         if not going:
             return ""
         chapter = going[0][1]
         chapters = self.started.chapters if self.started else 0
         of = f" of {chapters}" if self.started and self.started.books == 1 else ""
         chunks = self.outlook.chunks.get(going[0], 0)
-        done = f", {self._chunks[going[0]]}/{chunks} done" if chunks else ""
+        done = f", {self.totals.chapters[going[0]].chunks}/{chunks} done" if chunks else ""
         return f"chapter {chapter}{of}{done}: {self._titles[going[0][0]]}"
 
     def describe_figures(self) -> list[str]:
@@ -176,13 +157,14 @@ class Progress:
         if self.growing is not None:
             return parts
         total = self.started.characters if self.started else 0
-        parts.append(f"{format_number(self.characters)} of {format_count(total, 'character')}")
+        parts.append(
+            f"{format_number(self.totals.characters)} of {format_count(total, 'character')}"
+        )
         if self.speed:
             parts.append(f"{self.speed:.{0 if self.speed >= 10 else 1}f}× real time")
         if self.in_flight:
             most = f" of {self.limit}" if self.limit else ""
             parts.append(f"{self.in_flight} in flight{most}")
-        if self.retries:
-            count = self.retries.total()
+        if count := self.totals.retries.total():
             parts.append(f"{count} retries" if count > 1 else "1 retry")
         return parts

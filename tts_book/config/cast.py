@@ -23,25 +23,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tts_book.config.schema import (
+from tts_book.config.toml_file import (
     Check,
+    Mistake,
     Note,
+    TomlFile,
+    Where,
     describe,
     dotted,
     name_list,
     one_of,
+    parse_toml,
+    raise_mistakes,
+    read_limited,
     read_table,
     suggest,
     table,
     text,
-)
-from tts_book.config.toml_file import (
-    Mistake,
-    TomlFile,
-    Where,
-    parse_toml,
-    raise_mistakes,
-    read_limited,
 )
 from tts_book.errors import UserError
 

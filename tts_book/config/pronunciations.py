@@ -15,8 +15,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tts_book.config.schema import Note, describe
-from tts_book.config.toml_file import Mistake, Where, parse_toml, raise_mistakes, read_limited
+from tts_book.config.toml_file import (
+    Mistake,
+    Note,
+    Where,
+    describe,
+    parse_toml,
+    raise_mistakes,
+    read_limited,
+)
 from tts_book.errors import UserError
 from tts_book.text.language_tags import LANGUAGE, primary_language
 from tts_book.text.pronunciation import Pronunciations, is_word, pattern_fault

@@ -14,16 +14,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from tts_book.config import schema
+from tts_book.config import toml_file
 from tts_book.config.cast import Cast, read_cast
-from tts_book.config.schema import Note, describe, read_table, suggest
 from tts_book.config.toml_file import (
     Mistake,
+    Note,
     TomlFile,
     Where,
+    describe,
     parse_toml,
     raise_mistakes,
     read_limited,
+    read_table,
+    suggest,
 )
 from tts_book.errors import UserError
 from tts_book.model import Pauses, SpeechServer, Voice
@@ -51,34 +54,34 @@ MOST_BYTES = 128 * 1024
 MOST_MISTAKES = 50
 
 PAUSES = ("sentence", "voice", "paragraph", "heading", "scene", "chapter")
-_VOICE_KEYS: dict[str, schema.Check] = {
-    "backend": schema.text,
-    "id": schema.text,
-    "language": schema.language_tag,
-    "gender": schema.one_of("male", "female"),
-    **{kind: schema.change(kind) for kind in schema.RANGES},
-    "fallback": schema.name_list,
+_VOICE_KEYS: dict[str, toml_file.Check] = {
+    "backend": toml_file.text,
+    "id": toml_file.text,
+    "language": toml_file.language_tag,
+    "gender": toml_file.one_of("male", "female"),
+    **{kind: toml_file.change(kind) for kind in toml_file.RANGES},
+    "fallback": toml_file.name_list,
 }
 # Only for voices of a server of the user's own.
-_SERVER_KEYS: dict[str, schema.Check] = {
-    "url": schema.http_url,
-    "server": schema.text,
-    "model": schema.text,
-    "format": schema.one_of("wav", "flac", "mp3", "opus", "aac"),
-    "instructions": schema.text,
-    "key_env": schema.variable_name,
-    "extra": schema.json_table,
+_SERVER_KEYS: dict[str, toml_file.Check] = {
+    "url": toml_file.http_url,
+    "server": toml_file.text,
+    "model": toml_file.text,
+    "format": toml_file.one_of("wav", "flac", "mp3", "opus", "aac"),
+    "instructions": toml_file.text,
+    "key_env": toml_file.variable_name,
+    "extra": toml_file.json_table,
 }
-_PAUSE_KEYS: dict[str, schema.Check] = dict.fromkeys(PAUSES, schema.pause_ms)
+_PAUSE_KEYS: dict[str, toml_file.Check] = dict.fromkeys(PAUSES, toml_file.pause_ms)
 # Another way to the online service: a relay of one's own, a proxy.
-_EDGE_KEYS: dict[str, schema.Check] = {
-    "url": schema.address("wss", "ws"),
-    "voices_url": schema.address("https", "http"),
-    "proxy": schema.address("http", "https", "socks5", "socks5h", "socks4", "socks4a"),
+_EDGE_KEYS: dict[str, toml_file.Check] = {
+    "url": toml_file.address("wss", "ws"),
+    "voices_url": toml_file.address("https", "http"),
+    "proxy": toml_file.address("http", "https", "socks5", "socks5h", "socks4", "socks4a"),
 }
-_TOP_KEYS: dict[str, schema.Check] = {
-    "default": schema.text,
-    **{name: schema.table(name) for name in ("voices", "languages", "pauses", "edge", "cast")},
+_TOP_KEYS: dict[str, toml_file.Check] = {
+    "default": toml_file.text,
+    **{name: toml_file.table(name) for name in ("voices", "languages", "pauses", "edge", "cast")},
 }
 # What people write instead, from other programs and from memory.
 _MEANT = {
@@ -205,7 +208,7 @@ def parse_change(kind: Literal["rate", "pitch", "volume"], value: int | str) -> 
     """A rate (%), pitch (Hz) or volume (%) as people write it: -5, "-5%", "+8Hz". Raises
     UserError where it is no such thing or out of range."""
     try:
-        number: int = schema.change(kind)(value)  # type: ignore[assignment]  # that is what it gives
+        number: int = toml_file.change(kind)(value)  # type: ignore[assignment]  # that is what it gives
     except ValueError as error:
         raise UserError(f"{kind} {error}") from None
     return number
@@ -373,7 +376,7 @@ def _languages(table: Mapping[str, object], note: Note) -> dict[str, tuple[objec
             return f'"{key}" in [languages] is there already, as {normalize_tag(key)}.'
         return f'"{key}" in [languages] is not a language tag like "ru" or "pt-BR".'
 
-    checks = dict.fromkeys(seen.values(), schema.name_list)
+    checks = dict.fromkeys(seen.values(), toml_file.name_list)
     found: dict[str, Any] = read_table(table, ("languages",), checks, note, unknown)
     return found
 
@@ -433,14 +436,14 @@ def _check_names(own: _VoicesDraft, packaged: Config, note: Note) -> None:
         for number, name in enumerate(names):
             wrong = _wrong_name(name, language, voices)
             if wrong:
-                note((*where, number), f"{schema.dotted(where)} {wrong}")
+                note((*where, number), f"{toml_file.dotted(where)} {wrong}")
     circled: set[str] = set()
     for voice in own.voices.values():
         circle = [] if voice.name in circled else _circle(voice.name, voices)
         circled.update(circle)
         if circle:
             where = ("voices", voice.name, "fallback")
-            note(where, f"{schema.dotted(where)} is circular: {' -> '.join(circle)}.")
+            note(where, f"{toml_file.dotted(where)} is circular: {' -> '.join(circle)}.")
 
 
 def _wrong_name(name: object, language: str, voices: Mapping[str, Voice]) -> str:

@@ -26,14 +26,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from tts_book import readers
 from tts_book.errors import UserError
-from tts_book.events import Event, Listener, join_listeners
+from tts_book.events import Event, Listener, join_listeners, log_event
 from tts_book.model import Book
-from tts_book.pipeline.environment import Surroundings, find_surroundings
-from tts_book.pipeline.event_log import log_event
 from tts_book.pipeline.job_settings import parse_reading_options, read_settings
 from tts_book.pipeline.options import (
     Options,
     ReadingOptions,
+    Surroundings,
+    find_surroundings,
     given_options,
     make_options,
     resolve_paths,

@@ -27,10 +27,9 @@ from tts_book.output.loudness import Loudness, OffTarget
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import ChapterSound, StitchedChapter
 from tts_book.output.whole_book import BoundChapter, Volume
-from tts_book.pipeline import event_builders
+from tts_book.pipeline.earlier_files import ChapterFile, EarlierFile, make_recipe
 from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.pipeline.manifest_writer import ManifestWriters
-from tts_book.pipeline.up_to_date import ChapterFile, EarlierFile, make_recipe
 from tts_book.synthesis import atomic
 from tts_book.synthesis.cache_prune import ENCODED
 from tts_book.synthesis.chunk_cache import ChunkCache
@@ -355,7 +354,9 @@ class WholeBookWriter:
             its = [next(numbers) for _ in made.chapters]
             self._manifests.of(job).add_volume(made, its)
             self.bound.setdefault(job.number, []).append(made.path)
-            self._tell(event_builders.book_done(job, made))
+            title, count = job.request.book.title, len(made.chapters)
+            path, length_ms = str(made.path), made.duration_ms
+            self._tell(events.BookDone(title, path, length_ms, count, job.number))
 
     async def _whole(self, job: BookJob, kind: str, path: Path) -> list[Volume]:
         """One of a book's whole files, made in other threads; how it grows is reported in ours."""

@@ -8,17 +8,21 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
+from tts_book import events
 from tts_book.errors import AudioError, BackendError, UserError
 from tts_book.events import Listener
 from tts_book.model import Entry, Pauses, Segment
 from tts_book.output.stitcher import ChapterSound
-from tts_book.pipeline import event_builders
 from tts_book.pipeline.jobs import BookJob, ChapterJob, make_keys
 from tts_book.pipeline.voice_selection import ChosenVoice
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.synthesis.pool import Pool, Task, Tools
 from tts_book.text.spoken_text import apply_readings
+
+# How a chapter begins its reason that lacks chunks which were not asked for.
+ONLY = "--only leaves out"
 
 WriteChapter = Callable[[ChapterJob, ChapterSound], Awaitable[None]]
 
@@ -106,7 +110,7 @@ class ChapterSpeaker:
 
     async def _finish(self, progress: _ChapterProgress, lock: asyncio.Lock) -> None:
         if progress.error is not None:
-            self._tell(event_builders.chapter_lost(progress.chapter, str(progress.error)))
+            self._tell(chapter_lost(progress.chapter, str(progress.error)))
             return
         async with lock:
             writing = asyncio.ensure_future(self._write(progress.chapter, progress.sound))
@@ -133,12 +137,12 @@ class ChapterSpeaker:
                 continue
             taken += [each for each in heir.asked_chapters if each.number == chapter.number]
             voice = heir.cast.voice.name
-            self._tell(event_builders.voice_changed(chapter, voice, progress.missing))
+            self._tell(_voice_changed(chapter, voice, progress.missing))
         return taken
 
     def _lose(self, progress: _ChapterProgress) -> None:
-        reason = event_builders.explain_missing(progress.missing, progress.left_out)
-        self._tell(event_builders.chapter_lost(progress.chapter, reason, progress.missing))
+        reason = _explain_missing(progress.missing, progress.left_out)
+        self._tell(chapter_lost(progress.chapter, reason, progress.missing))
 
 
 def _list_tasks(chapters: Sequence[ChapterJob]) -> Iterator[Task]:
@@ -182,3 +186,33 @@ async def _choose_fallback(job: BookJob) -> BookJob | None:
         cast = ChosenVoice(voice, backend, "it takes over", job.cast.fallback[at + 1 :])
         return replace(job, plan=plan, cast=cast, keys=keys)
     return None
+
+
+def _explain_missing(missing: int, left_out: int) -> str:
+    """Why a chapter with missing chunks is not written; `left_out` of them were not asked for."""
+    be = "is" if missing == 1 else "are"
+    if left_out == missing:
+        return f"{ONLY} {missing} of its chunks that {be} not spoken yet"
+    return f"{missing} of its chunks {be} not spoken"
+
+
+def chapter_done(
+    chapter: ChapterJob, path: Path | None, duration_ms: int, *, kept: bool = False
+) -> events.ChapterDone:
+    """A chapter is written; `path` is None where it has no file of its own."""
+    name = "" if path is None else str(path)
+    return events.ChapterDone(*_name_fields(chapter), name, duration_ms, kept, chapter.job.number)
+
+
+def chapter_lost(chapter: ChapterJob, reason: str, missing: int = 0) -> events.ChapterLost:
+    """A chapter cannot be written."""
+    return events.ChapterLost(*_name_fields(chapter), missing, reason, chapter.job.number)
+
+
+def _voice_changed(chapter: ChapterJob, voice: str, missing: int) -> events.VoiceChanged:
+    """A chapter is read by another voice from its beginning."""
+    return events.VoiceChanged(*_name_fields(chapter), voice, missing, chapter.job.number)
+
+
+def _name_fields(chapter: ChapterJob) -> tuple[str, int, str]:
+    return chapter.job.request.book.title, chapter.number, chapter.chapter.title

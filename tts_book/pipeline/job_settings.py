@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tts_book import backends
 from tts_book.audio.tags_id3 import year_of
-from tts_book.config.schema import suggest
+from tts_book.config.toml_file import suggest
 from tts_book.config.voices import Config, load_voices, parse_change
 from tts_book.errors import UserError
 from tts_book.output.audiobookshelf import read_cover
@@ -24,12 +24,12 @@ from tts_book.output.settings import (
     parse_formats,
     parse_loudness,
 )
-from tts_book.pipeline.environment import Surroundings
 from tts_book.pipeline.options import (
     NO_COVER,
     FilePath,
     Options,
     ReadingOptions,
+    Surroundings,
     check_choices,
     hide_password,
 )

@@ -25,8 +25,8 @@ from tts_book.output.contents import describe_contents
 from tts_book.output.manifest import manifest_path, read_file_states, read_kinds
 from tts_book.output.stitcher import StitchedChapter
 from tts_book.output.whole_book import Volume
-from tts_book.pipeline import ownership
 from tts_book.pipeline.casting import role_name
+from tts_book.pipeline.earlier_files import find_own_captions
 from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.synthesis import atomic
 
@@ -49,7 +49,7 @@ class ManifestWriter:
         self._volumes: dict[str, dict[str, Any]] = {}
         self._whole: tuple[Path, ...] = ()
         self._contents: dict[str, dict[str, Any]] = {}
-        self._captions = ownership.find_own_captions(job)
+        self._captions = find_own_captions(job)
         self._waiting = bytearray()
         self._size_bytes = 0
         self._part = self._begin() if job.request.recorded else None

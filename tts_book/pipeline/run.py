@@ -11,8 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 from tts_book import events
@@ -25,94 +25,20 @@ from tts_book.output.loudness import OffTarget
 from tts_book.output.paths import find_stale_files
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import ChapterSound
-from tts_book.pipeline import ownership
 from tts_book.pipeline.book_writer import BookWriter, WholeBookWriter, run_to_end
-from tts_book.pipeline.chapter_speaker import ChapterSpeaker
-from tts_book.pipeline.event_builders import chapter_done, chapter_lost, chunks_done, job_started
+from tts_book.pipeline.chapter_speaker import ChapterSpeaker, chapter_done, chapter_lost
+from tts_book.pipeline.earlier_files import (
+    EarlierFile,
+    describe_file,
+    find_earlier_files,
+    find_outdated_captions,
+    order_moves,
+)
 from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.pipeline.manifest_writer import ManifestWriters, open_manifests
-from tts_book.pipeline.up_to_date import EarlierFile, describe_file, find_earlier_files, order_moves
 from tts_book.synthesis.chunk_cache import ChunkCache
-from tts_book.synthesis.pool import Tools
-
-
-@dataclass(slots=True)
-class RunTotals:
-    """A listener that counts chunks, requests, characters and sound."""
-
-    spoken: int = 0
-    cached: int = 0
-    failed: int = 0
-    requests: int = 0
-    characters: int = 0
-    sounds_ms: Counter[tuple[int, int]] = field(default_factory=Counter)
-    retries: Counter[str] = field(default_factory=Counter)
-    doubts: list[events.ChunkDone] = field(default_factory=list)
-    notes: list[events.VoiceNoted] = field(default_factory=list)
-    lost: list[events.ChapterLost] = field(default_factory=list)
-    books_lost: list[events.BookLost] = field(default_factory=list)
-
-    def __call__(self, event: events.Event) -> None:
-        match event:
-            case events.ChunkStarted():
-                self.requests += 1
-            case events.ChunkRetried():
-                self.retries[event.failure] += 1
-            case events.ChunkDone():
-                self._done(event)
-            case events.ChunkFailed():
-                self.failed += 1
-            case events.VoiceChanged():
-                self.failed -= event.missing
-                again = event.book_id, event.chapter
-                del self.sounds_ms[again]  # its chunks are spoken again
-                self.doubts = [d for d in self.doubts if (d.book_id, d.chapter) != again]
-            case events.VoiceNoted():
-                self.notes.append(event)
-            case events.ChapterLost():
-                self.lost.append(event)
-            case events.BookLost():
-                self.books_lost.append(event)
-            case _:
-                pass
-
-    def _done(self, event: events.ChunkDone) -> None:
-        self.sounds_ms[event.book_id, event.chapter] += event.duration_ms
-        if event.doubts:
-            self.doubts.append(event)
-        if event.cached:
-            self.cached += 1
-        else:
-            self.spoken += 1
-            self.characters += event.characters
-
-    def is_complete(self, book_id: int) -> bool:
-        """Whether no sound may be missing from what was spoken of a book."""
-        return not any(
-            doubt.kind is DoubtKind.SOUND
-            for event in self.doubts
-            if event.book_id == book_id
-            for doubt in event.doubts
-        )
-
-    def total(
-        self, chapters_done: int, chapters_kept: int, wall_s: float, reason: str
-    ) -> events.JobDone:
-        """All of it, as the last event of the run."""
-        return events.JobDone(
-            chapters_done=chapters_done,
-            chapters_lost=len(self.lost),
-            chunks_spoken=self.spoken,
-            chunks_cached=self.cached,
-            chunks_failed=self.failed,
-            requests=self.requests,
-            retries=dict(self.retries),
-            characters_spoken=self.characters,
-            sound_ms=self.sounds_ms.total(),
-            wall_s=wall_s,
-            reason=reason,
-            chapters_kept=chapters_kept,
-        )
+from tts_book.synthesis.pool import Tools, locate_doubts
+from tts_book.text.speech_rate import estimate_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +112,7 @@ class _ConversionRun:
         earlier: Mapping[Path, EarlierFile],
     ) -> None:
         self._jobs, self._writer, self._cache = jobs, writer, cache
-        self._totals = RunTotals()
+        self._totals = events.RunTotals()
         self._listener, self._clock = listener, tools.clock
         self._manifests, self._earlier = manifests, earlier
         # By target, all that is there now; of these, what this run joined, or joined again.
@@ -204,7 +130,7 @@ class _ConversionRun:
     async def to_end(self) -> Result:
         began_s = self._clock()
         asked = [chapter for job in self._jobs for chapter in job.asked_chapters]
-        started = job_started(len(self._jobs), asked, self._earlier, self._cache)
+        started = _job_started(len(self._jobs), asked, self._earlier, self._cache)
         self._tell(started)
         try:
             if started.cached < started.chunks:
@@ -251,7 +177,7 @@ class _ConversionRun:
         joined = {path for path in job.layout.targets if path in self._joined}
         if joined:
             joined.update(path for _, path in job.layout.whole)
-        return ownership.find_outdated_captions(job, joined, set(self._files(job)))
+        return find_outdated_captions(job, joined, set(self._files(job)))
 
     async def _keep_earlier(self, asked: Sequence[ChapterJob]) -> list[ChapterJob]:
         """Keeps the chapters that need not be joined, and gives those their name and tags that
@@ -276,7 +202,7 @@ class _ConversionRun:
         return rest
 
     def _tell_kept(self, chapter: ChapterJob, earlier: EarlierFile) -> None:
-        for event in chunks_done(chapter, earlier):
+        for event in _chunks_done(chapter, earlier):
             self._tell(event)
         self._manifests.of(chapter.job).keep_chapter(chapter, earlier.made.path)
         self._there.add(chapter.target)
@@ -329,7 +255,9 @@ class _ConversionRun:
             for target, earlier in self._earlier.items()
         )
         wall_s = self._clock() - began_s
-        return self._totals.total(len(self._there), kept, wall_s, "; ".join(self._speaker.reasons))
+        return self._totals.make_last_event(
+            len(self._there), kept, wall_s, "; ".join(self._speaker.reasons)
+        )
 
     async def _write(self, chapter: ChapterJob, sound: ChapterSound) -> None:
         try:
@@ -352,3 +280,54 @@ def _the_users(group: ExceptionGroup[Exception]) -> Exception:
         return group
     first = ours.exceptions[0]
     return _the_users(first) if isinstance(first, ExceptionGroup) else first
+
+
+def _job_started(
+    books: int,
+    chapters: Sequence[ChapterJob],
+    earlier: Mapping[Path, EarlierFile],
+    cache: ChunkCache,
+) -> events.JobStarted:
+    """What is asked for, and what of it is there already."""
+    sums: Counter[str] = Counter()
+    for chapter in chapters:
+        job = chapter.job
+        language = job.request.book.language
+        for chunk, key in zip(chapter.chunks, chapter.keys, strict=True):
+            characters = len(chunk.spoken)
+            is_new = key in job.redo or not cache.has(key)
+            sums["chunks"] += 1
+            sums["cached"] += not is_new
+            sums["characters"] += characters
+            sums["new_characters"] += characters if is_new else 0
+            rate_pct = job.reader_of(chunk).voice.rate_pct
+            sums["estimated_ms"] += estimate_ms(chunk.spoken, language, rate_pct)
+    found = [earlier[chapter.target] for chapter in chapters if chapter.target in earlier]
+    return events.JobStarted(
+        books=books,
+        chapters=len(chapters),
+        chunks=sums["chunks"],
+        cached=sums["cached"],
+        characters=sums["characters"],
+        estimated_ms=sums["estimated_ms"],
+        joined=len(chapters) - len(found),
+        new_characters=sums["new_characters"],
+        relabelled=sum(not each.is_current for each in found),
+    )
+
+
+def _chunks_done(chapter: ChapterJob, earlier: EarlierFile) -> Iterator[events.ChunkDone]:
+    """The chunks of a chapter whose file is up to date."""
+    for chunk, used in zip(chapter.chunks, earlier.made.used, strict=True):
+        yield events.ChunkDone(
+            chapter.job.request.book.title,
+            chunk.chapter,
+            chunk.number,
+            len(chunk.spoken),
+            used.duration_ms,
+            True,
+            used.attempts,
+            chapter.locate(chunk),
+            locate_doubts(used.doubts, chunk, partial(chapter.locate, chunk)),
+            chapter.job.number,
+        )

@@ -28,9 +28,9 @@ from tts_book.errors import SourceDamaged, UserError
 from tts_book.output.companions import companion_path, refuse_foreign, write_companions
 from tts_book.output.manifest import manifest_path
 from tts_book.output.settings import OutputSettings
-from tts_book.pipeline.environment import Surroundings
 from tts_book.pipeline.job_settings import JobSettings
-from tts_book.pipeline.selection import parse_selection
+from tts_book.pipeline.options import Surroundings
+from tts_book.pipeline.selection import parse_selection, select_excerpt, select_parts
 from tts_book.pipeline.voice_selection import VoiceChooser
 from tts_book.synthesis import cache_leases
 from tts_book.synthesis.cache_leases import CacheBusy, CacheLease
@@ -120,7 +120,7 @@ class Conversion:
     ) -> tuple[BookJob, ...]:
         """Plans the books and chooses their voices; speaks and writes nothing. `patient`: also
         while an engine is away. Raises UserError, or EngineGone."""
-        from tts_book.pipeline.planning import prepare_jobs, select_excerpt, select_parts
+        from tts_book.pipeline.planning import prepare_jobs
 
         options = self.settings.options
         start, stop = str(options.start), str(options.stop)
@@ -164,7 +164,7 @@ class Conversion:
         in the way; `tools` are the real clock, sleep and chance unless they are given. Raises
         UserError, and SourceDamaged for a book with parts missing unless these are allowed to be.
         """
-        from tts_book.pipeline import ownership
+        from tts_book.pipeline.earlier_files import refuse_foreign_captions
         from tts_book.pipeline.planning import prepare_output
         from tts_book.pipeline.run import convert_jobs, make_tools
 
@@ -174,7 +174,7 @@ class Conversion:
         tools = replace(tools or make_tools(), workers=options.workers, wait=options.wait)
         async with hold_entries(self.cache.folder, [_make_lease(job) for job in jobs], tools):
             if not output.force:
-                ownership.refuse_foreign_captions(jobs, output.captions)
+                refuse_foreign_captions(jobs, output.captions)
                 _refuse_foreign_companions(jobs, output.companions)
             with self._open_proof(jobs) as proof:
                 tools = replace(tools, proof=proof or tools.proof)

@@ -16,7 +16,7 @@ from tests.cli.test_commands import SILENT, Desk
 from tests.fakes import ScriptedBackend, spoken
 from tests.pipeline.test_run import prepared
 from tests.pipeline.test_run import run as job_of
-from tts_book.cli.commands.batch import batch
+from tts_book.cli.commands.convert import batch
 from tts_book.cli.commands.where import where
 from tts_book.errors import BackendError, BackendRefused, UserError
 from tts_book.model import Mark, Speech

@@ -1,4 +1,5 @@
-"""`tts-book convert`, and what it shares with other commands: reads, prepares, runs, reports.
+"""`tts-book convert` and `batch`, and what they share with other commands: read, prepare, run,
+report.
 
 Each command returns an exit code. Results go to `at.out`, everything else to `at.err`.
 """
@@ -11,12 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts_book.cli import plan_report
-from tts_book.cli.event_lines import write_json_lines
+from tts_book.cli import report
+from tts_book.cli.display import write_json_lines
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.cli.progress import ENCODING_SPEED, OTHER_SPEED, SPEECH_SPEEDS, Outlook, Progress
@@ -24,13 +25,21 @@ from tts_book.errors import UserError
 from tts_book.events import Listener, format_count, join_listeners
 from tts_book.model import Book
 from tts_book.output.paths import SUFFIXES
+from tts_book.output.settings import SHELF
 from tts_book.pipeline.job_settings import JobSettings, read_settings
 from tts_book.pipeline.session import open_conversion
-from tts_book.pipeline.source import BookRequest, BookSource, make_request, open_source
+from tts_book.pipeline.source import (
+    BookRequest,
+    BookSource,
+    find_in_folder,
+    make_request,
+    open_source,
+)
 
 if TYPE_CHECKING:
     from tts_book.pipeline.jobs import BookJob
     from tts_book.pipeline.run import Result
+    from tts_book.pipeline.source import BookRequest
     from tts_book.synthesis.chunk_cache import ChunkCache
 
 
@@ -151,13 +160,9 @@ def _print_beforehand(
     at: Terminal, options: CommandOptions, jobs: Sequence[BookJob], cache: ChunkCache
 ) -> None:
     """Who speaks, what else is changed by speaking a part again, and why anything is spoken."""
-    lines = (
-        []
-        if options.quiet
-        else [*plan_report.describe_voices(jobs), *plan_report.list_redone(jobs)]
-    )
+    lines = [] if options.quiet else [*report.describe_voices(jobs), *report.list_redone(jobs)]
     if options.explain:
-        lines += plan_report.explain_jobs(jobs, cache)
+        lines += report.explain_jobs(jobs, cache)
     for line in lines:
         at.err.write(f"{line}\n")
 
@@ -180,13 +185,12 @@ async def speak(
 
 
 def _print_result(at: Terminal, options: CommandOptions, result: Result) -> int:
-    from tts_book.cli import summary
 
     if not options.json:
         for path in dict.fromkeys(result.written):
             at.out.write(f"{path}\n")
     stale = _clean(at, options, result.left_over) if options.clean else result.left_over
-    for line in summary.summarize_run(result, stale, at.command, quiet=options.quiet):
+    for line in report.summarize_run(result, stale, at.command, quiet=options.quiet):
         at.err.write(f"{line}\n")
     return 0 if result.is_complete(strict=options.strict) else 1
 
@@ -194,7 +198,7 @@ def _print_result(at: Terminal, options: CommandOptions, result: Result) -> int:
 def _clean(at: Terminal, options: CommandOptions, stale: Sequence[Path]) -> tuple[Path, ...]:
     """Deletes stale files, asked on a terminal, except those that somebody changed; what is left
     of them."""
-    from tts_book.pipeline.ownership import sort_stale_files
+    from tts_book.pipeline.earlier_files import sort_stale_files
 
     found = sort_stale_files(stale)
     if found.unchanged and at.stdin_is_terminal:
@@ -245,3 +249,70 @@ def foresee_run(jobs: Sequence[BookJob]) -> Outlook:
             encoded_ms += length_ms * sum(kind != WHOLE_MP3 for kind, _ in job.layout.whole)
     speed = sound_ms / speaking_ms if speaking_ms else OTHER_SPEED
     return Outlook(chunks, speed, encoded_ms, (os.cpu_count() or 1) * ENCODING_SPEED)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The books of a folder, the options and settings for them, and why e-books cannot be read."""
+
+    options: CommandOptions
+    settings: JobSettings
+    requests: tuple[BookRequest, ...]
+    unread: tuple[str, ...] = ()
+
+
+async def batch(at: Terminal, options: CommandOptions, folder: Path) -> int:
+    """Speaks what is in a folder; what cannot be read is reported, and the rest is done."""
+    found = await asyncio.to_thread(read_batch, at, options, folder, skip_finished=True)
+    if not found.requests and not found.unread:
+        return 0
+    code = 1 if found.unread else 0
+    if found.requests:
+        code = await speak(at, found.options, found.settings, found.requests) or code
+    for reason in found.unread:
+        at.err.write(f"not read: {reason}\n")
+    return code
+
+
+def read_batch(
+    at: Terminal, options: CommandOptions, folder: Path, *, skip_finished: bool = False
+) -> Batch:
+    """The books of a folder; `skip_finished`: without one that is finished just like this. Raises
+    UserError where texts and e-books are mixed, and where there are none."""
+    from tts_book.readers.folder import books_in, texts_in
+
+    settings, path = read_settings(at, options), at.resolve_path(folder)
+    books = find_in_folder(settings, path, books_in)
+    if books:
+        if texts := find_in_folder(settings, path, texts_in):
+            raise UserError(
+                f"{folder} holds {_listed('text', path, texts)} and "
+                f"{_listed('e-book', path, books)}: texts make one book, e-books one each, so keep "
+                "them in folders of their own"
+            )
+        return _read_shelf(at, replace(options, layout=SHELF), books)
+    source = open_source(settings, path)
+    if skip_finished and report_finished(at, options, source, str(folder)):
+        return Batch(options, settings, ())
+    request, _ = source.parse()
+    print_notices(at, options, request.book)
+    return Batch(options, settings, (request,))
+
+
+def _listed(what: str, folder: Path, paths: list[Path]) -> str:
+    many = "s" if len(paths) > 1 else ""
+    more = ", …" if len(paths) > 1 else ""
+    return f"{len(paths)} {what}{many} ({paths[0].relative_to(folder)}{more})"
+
+
+def _read_shelf(at: Terminal, options: CommandOptions, paths: list[Path]) -> Batch:
+    """Every e-book as a book of its own, into Author/Title."""
+    settings = read_settings(at, options)
+    requests: list[BookRequest] = []
+    unread: list[str] = []
+    for path in paths:
+        try:
+            requests += read_requests(at, options, settings, [str(path)])
+        except UserError as error:
+            unread.append(str(error))
+    return Batch(options, settings, tuple(requests), tuple(unread))

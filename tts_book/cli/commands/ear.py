@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tts_book.cli.commands.page import find_books
+from tts_book.cli.commands.publication import find_books
 from tts_book.cli.display import make_console, show_download
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError

@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tts_book.cli import plan_report
-from tts_book.cli.commands.batch import Batch, read_batch
-from tts_book.cli.commands.convert import read_requests
+from tts_book.cli import report
+from tts_book.cli.commands.convert import Batch, read_batch, read_requests
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
@@ -24,12 +23,12 @@ async def show_plan(
     async with open_conversion(found.settings) as conversion:
         # What would be done can be shown also while an engine is away.
         jobs, cache = await conversion.prepare(found.requests, patient=True), conversion.cache
-        show = plan_report.list_plan_json if options.json else plan_report.describe_plan
+        show = report.list_plan_json if options.json else report.describe_plan
         lines = show(jobs, cache)
         if chunks and not options.json:
-            lines = plan_report.list_chunks(jobs)
+            lines = report.list_chunks(jobs)
         if options.explain:
-            lines = plan_report.explain_jobs(jobs, cache)
+            lines = report.explain_jobs(jobs, cache)
         return _print(at, found, lines)
 
 
@@ -43,7 +42,7 @@ async def show_words(at: Terminal, options: CommandOptions, sources: Sequence[st
 
 async def show_speakers(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
     """Who speaks in the sources, in the form of cast.toml."""
-    from tts_book.cli.cast_report import list_speakers
+    from tts_book.cli.report import list_speakers
 
     found = await _read(at, options, sources)
     return _print(at, found, list_speakers(found.requests, found.settings.config))
@@ -52,7 +51,7 @@ async def show_speakers(at: Terminal, options: CommandOptions, sources: Sequence
 async def show_skipped(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
     """What of the sources is not read aloud, and why."""
     found = await _read(at, options, sources)
-    rows = plan_report.list_skipped_json if options.json else plan_report.list_skipped
+    rows = report.list_skipped_json if options.json else report.list_skipped
     return _print(at, found, (line for each in found.requests for line in rows(each.book)))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tts_book.cli.commands.page import page
 
 import tts_book
 from tests import tones
@@ -19,7 +20,6 @@ from tests.cli.test_commands import Desk
 from tests.fakes import ScriptedBackend
 from tts_book import audio
 from tts_book.cli.commands.ear import hear, parse_share
-from tts_book.cli.commands.page import page
 from tts_book.errors import UserError
 from tts_book.model import Speech
 from tts_book.output.inspection.ear.recognizer import SpokenLanguage

@@ -1,14 +1,16 @@
-"""`tts-book page`: a page, or an EPUB, for a book that has been written."""
+"""`tts-book page` and `feed`: a page, an EPUB or a podcast feed of books that are written."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
 from tts_book.output.companions import companion_path, refuse_foreign
 from tts_book.output.epub import write_epub
+from tts_book.output.feed import check_url, write_feed
 from tts_book.output.inspection.manifests import Manifest, of_place
 from tts_book.output.page import write_page
 from tts_book.output.readalong import ReadAlong
@@ -58,3 +60,29 @@ def _target(manifest: Path, kind: str, out: Path | None) -> Path:
     if out is None:
         return usual
     return out / usual.name if out.is_dir() else out
+
+
+async def feed(
+    at: Terminal,
+    folder: Path,
+    url: str,
+    *,
+    title: str,
+    cache: Path | None,
+    now: datetime | None = None,
+) -> int:
+    """Writes the feed of the books in a folder. Raises UserError where there is none."""
+    place = folder if folder.is_absolute() else at.cwd / folder
+    if not place.is_dir():
+        raise UserError(f"{folder} is not a folder: name the one that your server publishes.")
+    address = check_url(url)
+    books = [
+        ReadAlong(manifest)
+        for manifest in find_books(place, ChunkCache(cache or at.cache_dir))
+        if not manifest.run.get("excerpt")
+    ]
+    path = await asyncio.to_thread(
+        write_feed, books, place, address, now=now or datetime.now(UTC), title=title
+    )
+    at.out.write(f"{path}\n")
+    return 0

@@ -1,16 +1,21 @@
-"""Chapters whose files are up to date, because nothing that they are made of has changed.
+"""Files of earlier runs: which are up to date, which are ours to replace, which are stale.
 
 A run leaves a line about each file in its manifest: the sounds it was joined of, what else decides
 its bytes, and the file's own size and time. If all that is still so, the file need not be made
 again; only the book's gain, which all chapters share, can still change it. If a chapter sounds as
 a file does and only its number or its tags are others, the sound is taken from that file.
+
+Captions have no room for an owner's name. They are ours if the manifest of an earlier run names
+them; also if a run that left no manifest, because it was killed, has written the sound beside them.
+That is so where the sound is this book's, and not as the manifest says that it was left. A run
+without captions leaves those that are there, and its manifest goes on naming them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +24,16 @@ from tts_book import __version__, audio
 from tts_book.audio.tags_id3 import Tags
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.model import Doubt, Pauses
+from tts_book.output import captions
 from tts_book.output.captions import caption_paths
-from tts_book.output.manifest import manifest_path, read_file_states, read_lines
+from tts_book.output.manifest import (
+    manifest_beside,
+    manifest_path,
+    read_file_states,
+    read_known_files,
+    read_lines,
+)
+from tts_book.output.paths import refuse_existing
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import UsedEntry
 from tts_book.pipeline.jobs import BookJob, ChapterJob
@@ -192,3 +205,83 @@ def _find_earlier(
 def _read_meter(power: float, frames: int, peak_dbfs: float | None) -> audio.Meter:
     peak_dbfs = None if peak_dbfs is None else float(peak_dbfs)
     return audio.Meter.of(float(power), int(frames), peak_dbfs)
+
+
+def refuse_foreign_captions(jobs: Sequence[BookJob], formats: Sequence[str]) -> None:
+    """Raises UserError if captions in these formats would replace files of other origin."""
+    found = (each for job in jobs for each in _find_captions(job, formats))
+    refuse_existing([path for path, ours in found if not ours])
+
+
+def find_own_captions(job: BookJob) -> tuple[Path, ...]:
+    """The captions beside a book's files, in any format, that are ours."""
+    return tuple(path for path, ours in _find_captions(job, tuple(captions.FORMATS)) if ours)
+
+
+def find_outdated_captions(
+    job: BookJob, rebuilt: Container[Path], made: Container[Path]
+) -> tuple[Path, ...]:
+    """The captions of earlier runs beside files that are `rebuilt`, except those that were `made`
+    with them: they need not fit any more."""
+    there = [
+        path
+        for sound in job.layout.files
+        if sound in rebuilt
+        for path in caption_paths(sound, tuple(captions.FORMATS))
+        if path not in made and path.exists()
+    ]
+    known = read_known_files(manifest_path(job.layout)) if there else {}
+    return tuple(path for path in there if path.name in known)
+
+
+@dataclass(frozen=True, slots=True)
+class StaleFiles:
+    """Files of earlier runs that no chapter has any more: `unchanged` since tts-book wrote them,
+    with their captions and manifests, or `changed` by somebody."""
+
+    unchanged: tuple[Path, ...]
+    changed: tuple[Path, ...]
+
+
+def sort_stale_files(stale: Sequence[Path]) -> StaleFiles:
+    """Which of these files are as tts-book left them."""
+    unchanged: list[Path] = []
+    changed: list[Path] = []
+    for path in stale:
+        own = manifest_beside(path, alone=True)
+        known = read_known_files(manifest_beside(path, alone=False)) | read_known_files(own)
+        with contextlib.suppress(OSError):
+            if known.get(path.name) != read_file_states([path])[str(path)]:
+                changed.append(path)
+                continue
+            unchanged += [path, *([own] if own.exists() else [])]
+            beside = [
+                each for each in caption_paths(path, tuple(captions.FORMATS)) if each.exists()
+            ]
+            states = read_file_states(beside)
+            unchanged += [each for each in beside if known.get(each.name) == states[str(each)]]
+    return StaleFiles(tuple(unchanged), tuple(changed))
+
+
+def _is_known(path: str, state: object, known: dict[str, object]) -> bool:
+    return known.get(Path(path).name) == state
+
+
+def _find_captions(job: BookJob, formats: Sequence[str]) -> Iterator[tuple[Path, bool]]:
+    """The captions that are there, and whether they are ours."""
+    there = [
+        (sound, path)
+        for sound in job.layout.files
+        for path in caption_paths(sound, formats)
+        if path.exists()
+    ]
+    known = read_known_files(manifest_path(job.layout)) if there else {}
+    for sound, path in there:
+        yield path, path.name in known or _is_ours(sound, job.layout.owner, known)
+
+
+def _is_ours(sound: Path, owner: str, known: dict[str, object]) -> bool:
+    """Whether a sound is this book's and was written since the manifest was."""
+    return (
+        owner_of(sound) == owner and known.get(sound.name) != read_file_states([sound])[str(sound)]
+    )
