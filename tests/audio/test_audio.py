@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from tests import tones
 from tts_book import audio
-from tts_book.audio.mp3_edit import crc16
-from tts_book.audio.mp3_frames import CURRENCY
+from tts_book.audio.mp3_frames import CURRENCY, crc16
 from tts_book.errors import AudioError
 
 TEXT = "Eight words stand here to be heard again."

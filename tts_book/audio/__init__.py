@@ -5,17 +5,21 @@ from tts_book.audio.decoder import decode
 from tts_book.audio.frame_limiter import PEAK_DBFS, amplify_limited
 from tts_book.audio.intake import Intake, take_in
 from tts_book.audio.loudness_meter import Meter, round_off
-from tts_book.audio.mp3_edit import (
+from tts_book.audio.mp3_frames import (
     DELAY,
     DELAY_MS,
     GAIN_STEP_DB,
+    Format,
     amplify,
     carriers,
+    format_at,
+    frames_of,
     info_frame,
     is_digital_silence,
+    is_uniform,
     most_carriers,
+    silence,
 )
-from tts_book.audio.mp3_frames import Format, format_at, frames_of, is_uniform, silence
 from tts_book.audio.pcm import encode, trim_pcm
 from tts_book.audio.received_sound import (
     ReceivedSound,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from tts_book.audio.bs1770 import measure_loudness
 from tts_book.audio.decoder import decode
-from tts_book.audio.mp3_edit import is_digital_silence
-from tts_book.audio.mp3_frames import Format, format_at
+from tts_book.audio.mp3_frames import Format, format_at, is_digital_silence
 from tts_book.model import Sound
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tts_book.audio.mp3_edit import DELAY
 from tts_book.audio.mp3_files import read_blocks
-from tts_book.audio.mp3_frames import CURRENCY, Format, format_at, is_uniform
+from tts_book.audio.mp3_frames import CURRENCY, DELAY, Format, format_at, is_uniform
 from tts_book.errors import AudioError
 
 if TYPE_CHECKING:

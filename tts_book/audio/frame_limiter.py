@@ -10,8 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tts_book.audio.decoder import FrameDecoder
-from tts_book.audio.mp3_edit import GAIN_STEP_DB, amplify
-from tts_book.audio.mp3_frames import Format
+from tts_book.audio.mp3_frames import GAIN_STEP_DB, Format, amplify
 
 if TYPE_CHECKING:
     import numpy as np

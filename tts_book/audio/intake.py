@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tts_book.audio.mp3_edit import DELAY
-from tts_book.audio.mp3_frames import CURRENCY, FrameHeader, find_frames, is_uniform
+from tts_book.audio.mp3_frames import CURRENCY, DELAY, FrameHeader, find_frames, is_uniform
 from tts_book.audio.pcm import encode
 from tts_book.errors import AudioError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tts_book.audio.bs1770 import measure_loudness
 from tts_book.audio.frame_limiter import PEAK_DBFS
 from tts_book.audio.limiter import limit_peaks
-from tts_book.audio.mp3_edit import GAIN_STEP_DB
+from tts_book.audio.mp3_frames import GAIN_STEP_DB
 from tts_book.model import Sound
 
 

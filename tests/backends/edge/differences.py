@@ -22,7 +22,7 @@ import numpy as np
 from tests import tones
 from tests.backends.edge.script import Draft
 from tests.backends.edge.sound import FRAME_BYTES, USUAL, Manner, silent_frame, word_frames
-from tts_book.audio.mp3_edit import crc16
+from tts_book.audio.mp3_frames import crc16
 
 Item = dict[str, object]
 Marks = list[tuple[int, Item]]
