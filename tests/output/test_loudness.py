@@ -17,10 +17,9 @@ from tests.fakes import ScriptedBackend, Time, in_time
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book import audio
 from tts_book.audio import tags_id3
-from tts_book.audio.bs1770 import measure_loudness
+from tts_book.audio.loudness import Loudness, measure_loudness
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Sound, Speech
-from tts_book.output.loudness import Loudness
 from tts_book.output.settings import OutputSettings, parse_loudness
 from tts_book.pipeline.planning import prepare_output
 from tts_book.pipeline.run import Result, convert_jobs

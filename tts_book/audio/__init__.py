@@ -2,9 +2,9 @@
 
 from tts_book.audio.analysis import analyse
 from tts_book.audio.decoder import decode
-from tts_book.audio.frame_limiter import PEAK_DBFS, amplify_limited
 from tts_book.audio.intake import Intake, take_in
-from tts_book.audio.loudness_meter import Meter, round_off
+from tts_book.audio.limiter import amplify_limited, round_off
+from tts_book.audio.loudness import PEAK_DBFS, Meter
 from tts_book.audio.mp3_frames import (
     DELAY,
     DELAY_MS,

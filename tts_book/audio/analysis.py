@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tts_book.audio.bs1770 import measure_loudness
 from tts_book.audio.decoder import decode
+from tts_book.audio.loudness import measure_loudness
 from tts_book.audio.mp3_frames import Format, format_at, is_digital_silence
 from tts_book.model import Sound
 

@@ -1,15 +1,24 @@
-"""Peaks made softer, smoothly, and nothing else: a limiter that looks ahead, by true peak.
+"""Peaks made softer, smoothly, and nothing else: limiters for samples and for MP3 frames.
 
-A true peak is what a converter makes of the samples, which may lie between two of them (ITU-R
-BS.1770-4, annex 2). It is estimated at four times the rate, and only where samples are near the
-ceiling.
+That for samples looks ahead and goes by true peak: what a converter makes of the samples, which may
+lie between two of them (ITU-R BS.1770-4, annex 2). It is estimated at four times the rate, and only
+where samples are near the ceiling.
+
+MP3 frames are made louder without clipping: all by the same gain, only the loud ones by less. A
+frame's gain is a field of its own, and each frame fades into the next, so that a loud word is made
+softer without decoding and encoding anything again.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+
+from tts_book.audio.decoder import FrameDecoder
+from tts_book.audio.loudness import PEAK_DBFS, measure_loudness
+from tts_book.audio.mp3_frames import GAIN_STEP_DB, Format, amplify
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,3 +136,68 @@ def _phases() -> Floats:
 
 def _window(rate_hz: int) -> int:
     return max(1, round(rate_hz * _WINDOW_S))
+
+
+# Samples of an engine -----------------------------------------------------------------------------
+
+CREST_DB = 16.0  # how far a peak may stand above the loudness
+_FULL_SCALE = 32_768
+
+
+def round_off(pcm: bytes, rate_hz: int, crest_db: float = CREST_DB) -> bytes:
+    """Mono 16-bit PCM whose peaks stand at most `crest_db` above its loudness. As it was where
+    they do already, or where there is too little sound to measure."""
+    import numpy as np
+
+    samples = np.frombuffer(pcm, "<i2")
+    loudness_lufs = measure_loudness(samples, rate_hz)
+    if loudness_lufs is None:
+        return pcm
+    ceiling = _FULL_SCALE * 10 ** ((loudness_lufs + crest_db) / 20)
+    limited = limit_peaks(samples.astype(np.float64), rate_hz, ceiling)
+    return np.clip(np.rint(limited), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2").tobytes()
+
+
+# MP3 frames ---------------------------------------------------------------------------------------
+
+_SLOPE_STEPS = 2  # by how much two neighbouring frames may differ: 3 dB in 24 ms
+_TRIES = 8
+
+
+def amplify_limited(frames: bytes, steps: int, form: Format) -> bytes:
+    """The frames made louder by `steps` of GAIN_STEP_DB, those less whose peaks would come out
+    above PEAK_DBFS. Raises AudioError where they cannot be decoded."""
+    import numpy as np
+
+    ceiling = 10 ** (PEAK_DBFS / 20)
+    less = np.zeros(len(frames) // form.frame_bytes, np.int32)
+    for _ in range(_TRIES):
+        louder = amplify(frames, steps - less, form)
+        peaks = FrameDecoder().find_peaks(louder, form)
+        if not len(peaks) or peaks.max() <= ceiling:
+            break
+        over_db = 20 * np.log10(np.maximum(peaks, ceiling) / ceiling)
+        less += _spread(np.ceil(over_db / GAIN_STEP_DB).astype(np.int32))
+        less = _sloped(less)
+    return louder
+
+
+def _spread(over: NDArray[np.int32]) -> NDArray[np.int32]:
+    """What is heard of a frame comes half of the frame before it."""
+    import numpy as np
+
+    before = np.append(over[1:], 0)
+    spread: NDArray[np.int32] = np.maximum(over, before)
+    return spread
+
+
+def _sloped(less: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The same with gentle slopes on both sides of what is made softer."""
+    import numpy as np
+
+    sloped = less.copy()
+    for away in range(1, math.ceil(int(less.max()) / _SLOPE_STEPS)):
+        lower = less - _SLOPE_STEPS * away
+        sloped[away:] = np.maximum(sloped[away:], lower[:-away])
+        sloped[:-away] = np.maximum(sloped[:-away], lower[away:])
+    return sloped

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book.audio.analysis import SILENT_DBFS
-from tts_book.audio.bs1770 import LoudnessMeter
 from tts_book.audio.containers import decode_any
 from tts_book.audio.decoder import decode_mp3
+from tts_book.audio.loudness import LoudnessMeter
 from tts_book.audio.mp3_frames import CURRENCY
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import functools
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from tts_book.audio.loudness_meter import round_off
+from tts_book.audio.limiter import round_off
 from tts_book.audio.mp3_frames import CURRENCY, frames_of
 from tts_book.errors import AudioError
 

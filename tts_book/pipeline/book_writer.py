@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 from tts_book import audio, events
+from tts_book.audio.loudness import Loudness, OffTarget
 from tts_book.audio.tags_id3 import Level
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.errors import AudioError
@@ -23,7 +24,6 @@ from tts_book.model import ChapterMark, Entry, Pauses, Segment
 from tts_book.output import audiobookshelf, stitcher, whole_book
 from tts_book.output.captions import Captioner
 from tts_book.output.encoded_chapters import EncodedChapters
-from tts_book.output.loudness import Loudness, OffTarget
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import ChapterSound, StitchedChapter
 from tts_book.output.whole_book import BoundChapter, Volume

@@ -1,14 +1,26 @@
-"""Loudness by ITU-R BS.1770-4, for mono sound at any sample rate.
+"""How loud sound is (ITU-R BS.1770-4, mono, any rate), and the gain that brings it to a target.
 
 The K-weighting filter runs over blocks of samples: within a block as one matrix product, from
 block to block by doubling, so that no sample is touched in Python.
+
+A book has one gain for each voice, known better with every chapter. Chapters are written as soon as
+they are spoken, so their gain is at first what the chapters so far ask for. When the run ends, the
+gain of all of them is settled, and those that were written with another are written again: that
+copies frames and costs seconds. So what is heard depends on the book alone, not on the order in
+which it was spoken.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from tts_book.audio.mp3_frames import GAIN_STEP_DB
+from tts_book.model import Sound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -187,3 +199,148 @@ def _in_series(first: _System, second: _System) -> _System:
     keep = np.block([[keep1, np.zeros((2, 2))], [np.outer(feed2, tap1), keep2]])
     feed = np.concatenate((feed1, feed2 * through1))
     return keep, feed, np.concatenate((through2 * tap1, tap2)), through1 * through2
+
+
+# Sounds together ----------------------------------------------------------------------------------
+
+PEAK_DBFS = -1.5  # of samples; between two of them a peak of speech is hardly half a dB higher
+LIMITED_CREST_DB = 14.0  # how far the peaks of limited speech stand above its loudness at least
+
+
+class Meter:
+    """Adds up what is known of sounds; holds none of them.
+
+    Loudness is the power of the segments' own (gated) loudness, each weighted by how long it
+    speaks: within some tenths of what a meter shows for the joined sound.
+    """
+
+    __slots__ = ("_frames", "_peak_dbfs", "_power")
+
+    def __init__(self, sounds: Iterable[Sound] = ()) -> None:
+        self._power = 0.0
+        self._frames = 0
+        self._peak_dbfs = -math.inf
+        for sound in sounds:
+            self.add(sound)
+
+    def add(self, sound: Sound) -> None:
+        """Takes one more sound into account."""
+        if sound.peak_dbfs is not None:
+            self._peak_dbfs = max(self._peak_dbfs, sound.peak_dbfs)
+        if sound.loudness_lufs is not None:
+            frames = max(1, sound.speech_stop - sound.speech_start)
+            self._power += frames * 10 ** (sound.loudness_lufs / 10)
+            self._frames += frames
+
+    @property
+    def known(self) -> tuple[float, int, float | None]:
+        """All that it knows, for `Meter.of`."""
+        return self._power, self._frames, self.peak_dbfs
+
+    @classmethod
+    def of(cls, power: float, frames: int, peak_dbfs: float | None) -> Meter:
+        """A meter restored from the values of another one."""
+        meter = cls()
+        meter._power, meter._frames = power, frames
+        meter._peak_dbfs = -math.inf if peak_dbfs is None else peak_dbfs
+        return meter
+
+    def shifted(self, db: float) -> Meter:
+        """What it would know of the same sounds, so much louder."""
+        peak_dbfs = self.peak_dbfs
+        power = self._power * 10 ** (db / 10)
+        return Meter.of(power, self._frames, None if peak_dbfs is None else peak_dbfs + db)
+
+    def join(self, other: Meter) -> None:
+        """Takes all into account that another meter knows."""
+        self._power += other._power
+        self._frames += other._frames
+        self._peak_dbfs = max(self._peak_dbfs, other._peak_dbfs)
+
+    @property
+    def loudness_lufs(self) -> float | None:
+        """None where nothing could be measured."""
+        return 10 * math.log10(self._power / self._frames) if self._frames else None
+
+    @property
+    def peak_dbfs(self) -> float | None:
+        """None for digital silence."""
+        return self._peak_dbfs if math.isfinite(self._peak_dbfs) else None
+
+    @property
+    def most_steps(self) -> int:
+        """How many steps of gain are allowed: as many as leave the loudest peak below the ceiling;
+        or, where only some words are that loud, as many as speech bears whose peaks are limited."""
+        room_db = PEAK_DBFS - (self.peak_dbfs or 0.0)
+        if self.loudness_lufs is not None:
+            room_db = max(room_db, PEAK_DBFS - LIMITED_CREST_DB - self.loudness_lufs)
+        return math.floor(max(0.0, room_db) / GAIN_STEP_DB)
+
+    def steps_to(self, target_lufs: float) -> int:
+        """How many steps of gain come nearest to the target; 0 where nothing could be measured."""
+        loudness_lufs = self.loudness_lufs
+        if loudness_lufs is None:
+            return 0
+        return min(round((target_lufs - loudness_lufs) / GAIN_STEP_DB), self.most_steps)
+
+
+# The voices of a book -----------------------------------------------------------------------------
+
+BookVoice = tuple[int, str]
+"""A voice of a book: the number of the book in its run, and the voice's name."""
+
+OFF_TARGET_DB = 1.6  # a step of gain, and what rounding to whole steps may add
+
+
+@dataclass(frozen=True, slots=True)
+class OffTarget:
+    """A voice that could not be brought to the target, since it would clip or be squashed."""
+
+    voice: str
+    loudness_lufs: float
+    target_lufs: float
+
+
+class Loudness:
+    """Levels of chapters by voice, and the steps of gain that bring each voice to the target.
+    Without a target every gain is 0."""
+
+    def __init__(self, target_lufs: float | None) -> None:
+        self.target_lufs = target_lufs
+        self._levels: dict[BookVoice, dict[int, Meter]] = defaultdict(dict)
+        self._so_far: dict[BookVoice, Meter] = defaultdict(Meter)
+        self._wholes: dict[BookVoice, Meter] = {}
+
+    def steps(self, voice: BookVoice, chapter: int, level: Meter) -> int:
+        """Takes a chapter's level (without gain) into account; the gain for it, as far as can be
+        told by now."""
+        before = self._levels[voice].get(chapter)
+        if before and before.known == level.known:
+            return self.settled(voice)
+        self._levels[voice][chapter] = level
+        self._wholes.pop(voice, None)
+        so_far = self._so_far[voice]
+        so_far.join(level)
+        return 0 if self.target_lufs is None else so_far.steps_to(self.target_lufs)
+
+    def settled(self, voice: BookVoice) -> int:
+        """The gain that fits all chapters of this voice, such that none clips."""
+        return 0 if self.target_lufs is None else self.level(voice).steps_to(self.target_lufs)
+
+    def find_off_target(self) -> Iterator[OffTarget]:
+        """The voices that come out louder or softer than asked for by more than OFF_TARGET_DB."""
+        for voice in self._levels:
+            loudness_lufs = self.level(voice).loudness_lufs
+            if self.target_lufs is None or loudness_lufs is None:
+                continue
+            reached_lufs = loudness_lufs + self.settled(voice) * GAIN_STEP_DB
+            if abs(self.target_lufs - reached_lufs) > OFF_TARGET_DB:
+                yield OffTarget(voice[1], reached_lufs, self.target_lufs)
+
+    def level(self, voice: BookVoice) -> Meter:
+        """All chapters of this voice together, without gain, in their order."""
+        if voice not in self._wholes:
+            whole = self._wholes[voice] = Meter()
+            for _, level in sorted(self._levels[voice].items()):
+                whole.join(level)
+        return self._wholes[voice]

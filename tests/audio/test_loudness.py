@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tts_book.audio.bs1770 import LoudnessMeter, measure_loudness
+from tts_book.audio.loudness import LoudnessMeter, measure_loudness
 
 RATES_HZ = (16_000, 22_050, 24_000, 44_100, 48_000)
 
