@@ -2,7 +2,7 @@
 
 from tts_book.audio.analysis import analyse
 from tts_book.audio.decoder import decode
-from tts_book.audio.intake import Intake, take_in
+from tts_book.audio.intake import Intake, encode, take_in, trim_pcm
 from tts_book.audio.limiter import amplify_limited, round_off
 from tts_book.audio.loudness import PEAK_DBFS, Meter
 from tts_book.audio.mp3_frames import (
@@ -20,7 +20,6 @@ from tts_book.audio.mp3_frames import (
     most_carriers,
     silence,
 )
-from tts_book.audio.pcm import encode, trim_pcm
 from tts_book.audio.received_sound import (
     ReceivedSound,
     SpeechShape,
