@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_book.audio.speech_samples import RATE_HZ, read_stretches
+from tts_book.audio.decoder import SPEECH_RATE_HZ, read_stretches
 from tts_book.output.inspection.ear.comparison import compare_words
 from tts_book.output.inspection.ear.proof import hear_chunks, list_chunks
 from tts_book.output.inspection.ear.recognizer import WhisperRecognizer
@@ -33,9 +33,9 @@ CHANCE = random.Random(3)
 
 
 def place(sound: Samples, seconds: float) -> slice:
-    most = len(sound) - int((seconds + EDGE_S) * RATE_HZ)
-    start = CHANCE.randrange(EDGE_S * RATE_HZ, most)
-    return slice(start, start + int(seconds * RATE_HZ))
+    most = len(sound) - int((seconds + EDGE_S) * SPEECH_RATE_HZ)
+    start = CHANCE.randrange(EDGE_S * SPEECH_RATE_HZ, most)
+    return slice(start, start + int(seconds * SPEECH_RATE_HZ))
 
 
 def cut(sound: Samples, seconds: float) -> Samples:
@@ -90,7 +90,7 @@ def main() -> None:
         recognizer.transcribe(sound, language)
     bare_s = time.perf_counter() - began
     print(f"{ours_s:.1f} s, one after the other without checks {bare_s:.1f} s")
-    long = [(c, s) for c, s in zip(chunks, sounds, strict=True) if len(s) > 20 * RATE_HZ]
+    long = [(c, s) for c, s in zip(chunks, sounds, strict=True) if len(s) > 20 * SPEECH_RATE_HZ]
     for change, seconds in DAMAGES:
         heard = [
             compare_words(c.text, recognizer.transcribe(change(s, seconds), language), language)

@@ -17,7 +17,7 @@ from tests.cli.test_commands import SILENT, TWO, Desk
 from tests.fakes import ScriptedBackend, Time, in_time
 from tests.output.test_stitcher import _segment
 from tts_book import audio
-from tts_book.audio import containers
+from tts_book.audio import decoder
 from tts_book.audio.tags_id3 import Tags
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Mark, Pauses, Plan, Segment, Speech, Voice
@@ -60,7 +60,7 @@ def spoken(folder: Path, *, kind: str, rest_ms: int = 0) -> list[Segment]:
 
 
 def heard_words(path: Path) -> list[tones.Heard]:
-    return tones.read(np.concatenate(list(containers.decode_any(path))))
+    return tones.read(np.concatenate(list(decoder.decode_any(path))))
 
 
 def agrees(found: list[Cue], heard: list[tones.Heard], near_ms: int = NEAR_MS) -> None:

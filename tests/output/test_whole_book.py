@@ -15,7 +15,7 @@ import pytest
 from tests import tones
 from tests.cli.test_commands import ONE, SILENT, TWO, Desk
 from tts_book import audio
-from tts_book.audio import containers, tags_id3
+from tts_book.audio import containers, decoder, tags_id3
 from tts_book.audio.limiter import true_peaks
 from tts_book.audio.tags_id3 import Level, Tags
 from tts_book.audio.tags_mp4_ogg import owner_of, read_inside, tag_opus
@@ -69,7 +69,7 @@ def test_every_word_is_heard_once_at_its_time(tmp_path: Path, kind: str) -> None
     done = whole_book.write_volume(
         kind, spoken(tmp_path), tmp_path / f"книга{KINDS[kind]}", ABOUT, cores=2
     )
-    heard = tones.read(np.concatenate(list(containers.decode_any(done.path))))
+    heard = tones.read(np.concatenate(list(decoder.decode_any(done.path))))
     assert [word.code for word in heard] == [c for text in TEXTS for c in tones.codes(text)]
     wanted_ms = [
         mark.start_ms + word.start_ms
@@ -167,7 +167,7 @@ def test_gain_is_exact_where_sound_is_encoded_anyway(tmp_path: Path, kind: str) 
     power = []
     for name, chapters in (("a", plain), ("b", softer)):
         done = whole_book.write_volume(kind, chapters, tmp_path / f"{name}{KINDS[kind]}", ABOUT)
-        sound = np.concatenate(list(containers.decode_any(done.path))).astype(np.float64)
+        sound = np.concatenate(list(decoder.decode_any(done.path))).astype(np.float64)
         power.append(10 * np.log10(np.mean(sound**2)))
     assert power[0] - power[1] == pytest.approx(4.4, abs=0.2)
 

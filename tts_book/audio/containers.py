@@ -22,8 +22,7 @@ from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 _NERO_MOST = 255  # chapters that the older of the two lists in an MP4 can count
 _WITHIN = "matroska"  # what a chapter's packets lie in until they are bound
@@ -228,32 +227,3 @@ def read_packets(path: Path, at_once: int) -> Iterator[list[bytes]]:
                 yield some
     except (av.FFmpegError, OSError) as error:
         raise AudioError(f"{path} cannot be read: {error}") from error
-
-
-def decode_any(path: Path) -> Iterator[NDArray[np.int16]]:
-    """Blocks of any audio file's samples, mono at 24 kHz. Raises AudioError."""
-    import numpy as np
-
-    # A decoder gives some thousandths of a second at a time: too little to be worth a step.
-    waiting: list[NDArray[np.int16]] = []
-    for samples in _decode_frames(path):
-        waiting.append(samples)
-        if sum(map(len, waiting)) >= CURRENCY.rate_hz:
-            yield np.concatenate(waiting)
-            waiting.clear()
-    if waiting:
-        yield np.concatenate(waiting)
-
-
-def _decode_frames(path: Path) -> Iterator[NDArray[np.int16]]:
-    import av
-    import numpy as np
-
-    resampler = av.AudioResampler("s16", "mono", CURRENCY.rate_hz)
-    try:
-        with av.open(str(path)) as file:
-            for frame in chain(file.decode(audio=0), [None]):
-                for same in resampler.resample(frame):
-                    yield np.asarray(same.to_ndarray()[0])
-    except av.FFmpegError as error:
-        raise AudioError(f"{path} cannot be decoded: {error}") from error

@@ -1,11 +1,12 @@
-"""Decodes Layer III frames into samples: those of a chunk at once, those of a finished file block
-by block."""
+"""Decodes into samples: the frames of a chunk at once, finished files of any format block by block,
+and stretches of these as recognisers want them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tts_book.audio.mp3_files import read_blocks
 from tts_book.audio.mp3_frames import CURRENCY, DELAY, Format, format_at, is_uniform
@@ -93,3 +94,79 @@ def decode_mp3(path: Path) -> Iterator[NDArray[np.int16]]:
         samples = decoder.decode(frames, span.form.frame_bytes)
         yield samples[late:]
         late = max(0, late - len(samples))
+
+
+def decode_any(path: Path) -> Iterator[NDArray[np.int16]]:
+    """Blocks of any audio file's samples, mono at 24 kHz. Raises AudioError."""
+    import numpy as np
+
+    # A decoder gives some thousandths of a second at a time: too little to be worth a step.
+    waiting: list[NDArray[np.int16]] = []
+    for samples in _read_container(path, "s16", CURRENCY.rate_hz):
+        waiting.append(samples)
+        if sum(map(len, waiting)) >= CURRENCY.rate_hz:
+            yield np.concatenate(waiting)
+            waiting.clear()
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _read_container(
+    source: Path | BinaryIO, sample_format: str, rate_hz: int
+) -> Iterator[NDArray[Any]]:
+    """Mono samples in any container, frame by frame."""
+    import av
+    import numpy as np
+
+    resampler = av.AudioResampler(sample_format, "mono", rate_hz)
+    name, what = ("The sound", source) if not isinstance(source, Path) else (source, str(source))
+    try:
+        with av.open(what, "r") as file:
+            for frame in chain(file.decode(audio=0), [None]):
+                for same in resampler.resample(frame):
+                    yield np.asarray(same.to_ndarray()[0])
+    except (av.FFmpegError, IndexError) as error:
+        raise AudioError(f"{name} cannot be decoded: {error}") from error
+
+
+# As recognisers want it: 16 kHz, floating point ---------------------------------------------------
+
+SPEECH_RATE_HZ = 16_000
+
+
+def read_stretches(
+    path: Path, stretches: Iterable[tuple[int, int]]
+) -> Iterator[NDArray[np.float32]]:
+    """The samples of each stretch (start and stop in ms, in order, without overlap), decoded in one
+    pass: no more than one stretch is held. A stretch beyond the end is shorter, or empty. Raises
+    AudioError for a file that cannot be decoded."""
+    import numpy as np
+
+    blocks = _read_container(path, "flt", SPEECH_RATE_HZ)
+    held, begin = np.empty(0, np.float32), 0  # `held` begins at sample `begin`
+    for start_ms, stop_ms in stretches:
+        start, stop = start_ms * SPEECH_RATE_HZ // 1_000, stop_ms * SPEECH_RATE_HZ // 1_000
+        parts = [held]
+        size = len(held)
+        while begin + size < stop:
+            block = next(blocks, None)
+            if block is None:
+                break
+            if begin + size + len(block) <= start:  # before the stretch: let go of at once
+                begin, size, parts = begin + size + len(block), 0, []
+                continue
+            parts.append(block)
+            size += len(block)
+        samples = np.concatenate(parts) if parts else np.empty(0, np.float32)
+        yield samples[max(0, start - begin) : max(0, stop - begin)]
+        cut = max(0, min(len(samples), stop - begin))
+        held, begin = samples[cut:], begin + cut
+
+
+def read_samples(source: BinaryIO) -> NDArray[np.float32]:
+    """All samples of a sound in memory. Raises AudioError."""
+    import numpy as np
+
+    return np.concatenate(
+        [np.empty(0, np.float32), *_read_container(source, "flt", SPEECH_RATE_HZ)]
+    )

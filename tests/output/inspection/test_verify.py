@@ -16,7 +16,7 @@ from tests import tones
 from tests.cli.test_commands import SILENT, TWO, Desk
 from tests.fakes import ScriptedBackend, Time, book, in_time
 from tests.output.test_captions import moved
-from tts_book.audio import measure
+from tts_book.audio.analysis import measure_blocks
 from tts_book.cli.commands.verify import check
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Pauses, Plan, Speech, Voice
@@ -161,7 +161,7 @@ def test_levels_and_silences() -> None:
     rate_hz, at = 24_000, np.arange(24_000 * 2)
     tone = (np.sin(2 * np.pi * 997 * at / rate_hz) * 0.1 * 32_767).astype(np.int16)
     still = np.zeros(rate_hz * 3, np.int16)
-    found = measure.measure(np.array_split(np.concatenate((tone, still, tone)), 7))
+    found = measure_blocks(np.array_split(np.concatenate((tone, still, tone)), 7))
     assert found.duration_ms == 7_000
     assert found.peak_dbfs == pytest.approx(-20, abs=0.1)
     assert found.loudness_lufs == pytest.approx(-23.0, abs=0.5)
@@ -173,7 +173,7 @@ def test_levels_and_silences() -> None:
 
 
 def test_no_sound_at_all() -> None:
-    found = measure.measure([])
+    found = measure_blocks([])
     assert (found.duration_ms, found.peak_dbfs, found.loudness_lufs) == (0, None, None)
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tts_book.audio import containers, tags_id3
-from tts_book.audio.measure import Measured, listen, measure
+from tts_book.audio import containers, decoder, tags_id3
+from tts_book.audio.analysis import Measured, measure_blocks, measure_file
 from tts_book.audio.mp3_files import find_faults
 from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.errors import AudioError, UserError
@@ -145,7 +145,7 @@ def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest)
 
 def _listen(path: Path, *, damaged: bool) -> Measured:
     """What is heard. Where frames are damaged, as a player that passes over them hears it."""
-    return measure(containers.decode_any(path)) if damaged else listen(path)
+    return measure_blocks(decoder.decode_any(path)) if damaged else measure_file(path)
 
 
 # What the record tells ----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tts_book.audio.speech_samples import RATE_HZ, read_samples, read_stretches
+from tts_book.audio.decoder import SPEECH_RATE_HZ, read_samples, read_stretches
 from tts_book.model import Place
 from tts_book.output.inspection.ear.comparison import (
     LEAST_WORDS,
@@ -180,7 +180,7 @@ def _hear(
     recognizer: Recognizer,
     kept: Path,
 ) -> HeardChunk:
-    expected_samples = (chunk.stop_ms - chunk.start_ms) * RATE_HZ // 1_000
+    expected_samples = (chunk.stop_ms - chunk.start_ms) * SPEECH_RATE_HZ // 1_000
     missing_sound = len(samples) < expected_samples // 2
     path = kept / f"{_key(chunk, samples, language, recognizer)}.json"
     found = _read_kept(path)
