@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tts_book import audio
-from tts_book.audio import tags_id3
+from tts_book.audio import file_tags
 from tts_book.output.manifest import NAME, read_manifest
 from tts_book.synthesis import atomic
 from tts_book.synthesis.chunk_cache import ChunkCache
@@ -107,7 +107,7 @@ def _is_json(what: Path | str) -> bool:
 def _same_but_for_gain(path: Path, wanted: Path) -> bool:
     """Whether two chapters have the same tags (but for the level) and the same frames, all made
     louder or softer by the same step."""
-    if tags_id3.read(path) != tags_id3.read(wanted):
+    if file_tags.read_tags(path) != file_tags.read_tags(wanted):
         return False
     info, frames = _sound(path)
     same_info, same_frames = _sound(wanted)

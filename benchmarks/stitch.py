@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book import audio
-from tts_book.audio.tags_id3 import Tags
+from tts_book.audio.file_tags import Tags
 from tts_book.model import Break, Chunk, Entry, Mark, Pauses, Segment, Sound
 from tts_book.output import stitcher
 

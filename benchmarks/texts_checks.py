@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.ledger import find_ledger_gaps
 from tts_book import readers
-from tts_book.audio import tags_id3
+from tts_book.audio import file_tags
 from tts_book.backends.edge import protocol
 from tts_book.backends.piper.text_rules import split_paragraph
 from tts_book.cli import report, words
@@ -222,4 +222,4 @@ def _wrong_names(book: Book) -> Iterator[str]:
     if any(len(name.encode()) > 255 or not name.isprintable() for name in names):
         yield "a file has a name that no disk takes"
     for chapter in book.chapters[:3]:
-        tags_id3.render(tags_id3.Tags(chapter.title, book.title, book.author), 1_000)
+        file_tags.render_id3(file_tags.Tags(chapter.title, book.title, book.author), 1_000)

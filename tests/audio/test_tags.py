@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_book import audio
-from tts_book.audio import tags_id3
-from tts_book.audio.tags_id3 import Tags
+from tts_book.audio import file_tags
+from tts_book.audio.file_tags import Tags
 from tts_book.model import Cover
 
 ID3: Any = import_module("mutagen.id3").ID3  # mutagen tells no types
@@ -37,9 +37,9 @@ def _write(path: Path, tag: bytes) -> Path:
 
 
 def test_all_fields_come_back(tmp_path: Path) -> None:
-    path = _write(tmp_path / "глава.mp3", tags_id3.render(FULL, 504))
-    assert tags_id3.read(path) == FULL
-    assert tags_id3.owner(path) == "book:0123"
+    path = _write(tmp_path / "глава.mp3", file_tags.render_id3(FULL, 504))
+    assert file_tags.read_tags(path) == FULL
+    assert file_tags.owner_of(path) == "book:0123"
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_all_fields_come_back(tmp_path: Path) -> None:
     ],
 )
 def test_players_find(tmp_path: Path, frame: str, text: str) -> None:
-    tag = ID3(_write(tmp_path / "a.mp3", tags_id3.render(FULL, 504)))
+    tag = ID3(_write(tmp_path / "a.mp3", file_tags.render_id3(FULL, 504)))
     assert tag.version == (2, 3, 0)
     assert [str(each) for each in tag.getall(frame)] == [text]
 
 
 def test_players_that_know_replaygain_are_told(tmp_path: Path) -> None:
-    level = tags_id3.Level(loudness_lufs=-19.5, peak_dbfs=-6.02)
-    tag = ID3(_write(tmp_path / "a.mp3", tags_id3.render(FULL, 504, level)))
+    level = file_tags.Level(loudness_lufs=-19.5, peak_dbfs=-6.02)
+    tag = ID3(_write(tmp_path / "a.mp3", file_tags.render_id3(FULL, 504, level)))
     assert str(tag["TXXX:REPLAYGAIN_TRACK_GAIN"]) == "+1.50 dB"
     assert str(tag["TXXX:REPLAYGAIN_TRACK_PEAK"]) == "0.500035"
 
@@ -85,8 +85,8 @@ def test_players_that_know_replaygain_are_told(tmp_path: Path) -> None:
     ],
 )
 def test_hostile_titles(tmp_path: Path, given_text: str, kept: str) -> None:
-    path = _write(tmp_path / "a.mp3", tags_id3.render(Tags(given_text, album=given_text), 1))
-    assert (tags_id3.read(path).title, tags_id3.read(path).album) == (kept, kept)
+    path = _write(tmp_path / "a.mp3", file_tags.render_id3(Tags(given_text, album=given_text), 1))
+    assert (file_tags.read_tags(path).title, file_tags.read_tags(path).album) == (kept, kept)
 
 
 @settings(max_examples=50, deadline=None)
@@ -95,8 +95,8 @@ def test_no_text_breaks_a_tag(
     tmp_path_factory: pytest.TempPathFactory, title: str, language: str, year: str
 ) -> None:
     path = tmp_path_factory.mktemp("tags") / "a.mp3"
-    _write(path, tags_id3.render(Tags(title, language=language, year=year, owner="me"), 1))
-    assert tags_id3.owner(path) == "me"
+    _write(path, file_tags.render_id3(Tags(title, language=language, year=year, owner="me"), 1))
+    assert file_tags.owner_of(path) == "me"
 
 
 @pytest.mark.parametrize(
@@ -106,18 +106,18 @@ def test_no_text_breaks_a_tag(
 def test_not_ours(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.mp3"
     path.write_bytes(content)
-    assert tags_id3.owner(path) is None
-    assert tags_id3.read(path).title == ""
+    assert file_tags.owner_of(path) is None
+    assert file_tags.read_tags(path).title == ""
 
 
 def test_no_file_and_a_folder_have_no_owner(tmp_path: Path) -> None:
-    assert tags_id3.owner(tmp_path / "none.mp3") is None
-    assert tags_id3.owner(tmp_path) is None
+    assert file_tags.owner_of(tmp_path / "none.mp3") is None
+    assert file_tags.owner_of(tmp_path) is None
 
 
 def test_another_programs_file_has_no_owner(tmp_path: Path) -> None:
-    path = _write(tmp_path / "a.mp3", tags_id3.render(Tags("Song"), 504))
-    assert tags_id3.owner(path) is None
+    path = _write(tmp_path / "a.mp3", file_tags.render_id3(Tags("Song"), 504))
+    assert file_tags.owner_of(path) is None
 
 
 @pytest.mark.parametrize(
@@ -125,5 +125,5 @@ def test_another_programs_file_has_no_owner(tmp_path: Path) -> None:
     [("ru", "rus"), ("ru-RU", "rus"), ("EN-us", "eng"), ("grc", "grc"), ("x", ""), ("", "")],
 )
 def test_language_codes(tmp_path: Path, language: str, code: str) -> None:
-    tag = ID3(_write(tmp_path / "a.mp3", tags_id3.render(Tags("t", language=language), 1)))
+    tag = ID3(_write(tmp_path / "a.mp3", file_tags.render_id3(Tags("t", language=language), 1)))
     assert [str(each) for each in tag.getall("TLAN")] == ([code] if code else [])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.test_commands import SILENT, TWO, Desk
 from tests.readers.test_books import BODY, FILES, fb2, packed
-from tts_book.audio import tags_id3
+from tts_book.audio import file_tags
 from tts_book.cli.commands.convert import batch
 from tts_book.cli.commands.plan import show_plan
 from tts_book.errors import UserError
@@ -64,8 +64,8 @@ def test_each_file_gets_a_voice_of_its_language(at: Desk) -> None:
     at.write("book/Part 2/1.txt", EN)
     options = replace(SILENT, backend="espeak", output=at.folder / "out")
     assert at.run(batch(at.here(), options, at.folder / "book")) == 0
-    narrators = [tags_id3.read(path).narrator for path in at.written()]
-    languages = [tags_id3.read(path).language for path in at.written()]
+    narrators = [file_tags.read_tags(path).narrator for path in at.written()]
+    languages = [file_tags.read_tags(path).language for path in at.written()]
     assert (narrators, languages) == (["ru", "ru", "en-gb"], ["ru", "ru", "en"])
     assert "in English (en): Part 2/1.txt" in at.err.getvalue()
     assert "in English (en) voice en-gb" in at.err.getvalue()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tts_book.audio import containers, tags_id3
+from tts_book.audio import containers, file_tags
 from tts_book.backends.piper.voices import list_folders
 from tts_book.cli.commands import convert, voices
 from tts_book.cli.commands.cache import Pruning, cache
@@ -97,7 +97,7 @@ def test_several_chapters_are_a_folder_of_numbered_files(at: Desk) -> None:
     assert at.convert(at.write("книга.txt", TWO)) == 0
     names = [path.relative_to(at.folder).as_posix() for path in at.written()]
     assert names == ["книга/001 - Глава 1.mp3", "книга/002 - Глава 2.mp3"]
-    read = tags_id3.read(at.written()[1])
+    read = file_tags.read_tags(at.written()[1])
     assert (read.title, read.album, read.track, read.tracks) == ("Глава 2", "книга", 2, 2)
 
 
@@ -152,15 +152,15 @@ def test_standard_input_is_called_after_its_heading_or_first_words(
     at.stdin = text.encode()
     assert at.convert("-", request=replace(SILENT, language="en")) == 0
     assert [path.stem for path in at.written()] == [file_name(name)]
-    assert tags_id3.read(at.written()[0]).title == name
+    assert file_tags.read_tags(at.written()[0]).title == name
 
 
 def test_the_title_of_a_text_with_one_chapter_is_its_heading(at: Desk) -> None:
     at.convert(at.write("story.txt", ONE))
-    read = tags_id3.read(at.written()[0])
+    read = file_tags.read_tags(at.written()[0])
     assert (read.title, read.album) == ("Chapter 1", "story")
     at.convert(at.write("story.txt", ONE), request=replace(SILENT, title="The Lamp"))
-    assert tags_id3.read(at.written()[0]).title == "The Lamp"
+    assert file_tags.read_tags(at.written()[0]).title == "The Lamp"
 
 
 class Waiting(io.BytesIO):
@@ -405,7 +405,7 @@ def test_batch_makes_an_album_in_natural_order(at: Desk) -> None:
     request = replace(SILENT, output=at.folder / "out")
     assert at.run(batch(at.here(), request, at.folder / "album")) == 0
     assert [path.name[:3] for path in at.written()] == ["001", "002", "003"]
-    read = [tags_id3.read(path) for path in at.written()]
+    read = [file_tags.read_tags(path) for path in at.written()]
     assert [tag.album for tag in read] == ["album"] * 3
     assert "10" in read[2].title
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.cli.test_commands import ONE, SILENT, TWO, Desk
 from tests.fakes import book
-from tts_book.audio import tags_id3
-from tts_book.audio.tags_mp4_ogg import read_inside
+from tts_book.audio import file_tags
+from tts_book.audio.file_tags import read_tags
 from tts_book.errors import UserError
 from tts_book.model import ChapterMark, Cover
 from tts_book.output import audiobookshelf
@@ -70,7 +70,7 @@ def test_a_book_on_the_shelf(at: Desk) -> None:
     assert (facts["title"], facts["publishedYear"], facts["language"]) == ("Море", "1869", "ru")
     assert [c["title"] for c in facts["chapters"]] == ["Глава 1", "Глава 2"]
     assert facts["chapters"][0]["end"] == facts["chapters"][1]["start"] > 1
-    tag = tags_id3.read(at.written()[0])
+    tag = file_tags.read_tags(at.written()[0])
     assert (tag.series, tag.series_part, tag.year) == ("Моря", "2", "1869")
     assert tag.cover == Cover(JPEG, "image/jpeg")
 
@@ -80,7 +80,7 @@ def test_an_m4b_on_the_shelf(at: Desk) -> None:
     assert at.convert(source, request=replace(SHELVED, format="m4b")) == 0
     (path,) = at.written()
     assert path == at.folder / "А. Писатель/Моря/Vol 2 - Море/Vol 2 - Море.m4b"
-    assert read_inside(path).series == "Моря"
+    assert read_tags(path).series == "Моря"
     facts = json.loads((path.parent / "metadata.json").read_text("utf-8"))
     assert len(facts["chapters"]) == 2
     assert at.convert(source, request=replace(SHELVED, format="m4b", force=True)) == 0

@@ -18,7 +18,7 @@ from tests.fakes import ScriptedBackend, Time, in_time
 from tests.output.test_stitcher import _segment
 from tts_book import audio
 from tts_book.audio import decoder
-from tts_book.audio.tags_id3 import Tags
+from tts_book.audio.file_tags import Tags
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Mark, Pauses, Plan, Segment, Speech, Voice
 from tts_book.output import captions

@@ -16,7 +16,7 @@ from tests import tones
 from tests.fakes import ScriptedBackend, Time, in_time
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book import audio
-from tts_book.audio import tags_id3
+from tts_book.audio import file_tags
 from tts_book.audio.loudness import Loudness, measure_loudness
 from tts_book.errors import UserError
 from tts_book.model import Pauses, Sound, Speech
@@ -186,7 +186,7 @@ def test_replaygain_tells_what_is_missing_to_its_own_level(tmp_path: Path) -> No
     path = convert(tmp_path, OutputSettings())[2]
     told = float(str(ID3(path)["TXXX:REPLAYGAIN_TRACK_GAIN"]).removesuffix(" dB"))
     assert told == pytest.approx(-18 - lufs(path), abs=0.5)
-    assert tags_id3.read(path).title == "Chapter 3"
+    assert file_tags.read_tags(path).title == "Chapter 3"
 
 
 def test_peaks_of_an_engine_are_rounded_off_and_the_rest_stays(tmp_path: Path) -> None:

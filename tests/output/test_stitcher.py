@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from tests import tones
 from tts_book import audio
-from tts_book.audio import tags_id3
-from tts_book.audio.tags_id3 import Tags
+from tts_book.audio import file_tags
+from tts_book.audio.file_tags import Tags
 from tts_book.errors import AudioError, UserError
 from tts_book.model import Break, Chunk, Entry, Mark, Pauses, Segment
 from tts_book.output.stitcher import StitchedChapter, stitch_chapter
@@ -260,8 +260,8 @@ def test_again_is_the_same_to_the_byte(tmp_path: Path) -> None:
 
 def test_tags_are_there(tmp_path: Path) -> None:
     done = _stitch(_spoken(tmp_path), tmp_path / "Глава первая.mp3")
-    assert tags_id3.read(done.path).title == "Глава первая"
-    assert tags_id3.owner(done.path) == "test"
+    assert file_tags.read_tags(done.path).title == "Глава первая"
+    assert file_tags.owner_of(done.path) == "test"
 
 
 # Within a chunk ---------------------------------------------------------------------------------

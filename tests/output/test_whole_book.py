@@ -15,10 +15,9 @@ import pytest
 from tests import tones
 from tests.cli.test_commands import ONE, SILENT, TWO, Desk
 from tts_book import audio
-from tts_book.audio import containers, decoder, tags_id3
+from tts_book.audio import containers, decoder, file_tags
+from tts_book.audio.file_tags import Level, Tags, owner_of, read_tags, tag_opus
 from tts_book.audio.limiter import true_peaks
-from tts_book.audio.tags_id3 import Level, Tags
-from tts_book.audio.tags_mp4_ogg import owner_of, read_inside, tag_opus
 from tts_book.errors import AudioError, UserError
 from tts_book.model import ChapterMark, Cover
 from tts_book.output import whole_book
@@ -55,7 +54,7 @@ def chapter(folder: Path, number: int, frames: bytes) -> BoundChapter:
     """A finished chapter as the stitcher leaves it."""
     path = folder / f"{number:03} глава.mp3"
     form, count = audio.format_at(frames), len(frames) // 144
-    path.write_bytes(tags_id3.render(Tags("x"), 1) + audio.info_frame(form, count) + frames)
+    path.write_bytes(file_tags.render_id3(Tags("x"), 1) + audio.info_frame(form, count) + frames)
     return BoundChapter(f"Глава {number}", path, count, count * 24)
 
 
@@ -125,7 +124,7 @@ def test_tags_come_back(tmp_path: Path, kind: str) -> None:
     done = whole_book.write_volume(
         kind, spoken(tmp_path), tmp_path / f"a{KINDS[kind]}", ABOUT, level=level
     )
-    assert read_inside(done.path) == ABOUT
+    assert read_tags(done.path) == ABOUT
     assert owner_of(done.path) == "../море.txt"
 
 

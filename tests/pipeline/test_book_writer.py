@@ -15,7 +15,7 @@ import pytest
 from tests.fakes import ScriptedBackend, Time, in_time
 from tests.pipeline.test_run import prepared
 from tts_book import events
-from tts_book.audio.tags_mp4_ogg import read_inside
+from tts_book.audio.file_tags import read_tags
 from tts_book.model import Entry, Pauses
 from tts_book.output.settings import OutputSettings
 from tts_book.output.whole_book import Volume
@@ -147,7 +147,7 @@ def test_volumes_are_numbered_and_their_chapters_counted_through(tmp_path: Path)
     cache = ChunkCache(tmp_path / "cache")
     convert(item, cache, OutputSettings(longest_ms=1, shelved=True))
     volumes = sorted(tmp_path.glob("*.m4b"))
-    assert [read_inside(path).title for path in volumes] == [
+    assert [read_tags(path).title for path in volumes] == [
         "The Book, 1/3",
         "The Book, 2/3",
         "The Book, 3/3",

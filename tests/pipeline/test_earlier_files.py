@@ -16,7 +16,7 @@ from tests.fakes import ScriptedBackend, Time, in_time
 from tests.output.test_loudness import RATE_HZ, hum
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book import audio, events
-from tts_book.audio import tags_id3
+from tts_book.audio import file_tags
 from tts_book.events import describe_event
 from tts_book.model import Pauses, Speech
 from tts_book.output.manifest import NAME, read_lines
@@ -303,7 +303,7 @@ def test_other_tags_need_no_joining(shop: Shop) -> None:
 
     shop.convert(dated(shop.item()))
     assert "; 0 of 3 chapters are joined, 3 relabelled" in str(describe_event(shop.told[0]))
-    assert tags_id3.read(shop.item().layout.targets[0]).year == "1901"
+    assert file_tags.read_tags(shop.item().layout.targets[0]).year == "1901"
     before = shop.bytes()
     shop.convert(dated(shop.item()), finish=OutputSettings(force=True))
     assert shop.bytes() == before

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.test_commands import SILENT, Desk, length_s
 from tests.fakes import ScriptedBackend
 from tests.pipeline.test_run import CHAPTERS, prepared
-from tts_book.audio import tags_id3
+from tts_book.audio import file_tags
 from tts_book.errors import UserError
 from tts_book.output.inspection.lookup import at_time, in_text
 from tts_book.output.manifest import read_lines
@@ -68,7 +68,7 @@ def test_the_first_page_is_a_file_of_its_own(tmp_path: Path) -> None:
     assert at.convert(at.write("book.txt", BOOK), request=replace(SILENT, stop="1/2")) == 0
     (file,) = at.written()
     assert file == tmp_path / "book (excerpt).mp3"
-    assert tags_id3.read(file).title == "book (excerpt)"
+    assert file_tags.read_tags(file).title == "book (excerpt)"
     assert not (tmp_path / "book").exists()
     assert "from chunk 1/1 at book.txt:1:1 to the end of 1/2" in at.err.getvalue()
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes import ScriptedBackend, Time, book, in_time, spoken
 from tts_book import events
-from tts_book.audio import tags_id3
+from tts_book.audio import file_tags
 from tts_book.backends import Health
 from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Failure, UserError
 from tts_book.model import Book, Break, Chunk, Pauses, Plan, Speech, Voice
@@ -148,7 +148,11 @@ def test_a_fallback_voice_takes_over_whole_chapters(tmp_path: Path) -> None:
     second = ScriptedBackend(name="second")
     item = prepared(tmp_path, ScriptedBackend(gone_after_the_first), fallback=second)
     result, told = run(tmp_path, item)
-    assert [tags_id3.read(path).narrator for path in result.written] == ["reader", "other", "other"]
+    assert [file_tags.read_tags(path).narrator for path in result.written] == [
+        "reader",
+        "other",
+        "other",
+    ]
     assert list(second.asked) == [
         "The second chapter.",
         "It has a broken word.",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tts_book.audio.tags_id3 import year_of
+from tts_book.audio.file_tags import year_of
 from tts_book.errors import UserError
 from tts_book.model import Book, ChapterMark, Cover
 from tts_book.output.paths import file_name

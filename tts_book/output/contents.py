@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from tts_book.audio import containers, mp3_files, tags_id3
-from tts_book.audio.tags_id3 import Tags
-from tts_book.audio.tags_mp4_ogg import read_inside
+from tts_book.audio import containers, mp3_files
+from tts_book.audio.file_tags import read_tags
 from tts_book.errors import AudioError
 from tts_book.output.paths import SUFFIX
 
@@ -64,11 +63,6 @@ def _read_stretches(path: Path) -> Iterator[Iterable[bytes]]:
                 yield (file.read(min(size, found.stop - at)),)
     except OSError as error:
         raise AudioError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def read_tags(path: Path) -> Tags:
-    """The tags of a file of any format."""
-    return tags_id3.read(path) if path.suffix.lower() == SUFFIX else read_inside(path)
 
 
 def describe_tags(path: Path) -> dict[str, str]:

@@ -17,8 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from tts_book.audio.tags_id3 import Tags
-from tts_book.audio.tags_mp4_ogg import read_tags
+from tts_book.audio.file_tags import Tags, read_tags
 from tts_book.errors import UserError
 from tts_book.model import Break
 from tts_book.output.readalong import ReadAlong, TimedChapter

@@ -19,8 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree as xml
 
-from tts_book.audio.tags_id3 import Tags
-from tts_book.audio.tags_mp4_ogg import read_tags
+from tts_book.audio.file_tags import Tags, read_tags
 from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.output.captions import Cue, vtt

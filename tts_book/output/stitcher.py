@@ -12,8 +12,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from tts_book import audio
-from tts_book.audio import mp3_files, tags_id3
-from tts_book.audio.tags_id3 import Level, Tags
+from tts_book.audio import file_tags, mp3_files
+from tts_book.audio.file_tags import Level, Tags
 from tts_book.audio.timeline import FrameSpan, Timeline, TimelineBuilder
 from tts_book.errors import AudioError
 from tts_book.model import Doubt, Entry, Pauses, Segment, Sound
@@ -270,7 +270,7 @@ def _unreadable_entry(path: Path, error: OSError) -> AudioError:
 
 def _make_front(frames: int, form: audio.Format, tags: Tags, level: Level | None) -> bytes:
     duration_ms = round(frames * form.samples * 1_000 / form.rate_hz)
-    return tags_id3.render(tags, duration_ms, level) + audio.info_frame(form, frames)
+    return file_tags.render_id3(tags, duration_ms, level) + audio.info_frame(form, frames)
 
 
 def _write_segment(

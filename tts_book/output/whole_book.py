@@ -17,10 +17,9 @@ from pathlib import Path
 from threading import Lock
 
 from tts_book import audio
-from tts_book.audio import containers, mp3_files, tags_id3
+from tts_book.audio import containers, file_tags, mp3_files
 from tts_book.audio.containers import AAC, OPUS, Codec
-from tts_book.audio.tags_id3 import Level, Tags
-from tts_book.audio.tags_mp4_ogg import owner_of, probe_m4b, tag_m4b, tag_opus
+from tts_book.audio.file_tags import Level, Tags, owner_of, probe_m4b, tag_m4b, tag_opus
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
 from tts_book.output.encoded_chapters import EncodedChapters
@@ -133,7 +132,7 @@ def _join_mp3(
         frame_ms = form.samples * 1_000 / form.rate_hz
         marks = _make_marks(chapters)
         frames = sum(chapter.frames for chapter in chapters)
-        file.write(tags_id3.render(about, round(frames * frame_ms), level, marks))
+        file.write(file_tags.render_id3(about, round(frames * frame_ms), level, marks))
         file.write(audio.info_frame(form, frames))
         for chapter in chapters:
             own = mp3_files.read_format(chapter.path, chapter.frames)
@@ -181,7 +180,7 @@ def _encode_chapters(
     edges.append(codec.count_packets(end_ms))
     counts = (stop - start for start, stop in pairwise(edges))
     told = marks if len(marks) > 1 else ()
-    language = tags_id3.three_letters(about.language)
+    language = file_tags.three_letters(about.language)
     containers.bind(list(zip(raw, counts, strict=True)), part, codec, told, language)
     for path in raw:
         path.unlink()
@@ -215,7 +214,7 @@ def _make_marks(chapters: Sequence[BoundChapter]) -> tuple[ChapterMark, ...]:
     frames = accumulate((chapter.frames for chapter in chapters), initial=0)
     edges = [round(count * frame_ms) for count in frames]
     return tuple(
-        ChapterMark(tags_id3.cleaned(chapter.title), start, stop)
+        ChapterMark(file_tags.clean_tag(chapter.title), start, stop)
         for chapter, (start, stop) in zip(chapters, pairwise(edges), strict=True)
     )
 
@@ -231,5 +230,5 @@ def _check_file(part: Path, marks: Sequence[ChapterMark], about: Tags) -> None:
     told = [chapter.title for chapter in found.chapters]
     if len(marks) > 1 and told != [mark.title for mark in marks]:
         raise AudioError(f"{part.name} came out with {len(told)} of {len(marks)} chapter marks.")
-    if (owner_of(part) or "") != tags_id3.cleaned(about.owner):
+    if (owner_of(part) or "") != file_tags.clean_tag(about.owner):
         raise AudioError(f"{part.name} came out without its tags.")

@@ -15,9 +15,8 @@ from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 from tts_book import audio, events
+from tts_book.audio.file_tags import Level, owner_of
 from tts_book.audio.loudness import Loudness, OffTarget
-from tts_book.audio.tags_id3 import Level
-from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.errors import AudioError
 from tts_book.events import Listener
 from tts_book.model import ChapterMark, Entry, Pauses, Segment

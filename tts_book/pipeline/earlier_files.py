@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_book import __version__, audio
-from tts_book.audio.tags_id3 import Tags
-from tts_book.audio.tags_mp4_ogg import owner_of
+from tts_book.audio.file_tags import Tags, owner_of
 from tts_book.model import Doubt, Pauses
 from tts_book.output import captions
 from tts_book.output.captions import caption_paths

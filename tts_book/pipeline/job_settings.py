@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tts_book import backends
-from tts_book.audio.tags_id3 import year_of
+from tts_book.audio.file_tags import year_of
 from tts_book.config.toml_file import suggest
 from tts_book.config.voices import Config, load_voices, parse_change
 from tts_book.errors import UserError

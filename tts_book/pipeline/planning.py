@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tts_book.audio.tags_mp4_ogg import owner_of
+from tts_book.audio.file_tags import owner_of
 from tts_book.backends import Backend
 from tts_book.errors import BackendRefused, UserError
 from tts_book.model import Chunk, Plan, Voice

@@ -16,9 +16,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from tts_book import events
+from tts_book.audio.file_tags import is_whole_book, owner_of
 from tts_book.audio.loudness import OffTarget
-from tts_book.audio.tags_id3 import is_whole_book
-from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.errors import AudioError, TtsBookError
 from tts_book.events import Listener
 from tts_book.model import DoubtKind, Pauses

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tts_book.audio import containers, decoder, tags_id3
+from tts_book.audio import containers, decoder, file_tags
 from tts_book.audio.analysis import Measured, measure_blocks, measure_file
+from tts_book.audio.file_tags import owner_of, read_tags
 from tts_book.audio.mp3_files import find_faults
-from tts_book.audio.tags_mp4_ogg import owner_of
 from tts_book.errors import AudioError, UserError
 from tts_book.events import format_count
 from tts_book.model import ChapterMark
@@ -24,7 +24,6 @@ from tts_book.output.contents import (
     describe_sound,
     describe_tags,
     find_changed_stretches,
-    read_tags,
 )
 from tts_book.output.manifest import NAME, Lines, manifest_beside, read_lines, read_manifest
 from tts_book.output.paths import SUFFIX, SUFFIXES
@@ -270,7 +269,7 @@ def _tags(path: Path, record: dict[str, Lines]) -> Iterator[Problem]:
         yield Problem("it has no tags of tts-book")
     run = record.get("run") or [{}]
     title = run[-1].get("title", "")
-    if title and found.album != tags_id3.cleaned(title):
+    if title and found.album != file_tags.clean_tag(title):
         yield Problem(f"its tags name the book “{found.album}”, not “{title}”")
 
 
