@@ -8,7 +8,7 @@ import pytest
 
 from tests import tones
 from tts_book import audio
-from tts_book.audio.speech_times import find_inner_pauses, measure_shift, place_marks
+from tts_book.audio.timeline import find_inner_pauses, measure_shift, place_marks
 from tts_book.model import Break, Chunk, Mark
 from tts_book.text.sentences import Splitter
 

@@ -18,8 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from tts_book.audio import DELAY
-from tts_book.audio.speech_times import find_text_offset, place_marks
-from tts_book.audio.timeline import FrameSpan, Timeline
+from tts_book.audio.timeline import FrameSpan, Timeline, find_text_offset, place_marks
 from tts_book.model import Chunk, DoubtKind, Mark, Segment, Sound
 from tts_book.output.whole_book import Volume
 from tts_book.synthesis import atomic

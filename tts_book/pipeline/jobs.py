@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tts_book.audio.file_tags import Tags
-from tts_book.audio.speech_times import find_text_offset
+from tts_book.audio.timeline import find_text_offset
 from tts_book.backends import Backend, Preparing
 from tts_book.model import Chapter, Chunk, Pauses, Plan, Voice
 from tts_book.output.paths import Layout

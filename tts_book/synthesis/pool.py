@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from tts_book import events
-from tts_book.audio.speech_times import find_text_offset
+from tts_book.audio.timeline import find_text_offset
 from tts_book.backends import Backend
 from tts_book.errors import BackendError, BackendRefused
 from tts_book.events import Listener

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tts_book.audio.speech_times import find_text_offset
+from tts_book.audio.timeline import find_text_offset
 from tts_book.model import Entry, Mark
 
 # No language that parts words by spaces has longer ones; where none are parted, a mark says more.
