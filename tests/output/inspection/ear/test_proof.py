@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tts_book.cli.commands.page import page
+from tts_book.cli.commands.publication import page
 
 import tts_book
 from tests import tones
