@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tts_book.cli.commands.publication import page
 
 import tts_book
 from tests import tones
@@ -20,6 +19,7 @@ from tests.cli.test_commands import Desk
 from tests.fakes import ScriptedBackend
 from tts_book import audio
 from tts_book.cli.commands.ear import hear, parse_share
+from tts_book.cli.commands.publication import page
 from tts_book.errors import UserError
 from tts_book.model import Speech
 from tts_book.output.inspection.ear.recognizer import SpokenLanguage
