@@ -21,9 +21,8 @@ from tts_book.audio.limiter import true_peaks
 from tts_book.errors import AudioError, UserError
 from tts_book.model import ChapterMark, Cover
 from tts_book.output import whole_book
-from tts_book.output.encoded_chapters import EncodedChapters
 from tts_book.output.settings import parse_formats
-from tts_book.output.whole_book import BoundChapter
+from tts_book.output.whole_book import BoundChapter, EncodedChapters
 from tts_book.synthesis import atomic
 
 FRAME_MS = 24

@@ -22,10 +22,9 @@ from tts_book.events import Listener
 from tts_book.model import ChapterMark, Entry, Pauses, Segment
 from tts_book.output import audiobookshelf, stitcher, whole_book
 from tts_book.output.captions import Captioner
-from tts_book.output.encoded_chapters import EncodedChapters
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import ChapterSound, StitchedChapter
-from tts_book.output.whole_book import BoundChapter, Volume
+from tts_book.output.whole_book import BoundChapter, EncodedChapters, Volume
 from tts_book.pipeline.earlier_files import ChapterFile, EarlierFile, make_recipe
 from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.pipeline.manifest_writer import ManifestWriters
