@@ -23,7 +23,7 @@ from tts_book.audio.decoder import SPEECH_RATE_HZ, read_stretches
 from tts_book.output.inspection.ear.comparison import compare_words
 from tts_book.output.inspection.ear.proof import hear_chunks, list_chunks
 from tts_book.output.inspection.ear.recognizer import WhisperRecognizer
-from tts_book.output.inspection.manifests import of_place
+from tts_book.output.manifest import manifests_of_place
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 Samples = NDArray[np.float32]
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("book", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as kept:
-        manifest = next(iter(of_place(options.book, ChunkCache(Path(kept)))))
+        manifest = next(iter(manifests_of_place(options.book, ChunkCache(Path(kept)))))
         chunks, language = list_chunks(manifest), str(manifest.run["language"])
         recognizer = WhisperRecognizer(options.model)
         began = time.perf_counter()

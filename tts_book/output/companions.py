@@ -39,7 +39,7 @@ def write_companions(manifest: Path, kinds: Sequence[str], cache: ChunkCache) ->
         return ()
     # Only here, so that a run without companions does not wait for them.
     from tts_book.output.epub import write_epub
-    from tts_book.output.inspection.manifests import Manifest
+    from tts_book.output.manifest import Manifest
     from tts_book.output.page import write_page
     from tts_book.output.readalong import ReadAlong
 

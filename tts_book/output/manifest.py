@@ -24,18 +24,30 @@
     {"whole": {...}}    the last line, if nothing is missing: what was asked for, and the files
 
 A chapter that was not asked for keeps the lines of the run that wrote it.
+
+A file or a source is described by the manifests that lie beside it, and by those of books that the
+cache knows. A folder that was moved as a whole is recognised by its relative paths.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
+from tts_book.audio import containers, mp3_files
+from tts_book.audio.file_tags import read_tags
+from tts_book.errors import AudioError
+from tts_book.model import Entry
 from tts_book.output.paths import SUFFIX, SUFFIXES, Layout, file_name
+from tts_book.synthesis.chunk_cache import ChunkCache
 
 NAME = "tts-book.jsonl"
 # The last line is short; this is room for some thousand files.
@@ -215,3 +227,223 @@ def _last_line(manifest: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return last if isinstance(last, dict) else {}
+
+
+# Manifests by file and by source ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A record by its file, and what its `run` line says. Its lines are read one at a time: it is
+    as long as the book. `cache` is asked where that of its run is not there."""
+
+    path: Path
+    run: dict[str, Any]
+    cache: ChunkCache
+
+    def chapters(self, kind: str = "chapter") -> Iterator[dict[str, Any]]:
+        """The chapters that are written; or those that are not, by the kind of their lines."""
+        return read_lines(self.path, kind)
+
+    def story(self, chapter: int, chunk: int) -> Iterator[dict[str, Any]]:
+        """The events about a chunk."""
+        for event in read_lines(self.path, "event"):
+            if event.get("chapter") == chapter and event.get("chunk") == chunk:
+                yield event
+
+    def tells_of(self, source: Path) -> bool:
+        """Whether it is of a run over this source, or over a folder that it lies in."""
+        ours = source.resolve()
+        return any(place in (ours, *ours.parents) for place in self._sources())
+
+    def _sources(self) -> Iterator[Path]:
+        if self.run["source"]:
+            yield Path(self.run["source"])
+        if self.run.get("way"):
+            yield self._there(self.run["way"])
+
+    def _there(self, way: str) -> Path:
+        return Path(os.path.normpath(self.path.parent.resolve() / way))
+
+    def entry(self, chapter: dict[str, Any], chunk: dict[str, Any]) -> Entry | None:
+        """A chunk's entry; see `entry_of`."""
+        return self.entry_of(chunk["key"], self._takes(chapter).get(chunk["number"]))
+
+    def entry_of(self, key: str, take: str | None = None) -> Entry | None:
+        """An entry in the cache that the run used, else in the other; None where it is gone, or
+        another recording than the one in the chapter's file."""
+        used = self.run.get("cache")
+        found = ChunkCache(Path(used)).get(key) if used else None
+        found = found or self.cache.get(key)
+        return found if found and take in (None, found.take) else None
+
+    def _takes(self, chapter: dict[str, Any]) -> dict[int, str]:
+        for made in read_lines(self.path, "made"):
+            taken = made.get("taken")
+            if made["file"] == chapter["file"] and isinstance(taken, list):
+                numbers = (chunk["number"] for chunk in chapter["chunks"])
+                return {number: take for number, (take, *_) in zip(numbers, taken, strict=False)}
+        return {}
+
+    @property
+    def home(self) -> Path | None:
+        """The folder in which the command of its run is given now: that beside the record, if the
+        whole was moved or copied together. None where nobody knows."""
+        run = self.run
+        if run.get("home") and run.get("way") and self._there(run["way"]).exists():
+            return self._there(run["home"])
+        return Path(run["cwd"]) if run.get("cwd") else None
+
+    def file_of(self, chapter: dict[str, Any]) -> tuple[Path, int]:
+        """A file in which a chapter is heard, and the ms at which it begins there."""
+        own = self.path.with_name(chapter["file"])
+        for volume in read_lines(self.path, "volume") if not own.exists() else ():
+            for number, start_ms, _ in volume["chapters"]:
+                if number == chapter["number"]:
+                    return Path(os.path.normpath(self.path.parent / volume["file"])), start_ms
+        return own, 0
+
+    def volume(self, output: Path) -> dict[str, Any] | None:
+        """What it says about a whole-book file."""
+        for volume in read_lines(self.path, "volume"):
+            if (self.path.parent / volume["file"]).resolve() == output.resolve():
+                return volume
+        return None
+
+
+def manifests_of_file(output: Path, cache: ChunkCache) -> Iterator[Manifest]:
+    """The records that may describe a file, those of its folder first."""
+    near = (
+        manifest_beside(output, alone=True),
+        manifest_beside(output, alone=False),
+        *_within(output.parent),
+    )
+    return _open_manifests(dict.fromkeys(near), cache)
+
+
+def manifests_of_place(place: Path, cache: ChunkCache) -> Iterator[Manifest]:
+    """The records of a file, or of the books in a folder."""
+    return (
+        manifests_of_file(place, cache)
+        if place.is_file()
+        else _open_manifests(_within(place), cache)
+    )
+
+
+def manifests_of_source(
+    source: Path, folders: Iterable[Path], cache: ChunkCache, places: Iterable[Path]
+) -> list[Manifest]:
+    """The records of a source in these folders, then those about books at these `places`. Those of
+    excerpts come last."""
+    paths = [
+        *(path for folder in folders for path in _within(folder)),
+        *(path for place in places for path in manifests_around(place) if path.exists()),
+    ]
+    once = {path.resolve(): path for path in reversed(paths)}
+    found = _open_manifests((path for path in paths if once[path.resolve()] is path), cache)
+    return sorted((known for known in found if known.tells_of(source)), key=_is_excerpt)
+
+
+def _open_manifests(paths: Iterable[Path], cache: ChunkCache) -> Iterator[Manifest]:
+    for path in paths:
+        if run := read_run(path):
+            yield Manifest(path, run, cache)
+
+
+def _is_excerpt(known: Manifest) -> bool:
+    return bool(known.run.get("excerpt"))
+
+
+def _within(folder: Path) -> Iterator[Path]:
+    for pattern in (f"*{NAME}", f"*/{NAME}"):
+        yield from sorted(folder.glob(pattern))
+
+
+# What a written file holds ------------------------------------------------------------------------
+
+STRETCH_MS = 30_000
+_HEX = 8  # digits of a stretch's checksum
+_TIMES = re.compile(r"^(?:[\d:]+[,.]\d+ --> [\d:]+[,.]\d+|\[[\d:]+\.\d+\])", re.MULTILINE)
+
+
+def describe_contents(path: Path, captions: Iterable[Path] = ()) -> dict[str, Any]:
+    """What the manifest keeps of an audio file and the captions beside it. Raises AudioError and
+    OSError where it cannot be read."""
+    return {
+        "sound": describe_sound(path),
+        "tags": describe_tags(path),
+        "marks": describe_marks(path),
+        "captions": {each.name: describe_captions(each) for each in captions},
+    }
+
+
+def describe_sound(path: Path) -> dict[str, str]:
+    """Hashes of the encoded sound, whatever tags stand around it: of all, and a checksum for each
+    stretch of STRETCH_MS."""
+    whole = hashlib.sha256()
+    stretches = []
+    for stretch in _read_stretches(path):
+        check = 0
+        for part in stretch:
+            whole.update(part)
+            check = crc32(part, check)
+        stretches.append(f"{check:0{_HEX}x}")
+    return {"all": whole.hexdigest(), "stretches": "".join(stretches)}
+
+
+def _read_stretches(path: Path) -> Iterator[Iterable[bytes]]:
+    if path.suffix.lower() != SUFFIX:
+        codec = containers.AAC if path.suffix.lower() == ".m4b" else containers.OPUS
+        yield from containers.read_packets(path, round(STRETCH_MS / codec.packet_ms))
+        return
+    try:
+        with path.open("rb") as file:
+            found = mp3_files.find_frames(file)
+            size = found.form.frames_in(STRETCH_MS) * found.form.frame_bytes
+            for at in range(found.sound_at, found.stop, size):
+                file.seek(at)
+                yield (file.read(min(size, found.stop - at)),)
+    except OSError as error:
+        raise AudioError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def describe_tags(path: Path) -> dict[str, str]:
+    """The tags by name, the cover as a hash."""
+    tags = read_tags(path)
+    cover = hashlib.sha256(tags.cover.data).hexdigest() if tags.cover else ""
+    plain = asdict(replace(tags, cover=None))
+    return {name: str(value or "") for name, value in plain.items()} | {"cover": cover}
+
+
+def describe_marks(path: Path) -> list[list[int | str]]:
+    """The chapter marks: start and title."""
+    return [[mark.start_ms, mark.title] for mark in containers.probe(path).chapters]
+
+
+def describe_captions(path: Path) -> dict[str, str]:
+    """Hashes of a file of captions: of its times, and of all."""
+    text = path.read_text("utf-8", errors="replace")
+    times = "\n".join(_TIMES.findall(text))
+    return {
+        "times": hashlib.sha256(times.encode()).hexdigest(),
+        "all": hashlib.sha256(text.encode("utf-8", "replace")).hexdigest(),
+    }
+
+
+def find_changed_stretches(known: dict[str, str], now: dict[str, str]) -> list[int]:
+    """When the stretches begin whose sound is not what it was, in ms; those that are missing, or
+    too many, count as changed."""
+    if known["all"] == now["all"]:
+        return []
+    before, after = (_split(each["stretches"]) for each in (known, now))
+    most = max(len(before), len(after))
+    pairs = zip(_filled(before, most), _filled(after, most), strict=True)
+    return [n * STRETCH_MS for n, (one, other) in enumerate(pairs) if one != other] or [0]
+
+
+def _split(checks: str) -> list[str]:
+    return [checks[at : at + _HEX] for at in range(0, len(checks), _HEX)]
+
+
+def _filled(checks: Sequence[str], length: int) -> list[str]:
+    return [*checks, *[""] * (length - len(checks))]

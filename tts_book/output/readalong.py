@@ -16,9 +16,8 @@ from typing import Any
 from tts_book.model import Break, Doubt, DoubtKind, Mark, Place
 from tts_book.output.inspection.ear.proof import read_findings
 from tts_book.output.inspection.lookup import place_of
-from tts_book.output.inspection.manifests import Manifest
 from tts_book.output.inspection.timing import nearest, timing
-from tts_book.output.manifest import read_lines
+from tts_book.output.manifest import Manifest, read_lines
 from tts_book.text.sentences import Splitter
 
 _PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")

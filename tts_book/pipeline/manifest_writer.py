@@ -21,8 +21,7 @@ from tts_book.audio import DELAY_MS
 from tts_book.events import Event, as_dict
 from tts_book.model import Book, Chunk, Origin, Pauses
 from tts_book.output.captions import FORMATS, caption_paths
-from tts_book.output.contents import describe_contents
-from tts_book.output.manifest import manifest_path, read_file_states, read_kinds
+from tts_book.output.manifest import describe_contents, manifest_path, read_file_states, read_kinds
 from tts_book.output.stitcher import StitchedChapter
 from tts_book.output.whole_book import Volume
 from tts_book.pipeline.casting import role_name

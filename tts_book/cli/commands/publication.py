@@ -11,7 +11,7 @@ from tts_book.errors import UserError
 from tts_book.output.companions import companion_path, refuse_foreign
 from tts_book.output.epub import write_epub
 from tts_book.output.feed import check_url, write_feed
-from tts_book.output.inspection.manifests import Manifest, of_place
+from tts_book.output.manifest import Manifest, manifests_of_place
 from tts_book.output.page import write_page
 from tts_book.output.readalong import ReadAlong
 from tts_book.synthesis.chunk_cache import ChunkCache
@@ -47,7 +47,7 @@ def find_books(place: Path, cache: ChunkCache) -> list[Manifest]:
     """The written books of a folder or a file. Raises UserError where there is none."""
     if not place.exists():
         raise UserError(f"{place} is not there: name a folder or an audio file of tts-book.")
-    found = list(of_place(place, cache))
+    found = list(manifests_of_place(place, cache))
     if not found:
         raise UserError(
             f"{place} holds no book that tts-book wrote (no tts-book.jsonl): convert one first."

@@ -17,9 +17,8 @@ from typing import Any
 from tts_book.errors import UserError
 from tts_book.events import format_duration, quote_command
 from tts_book.model import Entry, Place
-from tts_book.output.inspection.manifests import Manifest, of_file, of_source
 from tts_book.output.inspection.timing import nearest, timing, word_at
-from tts_book.output.manifest import NAME
+from tts_book.output.manifest import NAME, Manifest, manifests_of_file, manifests_of_source
 from tts_book.output.paths import SUFFIXES
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.text.sentences import Splitter
@@ -225,7 +224,7 @@ def time_ms(text: str) -> int:
 
 def at_time(output: Path, at_ms: int, cache: ChunkCache) -> Found:
     """What is heard in the file `output` at that time. Raises UserError."""
-    for known in of_file(output, cache):
+    for known in manifests_of_file(output, cache):
         for chapter in known.chapters():
             if known.path.with_name(chapter["file"]) == output:
                 _refuse_beyond(output, chapter["duration_ms"], at_ms)
@@ -264,7 +263,7 @@ def in_text(
 ) -> Found:
     """When a line of the source, or some words of it, are heard, by the records in these folders
     and those about books at these `places`. Raises UserError."""
-    known = of_source(source, folders, cache, places)
+    known = manifests_of_source(source, folders, cache, places)
     if not known:
         raise UserError(_unconverted(source, folders))
     # A note that is read at its mark has come from far: lines on the way stand elsewhere.

@@ -17,15 +17,19 @@ from tts_book.audio.mp3_files import find_faults
 from tts_book.errors import AudioError, UserError
 from tts_book.events import format_count
 from tts_book.model import ChapterMark
-from tts_book.output.contents import (
+from tts_book.output.manifest import (
+    NAME,
     STRETCH_MS,
+    Lines,
     describe_captions,
     describe_marks,
     describe_sound,
     describe_tags,
     find_changed_stretches,
+    manifest_beside,
+    read_lines,
+    read_manifest,
 )
-from tts_book.output.manifest import NAME, Lines, manifest_beside, read_lines, read_manifest
 from tts_book.output.paths import SUFFIX, SUFFIXES
 
 _NEAR_MS = 120  # what rounding and an encoder may add to a file

@@ -29,8 +29,7 @@ from tts_book.output.inspection.ear.comparison import (
 )
 from tts_book.output.inspection.ear.recognizer import Recognizer
 from tts_book.output.inspection.lookup import place_of, redo_command
-from tts_book.output.inspection.manifests import Manifest
-from tts_book.output.manifest import NAME, read_file_states
+from tts_book.output.manifest import NAME, Manifest, read_file_states
 from tts_book.synthesis import atomic
 from tts_book.text.language_tags import primary_language
 
