@@ -37,7 +37,7 @@ from tests.cli.test_process import (
 )
 from tts_book.cli.options import CommandOptions
 from tts_book.errors import UserError
-from tts_book.output.inspection.lookup import at_time, in_text
+from tts_book.output.inspection.lookup import find_time_of, find_words_at
 from tts_book.output.inspection.verify import verify
 from tts_book.synthesis.chunk_cache import ChunkCache
 
@@ -451,9 +451,9 @@ def test_a_damaged_record_breaks_nobody_who_reads_it(tmp_path: Path) -> None:
         record.write_bytes(whole[:where] + bytes([whole[where] ^ bits]) + after)
         kept = ChunkCache(tmp_path / "cache")
         with contextlib.suppress(UserError):
-            at_time(first, 30_000, kept)
+            find_words_at(first, 30_000, kept)
         with contextlib.suppress(UserError):
-            in_text(tmp_path / "book.txt", [first.parent], kept, text="It was 1 and 3")
+            find_time_of(tmp_path / "book.txt", [first.parent], kept, text="It was 1 and 3")
         verify(first)
 
     check()

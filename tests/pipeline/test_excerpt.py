@@ -12,7 +12,7 @@ from tests.fakes import ScriptedBackend
 from tests.pipeline.test_run import CHAPTERS, prepared
 from tts_book.audio import file_tags
 from tts_book.errors import UserError
-from tts_book.output.inspection.lookup import at_time, in_text
+from tts_book.output.inspection.lookup import find_time_of, find_words_at
 from tts_book.output.manifest import read_lines
 from tts_book.pipeline.selection import select_excerpt
 from tts_book.synthesis.chunk_cache import ChunkCache
@@ -146,7 +146,7 @@ def test_a_second_of_an_excerpt_leads_to_its_own_words(tmp_path: Path) -> None:
     source = at.write("book.txt", BOOK)
     at.convert(source, request=replace(SILENT, start="2/2"))
     (file,) = at.written()
-    found = [at_time(file, ms, cache) for ms in (100, round(1_000 * length_s(file)) - 5_000)]
+    found = [find_words_at(file, ms, cache) for ms in (100, round(1_000 * length_s(file)) - 5_000)]
     assert [(f.chapter, f.chunk) for f in found] == [(2, 2), (3, 7)]
     for each in found:
         assert each.sentence in " ".join(BOOK.split("\n")[each.place.line - 1].split())
@@ -159,6 +159,6 @@ def test_words_are_told_in_the_book_and_in_an_excerpt_where_that_is_gone(tmp_pat
     chapters = at.written()
     at.convert(source, request=replace(SILENT, start="2/2"))
     (file,) = at.written()
-    assert in_text(source, [tmp_path], cache, text="night 119").file == chapters[0]
+    assert find_time_of(source, [tmp_path], cache, text="night 119").file == chapters[0]
     chapters[0].unlink()
-    assert in_text(source, [tmp_path], cache, text="night 119").file == file
+    assert find_time_of(source, [tmp_path], cache, text="night 119").file == file

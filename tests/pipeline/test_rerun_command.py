@@ -63,14 +63,14 @@ def test_a_folder_is_a_batch(tmp_path: Path) -> None:
 
 def test_where_tells_it(tmp_path: Path) -> None:
     from tts_book.cli.commands.where import describe_place
-    from tts_book.output.inspection.lookup import at_time
+    from tts_book.output.inspection.lookup import find_words_at
     from tts_book.synthesis.chunk_cache import ChunkCache
 
     at = Desk(tmp_path)
     source = at.write("story.txt", "One lamp is lit. Another lamp is lit.")
     assert at.convert(source, request=replace(SILENT, rate="+10%")) == 0
     cache = ChunkCache(tmp_path / "cache")
-    found = at_time(tmp_path / "story.mp3", 1_000, cache)
+    found = find_words_at(tmp_path / "story.mp3", 1_000, cache)
     again = "tts-book convert story.txt --backend silent --rate +10% --redo 1/1"
     assert list(describe_place(found, cache, tmp_path))[3] == f"speak it again: {again}"
     assert list(describe_place(found, cache, CWD))[3] == f"speak it again: cd {tmp_path} && {again}"

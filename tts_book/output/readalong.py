@@ -15,8 +15,7 @@ from typing import Any
 
 from tts_book.model import Break, Doubt, DoubtKind, Mark, Place
 from tts_book.output.inspection.ear.proof import read_findings
-from tts_book.output.inspection.lookup import place_of
-from tts_book.output.inspection.timing import nearest, timing
+from tts_book.output.inspection.lookup import nearest_ms, place_of, read_timing
 from tts_book.output.manifest import Manifest, read_lines
 from tts_book.text.sentences import Splitter
 
@@ -247,7 +246,7 @@ class _Clock:
         self._chunk = chunk
         self._pieces = [piece for piece in chapter["pieces"] if piece[0] == chunk["number"]]
         entry = record.entry_of(chunk["key"], take)
-        self._timing = timing(entry, chunk, self._pieces)
+        self._timing = read_timing(entry, chunk, self._pieces)
         self._words = sorted(
             (mark for mark in self._timing.marks if mark.kind == "word"),
             key=lambda mark: (mark.start, mark.start_ms),
@@ -265,11 +264,11 @@ class _Clock:
             TimedWord(
                 max(mark.start, start) - start,
                 min(mark.stop, stop) - start,
-                begins_ms + nearest(self._pieces, mark.start_ms),
+                begins_ms + nearest_ms(self._pieces, mark.start_ms),
             )
             for mark in self._within(start, stop)
         )
-        first_ms = begins_ms + nearest(self._pieces, self._timing.moment(start)[0])
+        first_ms = begins_ms + nearest_ms(self._pieces, self._timing.moment(start)[0])
         if words:
             first_ms = min(first_ms, words[0].start_ms)
         return TimedSentence(

@@ -20,8 +20,15 @@ from tts_book.cli.commands.convert import batch
 from tts_book.cli.commands.where import where
 from tts_book.errors import BackendError, BackendRefused, UserError
 from tts_book.model import Mark, Speech
-from tts_book.output.inspection.lookup import Found, at_time, in_text, time_ms
-from tts_book.output.inspection.timing import Timing, nearest, word_at
+from tts_book.output.inspection.lookup import (
+    Found,
+    Timing,
+    find_time_of,
+    find_words_at,
+    nearest_ms,
+    parse_time_ms,
+    word_at,
+)
 from tts_book.output.manifest import NAME, read_lines, read_manifest
 from tts_book.synthesis.chunk_cache import ChunkCache
 
@@ -43,7 +50,7 @@ def at(tmp_path: Path) -> Desk:
 
 def sought(at: Desk, *, line: int = 0, text: str = "") -> Found:
     cache = ChunkCache(at.folder / "cache")
-    return in_text(at.folder / "story.txt", [at.folder], cache, line=line, text=text)
+    return find_time_of(at.folder / "story.txt", [at.folder], cache, line=line, text=text)
 
 
 @pytest.mark.parametrize(
@@ -51,19 +58,19 @@ def sought(at: Desk, *, line: int = 0, text: str = "") -> Found:
     [("0", 0), ("90", 90_000), ("12:34", 754_000), ("1:02:03.5", 3_723_500), ("75:00", 4_500_000)],
 )
 def test_times(text: str, ms: int) -> None:
-    assert time_ms(text) == ms
+    assert parse_time_ms(text) == ms
 
 
 @pytest.mark.parametrize("text", ["", "now", "1:2:3:4", "-5", "1h"])
 def test_what_is_no_time_is_told(text: str) -> None:
     with pytest.raises(UserError, match="not a time"):
-        time_ms(text)
+        parse_time_ms(text)
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_leads_to_its_second_and_the_second_back_to_the_word(at: Desk, word: str) -> None:
     found = sought(at, text=word)
-    again = at_time(found.file, found.at_ms + 30, ChunkCache(at.folder / "cache"))
+    again = find_words_at(found.file, found.at_ms + 30, ChunkCache(at.folder / "cache"))
     assert word in again.word
     assert word in again.sentence
     assert again.place == found.place
@@ -86,7 +93,9 @@ def test_words_behind_one_that_is_said_otherwise_are_found(tmp_path: Path) -> No
     assert at.convert(source) == 0
     for word in WORDS:
         found = sought(at, text=word)
-        assert word in at_time(found.file, found.at_ms + 30, ChunkCache(tmp_path / "cache")).word
+        assert (
+            word in find_words_at(found.file, found.at_ms + 30, ChunkCache(tmp_path / "cache")).word
+        )
         assert found.entry is not None
         spoken = found.entry.about["spoken"]
         if word in spoken:  # the marks are of what is spoken
@@ -109,7 +118,7 @@ def test_a_line_is_found_beside_a_note_that_is_read_at_its_mark(
     at = Desk(tmp_path)
     source = at.write("story.md", NOTED)
     assert at.convert(source, request=replace(SILENT, notes="inline", language="en")) == 0
-    found = in_text(source, [tmp_path], ChunkCache(tmp_path / "cache"), line=line)
+    found = find_time_of(source, [tmp_path], ChunkCache(tmp_path / "cache"), line=line)
     assert (found.word, found.place.line) == (word, line)
 
 
@@ -127,12 +136,12 @@ def test_what_was_not_spoken_is_told(at: Desk, line: int, text: str) -> None:
 
 def test_a_file_without_a_record_is_told(at: Desk) -> None:
     with pytest.raises(UserError, match="record"):
-        at_time(at.write("music.mp3", b""), 0, ChunkCache(at.folder))
+        find_words_at(at.write("music.mp3", b""), 0, ChunkCache(at.folder))
 
 
 def test_a_time_after_the_end_is_told(at: Desk) -> None:
     with pytest.raises(UserError, match="ends at"):
-        at_time(at.folder / "story/001 - Chapter 1.mp3", 10_000_000, ChunkCache(at.folder))
+        find_words_at(at.folder / "story/001 - Chapter 1.mp3", 10_000_000, ChunkCache(at.folder))
 
 
 def test_the_record_explains_the_run(at: Desk) -> None:
@@ -157,7 +166,7 @@ def test_a_book_of_one_file_has_its_record_beside_it(at: Desk) -> None:
     assert at.convert(source, request=replace(SILENT, quiet=True)) == 0
     assert (at.folder / "single.tts-book.jsonl").exists()
     cache = ChunkCache(at.folder / "cache")
-    assert in_text(source, [at.folder], cache, text="gull").file == at.folder / "single.mp3"
+    assert find_time_of(source, [at.folder], cache, text="gull").file == at.folder / "single.mp3"
 
 
 @pytest.mark.parametrize("format", ["m4b", "opus", "mp3book", "mp3,m4b", "m4b,opus"])
@@ -177,11 +186,11 @@ def test_a_file_of_the_whole_book_is_asked_like_a_chapter(
     else:
         assert found.file in at.written()
         before_ms = 0
-    again = at_time(whole, before_ms + found.at_ms + 60, cache)
+    again = find_words_at(whole, before_ms + found.at_ms + 60, cache)
     assert (again.word.strip("."), again.place) == (word, found.place)
     assert again.file == whole
     with pytest.raises(UserError, match="ends at"):
-        at_time(whole, 10_000_000, cache)
+        find_words_at(whole, 10_000_000, cache)
 
 
 def duration_ms(folder: Path, number: int) -> int:
@@ -194,7 +203,7 @@ def test_an_excerpt_is_asked_like_a_chapter(tmp_path: Path) -> None:
     source = at.write("story.txt", STORY)
     assert at.convert(source, request=replace(SILENT, start="2", stop="2")) == 0
     (file,) = at.written()
-    found = at_time(file, 3_000, ChunkCache(tmp_path / "cache"))
+    found = find_words_at(file, 3_000, ChunkCache(tmp_path / "cache"))
     assert found.chapter == 2
     assert sought(at, text="Seven").file == file
     assert at.convert(source, request=replace(SILENT, start="1", stop="1")) == 0
@@ -210,7 +219,7 @@ def test_an_excerpt_may_begin_within_a_chapter(tmp_path: Path) -> None:
     (file,) = at.written()
     cache = ChunkCache(tmp_path / "cache")
     for at_ms in (5_000, 100_000):
-        found = at_time(file, at_ms, cache)
+        found = find_words_at(file, at_ms, cache)
         assert sought(at, text=found.sentence).file == file
         assert found.chunk in (3, 4)
 
@@ -224,7 +233,7 @@ def test_what_is_not_written_yet_is_told_with_its_chunk(tmp_path: Path) -> None:
     (lost,) = read_lines(tmp_path / "book" / NAME, "unwritten")
     assert (lost["number"], len(lost["chunks"])) == (2, 2)
     with pytest.raises(UserError, match="chunk 2/2, whose chapter is not written yet"):
-        in_text(source, [tmp_path], ChunkCache(tmp_path / "cache"), text="broken")
+        find_time_of(source, [tmp_path], ChunkCache(tmp_path / "cache"), text="broken")
     job_of(tmp_path, prepared(tmp_path, ScriptedBackend()))
     assert not list(read_lines(tmp_path / "book" / NAME, "unwritten"))
 
@@ -295,7 +304,7 @@ def test_the_word_around_a_character(text: str, offset: int, start: int, word: s
 
 @pytest.mark.parametrize(("sound_ms", "file_ms"), [(0, 50), (300, 150), (550, 350), (900, 650)])
 def test_sound_that_is_not_in_the_file_is_told_where_it_is_cut(sound_ms: int, file_ms: int) -> None:
-    assert nearest([[1, 50, 200, 300], [1, 350, 600, 300]], sound_ms) == file_ms
+    assert nearest_ms([[1, 50, 200, 300], [1, 350, 600, 300]], sound_ms) == file_ms
 
 
 def told_of(at: Desk, path: Path, time: str = "", **wanted: Any) -> list[str]:
@@ -345,7 +354,7 @@ def test_the_cache_of_the_run_is_asked(at: Desk) -> None:
 def test_without_the_sound_a_time_leads_near_its_words(at: Desk) -> None:
     found = sought(at, text="keeper")
     shutil.rmtree(at.folder / "cache")
-    again = at_time(found.file, found.at_ms, ChunkCache(at.folder / "cache"))
+    again = find_words_at(found.file, found.at_ms, ChunkCache(at.folder / "cache"))
     assert (again.sentence, again.exact, again.entry) == (found.sentence, False, None)
 
 
@@ -356,7 +365,7 @@ def test_another_take_is_not_taken_for_the_sound_of_a_file(at: Desk) -> None:
     text = record.read_text("utf-8")
     record.write_text(text.replace(f'["{take}", ', '["another", '), "utf-8")
     file, cache = at.folder / "story/001 - Chapter 1.mp3", ChunkCache(at.folder / "cache")
-    assert [at_time(file, ms, cache).entry is None for ms in (100, 4_000)] == [False, True]
+    assert [find_words_at(file, ms, cache).entry is None for ms in (100, 4_000)] == [False, True]
 
 
 @pytest.mark.parametrize("copied", [True, False])

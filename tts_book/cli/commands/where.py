@@ -11,7 +11,13 @@ from tts_book.cli.process import Terminal
 from tts_book.errors import AudioError, UserError
 from tts_book.events import format_duration, quote_command
 from tts_book.model import Place
-from tts_book.output.inspection.lookup import MOST_PLACES, Found, at_time, in_text, time_ms
+from tts_book.output.inspection.lookup import (
+    MOST_PLACES,
+    Found,
+    find_time_of,
+    find_words_at,
+    parse_time_ms,
+)
 from tts_book.synthesis.cache_leases import list_leases
 from tts_book.synthesis.chunk_cache import ChunkCache
 
@@ -39,10 +45,10 @@ async def where(
     """Answers for a file and a time, or for a source and a line or some words of it."""
     kept = ChunkCache(cache or at.cache_dir)
     if time:
-        found = at_time(path, time_ms(time), kept)
+        found = find_words_at(path, parse_time_ms(time), kept)
     elif line or text:
         folders, places = _folders(at, path, out), () if out else _places(path, kept)
-        found = in_text(path, folders, kept, line=line, text=text, places=places)
+        found = find_time_of(path, folders, kept, line=line, text=text, places=places)
     else:
         raise UserError(
             "Say what to look for: an audio file and a time (book.mp3 12:34), or a text and "

@@ -14,10 +14,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from tts_book.audio.timeline import find_text_offset
 from tts_book.errors import UserError
 from tts_book.events import format_duration, quote_command
-from tts_book.model import Entry, Place
-from tts_book.output.inspection.timing import nearest, timing, word_at
+from tts_book.model import Entry, Mark, Place
 from tts_book.output.manifest import NAME, Manifest, manifests_of_file, manifests_of_source
 from tts_book.output.paths import SUFFIXES
 from tts_book.synthesis.chunk_cache import ChunkCache
@@ -44,7 +44,7 @@ class Hit:
         return place_of(self.chunk, self.offset)
 
 
-def hits(
+def find_hits(
     known: Manifest, source: Path, line: int, text: str, *, within: bool, kind: str = "chapter"
 ) -> Iterator[Hit]:
     """Where a line begins or the words stand; or, `within`, a piece that holds the line."""
@@ -122,14 +122,14 @@ class Found:
     elsewhere: tuple[Place, ...] = ()
 
 
-def when(hit: Hit) -> Found:
+def _find_moment(hit: Hit) -> Found:
     """When the words of a hit are heard."""
     known, chapter, chunk = hit.known, hit.chapter, hit.chunk
     entry = known.entry(chapter, chunk)
     pieces = _pieces(chapter, chunk)
-    sound_ms, exact = timing(entry, chunk, pieces).moment(hit.offset)
+    sound_ms, exact = read_timing(entry, chunk, pieces).moment(hit.offset)
     file, start_ms = known.file_of(chapter)
-    at_ms = start_ms + nearest(pieces, sound_ms)
+    at_ms = start_ms + nearest_ms(pieces, sound_ms)
     return _found(hit, file, at_ms, entry, exact=exact)
 
 
@@ -137,7 +137,7 @@ def _pieces(chapter: dict[str, Any], chunk: dict[str, Any]) -> list[list[int]]:
     return [piece for piece in chapter["pieces"] if piece[0] == chunk["number"]]
 
 
-def heard(
+def _find_words(
     known: Manifest, chapter: dict[str, Any], file: Path, time_in_file_ms: int, start_ms: int = 0
 ) -> Found:
     """What is heard at a time of a file in which the chapter begins at `start_ms`."""
@@ -148,7 +148,7 @@ def heard(
     chunk = next(chunk for chunk in chapter["chunks"] if chunk["number"] == number)
     entry = known.entry(chapter, chunk)
     sound_ms = piece_ms + max(0, min(at_ms - file_ms, length_ms))
-    offset, exact = timing(entry, chunk, _pieces(chapter, chunk)).offset(sound_ms)
+    offset, exact = read_timing(entry, chunk, _pieces(chapter, chunk)).offset(sound_ms)
     hit = Hit(known, chapter, chunk, offset)
     pause = at_ms - file_ms > length_ms
     return _found(hit, file, time_in_file_ms, entry, exact=exact, pause=pause)
@@ -213,7 +213,7 @@ MOST_PLACES = 20
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d+)?)")
 
 
-def time_ms(text: str) -> int:
+def parse_time_ms(text: str) -> int:
     """Milliseconds of "1:02:03.5", "12:34" or "90". Raises UserError."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
@@ -222,13 +222,13 @@ def time_ms(text: str) -> int:
     return round(1_000 * (3_600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds)))
 
 
-def at_time(output: Path, at_ms: int, cache: ChunkCache) -> Found:
+def find_words_at(output: Path, at_ms: int, cache: ChunkCache) -> Found:
     """What is heard in the file `output` at that time. Raises UserError."""
     for known in manifests_of_file(output, cache):
         for chapter in known.chapters():
             if known.path.with_name(chapter["file"]) == output:
                 _refuse_beyond(output, chapter["duration_ms"], at_ms)
-                return heard(known, chapter, output, at_ms)
+                return _find_words(known, chapter, output, at_ms)
         if volume := known.volume(output):
             _refuse_beyond(output, volume["duration_ms"], at_ms)
             starts = volume["chapters"]
@@ -236,7 +236,7 @@ def at_time(output: Path, at_ms: int, cache: ChunkCache) -> Found:
             number, start_ms, _ = starts[at]
             for chapter in known.chapters():
                 if chapter["number"] == number:
-                    return heard(known, chapter, output, at_ms, start_ms)
+                    return _find_words(known, chapter, output, at_ms, start_ms)
     raise UserError(_unknown(output))
 
 
@@ -252,7 +252,7 @@ def _unknown(output: Path) -> str:
     )
 
 
-def in_text(
+def find_time_of(
     source: Path,
     folders: Sequence[Path],
     cache: ChunkCache,
@@ -270,10 +270,10 @@ def in_text(
     aside = None
     for within in (False, True):
         for each in known:
-            found = _first(hits(each, source, line, text, within=within))
+            found = _first(find_hits(each, source, line, text, within=within))
             if not found:
                 continue
-            moment = when(found[0])
+            moment = _find_moment(found[0])
             if moment.file.exists():
                 elsewhere = tuple(hit.place for hit in found[1:]) if text else ()
                 return replace(moment, elsewhere=elsewhere)
@@ -282,7 +282,7 @@ def in_text(
         return aside
     sought = f"line {line}" if line else f"“{text}”"
     for each in known:
-        for hit in hits(each, source, line, text, within=True, kind="unwritten"):
+        for hit in find_hits(each, source, line, text, within=True, kind="unwritten"):
             raise UserError(
                 f"{source}: {sought} is in chunk {hit.chapter['number']}/{hit.chunk['number']}, "
                 "whose chapter is not written yet: run the command of this book again."
@@ -315,3 +315,95 @@ def _refuse_beyond(file: Path, duration_ms: int, at_ms: int) -> None:
         raise UserError(
             f"{file.name} ends at {format_duration(duration_ms)}, before {format_duration(at_ms)}."
         )
+
+
+# When words are heard -----------------------------------------------------------------------------
+
+# No language that parts words by spaces has longer ones; where none are parted, a mark says more.
+_LONGEST_WORD = 40
+_TOKEN = re.compile(r"\S+")
+_SAYABLE = re.compile(r"[^\W_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A chunk's sound: its `marks` (none where the engine gives none, or they are gone), its
+    length, and how many characters it says."""
+
+    marks: tuple[Mark, ...]
+    length_ms: int
+    characters: int
+
+    def offset(self, sound_ms: int) -> tuple[int, bool]:
+        """The character that is heard at a moment, and whether a mark of its word says so."""
+        if not self.marks:
+            return self._share(sound_ms, self.length_ms, 0, self.characters), False
+        marks = self._words() or self.marks
+        begun = [mark for mark in marks if mark.start_ms <= sound_ms]
+        mark = max(begun or marks[:1], key=lambda mark: mark.start_ms)
+        if mark.kind == "word" or not begun:
+            return mark.start, True
+        inside_ms, length_ms = sound_ms - mark.start_ms, mark.stop_ms - mark.start_ms
+        return self._share(inside_ms, length_ms, mark.start, mark.stop), False
+
+    def _words(self) -> list[Mark]:
+        return [mark for mark in self.marks if mark.kind == "word"]
+
+    def _share(self, inside_ms: int, length_ms: int, start: int, stop: int) -> int:
+        at = start + (stop - start) * inside_ms // max(1, length_ms)
+        return max(0, min(at, stop - 1, self.characters - 1))
+
+    def moment(self, offset: int) -> tuple[int, bool]:
+        """When a character is heard, in ms of the chunk's sound, and whether a mark of its word
+        says so."""
+        words = [mark for mark in self._words() if mark.stop > offset]
+        if words:
+            return min(mark.start_ms for mark in words), True
+        later = [mark for mark in self.marks if mark.stop > offset]
+        if not later:
+            return round(self.length_ms * offset / max(1, self.characters)), False
+        mark = min(later, key=lambda mark: mark.start)
+        share = max(0, offset - mark.start) / max(1, mark.stop - mark.start)
+        return round(mark.start_ms + share * (mark.stop_ms - mark.start_ms)), False
+
+
+def read_timing(
+    entry: Entry | None, chunk: dict[str, Any], pieces: Sequence[Sequence[int]]
+) -> Timing:
+    """What is known of a chunk's sound, in its text: from its entry, else from its pieces in the
+    file."""
+    characters = len(chunk["text"])
+    if entry is None:
+        length_ms = max((start_ms + length_ms for *_, start_ms, length_ms in pieces), default=0)
+        return Timing((), length_ms, characters)
+    alignment = chunk.get("alignment", ())
+    marks = tuple(
+        replace(
+            mark,
+            start=find_text_offset(alignment, mark.start),
+            stop=find_text_offset(alignment, mark.stop),
+        )
+        for mark in entry.marks
+    )
+    return Timing(marks, entry.sound.duration_ms, characters)
+
+
+def word_at(text: str, offset: int) -> tuple[int, str]:
+    """Where the word at a character begins, and the word; the next one, if there is none."""
+    before = re.search(r"(?<!\S)\S*$", text[max(0, offset - _LONGEST_WORD) : offset])
+    start = offset - len(before[0]) if before and len(before[0]) < _LONGEST_WORD else offset
+    for token in _TOKEN.finditer(text, start):
+        if token.end() > offset and _SAYABLE.search(token[0]):
+            return token.start(), token[0]
+    return offset, ""
+
+
+def nearest_ms(pieces: Sequence[Sequence[int]], sound_ms: int) -> int:
+    """The time in the file that is nearest to a moment of the chunk's sound."""
+
+    def in_file(piece: Sequence[int]) -> tuple[int, int]:
+        _, file_ms, start_ms, length_ms = piece
+        inside_ms = min(max(sound_ms - start_ms, 0), length_ms)
+        return abs(start_ms + inside_ms - sound_ms), file_ms + inside_ms
+
+    return max(0, min(map(in_file, pieces))[1])
