@@ -122,6 +122,12 @@ def write_file(
             raise AudioError(f"{target.name} came out with {file.tell()}, not {expected} bytes.")
 
 
+def remove_file(path: Path) -> None:
+    """Removes a file; one that cannot be removed does no harm."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
 def name_part(part: Path, target: Path) -> None:
     """Gives a file that is written its name, when all of it is on the disk. Raises OSError."""
     with part.open("rb+") as file:
@@ -173,7 +179,7 @@ def remove_leftovers(
 ) -> None:
     """Removes the parts in these folders whose writers are gone. `lives` answers for the number
     of a process. What cannot be removed is left: it does no harm."""
-    lives = lives or _is_running
+    lives = lives or is_running
     for part in (part for folder in folders for part in find_leftovers(folder)):
         with contextlib.suppress(OSError):
             if _is_abandoned(part, lives, clock()):
@@ -194,7 +200,8 @@ def _remove_part(part: Path) -> None:
         part.unlink()
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether there is a process of this number."""
     if process == os.getpid():
         return True
     if os.name == "nt":

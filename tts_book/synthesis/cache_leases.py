@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tts_book.errors import UserError
-from tts_book.synthesis.atomic import open_replacing
+from tts_book.synthesis.atomic import open_replacing, remove_file
 
 FOLDER = "books"
 _SUFFIX = ".json"
@@ -115,12 +115,6 @@ def _lock_run(folder: Path, held: contextlib.ExitStack) -> str:
     lock.acquire(timeout=0)
     held.callback(lock.release, force=True)
     return Path(name).name
-
-
-def remove_file(path: Path) -> None:
-    """Removes a file; one that cannot be removed does no harm."""
-    with contextlib.suppress(OSError):
-        path.unlink()
 
 
 def _list_of(folder: Path, book: CacheLease) -> Path:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts_book.synthesis.cache_leases import block_new_runs, list_leases, remove_file
+from tts_book.synthesis.atomic import remove_file
+from tts_book.synthesis.cache_leases import block_new_runs, list_leases
 
 # The folder of chapters that are encoded for files of whole books.
 ENCODED = "encoded"

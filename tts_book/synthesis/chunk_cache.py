@@ -18,13 +18,14 @@ import struct
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tts_book.errors import UserError
 from tts_book.model import Doubt, Entry, Mark, Sound, Voice
 from tts_book.synthesis.atomic import open_replacing
+from tts_book.synthesis.claims import SUFFIX
 
 # Goes into every key: a change of the entry's form must not meet old entries.
 FORM = "1"
@@ -71,6 +72,10 @@ class ChunkCache:
     def path(self, key: str) -> Path:
         """Where the entry of that key is or would be."""
         return self.folder / key[:2] / f"{key}.mp3"
+
+    def claim_path(self, key: str) -> Path:
+        """Where a run says that it is making the entry of that key (`synthesis.claims`)."""
+        return self.path(key).with_suffix(SUFFIX)
 
     def has(self, key: str) -> bool:
         """Whether there is an entry, damaged or not: cheap, for counting."""
@@ -124,10 +129,8 @@ class ChunkCache:
         record = json.dumps(_make_record(entry), ensure_ascii=False).encode()
         check = zlib.crc32(record, zlib.crc32(frames))
         footer = _FOOTER.pack(len(frames), len(record), check, _MAGIC)
-        try:
+        with self.report_failure():
             self._write(path, frames + record + footer)
-        except OSError as error:
-            raise self._refusal(error) from error
         return dataclasses.replace(entry, take=_take_of(footer))
 
     def _write(self, path: Path, data: bytes) -> None:
@@ -151,19 +154,22 @@ class ChunkCache:
 
     def try_out(self) -> None:
         """Raises UserError where nothing can be put: better before the first word than after."""
-        try:
+        with self.report_failure():
             self.folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.folder).close()
-        except OSError as error:
-            raise self._refusal(error) from error
 
-    def _refusal(self, error: OSError) -> UserError:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return UserError(
-            f"The cache folder {self.folder} cannot be written: {error.strerror}. "
-            f"{'Make room, or name' if full else 'Name'} another with --cache DIR, or keep nothing "
-            "with --no-cache."
-        )
+    @contextlib.contextmanager
+    def report_failure(self) -> Iterator[None]:
+        """Raises UserError where the folder does not take a file."""
+        try:
+            yield
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise UserError(
+                f"The cache folder {self.folder} cannot be written: {error.strerror}. "
+                f"{'Make room, or name' if full else 'Name'} another with --cache DIR, or keep "
+                "nothing with --no-cache."
+            ) from error
 
     def sweep(self, older_than_s: float, now_s: float) -> None:
         """Removes unfinished files that a killed run left behind."""

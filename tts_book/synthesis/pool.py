@@ -1,14 +1,24 @@
 """Speaks chunks, several at once, in reading order, each once.
 
 What is in the cache is taken from there; chunks that say the same share one request; all of a
-backend's requests of the whole run pass one gate.
+backend's requests of the whole run pass one gate. Where several runs share the cache, a chunk that
+another one has claimed is set aside until its entry is there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+)
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,6 +30,7 @@ from tts_book.events import Listener
 from tts_book.model import Chunk, Doubt, DoubtKind, Entry, Voice
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.synthesis.chunk_speaker import ChunkSpeaker
+from tts_book.synthesis.claims import Claims
 from tts_book.synthesis.rate_limiter import Proof, Tools
 from tts_book.synthesis.spoken_audio import ChunkCall, Speaking, SpokenAudio
 
@@ -31,6 +42,10 @@ __all__ = ["Pool", "Task", "Tools"]
 # retry, few enough that a book of any length costs the same memory.
 AHEAD = 32
 WORDS_SHOWN_CHARACTERS = 60
+# How often a chunk that another run speaks is looked for.
+POLL_S = 2.0
+# Claims beyond the requests in flight: what is encoded and measured is not in flight any more.
+CLAIMS_AHEAD = 1
 LEFT_OUT = "left out"  # not a failure of any service: nobody asked for the chunk
 
 
@@ -79,10 +94,11 @@ Outcome = tuple[Task, Entry | None]
 
 @dataclass(frozen=True, slots=True)
 class _NewEntry:
-    """A chunk that was spoken now, and by which machine of a cluster."""
+    """A chunk that was spoken now, and by which machine of a cluster; `cached`: by another run."""
 
     entry: Entry
-    worker: str
+    worker: str = ""
+    cached: bool = False
 
 
 class Pool:
@@ -93,6 +109,10 @@ class Pool:
         self._speakers: dict[str, Speaking] = {}
         self._coming: dict[str, asyncio.Future[_NewEntry | BackendError]] = {}
         self._renewed: set[str] = set()
+        self._claimed: Counter[str] = Counter()  # by backend
+        self._may_claim = asyncio.Condition()
+        self._aside = 0
+        self._wake: Callable[[], None] = lambda: None
 
     @property
     def stopped(self) -> str:
@@ -104,16 +124,19 @@ class Pool:
 
         Closing the generator cancels what is in flight; finished chunks are in the cache.
         """
-        outcomes: asyncio.Queue[asyncio.Task[Outcome]] = asyncio.Queue()
+        outcomes: asyncio.Queue[asyncio.Task[Outcome] | None] = asyncio.Queue()
+        self._wake = partial(outcomes.put_nowait, None)
         running: set[asyncio.Task[Outcome]] = set()
         waiting = iter(tasks)
         try:
             self._take_up(waiting, running, outcomes)
             while running:
                 done = await outcomes.get()
-                running.discard(done)
+                if done is not None:
+                    running.discard(done)
                 self._take_up(waiting, running, outcomes)
-                yield done.result()
+                if done is not None:
+                    yield done.result()
         finally:
             for task in running:
                 task.cancel()
@@ -125,10 +148,10 @@ class Pool:
         self,
         waiting: Iterator[Task],
         running: set[asyncio.Task[Outcome]],
-        outcomes: asyncio.Queue[asyncio.Task[Outcome]],
+        outcomes: asyncio.Queue[asyncio.Task[Outcome] | None],
     ) -> None:
         ahead = max(AHEAD, *(2 * speaker.most for speaker in self._speakers.values()), 0)
-        while len(running) < ahead:
+        while len(running) - self._aside < ahead:
             task = next(waiting, None)
             if task is None:
                 return
@@ -156,7 +179,8 @@ class Pool:
         if isinstance(answer, BackendError):
             self._failed(task, answer)
             return task, None
-        self._done(task, answer.entry, cached=not first, worker=answer.worker if first else "")
+        cached, worker = (answer.cached, answer.worker) if first else (True, "")
+        self._done(task, answer.entry, cached=cached, worker=worker)
         return task, answer.entry
 
     def _note(self, task: Task, entry: Entry | None, again: bool) -> None:
@@ -175,7 +199,8 @@ class Pool:
     async def _answer(self, task: Task, coming: asyncio.Future[_NewEntry | BackendError]) -> None:
         """Speaks the chunk and lets all who wait for its key know."""
         try:
-            answer = await self._spoken(task)
+            claims = self._tools.claims
+            answer = await (self._share(task, claims) if claims else self._spoken(task))
         except BackendError as error:
             coming.set_result(error)
         except BaseException:
@@ -186,6 +211,62 @@ class Pool:
             coming.set_result(answer)
         finally:
             del self._coming[task.key]
+
+    async def _share(self, task: Task, claims: Claims) -> _NewEntry:
+        """The chunk, spoken here or by another run, whichever claims it first."""
+        while True:
+            async with self._claim(task, claims) as ours:
+                if ours:
+                    # It may have come between our look and our claim.
+                    entry = await self._kept(task.key)
+                    return _NewEntry(entry, cached=True) if entry else await self._spoken(task)
+            entry = await self._wait_for(task, claims)
+            if entry is not None:
+                return _NewEntry(entry, cached=True)
+
+    @asynccontextmanager
+    async def _claim(self, task: Task, claims: Claims) -> AsyncIterator[bool]:
+        """Claims the chunk as soon as it is among the next, so that others can have the rest;
+        whether it is ours."""
+        path, name = self._cache.claim_path(task.key), task.backend.name
+        speaker = self._speaker(task.backend)
+        async with self._may_claim:
+            await self._may_claim.wait_for(
+                lambda: self._claimed[name] < speaker.most + CLAIMS_AHEAD
+            )
+            self._claimed[name] += 1
+        try:
+            with self._cache.report_failure():
+                taking = asyncio.ensure_future(asyncio.to_thread(claims.take, path))
+                try:
+                    ours = await asyncio.shield(taking) is None
+                except asyncio.CancelledError:
+                    # The thread goes on all the same: what it claims is let go of below.
+                    await asyncio.gather(taking, return_exceptions=True)
+                    raise
+            yield ours
+        finally:
+            claims.release(path)
+            self._claimed[name] -= 1
+            async with self._may_claim:
+                self._may_claim.notify_all()
+
+    async def _wait_for(self, task: Task, claims: Claims) -> Entry | None:
+        """The entry that another run makes; None when that let go of the chunk, or died."""
+        path = self._cache.claim_path(task.key)
+        self._aside += 1
+        self._wake()  # another chunk may be taken up in its place
+        try:
+            while True:
+                await self._tools.sleep(POLL_S)
+                # In this order: a claim goes when its entry is there.
+                with self._cache.report_failure():
+                    held = await asyncio.to_thread(claims.is_held, path)
+                entry = await self._kept(task.key)
+                if entry is not None or not held:
+                    return entry
+        finally:
+            self._aside -= 1
 
     async def _spoken(self, task: Task) -> _NewEntry:
         speaker = self._speaker(task.backend)

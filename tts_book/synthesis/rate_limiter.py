@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from tts_book.errors import Failure
 
 if TYPE_CHECKING:
+    from tts_book.synthesis.claims import Claims
     from tts_book.synthesis.spoken_audio import SpeakerFactory
 
 # Simulated over a ten-hour book: growing by one a clean piece until the first cut takes 1.02
@@ -143,8 +144,8 @@ class Proof(Protocol):
 class Tools:
     """Time, sleep and chance as arguments. `workers` caps requests at once, 0 leaves it open;
     `wait` asks again and again where a run would give up on a service that does not answer;
-    `proof` hears what was spoken; `make_speaker` has chunks spoken elsewhere than in this process.
-    """
+    `proof` hears what was spoken; `make_speaker` has chunks spoken elsewhere than in this process;
+    `claims` divide the chunks among the runs that share a cache."""
 
     clock: Clock
     sleep: Sleep
@@ -153,6 +154,7 @@ class Tools:
     wait: bool = False
     proof: Proof | None = None
     make_speaker: SpeakerFactory | None = None
+    claims: Claims | None = None
 
 
 class Gate:
