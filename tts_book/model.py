@@ -7,7 +7,7 @@ characters of the text named beside them, ranges are half open.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,11 @@ class Break(StrEnum):
     HEADING = "heading"
     SCENE = "scene"
     CHAPTER = "chapter"
+
+    @staticmethod
+    def strongest(kinds: Iterable[Break]) -> Break:
+        """The strongest of several breaks at one place."""
+        return max(kinds, key=list(Break).index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +275,14 @@ class Chunk:
     after: Break
     alignment: tuple[tuple[int, int], ...] = ()
     role: str = ""
+
+    @property
+    def heading_start(self) -> int | None:
+        """Where in `text` the heading begins with which the chunk ends; None without one."""
+        if self.after is not Break.HEADING:
+            return None
+        parting = self.text.rfind("\n\n")
+        return parting + 2 if parting >= 0 else 0
 
 
 @dataclass(frozen=True, slots=True)

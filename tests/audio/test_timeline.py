@@ -60,7 +60,10 @@ def test_pauses_between_segments(segments: list[Segment], sentence_ms: int) -> N
         assert min(KEPT_AFTER, one.frames - one.speech_stop) <= tail
         assert min(KEPT_BEFORE, two.speech_start) <= head
         assert after.rest >= LEAST
-        wanted = pauses.after(segments[before.segment].chunk.after) / FRAME_MS - 1
+        kinds = [segments[before.segment].chunk.after]
+        if segments[after.segment].chunk.after is Break.HEADING:  # the whole of it is one
+            kinds.append(Break.HEADING)
+        wanted = pauses.after(Break.strongest(kinds)) / FRAME_MS - 1
         floor = min(KEPT_AFTER, one.frames - one.speech_stop) + LEAST
         floor += min(KEPT_BEFORE, two.speech_start)
         assert abs(tail + after.rest + head - max(wanted, floor)) <= 0.5
@@ -124,6 +127,45 @@ def test_pauses_within_a_segment(
     bare = replace(segment, entry=replace(segment.entry, sound=_segment(8, 240, 20).entry.sound))
     plain = build_timeline([bare], pauses, LEAST, SPLITTER)
     assert 50 + made.frames - plain.frames == frames
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "frames"),
+    [
+        ("One.\n\nTwo.", Break.PARAGRAPH, 24),
+        ("One.\n\nTwo.", Break.HEADING, 124),
+        ("One. Two.", Break.HEADING, 36),
+        ("1.\n\nTw. o.", Break.CHAPTER, 24),
+    ],
+)
+def test_the_pause_before_a_heading_is_that_behind_it(
+    text: str, after: Break, frames: int
+) -> None:
+    pauses = Pauses(sentence_ms=900, paragraph_ms=600, heading_ms=3_000)
+    marks = (SENTENCES[0], Mark("sentence", 3_600, 5_000, len(text) - 4, len(text)))
+    segment = _segment(8, 240, 20, after, text=text, quiet=QUIET, marks=marks)
+    made = build_timeline([segment], pauses, LEAST, SPLITTER)
+    bare = replace(segment, entry=replace(segment.entry, sound=_segment(8, 240, 20).entry.sound))
+    assert 50 + made.frames - build_timeline([bare], pauses, LEAST, SPLITTER).frames == frames
+
+
+@pytest.mark.parametrize(
+    ("before", "following", "kind"),
+    [
+        (Break.PARAGRAPH, "Two", Break.HEADING),
+        (Break.VOICE, "Two", Break.HEADING),
+        (Break.SCENE, "Two", Break.SCENE),
+        (Break.PARAGRAPH, "More.\n\nTwo", Break.PARAGRAPH),
+    ],
+)
+def test_a_chunk_that_is_a_heading_stands_off_from_the_one_before(
+    before: Break, following: str, kind: Break
+) -> None:
+    pauses = Pauses(voice_ms=300, paragraph_ms=600, heading_ms=1_500, scene_ms=2_400)
+    segments = [_segment(8, 50, 8, before), _segment(8, 50, 8, Break.HEADING, text=following)]
+    made = build_timeline(segments, pauses, LEAST, SPLITTER)
+    heard_ms = (made.speech[1] - made.speech[0] - 50 + 1) * FRAME_MS
+    assert abs(heard_ms - pauses.after(kind)) <= FRAME_MS
 
 
 @pytest.mark.parametrize(

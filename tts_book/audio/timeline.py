@@ -120,6 +120,8 @@ class TimelineBuilder:
         begin, end = _span(sound)
         if self._before:
             after, last = self._before
+            if segment.chunk.heading_start == 0:
+                after = Break.strongest((after, Break.HEADING))
             rest_ms = self._pauses.after(after) - _after_ms(last)
             wanted = _count_frames(rest_ms - _before_ms(sound), sound)
             kept, rest, head = _between(self._tail, begin, wanted, self._least_rest)

@@ -39,7 +39,7 @@ from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 # Goes up when the same sounds are joined otherwise.
-_FORM = 3
+_FORM = 4
 
 
 @dataclass(frozen=True, slots=True)

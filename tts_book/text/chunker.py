@@ -108,7 +108,7 @@ def _sections(
             left, right = _strip(chapter.text, piece.start, piece.stop)
             section += find_units(chapter.text, left, right, splitter, ms)
         if kinds and section:
-            yield section, max(kinds, key=list(Break).index), role
+            yield section, Break.strongest(kinds), role
             section = []
     if section:
         yield section, Break.CHAPTER, role
