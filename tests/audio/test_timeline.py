@@ -138,9 +138,7 @@ def test_pauses_within_a_segment(
         ("1.\n\nTw. o.", Break.CHAPTER, 24),
     ],
 )
-def test_the_pause_before_a_heading_is_that_behind_it(
-    text: str, after: Break, frames: int
-) -> None:
+def test_the_pause_before_a_heading_is_that_behind_it(text: str, after: Break, frames: int) -> None:
     pauses = Pauses(sentence_ms=900, paragraph_ms=600, heading_ms=3_000)
     marks = (SENTENCES[0], Mark("sentence", 3_600, 5_000, len(text) - 4, len(text)))
     segment = _segment(8, 240, 20, after, text=text, quiet=QUIET, marks=marks)

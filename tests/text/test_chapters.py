@@ -79,6 +79,13 @@ HEADINGS = (
     ("Chapter 3…………5", "chapter 3"),
     ("Chapter 3  57", "chapter 3"),
     ("* PART ONE *", "part one"),
+    ("Глава XII-я. Дорога", "chapter xii-я"),
+    ("ONE", "numeral 1"),
+    ("Двадцать первая", "numeral 21"),
+    ("Einundzwanzig", "numeral 21"),
+    ("Vingt et un", "numeral 21"),
+    ("П’ять", "numeral 5"),
+    ("THREE: The Road", "numeral 3"),
 )
 
 
@@ -103,6 +110,14 @@ def test_a_heading_is_known(line: str, label: str) -> None:
         "Die zweite Person",
         "",
         "***",
+        "One.",
+        "one",
+        "One more",
+        "One: the road",
+        "— Один",
+        "Первый",
+        "TWO, THREE",
+        "ONE. " + "The road was long. " * 6,
     ],
 )
 def test_prose_is_no_heading(line: str) -> None:
@@ -292,6 +307,22 @@ BOOKS = {
                 prose=EN * 8),
         ["PART ONE — Chapter 1", "PART TWO — Chapter 1", "Afterword"],
     ),
+    "number words": (
+        written("Prologue", ".", "ONE", ".", "TWO", "The Road", ".", "THREE: The River", ".",
+                "FOUR", "."),
+        ["Prologue", "ONE", "TWO. The Road", "THREE: The River", "FOUR"],
+    ),
+    "number words in parts": (
+        written("Часть первая", "Один", ".", "Два", ".", "Часть вторая", "Один", ".", "Два", "."),
+        ["Часть первая — Один", "Часть первая — Два", "Часть вторая — Один", "Часть вторая — Два"],
+    ),
+    "number words that go on through parts": (
+        written("PART ONE", "— One —", ".", "— Two —", ".", "PART TWO", "— Three —", "."),
+        ["PART ONE — One", "PART ONE — Two", "PART TWO — Three"],
+    ),
+    "one number word is prose": (written("Chapter 1", ".", "One", "."), ["Chapter 1"]),
+    "number words that do not count up": (written("One", ".", "Four", ".", "Seven", "."), ["Book"]),
+    "somebody counts": (written(".", "One", "Two", "Three", "."), ["Book"]),
     "no heading": (written(".", "."), ["Book"]),
 }  # fmt: skip
 

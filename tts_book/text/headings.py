@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tts_book.text.numerals import arabic_value, is_number, roman_value
+from tts_book.text.numerals import arabic_value, is_number, roman_value, word_value
 
 # Words
 
@@ -23,6 +23,7 @@ class HeadingKind(StrEnum):
     BACK = "back"  # an epilogue, an afterword
     ROMAN = "roman"  # a bare Roman numeral: a heading only in sequence
     ARABIC = "arabic"  # a bare number: the same
+    WORD = "number word"  # a bare number in words: the same
     CONTENTS = "contents"
     NOTES = "notes"
     INDEX = "index"
@@ -133,7 +134,7 @@ ALONE = {
 }  # fmt: skip
 
 
-NUMERALS = (HeadingKind.ROMAN, HeadingKind.ARABIC)
+NUMERALS = (HeadingKind.ROMAN, HeadingKind.ARABIC, HeadingKind.WORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,9 @@ class Heading:
 LONGEST = 200  # characters of a heading
 _LONGEST_BARE = 70  # of a title that follows its number without a stop
 _LONGEST_SOLO = 100
+_LONGEST_NUMBER = 30  # in words
+_DASHES = "-–—"
+_PROSE_ENDS = (".", ",", ";", ":")
 _DECORATION = " *=~_•·-–—#"
 _LEADERS, _DIGITS = ".…·_", "0123456789"
 _STOPS = ".:—–-)\n"
@@ -168,8 +172,8 @@ _MATTER = (HeadingKind.CONTENTS, HeadingKind.NOTES, HeadingKind.INDEX, HeadingKi
 
 
 def parse_heading(text: str) -> Heading | None:
-    """The heading that `text` is, or None. Numerals without a word come back as ROMAN or ARABIC
-    and are headings only if their neighbours count along."""
+    """The heading that `text` is, or None. Numbers without a word such as `Chapter` come back as
+    ROMAN, ARABIC or WORD and are headings only if their neighbours count along."""
     if not 0 < len(text) <= LONGEST:
         return None
     bare = _without_leaders(text).strip(_DECORATION)
@@ -178,6 +182,7 @@ def parse_heading(text: str) -> Heading | None:
     lower = bare.lower().replace("’", "'")
     return (
         _numeral(bare)
+        or _number_word(text, bare)
         or _solo(bare, lower)
         or _worded(bare, lower)
         or _signed(bare)
@@ -209,11 +214,7 @@ def parse_marked_heading(text: str, level: int) -> Heading:
 def is_heading(line: str) -> bool:
     """Whether a line is a heading by itself, whatever stands around it."""
     found = parse_heading(line)
-    return (
-        found is not None
-        and found.is_alone
-        and found.sort not in (HeadingKind.ROMAN, HeadingKind.ARABIC)
-    )
+    return found is not None and found.is_alone and found.sort not in NUMERALS
 
 
 def tidy_title(text: str) -> str:
@@ -237,6 +238,23 @@ def _numeral(bare: str) -> Heading | None:
         values = (number, letters) if letters else (number,)
         return Heading(HeadingKind.ARABIC, f"numeral {number}", tidy_title(bare), values)
     return None
+
+
+def _number_word(text: str, bare: str) -> Heading | None:
+    """`ONE`, `Двадцать первая`, `TWO: The Title`; what ends in a stop or begins with a dash is said
+    by somebody."""
+    is_said = text[0] in _DASHES and text[-1] not in _DASHES
+    found = _SOLO_STOP.search(bare, 0, _LONGEST_NUMBER)
+    name = bare[: found.start()].rstrip() if found else bare
+    title = bare[found.end() :].strip() if found else ""
+    if is_said or len(name) > _LONGEST_NUMBER or not name[:1].isupper():
+        return None
+    if found and (not title or name != name.upper() or not _opens_title(title)):
+        return None
+    value = word_value(name)
+    if not value or len(title) > _LONGEST_BARE or title[-1:] in _PROSE_ENDS:
+        return None
+    return Heading(HeadingKind.WORD, f"numeral {value}", tidy_title(bare), (value,), not title)
 
 
 def _titled_numeral(bare: str) -> Heading | None:

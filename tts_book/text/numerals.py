@@ -13,6 +13,7 @@ _MISREAD = str.maketrans(
 )
 _MISREAD_WHOLE = {"П": "II", "Ш": "III", "Н": "II"}
 _DIGITS = re.compile(r"\d{1,3}\Z")
+_ROMAN_ENDING = re.compile(r"(?<=[ivxlc])-?(?:я|ая|й|ый|ий|е|ое)\Z")
 _ORDINAL = re.compile(r"\d{1,5}(?:-?(?:я|ая|й|ый|е|ое|ша|й|st|nd|rd|th|e|ère|er|ème|[ºª°])|\.)?\Z")
 
 
@@ -34,9 +35,21 @@ def arabic_value(text: str) -> int:
     return int(text) if _DIGITS.match(text) and text.isascii() else 0
 
 
+def word_value(text: str) -> int:
+    """The value of a number from 1 to 99 in words, cardinal or ordinal: 21 for `Twenty-One` and
+    `Двадцать первая`; 0 if it is none."""
+    lower = text.lower().replace("’", "'")
+    if lower in _VALUES:
+        return _VALUES[lower]
+    match [word for word in lower.replace("-", " ").split() if word not in _ANDS]:
+        case tens, unit if tens in _TENS_VALUES and 0 < _VALUES.get(unit, 0) < 10:
+            return _TENS_VALUES[tens] + _VALUES[unit]
+    return 0
+
+
 def is_number(word: str) -> bool:
     """Whether `word`, in lower case, is a number in digits, Roman letters or words."""
-    word = word.rstrip(".:,)")
+    word = _ROMAN_ENDING.sub("", word.rstrip(".:,)"))
     if _ORDINAL.match(word) or word in WORDS:
         return True
     if "-" in word and all(part in WORDS for part in word.split("-")):
@@ -118,3 +131,79 @@ _POLISH = (
     | _set("cztery pięć sześć siedem osiem dziewięć dziesięć")
 )
 WORDS = frozenset(_RUSSIAN | _UKRAINIAN | _ENGLISH | _GERMAN | _FRENCH | _SOUTHERN | _POLISH)
+
+
+def _values(step: int, first: int, *rows: str) -> dict[str, int]:
+    """Each row counts up by `step` from `first`; forms of one number are parted by a bar."""
+    return {
+        form: first + step * at
+        for row in rows
+        for at, forms in enumerate(row.split())
+        for form in forms.split("|")
+    }
+
+
+# Chapters are numbered in these forms: Russian ordinals in the feminine, as of `глава`.
+_TENS_VALUES = _values(
+    10,
+    20,
+    "twenty thirty forty fifty sixty seventy eighty ninety",
+    "двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто",
+    "двадцять тридцять сорок п'ятдесят шістдесят сімдесят вісімдесят дев'яносто",
+    "vingt trente quarante cinquante soixante",
+    "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+    "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
+    "dwadzieścia trzydzieści czterdzieści pięćdziesiąt",
+    "zwanzig dreißig|dreissig vierzig fünfzig sechzig siebzig achtzig neunzig",
+    "venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
+)
+_ANDS = ("and", "et", "y", "e")
+_VALUES = (
+    _TENS_VALUES
+    | _values(
+        1,
+        1,
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+        "fifteen sixteen seventeen eighteen nineteen",
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
+        "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth",
+        "один|одна два|две три четыре пять шесть семь восемь девять десять одиннадцать "
+        "двенадцать тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать "
+        "девятнадцать",
+        "первая вторая третья четвёртая|четвертая пятая шестая седьмая восьмая девятая десятая "
+        "одиннадцатая двенадцатая тринадцатая четырнадцатая пятнадцатая шестнадцатая "
+        "семнадцатая восемнадцатая девятнадцатая двадцатая",
+        "один|одна два|дві три чотири п'ять шість сім вісім дев'ять десять одинадцять "
+        "дванадцять тринадцять чотирнадцять п'ятнадцять шістнадцять сімнадцять вісімнадцять "
+        "дев'ятнадцять",
+        "eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn "
+        "fünfzehn sechzehn siebzehn achtzehn neunzehn",
+        "un|une deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze "
+        "seize dix-sept dix-huit dix-neuf",
+        "uno|una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince "
+        "dieciséis diecisiete dieciocho diecinueve",
+        "uno|una due tre quattro cinque sei sette otto nove dieci undici dodici tredici "
+        "quattordici quindici sedici diciassette diciotto diciannove",
+        "um|uma dois|duas três quatro cinco seis sete oito nove dez onze doze treze catorze "
+        "quinze dezesseis|dezasseis dezessete|dezassete dezoito dezenove|dezanove",
+        "jeden dwa trzy cztery pięć sześć siedem osiem dziewięć dziesięć jedenaście dwanaście "
+        "trzynaście czternaście piętnaście szesnaście siedemnaście osiemnaście dziewiętnaście",
+    )
+    | _values(
+        1,
+        21,
+        "veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis "
+        "veintisiete veintiocho veintinueve",
+    )
+    | _values(
+        1,
+        21,
+        "ventuno ventidue ventitré ventiquattro venticinque ventisei ventisette "
+        "ventotto ventinove trenta trentuno trentadue trentatré trentaquattro trentacinque",
+    )
+    | {
+        f"{unit}und{tens}": 20 + 10 * at + value
+        for at, tens in enumerate(("zwanzig", "dreißig", "vierzig", "fünfzig"))
+        for value, unit in enumerate(_GERMAN_UNITS, 1)
+    }
+)

@@ -22,6 +22,7 @@ from tts_book.text.numerals import is_number
 from tts_book.text.unmarked_headings import find_afterword, find_story_titles, keep_counted_numerals
 
 _MATTER = (HeadingKind.CONTENTS, HeadingKind.NOTES, HeadingKind.INDEX, HeadingKind.IMPRINT)
+_BARE = (HeadingKind.ARABIC, HeadingKind.WORD)
 
 
 def find_headings(
@@ -87,7 +88,7 @@ def _trusted(items: list[OutlineItem]) -> list[OutlineItem]:
         return items
     return [
         replace(item, heading=None)
-        if item.heading and item.heading.sort is HeadingKind.ARABIC and not item.heading.level
+        if item.heading and item.heading.sort in _BARE and not item.heading.level
         else item
         for item in items
     ]

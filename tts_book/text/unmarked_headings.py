@@ -13,7 +13,7 @@ from tts_book.text.normalize import Block, Kind, Paragraph
 
 _MANY = 20  # bare numbers that follow each other closely: notes or verses, not chapters
 _CLOSE = 150  # characters
-_TITLED = 100  # characters between numbers with titles; in a list they stand closer
+_TITLED = 100  # characters between numbers with titles or in words; in a list they stand closer
 _MISSING = 3  # headings of a sequence that may be damaged in the source, one after the other
 _TAIL = 0.1  # of a book: numbers that begin so near to its end and stand so close are notes
 _NOTE = 300  # characters of a usual note
@@ -91,7 +91,7 @@ def _sequences(
     goes_on = last == before > 0
     for at in segment:
         found = items[at].heading
-        if found is None or found.is_alone is not alone:
+        if found is None or not _counts(found, style, alone):
             continue
         numbers = _numbers(found, style)
         steps = [n - last for n in numbers if 0 < n - last <= (_MISSING if row else 1)]
@@ -106,12 +106,18 @@ def _sequences(
         yield row, last
 
 
+def _counts(found: Heading, style: HeadingKind, alone: bool) -> bool:
+    """Whether a numeral may belong to a run of this style: numbers in digits go with others that
+    have a title, or with others that have none; those in words are headings either way."""
+    return found.is_alone is alone or style is found.sort is HeadingKind.WORD
+
+
 def _start(
     items: Sequence[OutlineItem], segment: list[int], style: HeadingKind, alone: bool, before: int
 ) -> int:
     """The number that the first numeral of a part follows: that of the part before if it goes on
     from there; 1 where a part begins with II and III, because its I was lost; else 0."""
-    found = [h for at in segment if (h := items[at].heading) and h.is_alone is alone][:2]
+    found = [h for at in segment if (h := items[at].heading) and _counts(h, style, alone)][:2]
     if before and found and before + 1 in _numbers(found[0], style):
         return before
     values = [heading.numbers for heading in found if heading.sort is style]
@@ -140,7 +146,8 @@ def _is_sequence(items: Sequence[OutlineItem], row: list[int]) -> bool:
             return False
         if len(row) >= _MANY:
             return median(spaces) >= _CLOSE
-    return first.is_alone or median(spaces) >= _TITLED
+    is_bare = first.is_alone and first.sort is not HeadingKind.WORD
+    return is_bare or median(spaces) >= _TITLED
 
 
 # Headings that neither a word nor a number marks, only where they stand: the titles of stories
