@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tts_book.errors import UserError
-from tts_book.output.manifest import NAME, read_run
+from tts_book.output.manifest import NAME, book_folder, read_run
 from tts_book.output.paths import COMPANIONS
 from tts_book.synthesis.chunk_cache import ChunkCache
 
@@ -21,8 +21,8 @@ _MARK_WITHIN_BYTES = 4_096
 
 def companion_path(manifest: Path, kind: str) -> Path:
     """Where a companion of a book is written, by the book's manifest: beside the audio."""
-    stem = manifest.name.removesuffix(NAME).rstrip(".") or manifest.resolve().parent.name
-    return manifest.with_name(f"{stem}{COMPANIONS[kind]}")
+    stem = manifest.name.removesuffix(NAME).rstrip(".") or book_folder(manifest).resolve().name
+    return book_folder(manifest) / f"{stem}{COMPANIONS[kind]}"
 
 
 def find_companions(manifest: Path, kinds: Sequence[str]) -> tuple[Path, ...] | None:

@@ -23,6 +23,7 @@ from tts_book.audio.file_tags import Tags, read_tags
 from tts_book.errors import UserError
 from tts_book.model import Cover
 from tts_book.output.captions import Cue, vtt
+from tts_book.output.manifest import book_folder
 from tts_book.output.paths import relative_path
 from tts_book.output.readalong import ReadAlong, TimedChapter, TimedSentence
 from tts_book.synthesis import atomic
@@ -114,7 +115,7 @@ def check_url(text: str) -> str:
 
 def _episodes(book: ReadAlong, folder: Path, season: int) -> Iterator[_Episode]:
     tags, seen = _tags_of(book), Counter[str]()
-    image = _write_cover(book.path.parent, tags.cover)
+    image = _write_cover(book_folder(book.path), tags.cover)
     for chapter in book.chapters():
         if chapter.start_ms or not chapter.file.is_file():
             raise UserError(

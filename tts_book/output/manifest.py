@@ -1,7 +1,8 @@
 """Where the manifests of runs are, what is in them, and how they are read.
 
 `tts-book.jsonl` lies in the folder of a book's chapters; a book of one file has
-`STEM.tts-book.jsonl` beside it. It holds JSON lines, each an object with one key:
+`STEM.tts-book.jsonl` beside it. Either may be in the folder `.tts-book` there instead. It holds
+JSON lines, each an object with one key:
 
     {"run": {...}}      versions, source, voice, pauses, cache; the first line. `way` leads from the
                         manifest's folder to the source, `home` to where `command` was given
@@ -50,6 +51,11 @@ from tts_book.output.paths import SUFFIX, SUFFIXES, Layout, file_name
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 NAME = "tts-book.jsonl"
+# Keeps the manifests of a folder out of sight.
+HIDDEN_FOLDER = ".tts-book"
+HIDDEN = "hidden"
+# What recognisers heard of a book, beside its manifest.
+_EAR = "tts-book.ear.json"
 # The last line is short; this is room for some thousand files.
 _TAIL_BYTES = 1 << 20
 Lines = list[dict[str, Any]]
@@ -101,7 +107,41 @@ def manifest_path(layout: Layout) -> Path:
 
 def manifest_beside(target: Path, *, alone: bool) -> Path:
     """The manifest of a book by one of its files; `alone`: it is the book's only one."""
-    return target.with_name(f"{target.stem}.{NAME}") if alone else target.with_name(NAME)
+    return _find_place(target.with_name(f"{target.stem}.{NAME}" if alone else NAME))
+
+
+def _find_place(beside: Path) -> Path:
+    """The manifest where it is; of one that is not written yet, in the hidden folder if there is
+    one."""
+    hidden = beside.parent / HIDDEN_FOLDER / beside.name
+    wanted = hidden.exists() or (not beside.exists() and hidden.parent.is_dir())
+    return hidden if wanted else beside
+
+
+def book_folder(manifest: Path) -> Path:
+    """The folder of the files that a manifest names."""
+    is_hidden = manifest.parent.name == HIDDEN_FOLDER
+    return manifest.parent.parent if is_hidden else manifest.parent
+
+
+def place_manifest(found: Path, records: str) -> Path:
+    """Where a run writes the manifest that an earlier one left at `found`: "beside" the files,
+    "hidden", or where it is ("")."""
+    if not records:
+        return found
+    folder = book_folder(found)
+    return (folder / HIDDEN_FOLDER if records == HIDDEN else folder) / found.name
+
+
+def findings_path(manifest: Path) -> Path:
+    """Where the findings of recognisers about a book are kept."""
+    return manifest.with_name(f"{manifest.name.removesuffix(NAME)}{_EAR}")
+
+
+def find_manifests(folder: Path) -> Iterator[Path]:
+    """The manifests in a folder and in those directly in it."""
+    patterns = (f"*{NAME}", f"{HIDDEN_FOLDER}/*{NAME}", f"*/{NAME}", f"*/{HIDDEN_FOLDER}/{NAME}")
+    yield from dict.fromkeys(path for each in patterns for path in sorted(folder.glob(each)))
 
 
 def manifests_around(place: Path) -> tuple[Path, ...]:
@@ -109,7 +149,7 @@ def manifests_around(place: Path) -> tuple[Path, ...]:
     with a suffix."""
     return (
         manifest_beside(place / "any", alone=False),
-        place.with_name(f"{place.name}.{NAME}"),
+        _find_place(place.with_name(f"{place.name}.{NAME}")),
         manifest_beside(place, alone=False),
     )
 
@@ -241,6 +281,11 @@ class Manifest:
     run: dict[str, Any]
     cache: ChunkCache
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the files that it names."""
+        return book_folder(self.path)
+
     def chapters(self, kind: str = "chapter") -> Iterator[dict[str, Any]]:
         """The chapters that are written; or those that are not, by the kind of their lines."""
         return read_lines(self.path, kind)
@@ -263,7 +308,7 @@ class Manifest:
             yield self._there(self.run["way"])
 
     def _there(self, way: str) -> Path:
-        return Path(os.path.normpath(self.path.parent.resolve() / way))
+        return Path(os.path.normpath(self.folder.resolve() / way))
 
     def entry(self, chapter: dict[str, Any], chunk: dict[str, Any]) -> Entry | None:
         """A chunk's entry; see `entry_of`."""
@@ -296,17 +341,17 @@ class Manifest:
 
     def file_of(self, chapter: dict[str, Any]) -> tuple[Path, int]:
         """A file in which a chapter is heard, and the ms at which it begins there."""
-        own = self.path.with_name(chapter["file"])
+        own = self.folder / chapter["file"]
         for volume in read_lines(self.path, "volume") if not own.exists() else ():
             for number, start_ms, _ in volume["chapters"]:
                 if number == chapter["number"]:
-                    return Path(os.path.normpath(self.path.parent / volume["file"])), start_ms
+                    return Path(os.path.normpath(self.folder / volume["file"])), start_ms
         return own, 0
 
     def volume(self, output: Path) -> dict[str, Any] | None:
         """What it says about a whole-book file."""
         for volume in read_lines(self.path, "volume"):
-            if (self.path.parent / volume["file"]).resolve() == output.resolve():
+            if (self.folder / volume["file"]).resolve() == output.resolve():
                 return volume
         return None
 
@@ -316,18 +361,16 @@ def manifests_of_file(output: Path, cache: ChunkCache) -> Iterator[Manifest]:
     near = (
         manifest_beside(output, alone=True),
         manifest_beside(output, alone=False),
-        *_within(output.parent),
+        *find_manifests(output.parent),
     )
     return _open_manifests(dict.fromkeys(near), cache)
 
 
 def manifests_of_place(place: Path, cache: ChunkCache) -> Iterator[Manifest]:
     """The records of a file, or of the books in a folder."""
-    return (
-        manifests_of_file(place, cache)
-        if place.is_file()
-        else _open_manifests(_within(place), cache)
-    )
+    if place.is_file():
+        return manifests_of_file(place, cache)
+    return _open_manifests(find_manifests(place), cache)
 
 
 def manifests_of_source(
@@ -336,7 +379,7 @@ def manifests_of_source(
     """The records of a source in these folders, then those about books at these `places`. Those of
     excerpts come last."""
     paths = [
-        *(path for folder in folders for path in _within(folder)),
+        *(path for folder in folders for path in find_manifests(folder)),
         *(path for place in places for path in manifests_around(place) if path.exists()),
     ]
     once = {path.resolve(): path for path in reversed(paths)}
@@ -352,11 +395,6 @@ def _open_manifests(paths: Iterable[Path], cache: ChunkCache) -> Iterator[Manife
 
 def _is_excerpt(known: Manifest) -> bool:
     return bool(known.run.get("excerpt"))
-
-
-def _within(folder: Path) -> Iterator[Path]:
-    for pattern in (f"*{NAME}", f"*/{NAME}"):
-        yield from sorted(folder.glob(pattern))
 
 
 # What a written file holds ------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from tts_book.model import Doubt, Pauses
 from tts_book.output import captions
 from tts_book.output.captions import caption_paths
 from tts_book.output.manifest import (
+    book_folder,
     manifest_beside,
     manifest_path,
     read_file_states,
@@ -178,7 +179,7 @@ def _find_earlier(
     if line is None or line.get("sound") != wanted.sound:
         return None
     try:
-        path = manifest.with_name(line["file"])
+        path = book_folder(manifest) / line["file"]
         is_current = path == target and line["tags"] == wanted.tags
         if captions and not is_current:  # they hold the title, too
             return None

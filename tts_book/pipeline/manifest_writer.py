@@ -21,7 +21,16 @@ from tts_book.audio import DELAY_MS
 from tts_book.events import Event, as_dict
 from tts_book.model import Book, Chunk, Origin, Pauses
 from tts_book.output.captions import FORMATS, caption_paths
-from tts_book.output.manifest import describe_contents, manifest_path, read_file_states, read_kinds
+from tts_book.output.manifest import (
+    HIDDEN_FOLDER,
+    book_folder,
+    describe_contents,
+    findings_path,
+    manifest_path,
+    place_manifest,
+    read_file_states,
+    read_kinds,
+)
 from tts_book.output.stitcher import StitchedChapter
 from tts_book.output.whole_book import Volume
 from tts_book.pipeline.casting import role_name
@@ -41,7 +50,9 @@ class ManifestWriter:
         self, job: BookJob, pauses: Pauses, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._job, self._clock, self._began_s = job, clock, clock()
-        self.path = manifest_path(job.layout)
+        self._earlier = manifest_path(job.layout)
+        self.path = place_manifest(self._earlier, job.request.records)
+        self._folder = book_folder(self.path)
         self._files: set[str] = set()
         self._kept: dict[str, list[ChapterJob]] = {}
         self._made: dict[str, dict[str, Any]] = {}
@@ -60,6 +71,7 @@ class ManifestWriter:
         with atomic.report_failure(self.path):
             if self.path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            self.path.parent.mkdir(exist_ok=True)
             with atomic.open_part(self.path.parent) as part:
                 return Path(part.name)
 
@@ -118,9 +130,22 @@ class ManifestWriter:
                     self._line("whole", {"asked": self._job.request.fingerprint, "files": files})
                 self._put_down()
                 atomic.name_part(self._part, self.path)
+                self._remove_earlier()
         finally:
             with contextlib.suppress(OSError):
                 self._part.unlink(missing_ok=True)
+
+    def _remove_earlier(self) -> None:
+        """Removes the manifest from where it was before; what was heard of the book comes along."""
+        if self._earlier == self.path or not self._earlier.exists():
+            return
+        findings = findings_path(self._earlier)
+        if findings.exists():
+            findings.replace(findings_path(self.path))
+        self._earlier.unlink()
+        if self._earlier.parent.name == HIDDEN_FOLDER:
+            with contextlib.suppress(OSError):  # it holds those of other books
+                self._earlier.parent.rmdir()
 
     def _copy_earlier(self) -> None:
         """Copies what earlier runs said about files that are still there and that this one did not
@@ -131,7 +156,7 @@ class ManifestWriter:
             "volume": self._volumes,
             "contents": {*self._made, *self._volumes},
         }
-        for kind, old in read_kinds(self.path, *now):
+        for kind, old in read_kinds(self._earlier, *now):
             file = str(old.get("file"))
             if kind == "contents":
                 self._contents[file] = old
@@ -144,7 +169,7 @@ class ManifestWriter:
         """What the files of this run hold. A file that is as an earlier run left it is described
         as that run found it."""
         for file in (*self._made, *self._volumes):
-            path = self.path.parent / file
+            path = self._folder / file
             if not path.exists():
                 continue
             named = self._made.get(file, {}).get("files", ())
@@ -164,19 +189,19 @@ class ManifestWriter:
         """Whether a file exists, or is one of those that exist only on the way."""
         layout = self._job.layout
         aside = not layout.keeps_chapters and file in (path.name for path in layout.targets)
-        return aside or (self.path.parent / file).exists()
+        return aside or (self._folder / file).exists()
 
     def _ways(self) -> dict[str, str]:
         """How the source and the command's folder are found again after all was moved together."""
         places = {"way": self._job.request.source, "home": self._job.request.cwd}
-        folder = self.path.parent.resolve()
+        folder = self._folder.resolve()
         return {
             name: _relative_way(path.resolve(), folder) if path else ""
             for name, path in places.items()
         }
 
     def _way(self, path: Path) -> str:
-        return _relative_way(path, self.path.parent)
+        return _relative_way(path, self._folder)
 
     def _line(self, kind: str, value: dict[str, Any]) -> None:
         if self._part is None:

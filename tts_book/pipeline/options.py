@@ -23,6 +23,7 @@ FilePath = str | os.PathLike[str]
 SPLITS = ("auto", "headings", "none")
 NOTES = ("skip", "inline", "end")
 LAYOUTS = ("plain", "audiobookshelf")
+RECORDS = ("beside", "hidden")
 NO_COVER = "none"
 NO_CAST = "off"
 CODE = ("announce", "read", "skip")
@@ -202,6 +203,15 @@ class Options(ReadingOptions):
         Panel.OUTPUT,
         choices=LAYOUTS,
         metavar="NAME",
+    )
+    records: str = option(
+        "",
+        "Records of how files were made: beside them, or hidden in a folder .tts-book.",
+        Panel.OUTPUT,
+        choices=RECORDS,
+        metavar="PLACE",
+        repeats=False,
+        changes_files=False,
     )
     cover: FilePath | None = option(
         None, "A JPEG or PNG picture, or none.", Panel.OUTPUT, metavar="FILE"

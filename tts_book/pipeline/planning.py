@@ -17,7 +17,7 @@ from tts_book.model import Chunk, Plan, Voice
 from tts_book.output import audiobookshelf
 from tts_book.output.captions import caption_paths
 from tts_book.output.companions import companion_path
-from tts_book.output.manifest import manifest_path, read_known_files
+from tts_book.output.manifest import HIDDEN_FOLDER, manifest_path, read_known_files
 from tts_book.output.paths import (
     CAPTIONS,
     CHAPTERS,
@@ -219,4 +219,5 @@ def prepare_output(jobs: Sequence[BookJob], force: bool) -> None:
     places = [job.layout for job in jobs]
     refuse_foreign_files(places, owner_of, force)
     make_folders(places)
-    atomic.remove_leftovers({file.parent for place in places for file in place.files})
+    folders = {file.parent for place in places for file in place.files}
+    atomic.remove_leftovers(folders | {folder / HIDDEN_FOLDER for folder in folders})

@@ -20,7 +20,7 @@ from tts_book.errors import UserError
 from tts_book.model import Book
 from tts_book.output import audiobookshelf
 from tts_book.output.companions import find_companions, is_own
-from tts_book.output.manifest import find_finished_files, manifests_for_stem
+from tts_book.output.manifest import find_finished_files, manifests_for_stem, place_manifest
 from tts_book.output.paths import COMPANIONS
 from tts_book.pipeline.casting import add_voices, find_marked_role
 from tts_book.pipeline.options import NO_CAST, format_rerun_command, result_options
@@ -41,7 +41,7 @@ class BookRequest:
     changed; "" where there is none. `readings` is how it is said, `recorded` whether the run leaves
     a manifest of it. `command`, given in the folder `cwd`, converts it again. `cache` is the folder
     of its entries, None where they are not kept. `marked` are stretches of its chapters, by their
-    numbers, whose roles are marked in the text."""
+    numbers, whose roles are marked in the text. `records` is where the manifest is wanted."""
 
     book: Book
     stem: str
@@ -54,6 +54,7 @@ class BookRequest:
     cache: Path | None = None
     cast: Cast | None = None
     marked: Mapping[int, tuple[RoleSpan, ...]] = field(default_factory=dict)
+    records: str = ""
 
 
 def make_request(
@@ -93,6 +94,7 @@ def _build_request(
         cache=None if options.no_cache else settings.cache_dir.absolute(),
         cast=cast,
         marked=marked,
+        records=options.records,
     )
 
 
@@ -170,6 +172,8 @@ class BookSource:
             return ()
         kinds = self.settings.output.companions
         for place in manifests_for_stem(self.settings.output.out, self.settings.at.cwd, self.stem):
+            if place_manifest(place, self.settings.options.records) != place:
+                continue  # it is to be moved
             files = find_finished_files(place, self.fingerprint)
             shown = find_companions(place, kinds) if files else None
             if shown is not None:

@@ -226,7 +226,7 @@ def find_words_at(output: Path, at_ms: int, cache: ChunkCache) -> Found:
     """What is heard in the file `output` at that time. Raises UserError."""
     for known in manifests_of_file(output, cache):
         for chapter in known.chapters():
-            if known.path.with_name(chapter["file"]) == output:
+            if known.folder / chapter["file"] == output:
                 _refuse_beyond(output, chapter["duration_ms"], at_ms)
                 return _find_words(known, chapter, output, at_ms)
         if volume := known.volume(output):

@@ -21,6 +21,7 @@ from tts_book.output.manifest import (
     NAME,
     STRETCH_MS,
     Lines,
+    book_folder,
     describe_captions,
     describe_marks,
     describe_sound,
@@ -91,7 +92,7 @@ def _find_written(folder: Path) -> Iterator[Path]:
     """The files in a folder, there or not, that its manifests list."""
     for manifest in folder.rglob(f"*{NAME}"):
         for line in read_lines(manifest, "contents"):
-            path = _normal(manifest.parent / line["file"])
+            path = _normal(book_folder(manifest) / line["file"])
             if path.is_relative_to(folder):
                 yield path
 
@@ -177,7 +178,7 @@ def _record(
 def _contents(record: dict[str, Lines], path: Path, place: Path | None) -> dict[str, Any] | None:
     """What the record says that the file holds."""
     for line in record.get("contents", ()) if place else ():
-        if place and _normal(place.parent / line["file"]) == _normal(path):
+        if place and _normal(book_folder(place) / line["file"]) == _normal(path):
             return line
     return None
 

@@ -29,7 +29,7 @@ from tts_book.output.inspection.ear.comparison import (
 )
 from tts_book.output.inspection.ear.recognizer import Recognizer
 from tts_book.output.inspection.lookup import place_of, redo_command
-from tts_book.output.manifest import NAME, Manifest, read_file_states
+from tts_book.output.manifest import Manifest, book_folder, findings_path, read_file_states
 from tts_book.synthesis import atomic
 from tts_book.text.language_tags import primary_language
 
@@ -43,7 +43,6 @@ _MARGIN_MS = 150
 _SURE = 0.8
 # Goes up when the same words would be judged otherwise.
 _FORM = 1
-_EAR = "tts-book.ear.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +302,6 @@ def describe_differences(differences: Iterable[Difference], language: str) -> It
         yield f"{each.kind.value}: “{each.expected}”, heard: “{each.heard}”"
 
 
-def findings_path(manifest: Path) -> Path:
-    """Where the findings of a book are kept."""
-    return manifest.with_name(f"{manifest.name.removesuffix(NAME)}{_EAR}")
-
-
 def read_findings(manifest: Path) -> Mapping[tuple[int, int], tuple[str, ...]]:
     """Reasons by chapter and chunk, of the files that are still as they were heard."""
     return {
@@ -321,7 +315,7 @@ def _write_findings(manifest: Path, heard: Sequence[Finding]) -> None:
     """Keeps what was heard; earlier findings about other chunks stay. Raises UserError."""
     now = {(each.chapter, each.chunk): each for each in (*_read_findings(manifest), *heard)}
     kept = [each for each in now.values() if each.reasons]
-    folder = manifest.parent
+    folder = book_folder(manifest)
     names = sorted({each.file for each in kept})
     states = read_file_states([folder / name for name in names if (folder / name).exists()])
     value = {
@@ -345,7 +339,7 @@ def _read_findings(manifest: Path) -> list[Finding]:
         files = dict(value["files"])
     except (OSError, ValueError, TypeError, KeyError):
         return []
-    return [each for each in found if _is_unchanged(manifest.parent / each.file, files)]
+    return [each for each in found if _is_unchanged(book_folder(manifest) / each.file, files)]
 
 
 def _is_unchanged(path: Path, files: Mapping[str, object]) -> bool:
