@@ -274,9 +274,9 @@ _PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 
 @dataclass(frozen=True, slots=True)
 class InnerPause:
-    """A sentence or paragraph that ends at character `offset` of a chunk's text. There the voice
-    rests for `length_ms`, which clicks may part into several `silences`; none where none was found.
-    `certain`: not only the service takes this for an end."""
+    """A sentence or paragraph that ends at character `offset` of a chunk's text; ahead of a heading
+    its `kind` is HEADING. There the voice rests for `length_ms`, which clicks may part into several
+    `silences`; none where none was found. `certain`: not only the service takes this for an end."""
 
     offset: int
     kind: Break
@@ -374,9 +374,11 @@ def _find_ends(
     ends: dict[int, tuple[Break, bool]] = {}
     last = 0
     for paragraph in _PARAGRAPH.finditer(chunk.text):
+        is_heading = paragraph.start() == chunk.heading_start
+        before = Break.HEADING if is_heading else Break.PARAGRAPH
         for number, (start, stop) in enumerate(splitter.spans(paragraph[0])):
             if last and any(map(str.isalnum, paragraph[0][start:stop])):
-                ends[last] = (Break.SENTENCE if number else Break.PARAGRAPH, True)
+                ends[last] = (Break.SENTENCE if number else before, True)
             last = paragraph.start() + stop
     ends.pop(last, None)
     known = sorted(ends)
