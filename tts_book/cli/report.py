@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from tts_book.cli.voice_list import describe_voice
 from tts_book.events import JobDone, format_count, format_duration, format_number, format_share
 from tts_book.model import Book, DoubtKind, Skip
-from tts_book.readers.book import count_by_reason, count_ink
 from tts_book.text.language_tags import describe_language
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ _SHOWN = 60  # characters of what was left out
 
 def list_skipped(book: Book) -> Iterator[str]:
     """Every piece left out with its place, size and reason, then the sums."""
+    from tts_book.readers.book import count_by_reason, count_ink
+
     yield book.title
     for chapter in book.chapters:
         for skip in chapter.skips:
@@ -41,6 +42,8 @@ def list_skipped(book: Book) -> Iterator[str]:
 
 def list_skipped_json(book: Book) -> Iterator[str]:
     """The same as JSON: a line for each piece with its whole text, then one with the sums."""
+    from tts_book.readers.book import count_ink
+
     for chapter in book.chapters:
         for skip in chapter.skips:
             place = str(chapter.origin.source.place(skip.start))
@@ -52,6 +55,8 @@ def list_skipped_json(book: Book) -> Iterator[str]:
 
 def skipped_summary(book: Book) -> str:
     """One line: what was left out, the most first; empty if it is nothing."""
+    from tts_book.readers.book import count_by_reason
+
     found = count_by_reason(_all(book))
     return ", ".join(f"{reason} {format_number(size)}" for reason, size in found.items())
 
