@@ -52,6 +52,13 @@ class JobStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesAwaited:
+    """Another run writes the files: `writer` says which one. This one speaks along and waits."""
+
+    writer: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkStarted:
     """A request begins, the chunk's first `attempt` or a later one. `in_flight` counts it, too."""
 
@@ -237,6 +244,7 @@ class JobDone:
 
 Event = (
     JobStarted
+    | FilesAwaited
     | ChunkStarted
     | ChunkRetried
     | ChunkDone
@@ -388,6 +396,8 @@ def describe_event(event: Event) -> str | None:
     match event:
         case JobStarted():
             return _started(event)
+        case FilesAwaited():
+            return f"the files are written by {event.writer}: speaking along"
         case ChapterDone(kept=False):
             length = format_duration(event.duration_ms)
             return f"{event.book}: chapter {event.chapter} done, {length}: {event.title}"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +27,7 @@ from tts_book.errors import (
 )
 from tts_book.model import Chunk, Speech, Voice
 from tts_book.synthesis.chunk_cache import ChunkCache, key_of
+from tts_book.synthesis.claims import Claimant, Claims
 from tts_book.synthesis.pool import Pool
 
 VOICE = Voice("reader", "scripted", "one", "en")
@@ -426,3 +431,95 @@ def test_another_rate_is_another_key() -> None:
     }
     assert len(keys) == 6
     assert key_of("f", replace(VOICE, name="other name"), "text") in keys
+
+
+# Several runs on one cache
+
+
+def share(
+    folder: Path,
+    all_chunks: Sequence[Chunk],
+    *backends: ScriptedBackend,
+    work_before: Callable[[ChunkCache], None] = lambda cache: None,
+) -> list[Run]:
+    """Runs that share a cache, at the same time, each on a machine of its own."""
+    runs = [Run() for _ in backends]
+    written_s = time.time()  # by the real clock; virtual time passes quickly
+
+    async def work(virtual: Time) -> None:
+        cache = ChunkCache(folder)
+        work_before(cache)
+
+        async def one(number: int, backend: ScriptedBackend) -> None:
+            backend._sleep = virtual.sleep
+            claims = Claims(
+                Claimant(f"host{number}", 1, str(number)),
+                folder_time=lambda folder: written_s + virtual.clock(),
+                clock=virtual.clock,
+            )
+            left, tools = runs[number], replace(virtual.tools(), claims=claims)
+            pool = Pool(cache, left.told.append, tools)
+            renewing = asyncio.create_task(claims.keep_alive(virtual.sleep))
+            found: dict[int, str | None] = {}
+            async with aclosing(pool.speak(tasks(backend, VOICE, all_chunks, "f"))) as outcomes:
+                async for task, entry in outcomes:
+                    found[task.order] = entry.path.stem if entry else None
+            renewing.cancel()
+            left.keys = [found[order] for order in sorted(found)]
+            left.took_s = virtual.clock()
+
+        await asyncio.gather(*(one(*each) for each in enumerate(backends)))
+
+    in_time(work)
+    assert not list(folder.glob("*/*.claim*"))
+    return runs
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_runs_that_share_a_cache_speak_each_chunk_once(count: int, tmp_path: Path) -> None:
+    texts = [f"This is sentence number {n}. It has a second part." for n in range(60)]
+    backends = [ScriptedBackend() for _ in range(count)]
+    runs = share(tmp_path, chunks(*texts), *backends)
+    assert sum((backend.asked for backend in backends), Counter()) == dict.fromkeys(texts, 1)
+    for run_of_one, backend in zip(runs, backends, strict=True):
+        assert all(run_of_one.keys)
+        assert len(backend.asked) >= 5
+        done = run_of_one.of(events.ChunkDone)
+        assert sum(not event.cached for event in done) == len(backend.asked)
+        assert len(done) == len(texts)
+
+
+def test_a_chunk_that_failed_elsewhere_is_tried_here(tmp_path: Path) -> None:
+    bad = ScriptedBackend(lambda text, attempt: BackendRefused("I cannot say that."))
+    good = ScriptedBackend()
+    failed, spoke = share(tmp_path, chunks(*TEXTS), bad, good)
+    assert all(spoke.keys)
+    assert good.asked == dict.fromkeys(TEXTS, 1)
+    assert failed.of(events.ChunkFailed)
+
+
+@pytest.mark.parametrize(("is_dead", "least_s"), [(False, 170), (True, 0)])
+def test_what_a_dead_run_claimed_is_spoken_when_that_is_known(
+    is_dead: bool, least_s: float, tmp_path: Path
+) -> None:
+    keys = [task.key for task in tasks(ScriptedBackend(), VOICE, chunks(*TEXTS), "f")]
+
+    def claim(cache: ChunkCache) -> None:
+        for key in keys[:3]:
+            Claims(Claimant("nas", 7, "dead")).take(cache.claim_path(key))
+            if is_dead:
+                os.utime(cache.claim_path(key), (1, 1))
+
+    backend = ScriptedBackend()
+    (left,) = share(tmp_path, chunks(*TEXTS), backend, work_before=claim)
+    assert all(left.keys)
+    assert backend.asked == dict.fromkeys(TEXTS, 1)
+    assert least_s <= left.took_s <= least_s + 60
+    if not is_dead:  # meanwhile the others were spoken
+        assert set(backend.order[:9]) == set(TEXTS[3:])
+
+
+def test_a_cache_that_takes_no_claim_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(UserError, match=r"The cache folder .* cannot be written"):
+        share(tmp_path / "cache", chunks("A sentence."), ScriptedBackend())

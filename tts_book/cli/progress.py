@@ -115,7 +115,8 @@ class Progress:
 
     def _speaking_left_s(self, started: events.JobStarted) -> float:
         spoken = self.totals.new_characters
-        left = started.new_characters - spoken
+        # Other runs that share the cache may speak a part.
+        left = min(started.new_characters - spoken, started.characters - self.totals.characters)
         if left <= 0:
             return 0.0
         ms_per_character = started.estimated_ms / max(1, started.characters)

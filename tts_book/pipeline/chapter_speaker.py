@@ -78,7 +78,7 @@ class ChapterSpeaker:
 
     async def speak(self, chapters: Sequence[ChapterJob]) -> None:
         """Speaks these chapters, and reports which are lost."""
-        await self._by_their_voices(chapters)
+        await self._by_their_voices(start_elsewhere(chapters, self._tools))
         while self._in_doubt:
             await self._by_their_voices(await self._take_over())
 
@@ -93,7 +93,7 @@ class ChapterSpeaker:
         ]
         async with (
             asyncio.TaskGroup() as writing,
-            aclosing(pool.speak(_list_tasks(chapters))) as spoken,
+            aclosing(pool.speak(list_tasks(chapters))) as spoken,
         ):
             async for task, entry in spoken:
                 progress = going[task.group]
@@ -145,7 +145,16 @@ class ChapterSpeaker:
         self._tell(chapter_lost(progress.chapter, reason, progress.missing))
 
 
-def _list_tasks(chapters: Sequence[ChapterJob]) -> Iterator[Task]:
+def start_elsewhere(chapters: Sequence[ChapterJob], tools: Tools) -> Sequence[ChapterJob]:
+    """The chapters in the order of this run: one that shares the work begins in another place than
+    the others, so that they seldom want the same chunk."""
+    if tools.claims is None or not chapters:
+        return chapters
+    first = int(tools.claims.claimant.run, 16) % len(chapters)
+    return [*chapters[first:], *chapters[:first]]
+
+
+def list_tasks(chapters: Sequence[ChapterJob]) -> Iterator[Task]:
     """A task for every chunk; its group is the chapter's place among these."""
     order = 0
     for group, chapter in enumerate(chapters):

@@ -179,6 +179,10 @@ def _check_voice(options: Options, config: Config) -> None:
 def _check_parts(options: Options) -> None:
     only = parse_selection(str(options.only), "--only")
     parse_selection(str(options.redo), "--redo")
+    if options.share and options.no_cache:
+        raise UserError("--share divides the work by the cache folder: leave --no-cache out.")
+    if options.share and options.redo != "":
+        raise UserError("--redo speaks a part again, and on one machine only: leave --share out.")
     if only and (options.start != "" or options.stop != ""):
         raise UserError("--from and --to make an excerpt: leave --only out.")
     if options.year and not year_of(str(options.year)):

@@ -260,6 +260,13 @@ class Options(ReadingOptions):
         repeats=False,
         changes_files=False,
     )
+    share: bool = option(
+        False,
+        "Divide the work with other runs on this cache folder, also on other machines.",
+        Panel.RUN,
+        repeats=False,
+        changes_files=False,
+    )
     wait: bool = option(
         False,
         "Keep retrying every minute when the online service is gone.",

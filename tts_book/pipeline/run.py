@@ -35,6 +35,7 @@ from tts_book.pipeline.earlier_files import (
 )
 from tts_book.pipeline.jobs import BookJob, ChapterJob
 from tts_book.pipeline.manifest_writer import ManifestWriters, open_manifests
+from tts_book.pipeline.sharing import Help
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.synthesis.pool import Tools, locate_doubts
 from tts_book.text.speech_rate import estimate_ms
@@ -71,11 +72,13 @@ async def convert_jobs(
     listener: Listener,
     tools: Tools | None = None,
     output: OutputSettings | None = None,
+    before: Help | None = None,
 ) -> Result:
     """Speaks what is missing, writes every chapter whose chunks are all there, and leaves a
     manifest of each book beside its files.
 
-    `listener` gets every event as it happens. Raises UserError if the disk takes no more.
+    `listener` gets every event as it happens, but for those that it got `before`. Raises UserError
+    if the disk takes no more.
     """
     output = output or OutputSettings()
     with (
@@ -86,7 +89,7 @@ async def convert_jobs(
         for job in jobs:
             earlier |= await asyncio.to_thread(find_earlier_files, job, pauses, output, cache)
         run = _ConversionRun(
-            jobs, writer, cache, pauses, listener, tools or make_tools(), manifests, earlier
+            jobs, writer, cache, pauses, listener, tools or make_tools(), manifests, earlier, before
         )
         return await run.to_end()
 
@@ -109,9 +112,11 @@ class _ConversionRun:
         tools: Tools,
         manifests: ManifestWriters,
         earlier: Mapping[Path, EarlierFile],
+        before: Help | None = None,
     ) -> None:
         self._jobs, self._writer, self._cache = jobs, writer, cache
-        self._totals = events.RunTotals()
+        self._before = before
+        self._totals = before.totals if before else events.RunTotals()
         self._listener, self._clock = listener, tools.clock
         self._manifests, self._earlier = manifests, earlier
         # By target, all that is there now; of these, what this run joined, or joined again.
@@ -122,14 +127,15 @@ class _ConversionRun:
         self._speaker = ChapterSpeaker(cache, pauses, self._tell, tools, self._write)
 
     def _tell(self, event: events.Event) -> None:
-        self._totals(event)
         self._manifests.add_event(event)
-        self._listener(event)
+        if self._before is None or not self._before.has_told(event):
+            self._totals(event)
+            self._listener(event)
 
     async def to_end(self) -> Result:
-        began_s = self._clock()
+        began_s = self._before.began_s if self._before else self._clock()
         asked = [chapter for job in self._jobs for chapter in job.asked_chapters]
-        started = _job_started(len(self._jobs), asked, self._earlier, self._cache)
+        started = describe_start(self._jobs, self._earlier, self._cache)
         self._tell(started)
         try:
             if started.cached < started.chunks:
@@ -281,13 +287,11 @@ def _the_users(group: ExceptionGroup[Exception]) -> Exception:
     return _the_users(first) if isinstance(first, ExceptionGroup) else first
 
 
-def _job_started(
-    books: int,
-    chapters: Sequence[ChapterJob],
-    earlier: Mapping[Path, EarlierFile],
-    cache: ChunkCache,
+def describe_start(
+    jobs: Sequence[BookJob], earlier: Mapping[Path, EarlierFile], cache: ChunkCache
 ) -> events.JobStarted:
     """What is asked for, and what of it is there already."""
+    chapters = [chapter for job in jobs for chapter in job.asked_chapters]
     sums: Counter[str] = Counter()
     for chapter in chapters:
         job = chapter.job
@@ -303,7 +307,7 @@ def _job_started(
             sums["estimated_ms"] += estimate_ms(chunk.spoken, language, rate_pct)
     found = [earlier[chapter.target] for chapter in chapters if chapter.target in earlier]
     return events.JobStarted(
-        books=books,
+        books=len(jobs),
         chapters=len(chapters),
         chunks=sums["chunks"],
         cached=sums["cached"],

@@ -8,14 +8,18 @@ async with open_conversion(settings) as conversion:
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import (
     AbstractContextManager,
+    AsyncExitStack,
     ExitStack,
     asynccontextmanager,
     contextmanager,
+    nullcontext,
     suppress,
 )
 from dataclasses import dataclass, replace
@@ -25,6 +29,7 @@ from typing import TYPE_CHECKING
 from tts_book import backends
 from tts_book.config.voices import Config
 from tts_book.errors import SourceDamaged, UserError
+from tts_book.events import FilesAwaited
 from tts_book.output.companions import companion_path, refuse_foreign, write_companions
 from tts_book.output.manifest import manifest_path
 from tts_book.output.settings import OutputSettings
@@ -33,14 +38,18 @@ from tts_book.pipeline.options import Surroundings
 from tts_book.pipeline.selection import parse_selection, select_excerpt, select_parts
 from tts_book.pipeline.voice_selection import VoiceChooser
 from tts_book.synthesis import cache_leases
-from tts_book.synthesis.cache_leases import CacheBusy, CacheLease
+from tts_book.synthesis.atomic import PART_PREFIX, report_failure
+from tts_book.synthesis.cache_leases import BookBusy, CacheBusy, CacheLease
 from tts_book.synthesis.chunk_cache import ChunkCache
+from tts_book.synthesis.claims import SUFFIX
 
 if TYPE_CHECKING:
     from tts_book.events import Listener
     from tts_book.pipeline.jobs import BookJob
     from tts_book.pipeline.run import Result
+    from tts_book.pipeline.sharing import Help
     from tts_book.pipeline.source import BookRequest
+    from tts_book.synthesis.claims import Claims
     from tts_book.synthesis.pool import Tools
     from tts_book.synthesis.rate_limiter import Proof
 
@@ -90,7 +99,7 @@ async def open_cache(settings: JobSettings) -> AsyncIterator[ChunkCache]:
 
 @asynccontextmanager
 async def hold_entries(
-    cache: Path, books: Sequence[CacheLease], tools: Tools
+    cache: Path, books: Sequence[CacheLease], tools: Tools, *, passing: bool = False
 ) -> AsyncIterator[None]:
     """Keeps the entries of these books, as soon as the cache is not being pruned. Raises UserError
     where that lasts too long, and where another run is at work on one of them."""
@@ -98,7 +107,7 @@ async def hold_entries(
         until_s = tools.clock() + BUSY_MOST_S
         while True:
             try:
-                held.enter_context(cache_leases.hold_entries(cache, books))
+                held.enter_context(cache_leases.hold_entries(cache, books, passing=passing))
                 break
             except CacheBusy:
                 if tools.clock() >= until_s:
@@ -164,25 +173,93 @@ class Conversion:
         in the way; `tools` are the real clock, sleep and chance unless they are given. Raises
         UserError, and SourceDamaged for a book with parts missing unless these are allowed to be.
         """
-        from tts_book.pipeline.earlier_files import refuse_foreign_captions
-        from tts_book.pipeline.planning import prepare_output
-        from tts_book.pipeline.run import convert_jobs, make_tools
+        from tts_book.pipeline.run import make_tools
+        from tts_book.pipeline.sharing import open_claims
 
-        options, output = self.settings.options, self._output([job.request for job in jobs])
+        options = self.settings.options
         if not options.allow_missing:
             _refuse_damaged(jobs)
         tools = replace(tools or make_tools(), workers=options.workers, wait=options.wait)
+        if options.share:
+            async with open_claims(tools) as claims:
+                return await self._share(jobs, listening, replace(tools, claims=claims), claims)
         async with hold_entries(self.cache.folder, [_make_lease(job) for job in jobs], tools):
-            if not output.force:
-                refuse_foreign_captions(jobs, output.captions)
-                _refuse_foreign_companions(jobs, output.companions)
-            with self._open_proof(jobs) as proof:
-                tools = replace(tools, proof=proof or tools.proof)
-                prepare_output(jobs, output.force)
-                with listening as listener:
-                    pauses = self.settings.config.pauses
-                    result = await convert_jobs(jobs, pauses, self.cache, listener, tools, output)
-            return await self._write_companions(jobs, result, output.companions)
+            return await self._convert(jobs, listening, tools)
+
+    async def _convert(
+        self,
+        jobs: Sequence[BookJob],
+        listening: AbstractContextManager[Listener],
+        tools: Tools,
+        before: Help | None = None,
+    ) -> Result:
+        """Speaks and writes books that no other run writes; `before`: what was reported."""
+        from tts_book.pipeline.earlier_files import refuse_foreign_captions
+        from tts_book.pipeline.planning import prepare_output
+        from tts_book.pipeline.run import convert_jobs
+
+        output = self._output([job.request for job in jobs])
+        if not output.force:
+            refuse_foreign_captions(jobs, output.captions)
+            _refuse_foreign_companions(jobs, output.companions)
+        with self._open_proof(jobs) as proof:
+            tools = replace(tools, proof=proof or tools.proof)
+            prepare_output(jobs, output.force)
+            with listening as listener:
+                pauses = self.settings.config.pauses
+                result = await convert_jobs(
+                    jobs, pauses, self.cache, listener, tools, output, before
+                )
+        return await self._write_companions(jobs, result, output.companions)
+
+    async def _share(
+        self,
+        jobs: Sequence[BookJob],
+        listening: AbstractContextManager[Listener],
+        tools: Tools,
+        claims: Claims,
+    ) -> Result:
+        """Speaks what no other run speaks; writes the files as soon as no other run does."""
+        from tts_book.pipeline.run import describe_start
+        from tts_book.pipeline.sharing import POLL_S, Help, speak_along
+
+        async with AsyncExitStack() as owning:
+            writer = await self._own_files(jobs, tools, claims, owning)
+            if not writer:
+                return await self._convert(jobs, listening, tools)
+            place = f" {claims.claimant.run}"
+            leases = [_make_lease(job) for job in jobs]
+            passing = [replace(lease, place=lease.place + place) for lease in leases]
+            with listening as listener:
+                help = Help(listener, tools.clock())
+                help(describe_start(jobs, {}, self.cache))
+                help(FilesAwaited(writer))
+                async with hold_entries(self.cache.folder, passing, tools, passing=True):
+                    with self._open_proof(jobs) as proof:
+                        proving = replace(tools, proof=proof or tools.proof)
+                        await speak_along(jobs, self.cache, help, proving)
+                while await self._own_files(jobs, tools, claims, owning):
+                    await tools.sleep(POLL_S)
+                return await self._convert(jobs, nullcontext(listener), tools, help)
+
+    async def _own_files(
+        self, jobs: Sequence[BookJob], tools: Tools, claims: Claims, owning: AsyncExitStack
+    ) -> str:
+        """Makes this run the only one that writes these books, until `owning` and the claims end;
+        or says which other one does. Raises UserError."""
+        paths = {_claim_path(job): job for job in jobs}
+        with report_failure(next(iter(paths))):
+            writer = await asyncio.to_thread(claims.take_all, paths)
+        if writer is not None:
+            return str(writer)
+        leases = [_make_lease(job) for job in jobs]
+        try:
+            await owning.enter_async_context(hold_entries(self.cache.folder, leases, tools))
+        except BookBusy as error:
+            for path in paths:
+                claims.release(path)
+            return error.writer
+        return ""
 
     @contextmanager
     def _open_proof(self, jobs: Sequence[BookJob]) -> Iterator[Proof | None]:
@@ -244,6 +321,13 @@ def _refuse_foreign_companions(jobs: Sequence[BookJob], kinds: Sequence[str]) ->
     """Raises UserError if a page or an EPUB would replace a file that tts-book did not write."""
     manifests = [manifest_path(job.layout) for job in jobs]
     refuse_foreign([companion_path(path, kind) for path in manifests for kind in kinds])
+
+
+def _claim_path(job: BookJob) -> Path:
+    """Where a run says that it writes the files of a book: beside them, since every machine may
+    know their folder by another path."""
+    name = hashlib.sha256(job.layout.stem.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return job.layout.folder / f"{PART_PREFIX}{name}{SUFFIX}"
 
 
 def _make_lease(job: BookJob) -> CacheLease:

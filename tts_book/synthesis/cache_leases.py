@@ -49,13 +49,27 @@ class CacheBusy(UserError):
     """Entries are being removed, so that no run may begin; try again."""
 
 
+class BookBusy(UserError):
+    """Another run, the `writer`, is at work on a book in the same place."""
+
+    def __init__(self, title: str, writer: str) -> None:
+        super().__init__(
+            f'"{title}" is being converted by another run ({writer}): wait until that is done, or '
+            "stop it. Runs that are all given --share divide the work."
+        )
+        self.writer = writer
+
+
 @contextlib.contextmanager
-def hold_entries(cache: Path, books: Sequence[CacheLease]) -> Iterator[None]:
-    """Keeps the entries of these books from being removed for as long as the block runs. Raises
-    CacheBusy, and UserError where another run is at work on one of them, in the same place."""
+def hold_entries(
+    cache: Path, books: Sequence[CacheLease], *, passing: bool = False
+) -> Iterator[None]:
+    """Keeps the entries of these books from being removed for as long as the block runs; nothing
+    is known of them afterwards if that is `passing`. Raises CacheBusy, and BookBusy where another
+    run is at work on one of them, in the same place."""
     with contextlib.ExitStack() as held:
         try:
-            _begin_run(cache / FOLDER, books, held)
+            _begin_run(cache / FOLDER, books, held, passing)
         except Timeout:
             raise CacheBusy(
                 f"Another process is removing entries from the cache {cache}: wait until that is "
@@ -86,7 +100,9 @@ def _lock_door(folder: Path, timeout_s: float) -> contextlib.AbstractContextMana
     return FileLock(folder / _DOOR).acquire(timeout=timeout_s)
 
 
-def _begin_run(folder: Path, books: Sequence[CacheLease], held: contextlib.ExitStack) -> None:
+def _begin_run(
+    folder: Path, books: Sequence[CacheLease], held: contextlib.ExitStack, passing: bool
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _lock_door(folder, 0):
         for book in books:
@@ -94,16 +110,15 @@ def _begin_run(folder: Path, books: Sequence[CacheLease], held: contextlib.ExitS
         run = _lock_run(folder, held)
         for book in books:
             _write_list(_list_of(folder, book), book, run)
+            if passing:
+                held.callback(remove_file, _list_of(folder, book))
 
 
 def _refuse_second(folder: Path, book: CacheLease) -> None:
     found = _read_list(_list_of(folder, book))
     if found and _is_running(folder / found[1]):
         _, process, _ = found[1].split("-")
-        raise UserError(
-            f'"{book.title}" is being converted by another run (process {process}): wait until '
-            "that is done, or stop it."
-        )
+        raise BookBusy(book.title, f"process {process}")
 
 
 def _lock_run(folder: Path, held: contextlib.ExitStack) -> str:

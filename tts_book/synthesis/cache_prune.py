@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tts_book.synthesis.atomic import remove_file
 from tts_book.synthesis.cache_leases import block_new_runs, list_leases
+from tts_book.synthesis.claims import SUFFIX, Claims
 
 # The folder of chapters that are encoded for files of whole books.
 ENCODED = "encoded"
@@ -125,6 +126,8 @@ def _remove_entries(cache: Path, used_before_s: float, most_bytes: int | None) -
             with contextlib.suppress(OSError):
                 item.path.unlink()
                 freed += item.size_bytes
+    with contextlib.suppress(OSError):  # they do no harm
+        Claims().sweep(cache.glob(f"??/*{SUFFIX}*"))
     _drop_empty_lists(cache)
     return PruneResult(removed, freed, kept)
 

@@ -190,14 +190,11 @@ class Claims:
             await sleep(HEARTBEAT_S)
             await asyncio.to_thread(self.renew)
 
-    def sweep(self, paths: Iterable[Path]) -> int:
-        """Removes those of these claims that are dead, and how many they were. Raises OSError."""
-        removed = 0
+    def sweep(self, paths: Iterable[Path]) -> None:
+        """Removes those of these claims (or heirs of claims) that are dead. Raises OSError."""
         for path in paths:
             if path.exists() and not self.is_held(path) and self.take(path) is None:
                 self.release(path)
-                removed += 1
-        return removed
 
     def _create(self, path: Path) -> None:
         """A new file with our name. Raises FileExistsError, OSError."""
