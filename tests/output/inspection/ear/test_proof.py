@@ -22,6 +22,7 @@ from tts_book.cli.commands.ear import hear, parse_share
 from tts_book.cli.commands.publication import page
 from tts_book.errors import UserError
 from tts_book.model import Speech
+from tts_book.output.inspection.ear.pace import HeardWord, join_words
 from tts_book.output.inspection.ear.recognizer import SpokenLanguage
 
 _CHANCE = random.Random(4)
@@ -50,9 +51,12 @@ class ToneRecognizer:
     heard: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def transcribe(
-        self, samples: NDArray[np.float32], language: str, *, careful: bool = False
-    ) -> str:
+    def transcribe(self, samples: NDArray[np.float32], language: str) -> str:
+        return join_words(self.transcribe_carefully(samples, language))
+
+    def transcribe_carefully(
+        self, samples: NDArray[np.float32], language: str
+    ) -> tuple[HeardWord, ...]:
         with self.lock:
             self.heard.append(len(samples))
         size = len(samples) * 3 // 2
@@ -60,7 +64,14 @@ class ToneRecognizer:
         louder = np.interp(at, np.arange(len(samples)), samples) * 32_000
         words = {tones.code(word): word for word in BOOK.split()}
         found = tones.read(louder.astype(np.int16))
-        return " ".join(words.get(each.code, "noise") for each in found)
+        return tuple(
+            HeardWord(
+                words.get(each.code, "noise"),
+                each.start_ms / 1_000,
+                (each.start_ms + tones.WORD_MS) / 1_000,
+            )
+            for each in found
+        )
 
     def detect_language(self, samples: NDArray[np.float32]) -> SpokenLanguage | None:
         return SpokenLanguage(self.language, 0.95)

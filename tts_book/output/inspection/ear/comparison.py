@@ -14,12 +14,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
 
 ERROR_WORDS = 6
 DOUBT_WORDS = 4
+# What takes longer than half a second to say: worth a look at the sound.
+SLIGHT_LETTERS = 10
 # With fewer words recognisers invent names.
 LEAST_WORDS = 6
 
@@ -37,6 +39,9 @@ _SAME_WORD, _SAME_RUN = 0.72, 0.8
 # Words that agree by chance inside a stretch that differs do not part it.
 _CHANCE_WORDS = 1
 _WORDS_PER_DIGIT, _WORDS_PER_SYMBOL = 2, 2
+# How many letters of the other side a number is said with, for each word of it; and anything else
+# that is not said as it is written, for each letter of it.
+_LETTERS_PER_NUMBER_WORD, _LETTERS_PER_LETTER = 8, 3
 _SYMBOLS = re.compile(r"[%‰$€£¥₽₴№§°&+=<>/×²³]|[.,:]\d")
 _REPEATED_WORDS = 4
 
@@ -52,25 +57,36 @@ class DifferenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A run of words that differs. `start` and `stop` are characters of the expected text; `words`
-    is how many differ."""
+    """A run of words that differs. `start` and `stop` are characters of the expected text,
+    `heard_start` and `heard_stop` of what was heard; `words` is how many differ, and `letters` how
+    many more are expected than heard (with a space for each word)."""
 
     kind: DifferenceKind
     start: int
     stop: int
     expected: str
     heard: str
+    heard_start: int
+    heard_stop: int
     words: int
+    letters: int
+    is_slight: bool = False
+    """The words alone do not say that anything is wrong."""
+
     confirmed: bool = True
     """Heard a second time, with more care."""
+
+    lacks_sound: bool = False
+    """The sound is too short for the words that were not heard."""
 
     @property
     def is_error(self) -> bool:
         """Whether this cannot be the recogniser's spelling."""
-        return self.confirmed and self._is_long
+        return self.confirmed and (self.is_long or self.lacks_sound)
 
     @property
-    def _is_long(self) -> bool:
+    def is_long(self) -> bool:
+        """Whether the words alone say so."""
         return self.words >= ERROR_WORDS or self.kind is DifferenceKind.REPEATED
 
 
@@ -84,10 +100,27 @@ class _Token:
     stop: int
     stands_for: int = 0
 
+    @property
+    def letters(self) -> int:
+        """How long it is with a space."""
+        return len(self.text) + 1
 
-def compare_words(expected: str, heard: str, language: str) -> tuple[Difference, ...]:
+    @property
+    def stands_for_letters(self) -> int:
+        """How many letters of the other side it may be said with beyond its own."""
+        if not self.stands_for:
+            return 0
+        if self.text.isalpha():
+            return _LETTERS_PER_LETTER * len(self.text)
+        return _LETTERS_PER_NUMBER_WORD * self.stands_for
+
+
+def compare_words(
+    expected: str, heard: str, language: str, *, slight: bool = False
+) -> tuple[Difference, ...]:
     """The differing runs that matter, in order: `ERROR_WORDS` words or more, or `DOUBT_WORDS` where
-    words are missing, or words said twice. None for text of fewer than `LEAST_WORDS` words."""
+    words are missing, or words said twice; `slight` adds missing words of `SLIGHT_LETTERS` letters.
+    None for text of fewer than `LEAST_WORDS` words."""
     ours, theirs = _tokens(expected, language), _tokens(heard, language)
     if len(ours) < LEAST_WORDS:
         return ()
@@ -95,11 +128,15 @@ def compare_words(expected: str, heard: str, language: str) -> tuple[Difference,
     for start, stop, other_start, other_stop in _runs(ours, theirs):
         said, written = theirs[other_start:other_stop], ours[start:stop]
         difference = _judge(expected, heard, written, said)
-        if difference is None:
+        if difference is None or (difference.is_slight and not slight):
             continue
+        if not said:  # where it should have been heard
+            at = theirs[other_start].start if other_start < len(theirs) else len(heard)
+            difference = replace(difference, heard_start=at, heard_stop=at)
         if difference.kind is DifferenceKind.ADDED and _is_repeated(ours, start, said):
-            difference = Difference(
-                DifferenceKind.REPEATED, *_span(ours, start), "", difference.heard, difference.words
+            first, last = _span(ours, start)
+            difference = replace(
+                difference, kind=DifferenceKind.REPEATED, start=first, stop=last, expected=""
             )
         found.append(difference)
     return tuple(found)
@@ -178,11 +215,13 @@ def _judge(
 ) -> Difference | None:
     """The difference, None where it is a matter of spelling."""
     left, over = _unlike(written, said)
-    missing = max(0, sum(1 for token in left if not token.stands_for)
-                  - sum(token.stands_for for token in said))  # fmt: skip
+    plain = _without_covered([token for token in left if not token.stands_for], said)
+    missing = len(plain)
     added = max(0, len(over) - sum(token.stands_for for token in written))
     words = max(missing, added)
-    if words < DOUBT_WORDS or (words < ERROR_WORDS and missing - added < 2):
+    letters = sum(token.letters for token in plain) - sum(token.letters for token in over)
+    slight = words < DOUBT_WORDS or (words < ERROR_WORDS and missing - added < 2)
+    if slight and (missing <= added or letters < SLIGHT_LETTERS):
         return None
     if _likeness("".join(t.text for t in written), "".join(t.text for t in said)) >= _SAME_RUN:
         return None  # the same letters, otherwise parted
@@ -200,8 +239,23 @@ def _judge(
         stop,
         expected[start:stop],
         heard[said[0].start : said[-1].stop] if said else "",
+        said[0].start if said else 0,
+        said[-1].stop if said else 0,
         words,
+        letters,
+        slight,
     )
+
+
+def _without_covered(left: Sequence[_Token], said: Sequence[_Token]) -> list[_Token]:
+    """Written words that no number or abbreviation of the other side can stand for."""
+    letters = sum(token.stands_for_letters for token in said)
+    found = []
+    for token in sorted(left, key=lambda token: len(token.text)):
+        letters -= token.letters
+        if letters < 0:
+            found.append(token)
+    return found
 
 
 def _unlike(written: Sequence[_Token], said: Sequence[_Token]) -> tuple[list[_Token], list[_Token]]:

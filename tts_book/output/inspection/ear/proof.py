@@ -27,6 +27,7 @@ from tts_book.output.inspection.ear.comparison import (
     Difference,
     compare_words,
 )
+from tts_book.output.inspection.ear.pace import SpeechClock, join_words
 from tts_book.output.inspection.ear.recognizer import Recognizer
 from tts_book.output.inspection.lookup import place_of, redo_command
 from tts_book.output.manifest import Manifest, book_folder, findings_path, read_file_states
@@ -42,7 +43,7 @@ _MARGIN_MS = 150
 # Surer than this, the language of a sound is believed.
 _SURE = 0.8
 # Goes up when the same words would be judged otherwise.
-_FORM = 1
+_FORM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,19 +209,41 @@ def judge_samples(
     """What differs between a text and its sound, and the language that is heard where it is
     another."""
     heard = recognizer.transcribe(samples, language)
-    differences = compare_words(text, heard, language)
-    if not differences:
+    suspected = compare_words(text, heard, language, slight=True)
+    if not suspected:
         return (), ""
-    # Before anything is said against a chunk, it is heard with more care.
-    heard = recognizer.transcribe(samples, language, careful=True)
-    again = compare_words(text, heard, language)
-    # A long run that only the first hearing finds is no error, and is worth a person's ear.
-    differences = again or tuple(
-        replace(each, confirmed=False) for each in differences if each.is_error
-    )
+    differences = _hear_again(samples, text, language, recognizer, suspected)
     spoken = recognizer.detect_language(samples) if differences else None
     foreign = spoken and spoken.share >= _SURE and spoken.code != primary_language(language)
     return differences, spoken.code if spoken and foreign else ""
+
+
+def _hear_again(
+    samples: NDArray[np.float32],
+    text: str,
+    language: str,
+    recognizer: Recognizer,
+    suspected: Sequence[Difference],
+) -> tuple[Difference, ...]:
+    """What is still there when a chunk is heard with more care, before anything is said against
+    it; and long runs that only the first hearing found, unconfirmed: worth a person's ear."""
+    words = recognizer.transcribe_carefully(samples, language)
+    clock = SpeechClock(samples, words)
+    again = [
+        replace(each, lacks_sound=clock.lacks(each))
+        for each in compare_words(text, join_words(words), language, slight=True)
+    ]
+    left = tuple(
+        each
+        for each in again
+        if not each.is_slight
+        or (each.lacks_sound and any(_overlap(each, other) for other in suspected))
+    )
+    return left or tuple(replace(each, confirmed=False) for each in suspected if each.is_long)
+
+
+def _overlap(one: Difference, other: Difference) -> bool:
+    return one.start < other.stop and other.start < one.stop
 
 
 def _place(chunk: ChunkToHear, differences: Sequence[Difference]) -> Place:

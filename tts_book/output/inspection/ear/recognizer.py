@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tts_book.errors import UserError
+from tts_book.output.inspection.ear.pace import HeardWord
 from tts_book.text.language_tags import primary_language
 
 if TYPE_CHECKING:
@@ -38,10 +40,14 @@ class Recognizer(Protocol):
     workers: int
     """How many threads keep it busy."""
 
-    def transcribe(
-        self, samples: NDArray[np.float32], language: str, *, careful: bool = False
-    ) -> str:
-        """The words that are heard. `careful` searches longer."""
+    def transcribe(self, samples: NDArray[np.float32], language: str) -> str:
+        """The words that are heard."""
+        ...
+
+    def transcribe_carefully(
+        self, samples: NDArray[np.float32], language: str
+    ) -> tuple[HeardWord, ...]:
+        """The words that are heard by a longer search, each with its time."""
         ...
 
     def detect_language(self, samples: NDArray[np.float32]) -> SpokenLanguage | None:
@@ -69,19 +75,36 @@ class WhisperRecognizer:
                 f"{primary_language(language)}: take one without .en, such as base."
             )
 
-    def transcribe(
-        self, samples: NDArray[np.float32], language: str, *, careful: bool = False
-    ) -> str:
+    def transcribe(self, samples: NDArray[np.float32], language: str) -> str:
         """See `Recognizer`."""
+        segments = self._transcribe(samples, language, beam_size=1, temperature=0.0)
+        return " ".join(segment.text.strip() for segment in segments)
+
+    def transcribe_carefully(
+        self, samples: NDArray[np.float32], language: str
+    ) -> tuple[HeardWord, ...]:
+        """See `Recognizer`."""
+        segments = self._transcribe(
+            samples, language, beam_size=5, temperature=(0.0, 0.2, 0.4), word_timestamps=True
+        )
+        return tuple(
+            HeardWord(word.word.strip(), word.start, word.end)
+            for segment in segments
+            for word in segment.words
+            if word.word.strip()
+        )
+
+    def _transcribe(
+        self, samples: NDArray[np.float32], language: str, **options: Any
+    ) -> Iterator[Any]:
         segments, _ = self._model.transcribe(
             samples,
             language=primary_language(language),
-            beam_size=5 if careful else 1,
-            temperature=(0.0, 0.2, 0.4) if careful else 0.0,
             condition_on_previous_text=False,
+            **options,
         )
-        return " ".join(
-            segment.text.strip()
+        return (
+            segment
             for segment in segments
             if not (segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _UNLIKELY)
         )
