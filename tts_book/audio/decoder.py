@@ -137,17 +137,18 @@ SPEECH_RATE_HZ = 16_000
 def read_stretches(
     path: Path, stretches: Iterable[tuple[int, int]]
 ) -> Iterator[NDArray[np.float32]]:
-    """The samples of each stretch (start and stop in ms, in order, without overlap), decoded in one
-    pass: no more than one stretch is held. A stretch beyond the end is shorter, or empty. Raises
-    AudioError for a file that cannot be decoded."""
+    """The samples of each stretch (start and stop in ms, by their start; they may overlap), decoded
+    in one pass: no more than one stretch is held. A stretch beyond the end is shorter, or empty.
+    Raises AudioError for a file that cannot be decoded."""
     import numpy as np
 
     blocks = _read_container(path, "flt", SPEECH_RATE_HZ)
     held, begin = np.empty(0, np.float32), 0  # `held` begins at sample `begin`
     for start_ms, stop_ms in stretches:
         start, stop = start_ms * SPEECH_RATE_HZ // 1_000, stop_ms * SPEECH_RATE_HZ // 1_000
-        parts = [held]
-        size = len(held)
+        gone = max(0, min(start - begin, len(held)))
+        held, begin = held[gone:], begin + gone
+        parts, size = [held], len(held)
         while begin + size < stop:
             block = next(blocks, None)
             if block is None:
@@ -157,10 +158,22 @@ def read_stretches(
                 continue
             parts.append(block)
             size += len(block)
-        samples = np.concatenate(parts) if parts else np.empty(0, np.float32)
-        yield samples[max(0, start - begin) : max(0, stop - begin)]
-        cut = max(0, min(len(samples), stop - begin))
-        held, begin = samples[cut:], begin + cut
+        held = np.concatenate(parts) if parts else np.empty(0, np.float32)
+        yield held[max(0, start - begin) : max(0, stop - begin)]
+
+
+def read_length_ms(path: Path) -> int:
+    """How long a file says it is. Raises AudioError."""
+    import av
+
+    try:
+        with av.open(str(path), "r") as container:
+            stream = container.streams.audio[0]
+            if stream.duration is not None and stream.time_base is not None:
+                return round(stream.duration * stream.time_base * 1_000)
+            return (container.duration or 0) // 1_000
+    except (av.FFmpegError, IndexError) as error:
+        raise AudioError(f"{path} cannot be decoded: {error}") from error
 
 
 def read_samples(source: BinaryIO) -> NDArray[np.float32]:

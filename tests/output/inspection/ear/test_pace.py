@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tts_book.audio.speech_samples import RATE_HZ
+from tts_book.audio.decoder import SPEECH_RATE_HZ
 from tts_book.output.inspection.ear.comparison import compare_words
 from tts_book.output.inspection.ear.pace import HeardWord, SpeechClock, join_words
 
@@ -26,11 +26,11 @@ def speak(
     silenced = words[silent]
     parts, times, now_s = [], [], 0.0
     for at, word in enumerate(words):
-        size = round((len(word) + 1) * S_PER_LETTER * RATE_HZ)
+        size = round((len(word) + 1) * S_PER_LETTER * SPEECH_RATE_HZ)
         hum = np.sin(np.arange(size) / 20).astype(np.float32)
         parts.append(hum * (0 if silenced and silent.start <= at < silent.stop else 0.3))
-        times.append(HeardWord(word, now_s, now_s + size / RATE_HZ))
-        now_s += size / RATE_HZ
+        times.append(HeardWord(word, now_s, now_s + size / SPEECH_RATE_HZ))
+        now_s += size / SPEECH_RATE_HZ
     return np.concatenate(parts), times
 
 

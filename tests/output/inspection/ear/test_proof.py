@@ -135,6 +135,21 @@ def damage(folder: Path, change: Callable[[NDArray[np.int16]], NDArray[np.int16]
     path.write_bytes(audio.encode(sound.astype(np.int16).tobytes(), tones.RATE_HZ))
 
 
+def briefly_silent(sound: NDArray[np.int16]) -> NDArray[np.int16]:
+    sound[stretch(1.0)] = 0
+    return sound
+
+
+def cut(sound: NDArray[np.int16], seconds: float = 4.0, at_s: float = 20.0) -> NDArray[np.int16]:
+    gone = stretch(seconds, at_s)
+    return np.concatenate([sound[: gone.start], sound[gone.stop :]])
+
+
+def lengthened(sound: NDArray[np.int16]) -> NDArray[np.int16]:
+    twice = stretch(4)
+    return np.concatenate([sound[: twice.stop], sound[twice.start :]])
+
+
 def stretch(seconds: float, at_s: float = 20.0) -> slice:
     return slice(int(at_s * tones.RATE_HZ), int((at_s + seconds) * tones.RATE_HZ))
 
@@ -164,7 +179,9 @@ def test_a_good_book_has_no_findings(proof: Proof) -> None:
     assert "0 wrong" in proof.at.err.getvalue()
 
 
-@pytest.mark.parametrize("change", [silent, noisy, other_words, ended_early])
+@pytest.mark.parametrize(
+    "change", [silent, briefly_silent, noisy, other_words, cut, lengthened, ended_early]
+)
 def test_damage_is_found_with_its_place_and_its_fix(
     proof: Proof, change: Callable[[NDArray[np.int16]], NDArray[np.int16]]
 ) -> None:
@@ -175,6 +192,24 @@ def test_damage_is_found_with_its_place_and_its_fix(
     assert found[0]["error"]
     assert str(found[0]["place"]).startswith("book.txt:7:")
     assert " --redo 2/" in str(found[0]["again"])
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (cut, {2}),
+        (lengthened, {2}),
+        (lambda sound: cut(cut(sound), 3.0, 10.0), {2}),
+        (lambda sound: cut(cut(sound), 3.0, 50.0), {2, 3}),
+    ],
+)
+def test_what_follows_a_cut_is_found_where_it_is_now(
+    proof: Proof, change: Callable[[NDArray[np.int16]], NDArray[np.int16]], wrong: set[int]
+) -> None:
+    """Only the chunks in which something was cut out or put in are wrong, not all behind them."""
+    damage(proof.folder, change)
+    assert proof.hear() == 1
+    assert {each["chunk"] for each in proof.findings()} == wrong
 
 
 def test_another_language_is_found(proof: Proof) -> None:

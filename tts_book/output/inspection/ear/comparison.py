@@ -116,18 +116,20 @@ class _Token:
 
 
 def compare_words(
-    expected: str, heard: str, language: str, *, slight: bool = False
+    expected: str, heard: str, language: str, *, slight: bool = False, within: bool = False
 ) -> tuple[Difference, ...]:
     """The differing runs that matter, in order: `ERROR_WORDS` words or more, or `DOUBT_WORDS` where
     words are missing, or words said twice; `slight` adds missing words of `SLIGHT_LETTERS` letters.
-    None for text of fewer than `LEAST_WORDS` words."""
+    `within`: what is heard before and after the text is no difference. None for text of fewer than
+    `LEAST_WORDS` words."""
     ours, theirs = _tokens(expected, language), _tokens(heard, language)
     if len(ours) < LEAST_WORDS:
         return ()
     found = []
     for start, stop, other_start, other_stop in _runs(ours, theirs):
         said, written = theirs[other_start:other_stop], ours[start:stop]
-        difference = _judge(expected, heard, written, said)
+        at_edge = other_start == 0 or other_stop == len(theirs)
+        difference = _judge(expected, heard, written, said, more_is_fine=within and at_edge)
         if difference is None or (difference.is_slight and not slight):
             continue
         if not said:  # where it should have been heard
@@ -211,10 +213,17 @@ def _runs(ours: Sequence[_Token], theirs: Sequence[_Token]) -> Iterator[tuple[in
 
 
 def _judge(
-    expected: str, heard: str, written: Sequence[_Token], said: Sequence[_Token]
+    expected: str,
+    heard: str,
+    written: Sequence[_Token],
+    said: Sequence[_Token],
+    *,
+    more_is_fine: bool,
 ) -> Difference | None:
     """The difference, None where it is a matter of spelling."""
     left, over = _unlike(written, said)
+    if more_is_fine:
+        over = []
     plain = _without_covered([token for token in left if not token.stands_for], said)
     missing = len(plain)
     added = max(0, len(over) - sum(token.stands_for for token in written))
@@ -238,7 +247,7 @@ def _judge(
         start,
         stop,
         expected[start:stop],
-        heard[said[0].start : said[-1].stop] if said else "",
+        heard[said[0].start : said[-1].stop] if said and not more_is_fine else "",
         said[0].start if said else 0,
         said[-1].stop if said else 0,
         words,

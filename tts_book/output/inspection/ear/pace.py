@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tts_book.audio.speech_samples import RATE_HZ
+from tts_book.audio.decoder import SPEECH_RATE_HZ
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tts_book.output.inspection.ear.comparison import Difference
 
-_FRAME = RATE_HZ // 100
+_FRAME = SPEECH_RATE_HZ // 100
 # Quieter than this part of the loud frames is a pause.
 _PAUSE_SHARE = 0.08
 # The times of single words are rough: a few on either side are measured along.

@@ -14,13 +14,19 @@ import hashlib
 import io
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tts_book.audio.decoder import SPEECH_RATE_HZ, read_samples, read_stretches
+from tts_book.audio.decoder import (
+    SPEECH_RATE_HZ,
+    read_length_ms,
+    read_samples,
+    read_stretches,
+)
 from tts_book.model import Place
 from tts_book.output.inspection.ear.comparison import (
     LEAST_WORDS,
@@ -42,6 +48,9 @@ if TYPE_CHECKING:
 _MARGIN_MS = 150
 # Surer than this, the language of a sound is believed.
 _SURE = 0.8
+# A file that is not as long as it was when it was written by more than this has been changed.
+_SAME_LENGTH_MS = 100
+_LEAST_AROUND_MS, _MOST_AROUND_MS = 8_000, 60_000
 # Goes up when the same words would be judged otherwise.
 _FORM = 2
 
@@ -82,9 +91,11 @@ class HeardChunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkToHear:
-    """A chunk with the stretch of its file in which it is heard."""
+    """A chunk with the stretch of its file in which it is heard; `file_ms` is how long the file was
+    when it was written."""
 
     file: Path
+    file_ms: int
     chapter: int
     number: int
     start_ms: int
@@ -102,6 +113,7 @@ def list_chunks(manifest: Manifest) -> list[ChunkToHear]:
         if chapter["backend"] == "silent":
             continue
         file, begins_ms = manifest.file_of(chapter)
+        file_ms = (manifest.volume(file) or chapter)["duration_ms"]
         spans = _spans(chapter["pieces"], chapter["duration_ms"])
         for chunk in chapter["chunks"]:
             number = chunk["number"]
@@ -111,7 +123,9 @@ def list_chunks(manifest: Manifest) -> list[ChunkToHear]:
             start_ms, stop_ms = (begins_ms + ms for ms in spans[number])
             redo = redo_command(manifest.run, chapter, number)
             found.append(
-                ChunkToHear(file, chapter["number"], number, start_ms, stop_ms, text, chunk, redo)
+                ChunkToHear(
+                    file, file_ms, chapter["number"], number, start_ms, stop_ms, text, chunk, redo
+                )
             )
     return found
 
@@ -150,8 +164,8 @@ def hear_chunks(
     with ThreadPoolExecutor(recognizer.workers, "ear") as threads:
         waiting: deque[Future[HeardChunk]] = deque()
         try:
-            for chunk, samples in _sounds(chunks):
-                waiting.append(threads.submit(_hear, chunk, samples, language, recognizer, kept))
+            for chunk, sound in _sounds(chunks):
+                waiting.append(threads.submit(_hear, chunk, sound, language, recognizer, kept))
                 while len(waiting) > 2 * recognizer.workers or (waiting and waiting[0].done()):
                     yield waiting.popleft().result()
             while waiting:
@@ -161,33 +175,73 @@ def hear_chunks(
                 future.cancel()
 
 
-def _sounds(chunks: Sequence[ChunkToHear]) -> Iterator[tuple[ChunkToHear, NDArray[np.float32]]]:
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """The samples of a chunk from `start` to `stop`, with those around it in a file whose sound may
+    have moved."""
+
+    samples: NDArray[np.float32]
+    start: int
+    stop: int
+
+    @property
+    def own(self) -> NDArray[np.float32]:
+        """Where the chunk was when the file was written."""
+        return self.samples[self.start : self.stop]
+
+    @property
+    def may_have_moved(self) -> bool:
+        """Whether the chunk may be heard outside its place."""
+        return self.start > 0 or self.stop < len(self.samples)
+
+
+def _sounds(chunks: Sequence[ChunkToHear]) -> Iterator[tuple[ChunkToHear, _Sound]]:
     at = 0
     while at < len(chunks):
         file, first = chunks[at].file, at
         while at < len(chunks) and chunks[at].file == file:
             at += 1
         part = chunks[first:at]
-        stretches = ((chunk.start_ms, chunk.stop_ms) for chunk in part)
-        yield from zip(part, read_stretches(file, stretches), strict=True)
+        around_ms = _find_shift(file, part[0].file_ms)
+        stretches = ((max(0, c.start_ms - around_ms), c.stop_ms + around_ms) for c in part)
+        for chunk, samples in zip(part, read_stretches(file, stretches), strict=True):
+            start_ms = min(around_ms, chunk.start_ms)
+            stop_ms = start_ms + chunk.stop_ms - chunk.start_ms
+            yield (
+                chunk,
+                _Sound(samples, *(ms * SPEECH_RATE_HZ // 1_000 for ms in (start_ms, stop_ms))),
+            )
+
+
+def _find_shift(file: Path, written_ms: int) -> int:
+    """How far the chunks of a file may be from where they were: where something was cut out or put
+    in, all that follows has moved."""
+    shift_ms = abs(read_length_ms(file) - written_ms)
+    return (
+        max(_LEAST_AROUND_MS, min(shift_ms + _MARGIN_MS, _MOST_AROUND_MS))
+        if (shift_ms > _SAME_LENGTH_MS)
+        else 0
+    )
 
 
 def _hear(
     chunk: ChunkToHear,
-    samples: NDArray[np.float32],
+    sound: _Sound,
     language: str,
     recognizer: Recognizer,
     kept: Path,
 ) -> HeardChunk:
     expected_samples = (chunk.stop_ms - chunk.start_ms) * SPEECH_RATE_HZ // 1_000
-    missing_sound = len(samples) < expected_samples // 2
-    path = kept / f"{_key(chunk, samples, language, recognizer)}.json"
+    path = kept / f"{_key(chunk, sound, language, recognizer)}.json"
     found = _read_kept(path)
     is_kept = found is not None
     if found is None:
-        found = judge_samples(samples, chunk.text, language, recognizer)
+        found = judge_samples(sound.own, chunk.text, language, recognizer)
+        if found[0] and sound.may_have_moved:
+            found = judge_samples(sound.samples, chunk.text, language, recognizer, within=True)
         _keep(path, *found)
     differences, heard_language = found
+    missing_sound = bool(differences) and len(sound.own) < expected_samples // 2
     return HeardChunk(
         chunk.file,
         chunk.chapter,
@@ -204,15 +258,21 @@ def _hear(
 
 
 def judge_samples(
-    samples: NDArray[np.float32], text: str, language: str, recognizer: Recognizer
+    samples: NDArray[np.float32],
+    text: str,
+    language: str,
+    recognizer: Recognizer,
+    *,
+    within: bool = False,
 ) -> tuple[tuple[Difference, ...], str]:
     """What differs between a text and its sound, and the language that is heard where it is
-    another."""
+    another. `within`: the sound may begin before the text and end after it."""
     heard = recognizer.transcribe(samples, language)
-    suspected = compare_words(text, heard, language, slight=True)
+    compare = partial(compare_words, text, language=language, slight=True, within=within)
+    suspected = compare(heard)
     if not suspected:
         return (), ""
-    differences = _hear_again(samples, text, language, recognizer, suspected)
+    differences = _hear_again(samples, language, recognizer, compare, suspected)
     spoken = recognizer.detect_language(samples) if differences else None
     foreign = spoken and spoken.share >= _SURE and spoken.code != primary_language(language)
     return differences, spoken.code if spoken and foreign else ""
@@ -220,19 +280,16 @@ def judge_samples(
 
 def _hear_again(
     samples: NDArray[np.float32],
-    text: str,
     language: str,
     recognizer: Recognizer,
+    compare: Callable[[str], tuple[Difference, ...]],
     suspected: Sequence[Difference],
 ) -> tuple[Difference, ...]:
     """What is still there when a chunk is heard with more care, before anything is said against
     it; and long runs that only the first hearing found, unconfirmed: worth a person's ear."""
     words = recognizer.transcribe_carefully(samples, language)
     clock = SpeechClock(samples, words)
-    again = [
-        replace(each, lacks_sound=clock.lacks(each))
-        for each in compare_words(text, join_words(words), language, slight=True)
-    ]
+    again = [replace(each, lacks_sound=clock.lacks(each)) for each in compare(join_words(words))]
     left = tuple(
         each
         for each in again
@@ -256,11 +313,9 @@ def _place(chunk: ChunkToHear, differences: Sequence[Difference]) -> Place:
 # What was heard before ----------------------------------------------------------------------------
 
 
-def _key(
-    chunk: ChunkToHear, samples: NDArray[np.float32], language: str, recognizer: Recognizer
-) -> str:
+def _key(chunk: ChunkToHear, sound: _Sound, language: str, recognizer: Recognizer) -> str:
     digest = hashlib.sha256(f"{_FORM}\0{recognizer.name}\0{language}\0{chunk.text}\0".encode())
-    digest.update(samples.tobytes())
+    digest.update(sound.samples.tobytes())
     return digest.hexdigest()
 
 
