@@ -224,11 +224,14 @@ def _judge(
     left, over = _unlike(written, said)
     if more_is_fine:
         over = []
-    plain = _without_covered([token for token in left if not token.stands_for], said)
-    missing = len(plain)
+    missed = _without_covered(left, said)
+    # A number and the like may be any of the other words, but it must be one of them.
+    special = [token for token in missed if token.stands_for][len(over) :]
+    missed = [token for token in missed if not token.stands_for] + special
+    missing = len(missed)
     added = max(0, len(over) - sum(token.stands_for for token in written))
     words = max(missing, added)
-    letters = sum(token.letters for token in plain) - sum(token.letters for token in over)
+    letters = sum(token.letters for token in missed) - sum(token.letters for token in over)
     slight = words < DOUBT_WORDS or (words < ERROR_WORDS and missing - added < 2)
     if slight and (missing <= added or letters < SLIGHT_LETTERS):
         return None

@@ -176,7 +176,7 @@ def hear_chunks(
 
 
 @dataclass(frozen=True, slots=True)
-class _Sound:
+class _ChunkSound:
     """The samples of a chunk from `start` to `stop`, with those around it in a file whose sound may
     have moved."""
 
@@ -195,7 +195,7 @@ class _Sound:
         return self.start > 0 or self.stop < len(self.samples)
 
 
-def _sounds(chunks: Sequence[ChunkToHear]) -> Iterator[tuple[ChunkToHear, _Sound]]:
+def _sounds(chunks: Sequence[ChunkToHear]) -> Iterator[tuple[ChunkToHear, _ChunkSound]]:
     at = 0
     while at < len(chunks):
         file, first = chunks[at].file, at
@@ -209,7 +209,7 @@ def _sounds(chunks: Sequence[ChunkToHear]) -> Iterator[tuple[ChunkToHear, _Sound
             stop_ms = start_ms + chunk.stop_ms - chunk.start_ms
             yield (
                 chunk,
-                _Sound(samples, *(ms * SPEECH_RATE_HZ // 1_000 for ms in (start_ms, stop_ms))),
+                _ChunkSound(samples, *(ms * SPEECH_RATE_HZ // 1_000 for ms in (start_ms, stop_ms))),
             )
 
 
@@ -226,7 +226,7 @@ def _find_shift(file: Path, written_ms: int) -> int:
 
 def _hear(
     chunk: ChunkToHear,
-    sound: _Sound,
+    sound: _ChunkSound,
     language: str,
     recognizer: Recognizer,
     kept: Path,
@@ -313,7 +313,7 @@ def _place(chunk: ChunkToHear, differences: Sequence[Difference]) -> Place:
 # What was heard before ----------------------------------------------------------------------------
 
 
-def _key(chunk: ChunkToHear, sound: _Sound, language: str, recognizer: Recognizer) -> str:
+def _key(chunk: ChunkToHear, sound: _ChunkSound, language: str, recognizer: Recognizer) -> str:
     digest = hashlib.sha256(f"{_FORM}\0{recognizer.name}\0{language}\0{chunk.text}\0".encode())
     digest.update(sound.samples.tobytes())
     return digest.hexdigest()
