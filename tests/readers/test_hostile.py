@@ -93,6 +93,11 @@ def test_hostile_files_are_one_clear_line(name: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_file_whose_name_is_lost_hides_no_other() -> None:
+    data = packed({**FILES, "lost.txt": "nothing"}).replace(b"lost.txt", b"\0ost.txt")
+    assert readers.read_bytes(data, "a.epub", ReadOptions(language="en")).chapters
+
+
 WHOLE = {"a.docx": docx(), "a.pdf": pdf(printed(1), printed(2)), "a.epub": packed(FILES)}
 
 

@@ -323,6 +323,37 @@ BOOKS = {
     "one number word is prose": (written("Chapter 1", ".", "One", "."), ["Chapter 1"]),
     "number words that do not count up": (written("One", ".", "Four", ".", "Seven", "."), ["Book"]),
     "somebody counts": (written(".", "One", "Two", "Three", "."), ["Book"]),
+    "letters by their dates": (
+        written(*chain.from_iterable(
+            (date, "My dear friend,", ".") for date in
+            ("April 8th.", "London, May the 3rd", "5 May, in the evening", "Monday, June 7, 1852")
+        )),
+        ["April 8th", "London, May the 3rd", "5 May, in the evening", "Monday, June 7, 1852"],
+    ),
+    "a diary with numbers inside an entry": (
+        written("Апреля 8.", "I", ".", "II", ".", "11-го мая", ".", ".", "Июня 1.", ".", ".",
+                "Июня 2.", ".", "."),
+        ["Апреля 8", "11-го мая", "Июня 1", "Июня 2"],
+    ),
+    "dates below what they date": (
+        written(*chain.from_iterable(
+            (name, ".", "8 апреля 1878") for name in ("Река", "Дом", "Дорога", "Мост")
+        )),
+        ["Book"],
+    ),
+    "dates in a book of chapters": (
+        written("Глава 1", "1 мая", ".", "2 мая", ".", "3 мая", ".", "4 мая", ".", "Глава 2", "."),
+        ["Глава 1", "Глава 2"],
+    ),
+    "sentences with dates": (
+        written("On May 8 we left.", ".", "On May 9 we came.", ".", "On May 10 it rained.", ".",
+                "On May 11 it did not.", "."),
+        ["Book"],
+    ),
+    "a line that would end the book too early": (
+        written(".", "Conclusion: The road goes on", ".", "."), ["Book"],
+    ),
+    "notes at the end": (written(*["."] * 40, "1", ".", "2", "."), ["Book"]),
     "no heading": (written(".", "."), ["Book"]),
 }  # fmt: skip
 
@@ -351,6 +382,11 @@ COLLECTIONS = {
     "lines between blank lines in numbered chapters": (
         collection("I", ".", "Река", ".", "II", ".", "Дом", ".", "III", ".", "Дорога", "."),
         ["I", "II", "III"],
+    ),
+    "a story among them that has numbers": (
+        collection("Мельник", ".", ".", "I", ".", "II", ".", "Ярмарка", ".", ".", ".", ".",
+                   "Кузнец", ".", ".", ".", ".", "Мост", ".", ".", ".", "."),
+        ["Мельник", "Ярмарка", "Кузнец", "Мост"],
     ),
     "short passages are no stories": (
         collection(".", ".", ".", "Мельник") + RU + collection("Ярмарка") + RU

@@ -96,6 +96,12 @@ def test_commands_do_not_make_a_text_english() -> None:
     assert (guess.language, guess.margin >= MARGIN) == ("ru", True)
 
 
+@pytest.mark.parametrize("word", ["a", "o", "and", "de la"])
+def test_a_foreign_word_in_a_book_asks_nothing(word: str) -> None:
+    guess = detect_language(SENTENCES["ru"] * 50 + f" {word} " + SENTENCES["ru"] * 50)
+    assert (guess.language, guess.margin >= MARGIN) == ("ru", True)
+
+
 @pytest.mark.parametrize(("book", "quoted"), [("ru", "fr"), ("en", "ru"), ("uk", "ru")])
 def test_a_foreign_passage_does_not_switch(book: str, quoted: str) -> None:
     text = SENTENCES[book] * 30 + SENTENCES[quoted] * 9 + SENTENCES[book] * 20

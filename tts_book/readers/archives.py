@@ -65,7 +65,8 @@ def open_archive(data: bytes, name: str) -> Archive:
         files = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
         raise UserError(f"{name} is a damaged or cut-off archive: get it again") from None
-    infos = [info for info in files.infolist() if not info.is_dir()]
+    # A damaged name may be empty, which `is_dir` does not expect.
+    infos = [info for info in files.infolist() if info.filename and not info.is_dir()]
     total = sum(info.file_size for info in infos)
     if len(infos) > _MOST_FILES or total > MOST_BYTES or total > _MOST_RATIO * len(data) + 10**7:
         raise UserError(f"{name} unpacks to {total:,} bytes: too much for a book, not opened")

@@ -58,10 +58,11 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """A guess, and the share of words that are everyday ones of that language."""
+    """A guess, how many words are everyday ones of that language, and their share."""
 
     guess: Guess
-    known: float
+    known: int
+    share: float
 
 
 def detect_language(text: str) -> Guess:
@@ -84,7 +85,7 @@ def detect_language(text: str) -> Guess:
     guess, other = own.guess, None
     if second in ("Latin", "Cyrillic"):
         other = _by_words(sample, letters, second)
-        if own.known < _NO_PROSE * other.known:
+        if own.known < other.known and own.share < _NO_PROSE * other.share:
             # Commands, names and formulas may be longer than the sentences around them.
             return Guess(other.guess.language, min(_FRAMED, other.guess.margin), "the text")
     if other is not None and lead < min(MARGIN, guess.margin):
@@ -178,13 +179,14 @@ def _by_words(sample: str, letters: Mapping[str, int], script: str) -> _Scored:
     (best, high), (second, low) = sorted(scores.items(), key=lambda s: -s[1])[:2]
     if high <= 0.03:
         guess = Guess("", 0.0, "no word of a language that is known here")
-        return _Scored(guess, max(hits.values()) / total)
+        most = max(hits.values())
+        return _Scored(guess, most, most / total)
     # A few words prove little, and words that no list knows prove nothing.
     certain = min(1.0, total / (12 if is_latin else 6))
     known = hits[best] + _LETTERS_AS_WORDS * tell.get(best, 0.0)
     certain *= min(1.0, known / (_FEW_LATIN if is_latin else _FEW_CYRILLIC))
     margin = min(1.0, (high - max(low, 0.0)) / max(high, 0.2)) * certain
-    return _Scored(Guess(best, margin, "the text", second), hits[best] / total)
+    return _Scored(Guess(best, margin, "the text", second), hits[best], hits[best] / total)
 
 
 @cache

@@ -19,7 +19,13 @@ from tts_book.text.front_back_matter import (
 from tts_book.text.headings import EPISODES, NUMERALS, Heading, HeadingKind
 from tts_book.text.normalize import Kind, Paragraph
 from tts_book.text.numerals import is_number
-from tts_book.text.unmarked_headings import find_afterword, find_story_titles, keep_counted_numerals
+from tts_book.text.unmarked_headings import (
+    drop_long_ends,
+    find_afterword,
+    find_dated_entries,
+    find_story_titles,
+    keep_counted_numerals,
+)
 
 _MATTER = (HeadingKind.CONTENTS, HeadingKind.NOTES, HeadingKind.INDEX, HeadingKind.IMPRINT)
 _BARE = (HeadingKind.ARABIC, HeadingKind.WORD)
@@ -45,7 +51,8 @@ def find_headings(
     if is_chapter is not None:
         return _told(items, is_chapter)
     items = [_settled(item) for item in keep_counted_numerals(items)]
-    items = find_afterword(find_story_titles(items), afterword)
+    items = find_dated_entries(find_story_titles(drop_long_ends(items)))
+    items = find_afterword(items, afterword)
     return _titles(assign_depths(items))
 
 
@@ -243,6 +250,9 @@ def _follows_numerals(items: Sequence[OutlineItem]) -> list[bool]:
             if not heading.level and _says_something(items, at):
                 (waiting if heading.sort is HeadingKind.FRONT else ends).append(at)
         elif heading:
+            if heading.sort is HeadingKind.CHAPTER and numbered and not worded:
+                for place in waiting:
+                    found[place] = True
             worded |= heading.sort is HeadingKind.CHAPTER
             if heading.sort in NUMERALS:
                 numbered = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -28,12 +29,15 @@ def keep_counted_numerals(items: list[OutlineItem]) -> list[OutlineItem]:
     kept: dict[int, HeadingKind] = {}
     segment: list[int] = []
     reached: Counts = {}
+    start, length = 0, items[-1].paragraph.block.stop if items else 0  # the part in the source
     for at, item in enumerate([*items, None]):
         found = item.heading if item is not None and not item.drop else None
         if item is None or (found and found.sort in WORDED and at not in titles):
-            counted, reached = _counted(items, segment, reached)
+            stop = item.paragraph.block.start if item is not None else length
+            notes = start + (1 - _TAIL) * (stop - start)
+            counted, reached = _counted(items, segment, reached, notes)
             kept.update(counted)
-            segment = []
+            segment, start = [], stop
             if found and found.sort not in (*PARTS, HeadingKind.FRONT):
                 reached = {}
         elif found and found.sort in NUMERALS:
@@ -65,15 +69,20 @@ def _titles_of_numerals(items: Sequence[OutlineItem]) -> dict[int, int]:
 
 
 def _counted(
-    items: Sequence[OutlineItem], segment: list[int], reached: Counts
+    items: Sequence[OutlineItem], segment: list[int], reached: Counts, notes: float
 ) -> tuple[dict[int, HeadingKind], Counts]:
-    """The numerals of one part that are kept, and how far each way of counting has come."""
+    """The numerals of one part that are kept, and how far each way of counting has come. Digits
+    that begin to count behind the offset `notes` of the source do not count chapters."""
     kept: dict[int, HeadingKind] = {}
     now: Counts = {}
     for style in NUMERALS:
         for alone in (True, False):
             before = reached.get((style, alone), 0)
-            rows = list(_sequences(items, segment, style, alone, before))
+            rows = [
+                (row, last)
+                for row, last in _sequences(items, segment, style, alone, before)
+                if style is not HeadingKind.ARABIC or items[row[0]].paragraph.block.start < notes
+            ]
             kept.update((at, style) for row, _ in rows for at in row)
             if rows:
                 now[style, alone] = rows[-1][1]
@@ -162,7 +171,9 @@ _NEAR = 3  # paragraphs: a title, and a motto below it
 _LEAST_STORY = 2_000  # characters between two titles
 _LEAST_UNNUMBERED_STORY = 5_000
 _LONG_STORY = 60_000  # beyond that its numbers are chapters rather than breaks
+_MOST = 0.5  # of a book below one heading: it has chapters that are named in another way
 _LEAST_AFTERWORD = 500
+_LONGEST_END, _LONG_END = 0.4, 30_000  # of a book, characters: what is longer is no postscript
 _ENDS = frozenset(
     ("конец", "the end", "end", "finis", "fin", "ende", "fine", "koniec", "кінець", "канец")
 )
@@ -174,10 +185,13 @@ def find_story_titles(items: list[OutlineItem]) -> list[OutlineItem]:
     if _says_its_chapters(items) or not _stands_close(items, spoken):
         return items
     titles = [at for at, below in pairwise(spoken) if _is_title_line(items[at], items[below])]
+    numbers = {at for at in spoken if (h := items[at].heading) and h.sort in NUMERALS}
+    named = {below for at, below in pairwise(spoken) if at in numbers}
+    titles = [at for at in titles if at not in named]
     begun = _begun_below(items, spoken, set(titles))
     least = _LEAST_STORY if begun >= _LEAST_BEGUN else _LEAST_UNNUMBERED_STORY
     numbered = any(item.heading and item.heading.sort in NUMERALS for item in items)
-    if numbered and begun < _LEAST_BEGUN:
+    if numbered and begun < _LEAST_BEGUN and not _is_coarse(items):
         return items
     titles = _far_apart(items, titles, least)
     if len(titles) < _FEWEST_TITLES:
@@ -189,6 +203,13 @@ def find_story_titles(items: list[OutlineItem]) -> list[OutlineItem]:
         title = tidy_title(items[at].text)
         made[at] = replace(items[at], heading=Heading(kind, title.casefold(), title))
     return made
+
+
+def _is_coarse(items: Sequence[OutlineItem]) -> bool:
+    """Whether one heading, or none, has most of the book below it."""
+    bounds = [at for at, item in enumerate(items) if item.heading]
+    sizes = [_size(items[a:b]) for a, b in pairwise([0, *bounds, len(items)])]
+    return max(sizes) > _MOST * sum(sizes)
 
 
 def _says_its_chapters(items: Sequence[OutlineItem]) -> bool:
@@ -235,6 +256,115 @@ def _far_apart(items: Sequence[OutlineItem], titles: list[int], least: int) -> l
 
 def _size(items: Sequence[OutlineItem]) -> int:
     return sum(len(item.text) for item in items if not item.drop)
+
+
+# Letters and diaries
+
+
+_LONGEST_DATE = 60  # characters of a line that is a date, with a place or a day of the week
+_FEWEST_DATES = 4
+_LEAST_ENTRY = 300  # characters in the median of what stands below a date
+_LONGEST_ENTRY = 0.3  # of the book: the dates stand all through it
+_VERSE = 80  # characters: where most is in shorter lines, dates stand below poems
+_DATE_WORD = re.compile(r"[^\W_]+")
+_MONTHS = frozenset((
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sept",
+    "sep", "oct", "nov", "dec", "январь", "февраль", "март", "апрель", "май", "июнь", "июль",
+    "август", "сентябрь", "октябрь", "ноябрь", "декабрь", "января", "февраля", "марта", "апреля",
+    "мая", "июня", "июля", "августа", "сентября", "октября", "ноября", "декабря", "січня",
+    "лютого", "березня", "квітня", "травня", "червня", "липня", "серпня", "вересня", "жовтня",
+    "листопада", "грудня", "januar", "februar", "märz", "mai", "juni", "juli", "oktober",
+    "dezember", "jänner", "janvier", "février", "mars", "avril", "juin", "juillet", "août",
+    "septembre", "octobre", "novembre", "décembre", "enero", "febrero", "marzo", "abril", "mayo",
+    "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre", "gennaio",
+    "febbraio", "aprile", "maggio", "giugno", "luglio", "settembre", "ottobre", "dicembre",
+    "janeiro", "fevereiro", "março", "maio", "junho", "julho", "setembro", "outubro", "dezembro",
+    "stycznia", "lutego", "marca", "kwietnia", "maja", "czerwca", "lipca", "sierpnia", "września",
+    "października", "listopada", "grudnia", "januari", "februari", "maart", "mei", "augustus",
+))  # fmt: skip
+_DATE_FILLERS = frozenset((
+    "the", "of", "in", "on", "at", "am", "im", "в", "во", "de", "del", "di", "le", "числа",
+    "года", "год", "г", "го", "е", "st", "nd", "rd", "th", "den", "dne", "r", "ce", "morning",
+    "evening", "night", "утро", "утром", "вечер", "вечером", "ночь", "ночью", "день", "полдень",
+    "noon", "midnight", "later",
+))  # fmt: skip
+
+
+def find_dated_entries(items: list[OutlineItem]) -> list[OutlineItem]:
+    """The items with the dates of letters or of a diary as headings, where nothing else divides
+    the book."""
+    if _says_its_chapters(items) or not _is_coarse(items):
+        return items
+    dates = [at for at, item in enumerate(items) if _is_date_line(item)]
+    if len(dates) < _FEWEST_DATES:
+        return items
+    short = [item for item in items if max(map(len, item.text.split("\n"))) < _VERSE]
+    if 2 * _size(short) > _size(items) or _stand_inside(items, dates):
+        return items
+    sizes = [_size(items[a:b]) for a, b in pairwise([0, *dates, len(items)])]
+    if max(sizes) > _LONGEST_ENTRY * sum(sizes) or median(sizes[1:]) < _LEAST_ENTRY:
+        return items
+    made = list(items)
+    for at in dates:
+        title = tidy_title(items[at].text)
+        heading = Heading(HeadingKind.CHAPTER, title.casefold(), title)
+        made[at] = replace(items[at], heading=heading)
+    return made
+
+
+def _stand_inside(items: Sequence[OutlineItem], dates: Sequence[int]) -> bool:
+    """Whether most dates stand at the end of what they date, above the title of the next, or below
+    a title of its own."""
+    spoken = [at for at, item in enumerate(items) if item.text and not item.drop]
+    places = {at: place for place, at in enumerate(spoken)}
+    inside = 0
+    for at in dates:
+        before = spoken[max(0, places[at] - 1)]
+        after = spoken[min(len(spoken) - 1, places[at] + 1)]
+        inside += _names_something(items[after].text) or _is_loud(items[before])
+    return 2 * inside > len(dates)
+
+
+def _names_something(line: str) -> bool:
+    return len(line) <= _LONGEST_TITLE and line[-1] not in '.,;:!?…»”")'
+
+
+def _is_loud(item: OutlineItem) -> bool:
+    """Whether a line is a number, or in capitals."""
+    return len(item.text) <= _LONGEST_TITLE and item.text == item.text.upper()
+
+
+def _is_date_line(item: OutlineItem) -> bool:
+    """`April 8.`, `Суббота, 3-го мая 1846 года`, `London, May the 3rd`: a month, a day, and nothing
+    that makes a sentence."""
+    text = item.text
+    if item.heading or item.drop or not 0 < len(text) <= _LONGEST_DATE:
+        return False
+    words = _DATE_WORD.findall(text)
+    lower = [word.casefold() for word in words]
+    if not any(word in _MONTHS for word in lower):
+        return False
+    return any(word[0].isdecimal() for word in words) and all(
+        word[0].isupper() or word[0].isdecimal() or low in _MONTHS or low in _DATE_FILLERS
+        for word, low in zip(words, lower, strict=True)
+    )
+
+
+def drop_long_ends(items: list[OutlineItem]) -> list[OutlineItem]:
+    """The items without lines such as `Conclusion: …` that would have much of the book below them,
+    and so are no ends of it."""
+    bounds = [at for at, item in enumerate(items) if item.heading]
+    total = _size(items)
+    made = list(items)
+    for at, stop in pairwise([*bounds, len(items)]):
+        heading = items[at].heading
+        if heading is None or heading.sort is not HeadingKind.BACK or heading.level:
+            continue
+        size = _size(items[at:stop])
+        if size > _LONGEST_END * total and (not heading.is_alone or size > _LONG_END):
+            made[at] = replace(items[at], heading=None)
+    return made
 
 
 def find_afterword(items: list[OutlineItem], title: str) -> list[OutlineItem]:
