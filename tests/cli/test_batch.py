@@ -103,6 +103,31 @@ def test_what_was_written_is_never_a_source(at: Desk) -> None:
     assert len({path.parent for path in found}) == 1
 
 
+def test_a_folder_with_one_text_left_leaves_no_files_of_the_others(at: Desk) -> None:
+    for number in (1, 2):
+        at.write(f"book/{number}.txt", EN)
+    out, folder = at.folder / "out", at.folder / "book"
+    options = replace(SILENT, output=out, captions="srt")
+    assert at.run(batch(at.here(), options, folder)) == 0
+    (folder / "2.txt").unlink()
+    assert at.run(batch(at.here(), options, folder)) == 0
+    assert at.err.getvalue().count("no longer belongs to any chapter (see --clean): ") == 2
+    assert at.run(batch(at.here(), replace(options, clean=True), folder)) == 0
+    there = {path.relative_to(out).as_posix() for path in out.rglob("*")}
+    assert there == {"book.mp3", "book.srt", "book.tts-book.jsonl"}
+
+
+def test_files_in_other_languages_than_given_are_one_remark(at: Desk) -> None:
+    for number in range(5):
+        at.write(f"book/{number}.txt", RU)
+    at.run(show_plan(at.here(), replace(SILENT, language="fr"), [str(at.folder / "book")], False))
+    (remark,) = (line for line in at.err.getvalue().splitlines() if "--language" in line)
+    assert remark == (
+        "0.txt, 1.txt, 2.txt and 2 more: look Russian (ru), but are read as French (fr), as "
+        "--language says"
+    )
+
+
 def test_without_recursion_folders_are_left_alone(at: Desk) -> None:
     at.write("book/1.txt", EN)
     at.write("book/more/2.txt", EN)

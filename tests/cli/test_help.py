@@ -61,7 +61,7 @@ def test_plan_shows_only_its_own_options() -> None:
         ("my book.epub", "tts-book convert 'my book.epub'"),
         ("chapters", "tts-book batch chapters"),
         ("convrt", "Did you mean convert?"),
-        ("zzz", "See tts-book --help"),
+        ("zzz", "See: tts-book --help"),
     ],
 )
 def test_a_word_that_is_no_command_leads_to_the_one_that_was_meant(

@@ -3,6 +3,7 @@ anything is spoken."""
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tts_book.cli.app import main
+from tts_book.cli.process import end_sentence
 
 TEXT = "Chapter 1\n\nThe lamp was lit before the ship came in. Nobody saw it.\n"
 RUSSIAN = "Глава 1\n\nФонарь зажгли раньше, чем пришёл корабль. Никто этого не видел.\n" * 3
@@ -86,6 +88,11 @@ CONVERT = [
     ("a.txt --encoding utf-88", "did you mean \"utf-8\"?"),
     ("ru.txt --encoding ascii", "is not in ascii"),
     ("ru.txt --encoding base64", "base64"),
+    ("a.txt --encoding utf-16", "is valid UTF-8, not utf-16"),
+    ("ru.txt --encoding cp1251", "is valid UTF-8, not cp1251"),
+    ("a.txt --ear-model base", "add --ear"),
+    ("a.txt --records away", "beside, hidden"),
+    (f"{300 * 'x'}.txt", "name too long"),
     ("a.txt --split never", "auto, headings, none"),
     ("a.txt --notes below", "skip, inline, end"),
     ("a.txt --chapters [", "is not a regular expression"),
@@ -144,6 +151,8 @@ OTHERS = [
     ("verify", 2, "Missing argument"),
     ("verify nowhere", 2, "nowhere"),
     ("verify folder", 2, "folder"),
+    ("verify a.txt --ear-model base", 2, "add --ear"),
+    ("verify a.txt --sample 5%", 2, "add --ear"),
     ("voices --language klingonese", 2, "unknown language"),
     ("voices --backend egde", 2, "egde"),
     ("voices --preview nobody", 2, "There is no voice \"nobody\""),
@@ -168,6 +177,7 @@ def test_a_mistake_in_a_conversion(words: str, told: str | None, person: Person)
     last = person.err.splitlines()[-1]
     assert last.startswith(("tts-book: ", "bad"))
     assert told in last
+    assert last == end_sentence(last)
     assert person.out == ""
     assert not list(person.folder.rglob("*.jsonl"))
 
@@ -177,12 +187,17 @@ def test_a_mistake_in_another_command(words: str, code: int, told: str, person: 
     assert person.types(*words.split()) == code, person.err
     assert told in person.out + person.err
     assert "Traceback" not in person.err
+    assert all(line == end_sentence(line) for line in person.err.splitlines())
 
 
-@pytest.mark.parametrize("command", ["convert", "plan"])
+@pytest.mark.parametrize(
+    "command",
+    ["convert", "plan", "batch", "verify", "page", "where --line 1", "feed --url https://a.org",
+     "convert a.txt --output", "convert a.txt --cache", "convert a.txt --voices"],
+)  # fmt: skip
 def test_an_empty_name_is_not_the_current_folder(command: str, person: Person) -> None:
-    assert person.types(command, "") == 2
-    assert "The name of a source is empty" in person.err
+    assert person.types(*command.split(), "") == 2
+    assert "The name of a file or a folder is empty" in person.err
 
 
 @pytest.mark.parametrize(
@@ -202,6 +217,39 @@ def test_options_are_checked_before_a_book_is_read(option: str, person: Person) 
 def test_a_language_that_does_not_fit_is_a_warning(person: Person) -> None:
     assert person.types("convert", "ru.txt", "--language", "fr", "--backend", "silent") == 0
     assert "looks Russian (ru), but is read as French (fr), as --language says" in person.err
+
+
+@pytest.mark.parametrize(
+    ("message", "ended"),
+    [
+        ("a.txt is empty", "a.txt is empty."),
+        ("a.txt is empty.", "a.txt is empty."),
+        ("Did you mean convert?", "Did you mean convert?"),
+        ("Convert it with: tts-book convert a.txt", "Convert it with: tts-book convert a.txt"),
+        ("See: https://example.org/a", "See: https://example.org/a"),
+        ("v.toml:3: put it in quotes: a = b", "v.toml:3: put it in quotes: a = b"),
+        ("tts-book: v.toml:3: a is missing: b", "tts-book: v.toml:3: a is missing: b"),
+        ('There is no backend "a". Known: b, c', 'There is no backend "a". Known: b, c.'),
+    ],
+)
+def test_a_message_ends_like_a_sentence(message: str, ended: str) -> None:
+    assert end_sentence(message) == ended
+
+
+@pytest.mark.parametrize(
+    ("shown", "keys"),
+    [
+        ("--words", {"book", "word", "kind", "count", "context"}),
+        ("--cast", {"book", "speaker", "gender", "utterances", "examples"}),
+    ],
+)
+def test_what_plan_shows_is_json_too(shown: str, keys: set[str], person: Person) -> None:
+    text = "“Is this the BBC?” asked Mary. “It is,” said John. “Good,” said Mary.\n" * 4
+    (person.folder / "talk.txt").write_text(text, "utf-8")
+    assert person.types("plan", "talk.txt", "--language", "en", "--json", shown) == 0
+    lines = [json.loads(line) for line in person.out.splitlines()]
+    assert lines
+    assert all(set(line) == keys for line in lines)
 
 
 def test_one_file_is_one_file(person: Person) -> None:

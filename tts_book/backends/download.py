@@ -27,6 +27,7 @@ from tts_book.errors import BackendUnavailable, Failure, UserError
 
 _TIMEOUT_S = 30.0
 _RESUMES = "Partial downloads are kept; the same command resumes them."
+_NO_NETWORK = "Check the network, or name a proxy, then run the same command again."
 _LONGEST_TEXT_BYTES = 32 << 20
 _RANGE = re.compile(r"bytes (\d+)-")
 _PASSING = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
@@ -103,7 +104,8 @@ class Wire:
 
 def _reason(error: Exception) -> str:
     reason = error.reason if isinstance(error, URLError) else error
-    return str(reason).strip() or type(reason).__name__
+    words = getattr(reason, "strerror", None) or str(reason)
+    return str(words).strip() or type(reason).__name__
 
 
 def open_wire(environ: Mapping[str, str], proxy: str = "") -> Wire:
@@ -206,7 +208,8 @@ class Downloader:
                 return self._wire.text(self._address(path))
             except Dropped as error:
                 if error.final or wait_s is None:
-                    raise unavailable(str(error)) from error
+                    fix = "" if error.final else _NO_NETWORK
+                    raise unavailable(str(error), fix) from error
                 self._sleep(wait_s)
         raise AssertionError("the last wait is None")
 
@@ -272,9 +275,9 @@ class Downloader:
         return self.url + quote(path)
 
 
-def unavailable(what: str) -> BackendUnavailable:
+def unavailable(what: str, fix: str = _RESUMES) -> BackendUnavailable:
     """The error for a store that does not send what it should."""
-    return BackendUnavailable(f"{what}. {_RESUMES}", Failure.TRANSIENT)
+    return BackendUnavailable(f"{what}. {fix}".rstrip(), Failure.TRANSIENT)
 
 
 def part_of(path: Path) -> Path:

@@ -7,6 +7,7 @@ Exit codes: 0 every chapter asked for is written; 1 something is missing; 2 the 
 from __future__ import annotations
 
 import sys
+from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ import typer
 
 from tts_book import __version__
 from tts_book.cli.help import Command, CommandGroup
-from tts_book.cli.options import HIDDEN_IN_PLAN, CommandOptions, with_options
+from tts_book.cli.options import HIDDEN_IN_PLAN, CommandOptions, parse_path, with_options
 from tts_book.cli.process import (
     Run,
     Terminal,
@@ -25,7 +26,7 @@ from tts_book.cli.process import (
     open_streams,
 )
 from tts_book.errors import UserError
-from tts_book.pipeline.options import FilePath
+from tts_book.pipeline.options import FilePath, check_ear
 
 # What typer raises for a mistake in a command line.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -83,7 +84,9 @@ def convert(options: CommandOptions, sources: Sources) -> None:
 @with_options()
 def batch(
     options: CommandOptions,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of chapters.")],
+    folder: Annotated[
+        Path, typer.Argument(parser=parse_path, metavar="FOLDER", help="A folder of chapters.")
+    ],
 ) -> None:
     """Speak a folder of texts as one audiobook, or a folder of e-books.
 
@@ -117,15 +120,17 @@ def plan(
     """Show what convert (or batch, for a folder) would do, and speak nothing."""
     from tts_book.cli.commands import plan
 
-    found = _globbed(sources)
-    if words:
-        _finish(lambda here: plan.show_words(here, options, found), options.log_level)
-    elif speakers:
-        _finish(lambda here: plan.show_speakers(here, options, found), options.log_level)
-    elif skipped:
-        _finish(lambda here: plan.show_skipped(here, options, found), options.log_level)
-    else:
-        _finish(lambda here: plan.show_plan(here, options, found, chunks), options.log_level)
+    def show(here: Terminal) -> Coroutine[Any, Any, int]:
+        found = _globbed(sources)
+        if words:
+            return plan.show_words(here, options, found)
+        if speakers:
+            return plan.show_speakers(here, options, found)
+        if skipped:
+            return plan.show_skipped(here, options, found)
+        return plan.show_plan(here, options, found, chunks)
+
+    _finish(show, options.log_level)
 
 
 app.add_typer(voices_app, name="voices", invoke_without_command=True)
@@ -142,7 +147,10 @@ def voices_root(
         str, typer.Option("--preview", metavar="NAME", help="Speak a sentence with this voice.")
     ] = "",
     out: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The preview's file.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", parser=parse_path, metavar="FILE", help="The preview's file."
+        ),
     ] = None,
 ) -> None:
     """List voices, listen to one, or install more."""
@@ -207,6 +215,9 @@ def verify(
             )
         )
         return
+    check_ear(options)
+    if sample:
+        raise UserError("--sample is a part of what --ear hears: add --ear.")
     from tts_book.cli.commands.verify import check
 
     _finish(lambda here: check(here, _globbed(paths), as_json=options.json, acx=acx))
@@ -261,7 +272,12 @@ def doctor(
 @with_options("output", "cache")
 def where(
     options: CommandOptions,
-    path: Annotated[Path, typer.Argument(help="An audio file, or a text that was converted.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            parser=parse_path, metavar="PATH", help="An audio file, or a text that was converted."
+        ),
+    ],
     time: Annotated[str, typer.Argument(help="A time in the audio file: 1:23:45.")] = "",
     line: Annotated[
         int, typer.Option("--line", metavar="N", show_default=False, help="A line of the text.")
@@ -294,7 +310,11 @@ def page(
     options: CommandOptions,
     place: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER", help="A folder of a written book, or its audio file."),
+        typer.Argument(
+            parser=parse_path,
+            metavar="FOLDER",
+            help="A folder of a written book, or its audio file.",
+        ),
     ],
     inline_audio: Annotated[
         bool, typer.Option("--inline-audio", help="Put the audio into the page; up to an hour.")
@@ -323,7 +343,10 @@ def page(
 def feed(
     options: CommandOptions,
     place: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="The folder that your web server publishes.")
+        Path,
+        typer.Argument(
+            parser=parse_path, metavar="FOLDER", help="The folder that your web server publishes."
+        ),
     ],
     url: Annotated[str, typer.Option("--url", metavar="URL", help="The address of that folder.")],
     title: Annotated[str, typer.Option("--title", help="The feed's title.")] = "",
@@ -368,8 +391,7 @@ def _globbed(sources: list[str]) -> list[str]:
     """Patterns that the shell left as they are (Windows does) become the files they name."""
     found: list[str] = []
     for source in sources:
-        if not source.strip():  # as "$unset" in a shell; it would be the current folder
-            raise UserError("The name of a source is empty: name a file or a folder.")
+        parse_path(source)
         pattern = any(mark in source for mark in "*?[") and not Path(source).exists()
         names = sorted(_glob(source)) if pattern else []
         found += names or [source]
@@ -415,4 +437,4 @@ def _explain(error: Any) -> str:
     """A mistake in a command line, in one line with a way out."""
     message = " ".join(error.format_message().split()).rstrip(".")
     command = error.ctx.command_path if error.ctx else "tts-book"
-    return f"{message}. See {command} --help"
+    return f"{message}. See: {command} --help"

@@ -54,7 +54,7 @@ def _explain_no_command(program: str, name: str, known: Sequence[str] | Any) -> 
         line = quote_command(["tts-book", command, name])
         return f'"{name}" is not a command. To convert it: {line}'
     close = get_close_matches(name, list(known), n=1)
-    meant = f"Did you mean {close[0]}?" if close else f"See {program} --help"
+    meant = f"Did you mean {close[0]}?" if close else f"See: {program} --help"
     return f'"{name}" is not a command. {meant}'
 
 

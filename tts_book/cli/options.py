@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tts_book.errors import UserError
 from tts_book.pipeline.options import Options, Panel, is_path, option, option_info
 
 
@@ -71,6 +72,14 @@ HIDDEN_IN_PLAN = frozenset(
 )
 
 
+def parse_path(text: str) -> Path:
+    """A path of the command line. Raises UserError for an empty one, as `"$unset"` in a shell: it
+    would be the current folder."""
+    if not text.strip():
+        raise UserError("The name of a file or a folder is empty: write it, or . for this folder.")
+    return Path(text)
+
+
 def _declare_option(field: Field[Any], hidden: bool) -> inspect.Parameter:
     """A field as an option that typer takes: its type and default with flags and help."""
     info = option_info(field)
@@ -81,6 +90,7 @@ def _declare_option(field: Field[Any], hidden: bool) -> inspect.Parameter:
         min=0 if kind is int else None,
         help=info.help,
         show_default=bool(field.default),
+        parser=parse_path if is_path(field) else None,
         autocompletion=find_completer(field.name, info.choices),
         rich_help_panel=info.panel.value,
         hidden=hidden,
@@ -159,7 +169,6 @@ def _list_completer(words: Callable[[], Iterable[str]]) -> Completer:
 
 def _voices() -> Iterable[str]:
     from tts_book.config.voices import load_voices
-    from tts_book.errors import UserError
     from tts_book.pipeline.options import find_surroundings
 
     try:

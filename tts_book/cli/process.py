@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -119,7 +121,8 @@ def exit_code(run: Run, *, writes: bool = False, keeps: bool = True) -> int:
         code = int(writes)
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
-        code = complain(f"{what}{error.strerror or error}", 1)
+        # No file can be called so: a mistake in the command.
+        code = complain(f"{what}{error.strerror or error}", 1 + (error.errno == errno.ENAMETOOLONG))
     runner.close()
     return _flushed(code)
 
@@ -164,8 +167,20 @@ def _leave(code: int, how_on: str) -> NoReturn:
 def complain(message: str, code: int) -> int:
     """One line on standard error; gives back the exit code."""
     with contextlib.suppress(OSError):  # nobody reads it
-        sys.stderr.write(f"tts-book: {message}\n")
+        sys.stderr.write(f"tts-book: {end_sentence(message)}\n")
     return code
+
+
+# Ends that are there to be copied: a command or an address after a colon, a line of a file.
+_TO_COPY = re.compile(r": (?:tts-book|pip|https?:)\S*(?: .*)?$|^(?:tts-book: )?\S+:\d+: ")
+
+
+def end_sentence(message: str) -> str:
+    """A message for the user with a full stop, unless it ends in something to be copied."""
+    last = message.rpartition("\n")[2]
+    return (
+        message if last.endswith((".", "!", "?", "…")) or _TO_COPY.search(last) else f"{message}."
+    )
 
 
 def _flushed(code: int) -> int:

@@ -279,6 +279,22 @@ def list_speakers(requests: Sequence[BookRequest], config: Config) -> Iterator[s
             yield f"\n# {more} with fewer than {LEAST_UTTERANCES} utterances"
 
 
+def list_speakers_json(requests: Sequence[BookRequest]) -> Iterator[str]:
+    """A line of JSON for each speaker that was found."""
+    from tts_book.pipeline.casting import find_speakers
+
+    for request in requests:
+        for each in find_speakers(request.book)[0]:
+            line = {
+                "book": request.book.title,
+                "speaker": each.name,
+                "gender": each.gender,
+                "utterances": each.utterances,
+                "examples": list(each.examples),
+            }
+            yield json.dumps(line, ensure_ascii=False)
+
+
 def _list_speaker(each: SpeakerFound, voice: str) -> Iterator[str]:
     gender = f", {each.gender}" if each.gender else ""
     yield f"\n[speakers.{_quote(each.name)}]"

@@ -86,6 +86,20 @@ def list_words(book: Book) -> Iterator[str]:
         yield f"# left out: {count} in another language, such as “{search.passages[0]}”"
 
 
+def list_words_json(book: Book) -> Iterator[str]:
+    """A line of JSON for each of the words, the most frequent first."""
+    words = _search(book).words
+    for word, entry in sorted(words.items(), key=lambda item: (-item[1].count, item[0])):
+        line = {
+            "book": book.title,
+            "word": word,
+            "kind": entry.kind,
+            "count": entry.count,
+            "context": entry.context,
+        }
+        yield json.dumps(line, ensure_ascii=False)
+
+
 def _search(book: Book) -> _Search:
     cyrillic = primary_language(book.language) in _CYRILLIC
     passage = _PASSAGES["latin" if cyrillic else "other"]

@@ -47,7 +47,7 @@ from tts_book.audio import containers, mp3_files
 from tts_book.audio.file_tags import read_tags
 from tts_book.errors import AudioError
 from tts_book.model import Entry
-from tts_book.output.paths import SUFFIX, SUFFIXES, Layout, file_name
+from tts_book.output.paths import SUFFIX, SUFFIXES, Layout, file_name, name_chapter_folders
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 NAME = "tts-book.jsonl"
@@ -164,7 +164,7 @@ def manifests_for_stem(out: Path | None, cwd: Path, stem: str) -> tuple[Path, ..
         manifest_beside(single, alone=True),
         *(
             manifest_beside(folder / inner / "any", alone=False)
-            for inner in (name, f"{name} (audio)")
+            for inner in name_chapter_folders(name)
         ),
     )
 

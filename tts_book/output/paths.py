@@ -141,15 +141,19 @@ def _lay_out_chapters(
         return Layout(
             folder, (folder / f"{name}{SUFFIX}",), _find_owner(folder, source, name), name
         )
-    inner = folder / name
-    if source is not None and inner.resolve() == source.resolve():
-        inner = folder / f"{name} (audio)"
+    usual, other = (folder / inner for inner in name_chapter_folders(name))
+    inner = other if source is not None and usual.resolve() == source.resolve() else usual
     width = max(3, len(str(count)))
     targets = tuple(
         inner / f"{chapter.number:0{width}} - {file_name(chapter.title)}{SUFFIX}"
         for chapter in book.chapters
     )
     return Layout(inner, targets, _find_owner(folder, source, name), name)
+
+
+def name_chapter_folders(stem: str) -> tuple[str, str]:
+    """What the folder of a book's chapters is called, and where its source is called so."""
+    return stem, f"{stem} (audio)"
 
 
 def _lay_out_shelf(book: Book, source: Path | None, inner: Path, formats: Sequence[str]) -> Layout:
@@ -273,8 +277,8 @@ def find_stale_files(
     book."""
     places: Iterable[Path] = {book.folder, *(target.parent for target in book.files)}
     if len(book.targets) == 1:
-        places = {*places, book.folder / book.stem}
-    elif book.folder.name == book.stem:
+        places = {*places, *(book.folder / name for name in name_chapter_folders(book.stem))}
+    elif book.folder.name in name_chapter_folders(book.stem):
         places = {*places, book.folder.parent}
     own = set(book.files)
     found = {

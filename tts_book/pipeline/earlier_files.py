@@ -33,7 +33,7 @@ from tts_book.output.manifest import (
     read_known_files,
     read_lines,
 )
-from tts_book.output.paths import refuse_existing
+from tts_book.output.paths import SUFFIXES, refuse_existing
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import UsedEntry
 from tts_book.pipeline.jobs import BookJob, ChapterJob
@@ -260,7 +260,19 @@ def sort_stale_files(stale: Sequence[Path]) -> StaleFiles:
             ]
             states = read_file_states(beside)
             unchanged += [each for each in beside if known.get(each.name) == states[str(each)]]
+    unchanged += _find_needless_manifests(unchanged)
     return StaleFiles(tuple(unchanged), tuple(changed))
+
+
+def _find_needless_manifests(removed: Sequence[Path]) -> list[Path]:
+    """The manifests of folders that have no audio left without these files."""
+    found = []
+    for folder in dict.fromkeys(path.parent for path in removed if path.suffix in SUFFIXES):
+        left = {path for path in folder.iterdir() if path.suffix in SUFFIXES} - set(removed)
+        manifest = manifest_beside(folder / "any", alone=False)
+        if not left and manifest.exists():
+            found.append(manifest)
+    return found
 
 
 def _is_known(path: str, state: object, known: dict[str, object]) -> bool:

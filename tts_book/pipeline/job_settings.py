@@ -31,6 +31,7 @@ from tts_book.pipeline.options import (
     ReadingOptions,
     Surroundings,
     check_choices,
+    check_ear,
     hide_password,
 )
 from tts_book.pipeline.selection import parse_selection
@@ -152,6 +153,7 @@ def _load_cover(at: Surroundings, options: Options) -> Cover | Literal["none"] |
 
 def _check_reading(options: Options) -> None:
     check_choices(options)
+    check_ear(options)
     if options.language:
         parse_language_tag(options.language)
     if options.encoding:

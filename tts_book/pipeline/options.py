@@ -321,6 +321,12 @@ def is_path(option: Field[Any]) -> bool:
     return option.default is None
 
 
+def check_ear(options: Options) -> None:
+    """Raises UserError for a recogniser that nothing is to be heard by."""
+    if options.ear_model and not options.ear:
+        raise UserError("--ear-model names the recogniser of --ear: add --ear.")
+
+
 def check_choices(options: ReadingOptions) -> None:
     """Raises UserError for a value that is none of an option's choices."""
     for each, value in given_options(options):

@@ -313,7 +313,7 @@ def describe_start(
         cached=sums["cached"],
         characters=sums["characters"],
         estimated_ms=sums["estimated_ms"],
-        joined=len(chapters) - len(found),
+        joined=sum(bool(each.chunks) and each.target not in earlier for each in chapters),
         new_characters=sums["new_characters"],
         relabelled=sum(not each.is_current for each in found),
     )

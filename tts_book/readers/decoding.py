@@ -65,6 +65,7 @@ _MP3_HEADS = (b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
 _GUESSED_OVER = 2 * 1024 * 1024  # bytes given to the detector
 _PIECE = 64 * 1024
 _FEW_CONTROLS = 0.03
+_SURELY_LETTERS = 8
 _NAMES = {"utf-8": "UTF-8", "utf-16-le": "UTF-16LE", "utf-16-be": "UTF-16BE"}
 
 
@@ -133,7 +134,24 @@ def _decode_as_given(data: bytes, name: str, encoding: str) -> Decoded:
         raise UserError(
             f"{name} is not in {encoding}{where}: leave --encoding out to let it be found"
         ) from None
+    if _looks_utf8(data, text, known.name):
+        raise UserError(
+            f"{name} is valid UTF-8, not {encoding}: leave --encoding out to let it be found"
+        )
     return Decoded(text.removeprefix("\ufeff"), known.name)
+
+
+def _looks_utf8(data: bytes, text: str, encoding: str) -> bool:
+    """Whether bytes that mean `text` in an encoding are certainly UTF-8: what is written in another
+    is no valid UTF-8 by chance for more than a few letters."""
+    if b"\0" in data:
+        return False
+    try:
+        plain = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    wide = encoding.startswith(("utf-16", "utf-32"))
+    return plain != text and (wide or sum(c > "\x7f" for c in plain) >= _SURELY_LETTERS)
 
 
 def _decode_as_found(data: bytes, name: str) -> Decoded:

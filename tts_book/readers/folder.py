@@ -234,8 +234,12 @@ def _languages(
 def _own_languages(folder: Path, own: Mapping[Path, str]) -> Iterator[str]:
     for tag in dict.fromkeys(own.values()):
         names = [_place(folder, path) for path, its in own.items() if its == tag]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        yield f"in {describe_language(tag)}: {', '.join(names[:3])}{more}"
+        yield f"in {describe_language(tag)}: {_list_some(names)}"
+
+
+def _list_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
 
 
 def _chapters(
@@ -266,10 +270,13 @@ def _odd_encodings(folder: Path, read: Sequence[tuple[Path, ParsedBook]]) -> Ite
 
 
 def _odd_languages(folder: Path, spoken: dict[Path, str], tag: str) -> Iterator[str]:
+    odd: dict[str, list[str]] = {}
     for path, text in spoken.items():
         guess = detect_language(text)
         if guess.margin >= _CLEAR and guess.language != primary_language(tag):
-            looks, book = describe_language(guess.language), describe_language(tag)
-            yield (
-                f"{_place(folder, path)}: looks {looks}, but is read as {book}, as --language says"
-            )
+            odd.setdefault(guess.language, []).append(_place(folder, path))
+    for language, names in odd.items():
+        looks, book = describe_language(language), describe_language(tag)
+        is_one = len(names) == 1
+        seen = f"looks {looks}, but is" if is_one else f"look {looks}, but are"
+        yield f"{_list_some(names)}: {seen} read as {book}, as --language says"

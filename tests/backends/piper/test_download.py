@@ -95,6 +95,25 @@ def test_a_voice_is_fetched_whole_and_found(tmp_path: Path) -> None:
     assert (found.id, found.language, found.model) == (KEY, "ru-RU", model)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "told"),
+    [
+        ("nope", UserError, '"nope" is not the name of a Piper voice'),
+        (KEY, BackendUnavailable, "Check the network"),
+        ("ru-anna", BackendUnavailable, "Check the network"),
+    ],
+)
+def test_without_a_network_a_wrong_name_is_reported_first(
+    name: str, kind: type[Exception], told: str, tmp_path: Path
+) -> None:
+    with serve_files(shelf()) as (near, _):
+        store = PiperStore(near, "http://127.0.0.1:1", sleep=lambda seconds: None)
+        with pytest.raises(kind, match=told) as raised:
+            store.install(name, tmp_path, agree=yes)
+    assert "Partial downloads" not in str(raised.value)
+    assert "[Errno" not in str(raised.value)
+
+
 def test_the_licence_is_shown_before_anything_is_written(tmp_path: Path) -> None:
     shown = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from tests.pipeline.test_run import prepared
 from tests.pipeline.test_run import run as job_of
 from tts_book.cli.commands.convert import batch
 from tts_book.cli.commands.where import where
-from tts_book.errors import BackendError, BackendRefused, UserError
+from tts_book.errors import AudioError, BackendError, BackendRefused, UserError
 from tts_book.model import Mark, Speech
 from tts_book.output.inspection.lookup import (
     Found,
@@ -393,7 +394,7 @@ def test_a_file_that_was_moved_alone_leads_back_to_its_source(at: Desk) -> None:
         ("story", "1", "", "is a folder: name one of the audio files"),
         ("story.txt", "1", "", "not an audio file: for a text, add --line"),
         ("none.txt", "", "gull", "none.txt is not there"),
-        ("story/001 - Chapter 1.mp3", "", "gull", "not a text: for an audio file, add a time"),
+        ("story/001 - Chapter 1.mp3", "", "no such words", "not in what was spoken"),
         ("story/001 - Chapter 1.mp3", "1:00:00", "", "ends at 0:00:1[0-9], before 1:00:00"),
         ("story.txt", "", "", "Say what to look for"),
     ],
@@ -403,6 +404,39 @@ def test_what_cannot_be_asked_so_is_told(
 ) -> None:
     with pytest.raises(UserError, match=told):
         told_of(at, at.folder / path, time, text=text)
+
+
+@pytest.mark.parametrize("place", ["story", "story/002 - Chapter 2.mp3", "."])
+def test_words_are_found_in_what_was_written(at: Desk, place: str) -> None:
+    lines = told_of(at, at.folder / place, text="gull")
+    assert lines[0] == told_of(at, at.folder / "story.txt", text="gull")[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script is the player")
+@pytest.mark.parametrize(
+    ("code", "said", "told"),
+    [
+        (0, "", ""),
+        (
+            0,
+            "ALSA: no card\nNo more to try, audio open failed.",
+            "audio open failed",
+        ),
+        (0, "[ao] Failed to initialize audio driver 'pulse'", "Failed to initialize audio driver"),
+        (3, "out of memory", "ended with code 3: .*: out of memory"),
+    ],
+)
+def test_a_player_without_sound_is_a_failure(at: Desk, code: int, said: str, told: str) -> None:
+    player = at.write("bin/ffplay", f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit {code}\n")
+    player.chmod(0o755)
+    here = replace(at.here(), environ={"PATH": f"{player.parent}{os.pathsep}{os.environ['PATH']}"})
+    file = at.folder / "story/001 - Chapter 1.mp3"
+    playing = where(here, file, "1", line=0, text="", out=None, cache=None, play=True)
+    if not told:
+        assert at.run(playing) == 0
+        return
+    with pytest.raises(AudioError, match=told):
+        at.run(playing)
 
 
 def test_words_are_sought_in_the_file_that_is_named(tmp_path: Path) -> None:

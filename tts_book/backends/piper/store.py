@@ -27,10 +27,12 @@ from tts_book.backends.download import (
     unavailable,
 )
 from tts_book.backends.piper.voices import read_local_voice
-from tts_book.errors import UserError
+from tts_book.errors import BackendUnavailable, UserError
 from tts_book.text.language_tags import normalize_tag
 
 _SUGGESTIONS = 3
+# The language and more; also as older names are written.
+_LOOKS_LIKE_A_VOICE = re.compile(r"[a-z]{2,3}(_[A-Z]{2,})?-\S+")
 _KEY = re.compile(r"\w[\w-]{0,99}")
 
 
@@ -165,7 +167,7 @@ class PiperStore:
         that is not in the store, a no, and a folder that cannot be written; BackendUnavailable
         where the store cannot be reached or sends something else.
         """
-        voice = find_voice(name, self.index())
+        voice = self._find_voice(name)
         model = folder / f"{voice.key}.onnx"
         config = folder / f"{voice.key}.onnx.json"
         remote = RemoteFile(voice.model_path, voice.model_bytes, "md5", voice.model_md5)
@@ -182,6 +184,18 @@ class PiperStore:
                 _write_whole(folder / f"{voice.key}.MODEL_CARD", card)
             os.replace(part, model)  # noqa: PTH105  # the same on every system, also over a file
         return model
+
+    def _find_voice(self, name: str) -> StoreVoice:
+        try:
+            index = self.index()
+        except BackendUnavailable as error:
+            if _LOOKS_LIKE_A_VOICE.fullmatch(name):
+                raise
+            raise UserError(
+                f'"{name}" is not the name of a Piper voice: these look like '
+                f'"ru_RU-dmitri-medium". They cannot be listed now: {error}'
+            ) from error
+        return find_voice(name, index)
 
     def _settings(self, voice: StoreVoice, config: Path) -> None:
         part = part_of(config)

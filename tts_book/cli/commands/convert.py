@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tts_book.cli import report
 from tts_book.cli.display import write_json_lines
 from tts_book.cli.options import CommandOptions
-from tts_book.cli.process import Terminal
+from tts_book.cli.process import Terminal, end_sentence
 from tts_book.cli.progress import ENCODING_SPEED, OTHER_SPEED, SPEECH_SPEEDS, Outlook, Progress
 from tts_book.errors import UserError
 from tts_book.events import Listener, format_count, join_listeners
@@ -211,6 +211,9 @@ def _clean(at: Terminal, options: CommandOptions, stale: Sequence[Path]) -> tupl
         path.unlink(missing_ok=True)
         if not options.quiet:
             at.err.write(f"deleted: {path}\n")
+    for folder in dict.fromkeys(path.parent for path in reversed(found.unchanged)):
+        with suppress(OSError):  # it still holds something
+            folder.rmdir()
     return found.changed
 
 
@@ -270,7 +273,7 @@ async def batch(at: Terminal, options: CommandOptions, folder: Path) -> int:
     if found.requests:
         code = await speak(at, found.options, found.settings, found.requests) or code
     for reason in found.unread:
-        at.err.write(f"not read: {reason}\n")
+        at.err.write(f"not read: {end_sentence(reason)}\n")
     return code
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tts_book.cli import report
 from tts_book.cli.commands.convert import Batch, read_batch, read_requests
 from tts_book.cli.options import CommandOptions
-from tts_book.cli.process import Terminal
+from tts_book.cli.process import Terminal, end_sentence
 from tts_book.errors import UserError
 from tts_book.pipeline.job_settings import read_settings
 from tts_book.pipeline.session import open_conversion
@@ -34,18 +34,19 @@ async def show_plan(
 
 async def show_words(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
     """What voices may say wrong, in the form of pronounce.toml."""
-    from tts_book.cli.words import list_words
+    from tts_book.cli import words
 
     found = await _read(at, options, sources)
-    return _print(at, found, (line for each in found.requests for line in list_words(each.book)))
+    rows = words.list_words_json if options.json else words.list_words
+    return _print(at, found, (line for each in found.requests for line in rows(each.book)))
 
 
 async def show_speakers(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
     """Who speaks in the sources, in the form of cast.toml."""
-    from tts_book.cli.report import list_speakers
-
     found = await _read(at, options, sources)
-    return _print(at, found, list_speakers(found.requests, found.settings.config))
+    if options.json:
+        return _print(at, found, report.list_speakers_json(found.requests))
+    return _print(at, found, report.list_speakers(found.requests, found.settings.config))
 
 
 async def show_skipped(at: Terminal, options: CommandOptions, sources: Sequence[str]) -> int:
@@ -70,6 +71,6 @@ def _print(at: Terminal, found: Batch, lines: Iterable[str]) -> int:
     for line in lines:
         at.out.write(f"{line}\n")
     for reason in found.unread:
-        at.err.write(f"not read: {reason}\n")
+        at.err.write(f"not read: {end_sentence(reason)}\n")
     chapters = (chapter for each in found.requests for chapter in each.book.chapters)
     return 1 if found.unread or any(chapter.unread for chapter in chapters) else 0

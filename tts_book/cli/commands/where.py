@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +28,10 @@ PLAYERS = (
     ("mpv", "--no-video", "--start={at}"),
     ("ffplay", "-hide_banner", "-loglevel", "error", "-nodisp", "-autoexit", "-ss", "{at}"),
     ("vlc", "--start-time={at}"),
+)
+# What players say that go on, or end well, without any sound.
+_NO_SOUND = re.compile(
+    rb"audio open failed|failed to open|initialize audio|no (suitable )?audio", re.IGNORECASE
 )
 LEAD_IN_MS = 1_000
 SHOWN_PLACES = 5
@@ -123,8 +129,22 @@ async def _play(at: Terminal, found: Found) -> int:
         program = shutil.which(name, path=at.environ.get("PATH"))
         if program:
             arguments = [option.format(at=start_s) for option in options]
-            player = await asyncio.create_subprocess_exec(program, *arguments, str(found.file))
-            if code := await player.wait():
-                raise AudioError(f"{name} ended with code {code}: {_short(found.file, at.cwd)}.")
+            player = await asyncio.create_subprocess_exec(
+                program, *arguments, str(found.file), stderr=subprocess.PIPE
+            )
+            _, said = await player.communicate()
+            file = _short(found.file, at.cwd)
+            if code := player.returncode:
+                raise AudioError(f"{name} ended with code {code}: {file}{_last_line(said)}.")
+            if _NO_SOUND.search(said):
+                raise AudioError(
+                    f"{name} found no sound device, or cannot play {file}{_last_line(said)}."
+                )
             return 0
     raise UserError(f"No player was found: install {', '.join(name for name, *_ in PLAYERS)}.")
+
+
+def _last_line(said: bytes) -> str:
+    lines = said.decode("utf-8", "replace").split("\n")
+    words = [" ".join(line.split()).rstrip(".") for line in lines if line.strip()]
+    return f": {words[-1]}" if words else ""

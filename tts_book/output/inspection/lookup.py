@@ -18,7 +18,13 @@ from tts_book.audio.timeline import find_text_offset
 from tts_book.errors import UserError
 from tts_book.events import format_duration, quote_command
 from tts_book.model import Entry, Mark, Place
-from tts_book.output.manifest import NAME, Manifest, manifests_of_file, manifests_of_source
+from tts_book.output.manifest import (
+    NAME,
+    Manifest,
+    manifests_of_file,
+    manifests_of_place,
+    manifests_of_source,
+)
 from tts_book.output.paths import SUFFIXES
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.text.sentences import Splitter
@@ -82,8 +88,13 @@ def _words(chunk: dict[str, Any], behind: str, source: Path, words: str) -> Iter
         if found.start() >= len(text):
             return
         name = place_of(chunk, found.start()).source
-        if _is_name_of(name, source) or not source.is_file():
+        if not _is_text(source) or _is_name_of(name, source):
             yield found.start()
+
+
+def _is_text(source: Path) -> bool:
+    """Whether the words are sought in one text, not in a folder or in a written file."""
+    return source.is_file() and source.suffix.lower() not in SUFFIXES
 
 
 def place_of(chunk: dict[str, Any], offset: int) -> Place:
@@ -262,8 +273,11 @@ def find_time_of(
     places: Iterable[Path] = (),
 ) -> Found:
     """When a line of the source, or some words of it, are heard, by the records in these folders
-    and those about books at these `places`. Raises UserError."""
+    and those about books at these `places`. Words are also found in a written file, or a folder of
+    them. Raises UserError."""
     known = manifests_of_source(source, folders, cache, places)
+    if not known and text and source.exists() and not _is_text(source):
+        known = list(manifests_of_place(source, cache))
     if not known:
         raise UserError(_unconverted(source, folders))
     # A note that is read at its mark has come from far: lines on the way stand elsewhere.
@@ -302,7 +316,7 @@ def _unconverted(source: Path, folders: Sequence[Path]) -> str:
     if not source.exists():
         return f"{source} is not there: name a text that was converted."
     if source.suffix.lower() in SUFFIXES:
-        return f"{source} is not a text: for an audio file, add a time (12:34)."
+        return f"{source} is not a text: for an audio file, add a time (12:34) or --text WORDS."
     looked = ", ".join(map(str, folders))
     return (
         f"No record of {source} was found in {looked}: convert it first, or say with -o where its "
