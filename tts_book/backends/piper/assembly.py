@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tts_book.backends.piper.model import TimedPhoneme, Utterance
 from tts_book.backends.piper.text_rules import PartEnd, SayableParagraph, SentencePart
@@ -155,6 +156,9 @@ _JOINT_COST = 1.0
 _SILENT_COST = 6.0
 _PUNCTUATION_COST = 2.5
 _NO_WAY = float("inf")
+# So many words and so many groups, the phonemes expected of the words, what the step costs by
+# itself, and whether the last word has a punctuation mark (None where nothing is led to anything).
+_Move = tuple[int, int, float, float, bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,52 +229,55 @@ def _weight(word: str) -> float:
 def _way(
     words: Sequence[str], weights: Sequence[float], heard: Sequence[PhonemeGroup]
 ) -> list[tuple[int, int, int, int]]:
-    """Steps (first word, last word, first group, last group), half open, over all of both."""
-    ratio = sum(group.phonemes for group in heard) / sum(weights)
-    expected = [weight * ratio for weight in weights]
-    costs = {(0, 0): 0.0}
+    """Steps (first word, last word, first group, last group), half open, over all of both.
+
+    It runs for every sentence, in the time of the engine: what many steps need is made once.
+    """
+    count, groups = len(words), len(heard)
+    sounds = [0, *accumulate(group.phonemes for group in heard)]
+    closes = [group.closes for group in heard]
+    moves = _list_moves(words, weights, sounds[-1] / sum(weights))
+    costs = [[_NO_WAY] * (groups + 1) for _ in range(count + 1)]
     steps: dict[tuple[int, int], tuple[int, int]] = {}
-    width = _MOST_STRAYED * max(len(words), len(heard))
-    for i in range(len(words) + 1):
-        for j in range(len(heard) + 1):
-            here = costs.get((i, j))
-            if here is None or abs(i * len(heard) - j * len(words)) > width:
+    costs[0][0] = 0.0
+    width = _MOST_STRAYED * max(count, groups)
+    for i in range(count + 1):
+        nearest, farthest = -((width - i * groups) // count), (width + i * groups) // count
+        for j in range(max(0, nearest), min(groups, farthest) + 1):
+            here = costs[i][j]
+            if here == _NO_WAY:
                 continue
-            for n, m in _moves(words, i, len(heard) - j):
-                cost = here + _cost(words, expected, heard, (i, j, n, m))
-                if cost < costs.get((i + n, j + m), _NO_WAY):
-                    costs[i + n, j + m] = cost
+            for n, m, expected, own_cost, closed in moves[i]:
+                if j + m > groups:
+                    continue
+                cost = abs(expected - (sounds[j + m] - sounds[j])) + own_cost
+                if closed is not None and closed != closes[j + m - 1]:
+                    cost += _PUNCTUATION_COST
+                if here + cost < costs[i + n][j + m]:
+                    costs[i + n][j + m] = here + cost
                     steps[i + n, j + m] = (n, m)
-    return _walked_back(steps, len(words), len(heard))
+    return _walked_back(steps, count, groups)
 
 
-def _moves(words: Sequence[str], i: int, left: int) -> list[tuple[int, int]]:
-    if i == len(words):
-        return [(0, 1)] if left else []
-    moves = [(1, 0)]
-    if left:
-        moves.append((0, 1))
-        moves += [(n, 1) for n in range(1, min(_MOST_WORDS_A_GROUP, len(words) - i) + 1)]
-        has_digits = any(map(str.isdigit, words[i]))
-        most = _MOST_GROUPS_A_NUMBER if has_digits else _MOST_GROUPS_A_WORD
-        moves += [(1, m) for m in range(2, min(most, left) + 1)]
-    return moves
-
-
-def _cost(
-    words: Sequence[str],
-    expected: Sequence[float],
-    heard: Sequence[PhonemeGroup],
-    step: tuple[int, int, int, int],
-) -> float:
-    i, j, n, m = step
-    if not n or not m:
-        return _SILENT_COST + (expected[i] if n else heard[j].phonemes)
-    length = sum(group.phonemes for group in heard[j : j + m])
-    cost = abs(sum(expected[i : i + n]) - length) + _JOINT_COST * (n + m - 2)
-    if (words[i + n - 1][-1] in _PUNCTUATION) != heard[j + m - 1].closes:
-        cost += _PUNCTUATION_COST
-    return cost
+def _list_moves(words: Sequence[str], weights: Sequence[float], ratio: float) -> list[list[_Move]]:
+    """The steps from each word on, and from behind the last."""
+    found: list[list[_Move]] = []
+    for i, word in enumerate(words):
+        expected = [weight * ratio for weight in weights[i : i + _MOST_WORDS_A_GROUP]]
+        ends = [each[-1] in _PUNCTUATION for each in words[i : i + _MOST_WORDS_A_GROUP]]
+        most = _MOST_GROUPS_A_NUMBER if any(map(str.isdigit, word)) else _MOST_GROUPS_A_WORD
+        found.append(
+            [
+                (1, 0, expected[0], _SILENT_COST, None),
+                (0, 1, 0.0, _SILENT_COST, None),
+                *(
+                    (n, 1, sum(expected[:n]), _JOINT_COST * (n - 1), ends[n - 1])
+                    for n in range(1, len(expected) + 1)
+                ),
+                *((1, m, expected[0], _JOINT_COST * (m - 1), ends[0]) for m in range(2, most + 1)),
+            ]
+        )
+    return [*found, [(0, 1, 0.0, _SILENT_COST, None)]]
 
 
 def _walked_back(
