@@ -29,13 +29,13 @@ from tts_book.output.inspection.ear.proof import (
     list_chunks,
     save_findings,
     select_sample,
+    shorten,
 )
 from tts_book.output.inspection.ear.recognizer import Recognizer, WhisperRecognizer
 from tts_book.pipeline.selection import parse_selection
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 _LINE_EVERY_S = 30.0
-_SHOWN_CHARACTERS = 160
 
 
 async def list_models(at: Terminal) -> int:
@@ -191,8 +191,8 @@ def _lines(heard: HeardChunk, cwd: Path) -> Iterator[str]:
     if heard.language:
         yield f"      it sounds like another language: {heard.language}"
     for difference in heard.differences:
-        yield f"      {difference.kind.value}: {_short(difference.expected) or '…'}"
-        yield f"        heard: {_short(difference.heard) or '…'}"
+        yield f"      {difference.kind.value}: {shorten(difference.expected) or '…'}"
+        yield f"        heard: {shorten(difference.heard) or '…'}"
     if heard.redo:
         yield f"      speak it again: {heard.redo}"
 
@@ -222,8 +222,3 @@ def _json_lines(heard: HeardChunk) -> Iterator[str]:
         },
         ensure_ascii=False,
     )
-
-
-def _short(text: str) -> str:
-    plain = " ".join(text.split())
-    return plain if len(plain) <= _SHOWN_CHARACTERS else f"{plain[: _SHOWN_CHARACTERS - 1]}…"

@@ -23,6 +23,7 @@ from tts_book.cli.commands.publication import page
 from tts_book.errors import UserError
 from tts_book.model import Speech
 from tts_book.output.inspection.ear.pace import HeardWord, join_words
+from tts_book.output.inspection.ear.proof import judge_samples
 from tts_book.output.inspection.ear.recognizer import SpokenLanguage
 
 _CHANCE = random.Random(4)
@@ -256,3 +257,47 @@ def test_the_page_shows_what_was_heard(proof: Proof) -> None:
 def test_what_is_no_share(text: str) -> None:
     with pytest.raises(UserError, match="is not a share"):
         parse_share(text)
+
+
+TEXT = "The boat came in late that evening and nobody on the pier had a lantern or a rope to spare."
+GAP = "nobody on the pier had a lantern "
+
+
+@dataclass
+class Forgetful:
+    """Hears one text at first, and another with more care."""
+
+    first: str
+    careful: str
+    name: str = "forgetful"
+    workers: int = 1
+
+    def transcribe(self, samples: NDArray[np.float32], language: str) -> str:
+        return self.first
+
+    def transcribe_carefully(
+        self, samples: NDArray[np.float32], language: str
+    ) -> tuple[HeardWord, ...]:
+        return tuple(HeardWord(word, at, at + 1) for at, word in enumerate(self.careful.split()))
+
+    def detect_language(self, samples: NDArray[np.float32]) -> SpokenLanguage | None:
+        return None
+
+    def check_language(self, language: str) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("first", "careful", "found"),
+    [
+        (TEXT, "", []),  # heard right at once: that is enough
+        (TEXT.replace(GAP, ""), TEXT, []),
+        (TEXT.replace(GAP, ""), TEXT.replace(GAP, ""), [("missing", True)]),
+        (TEXT.replace(GAP, GAP + GAP), TEXT, [("repeated", False)]),
+    ],
+)
+def test_more_care_decides(first: str, careful: str, found: list[tuple[str, bool]]) -> None:
+    differences, _ = judge_samples(
+        np.zeros(16_000, np.float32), TEXT, "en", Forgetful(first, careful)
+    )
+    assert [(each.kind, each.is_error) for each in differences] == found

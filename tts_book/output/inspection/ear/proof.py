@@ -31,6 +31,7 @@ from tts_book.model import Place
 from tts_book.output.inspection.ear.comparison import (
     LEAST_WORDS,
     Difference,
+    DifferenceKind,
     compare_words,
 )
 from tts_book.output.inspection.ear.pace import SpeechClock, join_words
@@ -51,6 +52,7 @@ _SURE = 0.8
 # A file that is not as long as it was when it was written by more than this has been changed.
 _SAME_LENGTH_MS = 100
 _LEAST_AROUND_MS, _MOST_AROUND_MS = 8_000, 60_000
+_SHOWN_CHARACTERS = 160
 # Goes up when the same words would be judged otherwise.
 _FORM = 2
 
@@ -286,7 +288,8 @@ def _hear_again(
     suspected: Sequence[Difference],
 ) -> tuple[Difference, ...]:
     """What is still there when a chunk is heard with more care, before anything is said against
-    it; and long runs that only the first hearing found, unconfirmed: worth a person's ear."""
+    it. Words that were heard once are in the sound. Those that are there twice may escape a long
+    search, which likes fluent text: they are kept, unconfirmed, for a person's ear."""
     words = recognizer.transcribe_carefully(samples, language)
     clock = SpeechClock(samples, words)
     again = [replace(each, lacks_sound=clock.lacks(each)) for each in compare(join_words(words))]
@@ -296,7 +299,11 @@ def _hear_again(
         if not each.is_slight
         or (each.lacks_sound and any(_overlap(each, other) for other in suspected))
     )
-    return left or tuple(replace(each, confirmed=False) for each in suspected if each.is_long)
+    return left or tuple(
+        replace(each, confirmed=False)
+        for each in suspected
+        if each.is_long and each.kind in (DifferenceKind.ADDED, DifferenceKind.REPEATED)
+    )
 
 
 def _overlap(one: Difference, other: Difference) -> bool:
@@ -377,7 +384,14 @@ def describe_differences(differences: Iterable[Difference], language: str) -> It
     if language:
         yield f"it sounds like another language: {language}"
     for each in differences:
-        yield f"{each.kind.value}: “{each.expected}”, heard: “{each.heard}”"
+        expected, heard = shorten(each.expected), shorten(each.heard)
+        yield f"{each.kind.value}: “{expected}”, heard: “{heard}”"
+
+
+def shorten(text: str) -> str:
+    """The text in one line of bounded length."""
+    plain = " ".join(text.split())
+    return plain if len(plain) <= _SHOWN_CHARACTERS else f"{plain[: _SHOWN_CHARACTERS - 1]}…"
 
 
 def read_findings(manifest: Path) -> Mapping[tuple[int, int], tuple[str, ...]]:
