@@ -216,8 +216,9 @@ def verify(
         )
         return
     check_ear(options)
-    if sample:
-        raise UserError("--sample is a part of what --ear hears: add --ear.")
+    for name, part in (("sample", sample), ("only", options.only)):
+        if part:
+            raise UserError(f"--{name} is a part of what --ear hears: add --ear.")
     from tts_book.cli.commands.verify import check
 
     _finish(lambda here: check(here, _globbed(paths), as_json=options.json, acx=acx))

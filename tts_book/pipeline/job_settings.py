@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tts_book import backends
-from tts_book.audio.file_tags import year_of
 from tts_book.config.toml_file import suggest
 from tts_book.config.voices import Config, load_voices, parse_change
 from tts_book.errors import UserError
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("tts_book.job")
 # A scheme or a port at least: a bare word is mistyped.
-_PROXY = re.compile(r"\w+://[^\s/]+/?|[^\s/]+:\d+/?")
+_PROXY = re.compile(r"(?:https?|socks[45][ah]?)://[^\s/]+/?|[^\s/]+:\d+/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +178,8 @@ def _check_voice(options: Options, config: Config) -> None:
 
 
 def _check_parts(options: Options) -> None:
+    if options.cache is not None and Path(options.cache).is_file():
+        raise UserError(f"--cache {options.cache} is a file: name a folder.")
     only = parse_selection(str(options.only), "--only")
     parse_selection(str(options.redo), "--redo")
     if options.share and options.no_cache:
@@ -187,5 +188,5 @@ def _check_parts(options: Options) -> None:
         raise UserError("--redo speaks a part again, and on one machine only: leave --share out.")
     if only and (options.start != "" or options.stop != ""):
         raise UserError("--from and --to make an excerpt: leave --only out.")
-    if options.year and not year_of(str(options.year)):
+    if options.year and not re.search(r"(?<!\d)\d{4}(?!\d)", str(options.year)):
         raise UserError(f'--year "{options.year}" is not a year: write four digits.')

@@ -151,6 +151,8 @@ def _find_part(plan: Plan, place: str, option: str) -> tuple[int, int]:
 
 def _find_line(plan: Plan, line: int, option: str) -> tuple[int, int]:
     """A line that is left out or blank means what follows it."""
+    if not line:
+        raise UserError(f"{option} L0: lines count from 1.")
     origins = [chapter.origin for chapter in plan.book.chapters]
     if len({id(origin.source) for origin in origins}) > 1:
         raise UserError(f"{option} L{line}: this book has several sources: name a chapter.")

@@ -37,6 +37,8 @@ async def cache(
     """Shows the cache by book; prunes it where that is `asked` for and the rule is named. Deleting
     everything is asked about on a terminal, unless `yes`."""
     place = folder or at.cache_dir
+    if place.is_file():
+        raise UserError(f"--cache {place} is a file: name a folder.")
     if not (asked or pruning.clear) and pruning.wanted:
         raise UserError("--age and --size say what --prune deletes: add --prune.")
     if asked and not pruning.wanted:

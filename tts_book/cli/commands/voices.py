@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts_book import backends
@@ -12,7 +13,8 @@ from tts_book.cli.commands.convert import speak
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.config.voices import SERVED, Config
-from tts_book.output.paths import file_name
+from tts_book.errors import UserError
+from tts_book.output.paths import SUFFIXES, file_name
 from tts_book.pipeline.job_settings import load_config, read_settings
 from tts_book.pipeline.session import make_backend_settings, open_engines
 from tts_book.pipeline.voice_selection import VoiceChooser
@@ -60,6 +62,9 @@ async def preview(at: Terminal, options: CommandOptions) -> int:
 
     voice = load_config(at, options.voices).resolve(options.voice, str(options.backend))
     spoken_in = _language(options.language) or voice.language or "en"
+    out = None if options.output is None else Path(options.output)
+    if out is not None and not out.is_dir() and out.suffix.lower() not in SUFFIXES:
+        raise UserError(f"-o {out} is not an audio file: end its name with {', '.join(SUFFIXES)}.")
     book = voice_list.make_preview_book(voice, spoken_in)
     spoken = replace(options, output=options.output or at.cwd / f"{file_name(voice.name)}.mp3")
     requests = (BookRequest(book, voice.name, None, recorded=False),)
