@@ -18,13 +18,14 @@ from zlib import crc32
 from tts_book.audio.decoder import decode_mp3
 from tts_book.audio.limiter import limit_blocks
 from tts_book.audio.mp3_frames import CURRENCY
+from tts_book.audio.mp4 import AacTrack, read_m4b_index, read_m4b_packets, write_m4b
 from tts_book.errors import AudioError
 from tts_book.model import ChapterMark
 
 if TYPE_CHECKING:
     pass
 
-_NERO_MOST = 255  # chapters that the older of the two lists in an MP4 can count
+_MP4 = "ipod"  # what FFmpeg calls the container of M4B
 _WITHIN = "matroska"  # what a chapter's packets lie in until they are bound
 
 
@@ -57,7 +58,7 @@ class Codec:
 # AAC gains 0.2, in its speech mode Opus gains 0.16 and is a quarter smaller.
 _AAC_OPTIONS = {"aac_coder": "fast", "aac_tns": "0", "aac_pns": "0"}
 _OPUS_OPTIONS = {"application": "voip", "compression_level": "10"}
-AAC = Codec("aac", CURRENCY.rate_hz, 1_024, 1_024, 80, _AAC_OPTIONS, "ipod", -2.5)
+AAC = Codec("aac", CURRENCY.rate_hz, 1_024, 1_024, 80, _AAC_OPTIONS, _MP4, -2.5)
 OPUS = Codec("libopus", 48_000, 960, 312, 32, _OPUS_OPTIONS, "ogg", -5.0)
 _SPARE_PACKETS = 4  # of silence behind a chapter, for its place in the book
 
@@ -141,32 +142,43 @@ def bind(
     has three letters. Raises AudioError and OSError."""
     import av
 
-    options = _options(codec, f"{target.name} {chapters}", len(chapters))
     try:
-        with av.open(str(target), "w", format=codec.container, container_options=options) as made:
-            stream: Any = None
-            for packet in _packets(parts, codec):
-                if stream is None:
-                    stream = made.add_stream_from_template(packet.stream)
-                    if language:
-                        stream.metadata["language"] = language
-                packet.stream = stream
-                made.mux(packet)
-            if chapters and codec.container == "ipod":
-                made.set_chapters([_chapter(n, mark) for n, mark in enumerate(chapters)])
+        packets = _packets(parts, codec)
+        if codec.container == _MP4:
+            first = next(packets)
+            config = bytes(first.stream.codec_context.extradata or b"")
+            write_m4b(
+                target,
+                AacTrack(config, codec.rate_hz, codec.packet, codec.delay),
+                map(bytes, chain([first], packets)),
+                sum(count for _, count in parts),
+                chapters,
+                language,
+                sum(part.stat().st_size for part, _ in parts),
+            )
+        else:
+            _bind_ogg(packets, target, f"{target.name} {chapters}", language)
     except OSError:
         raise  # as above
     except av.FFmpegError as error:
         raise AudioError(f"{target.name} cannot be bound: {error}") from error
 
 
-def _options(codec: Codec, said: str, chapters: int) -> dict[str, str]:
-    """How a container is written. Ogg streams want numbers of their own, which the library would
-    draw by chance: here the same book is the same bytes."""
-    if codec.container == "ipod":
-        flags = "+faststart" + ("+disable_chpl" if chapters > _NERO_MOST else "")
-        return {"movflags": flags, "brand": "M4B "}
-    return {"fflags": "+bitexact", "serial_offset": str(crc32(said.encode()) >> 1)}
+def _bind_ogg(packets: Iterator[Any], target: Path, said: str, language: str) -> None:
+    import av
+
+    # Ogg streams want numbers of their own, which the library would draw by chance: here the same
+    # book is the same bytes.
+    options = {"fflags": "+bitexact", "serial_offset": str(crc32(said.encode()) >> 1)}
+    with av.open(str(target), "w", format="ogg", container_options=options) as made:
+        stream: Any = None
+        for packet in packets:
+            if stream is None:
+                stream = made.add_stream_from_template(packet.stream)
+                if language:
+                    stream.metadata["language"] = language
+            packet.stream = stream
+            made.mux(packet)
 
 
 def _packets(parts: Sequence[tuple[Path, int]], codec: Codec) -> Iterator[Any]:
@@ -189,18 +201,10 @@ def _packets(parts: Sequence[tuple[Path, int]], codec: Codec) -> Iterator[Any]:
             raise AudioError(f"{part.name} has {count - left} packets instead of {count}.")
 
 
-def _chapter(number: int, mark: ChapterMark) -> Any:
-    return {
-        "id": number,
-        "start": mark.start_ms,
-        "end": mark.stop_ms,
-        "time_base": Fraction(1, 1_000),
-        "metadata": {"title": mark.title},
-    }
-
-
 def probe(path: Path) -> Probe:
     """Length and chapters as any player finds them. Raises AudioError."""
+    if index := read_m4b_index(path):
+        return Probe(index.duration_ms, index.chapters)
     import av
 
     try:
@@ -218,6 +222,9 @@ def _mark(chapter: Any) -> ChapterMark:
 
 def read_packets(path: Path, at_once: int) -> Iterator[list[bytes]]:
     """The encoded packets of a file's sound, so many at a time. Raises AudioError."""
+    if index := read_m4b_index(path):
+        yield from read_m4b_packets(path, index, at_once)
+        return
     import av
 
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tts_book.audio.mp3_files import read_blocks
 from tts_book.audio.mp3_frames import CURRENCY, DELAY, Format, format_at, is_uniform
+from tts_book.audio.mp4 import M4bIndex, read_m4b_index, read_m4b_packets
 from tts_book.errors import AudioError
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def decode_any(path: Path) -> Iterator[NDArray[np.int16]]:
 
     # A decoder gives some thousandths of a second at a time: too little to be worth a step.
     waiting: list[NDArray[np.int16]] = []
-    for samples in _read_container(path, "s16", CURRENCY.rate_hz):
+    index = read_m4b_index(path)
+    for samples in _decode_m4b(path, index) if index else _read_any(path, "s16", CURRENCY.rate_hz):
         waiting.append(samples)
         if sum(map(len, waiting)) >= CURRENCY.rate_hz:
             yield np.concatenate(waiting)
@@ -111,9 +113,28 @@ def decode_any(path: Path) -> Iterator[NDArray[np.int16]]:
         yield np.concatenate(waiting)
 
 
-def _read_container(
-    source: Path | BinaryIO, sample_format: str, rate_hz: int
-) -> Iterator[NDArray[Any]]:
+def _decode_m4b(path: Path, index: M4bIndex) -> Iterator[NDArray[np.int16]]:
+    """The samples of each packet, without those that an encoder puts before the sound."""
+    import av
+    import numpy as np
+
+    codec: Any = av.CodecContext.create("aac", "r")
+    codec.extradata = index.track.config
+    resampler = av.AudioResampler("s16", "mono", CURRENCY.rate_hz)
+    early = index.track.delay * CURRENCY.rate_hz // index.track.rate_hz
+    packets = chain.from_iterable(read_m4b_packets(path, index, _AT_ONCE))
+    try:
+        for packet in chain(packets, [None]):
+            frames = codec.decode(av.Packet(packet) if packet is not None else None)
+            for same in chain.from_iterable(map(resampler.resample, frames)):
+                samples = np.asarray(same.to_ndarray()[0])
+                yield samples[early:]
+                early = max(0, early - len(samples))
+    except av.FFmpegError as error:
+        raise AudioError(f"{path} cannot be decoded: {error}") from error
+
+
+def _read_any(source: Path | BinaryIO, sample_format: str, rate_hz: int) -> Iterator[NDArray[Any]]:
     """Mono samples in any container, frame by frame."""
     import av
     import numpy as np
@@ -142,7 +163,7 @@ def read_stretches(
     Raises AudioError for a file that cannot be decoded."""
     import numpy as np
 
-    blocks = _read_container(path, "flt", SPEECH_RATE_HZ)
+    blocks = _read_any(path, "flt", SPEECH_RATE_HZ)
     held, begin = np.empty(0, np.float32), 0  # `held` begins at sample `begin`
     for start_ms, stop_ms in stretches:
         start, stop = start_ms * SPEECH_RATE_HZ // 1_000, stop_ms * SPEECH_RATE_HZ // 1_000
@@ -180,6 +201,4 @@ def read_samples(source: BinaryIO) -> NDArray[np.float32]:
     """All samples of a sound in memory. Raises AudioError."""
     import numpy as np
 
-    return np.concatenate(
-        [np.empty(0, np.float32), *_read_container(source, "flt", SPEECH_RATE_HZ)]
-    )
+    return np.concatenate([np.empty(0, np.float32), *_read_any(source, "flt", SPEECH_RATE_HZ)])
