@@ -3,6 +3,7 @@
 TtsBookError
 ├── UserError                 the user can fix it: exit 2
 ├── SourceDamaged             parts of a book are missing in its file: exit 1
+├── ClusterLost               the scheduler or all workers of a cluster are gone: exit 1
 ├── AudioError                a codec or a file failed: exit 1
 └── BackendError              fails its chunk, never the job by itself
     ├── BackendRefused        no use trying again: this voice, this text, this account
@@ -40,6 +41,10 @@ class UserError(TtsBookError):
 
 class SourceDamaged(TtsBookError):
     """Parts of a book are missing in its file, and the user did not allow that."""
+
+
+class ClusterLost(TtsBookError):
+    """The scheduler of a cluster is gone, or nobody there can speak. What is spoken is kept."""
 
 
 class AudioError(TtsBookError):

@@ -222,6 +222,22 @@ class LimitChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MachinesChanged:
+    """So many `machines` of a cluster can speak now, so many chunks `at_once`."""
+
+    machines: int
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLeftOut:
+    """A `worker` of a cluster speaks nothing more in this run, for `reason`."""
+
+    worker: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobDone:
     """The run has ended, after `wall_s`. `reason` says why it stopped early, if it did.
     `chapters_done` are all that are there now, of which `chapters_kept` stood there before.
@@ -258,6 +274,8 @@ Event = (
     | VoiceChanged
     | VoiceNoted
     | LimitChanged
+    | MachinesChanged
+    | WorkerLeftOut
     | JobDone
 )
 Listener = Callable[[Event], None]
@@ -421,6 +439,8 @@ def describe_event(event: Event) -> str | None:
             return f"{event.book}: {event.voice} takes over chapter {event.chapter}: {event.title}"
         case LimitChanged() if event.pause_s > 0:
             return f"{event.backend}: a pause of {event.pause_s:.0f} s. {event.reason}"
+        case WorkerLeftOut():
+            return f"{event.worker} is left out: {event.reason}"
         case _:
             return None
 

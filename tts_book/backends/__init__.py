@@ -31,11 +31,13 @@ BUILT_IN = {
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How many chunks at once: to start with, and at most; and the least time between two starts
-    (0 for engines on this machine)."""
+    (0 for engines on this machine). `online`: a service counts all that comes from one network
+    address."""
 
     start: int
     most: int
     spacing_s: float = 0.0
+    online: bool = False
 
 
 @dataclass(frozen=True, slots=True)

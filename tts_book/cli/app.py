@@ -270,6 +270,24 @@ def doctor(
 
 
 @app.command(cls=Command)
+@with_options("workers", "tls", "insecure", "log_level")
+def worker(
+    options: CommandOptions,
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="The scheduler: tls://HOST:8786.")
+    ],
+) -> None:
+    """Speak for a cluster, until Ctrl-C.
+
+    Speaks as many chunks at once as this machine has cores, or as --workers says, for whoever runs
+    convert with --cluster and the same address.
+    """
+    from tts_book.cli.commands.worker import work
+
+    _finish(lambda here: work(here, options, address), options.log_level)
+
+
+@app.command(cls=Command)
 @with_options("output", "cache")
 def where(
     options: CommandOptions,

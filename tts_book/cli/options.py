@@ -68,7 +68,21 @@ class CommandOptions(Options):
 
 # What `plan` takes all the same, so that a command need not be shortened to be looked at.
 HIDDEN_IN_PLAN = frozenset(
-    ("redo", "loudness", "captions", "cover", "year", "workers", "force", "wait", "quiet", "clean")
+    (
+        "redo",
+        "loudness",
+        "captions",
+        "cover",
+        "year",
+        "workers",
+        "cluster",
+        "tls",
+        "insecure",
+        "force",
+        "wait",
+        "quiet",
+        "clean",
+    )
 )
 
 

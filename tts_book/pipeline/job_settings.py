@@ -35,6 +35,7 @@ from tts_book.pipeline.options import (
 )
 from tts_book.pipeline.selection import parse_selection
 from tts_book.pipeline.voice_selection import AUTO, VoiceRequest
+from tts_book.synthesis.cluster_access import ClusterAddress, parse_address
 from tts_book.text.language_tags import parse_language_tag
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class JobSettings:
     config: Config
     voice: VoiceRequest
     output: OutputSettings
+    cluster: ClusterAddress | None
     cover: Cover | Literal["none"] | None
     """The picture that was given, "none" for none, None for the book's own."""
 
@@ -81,6 +83,7 @@ def read_settings(at: Surroundings, options: Options) -> JobSettings:
         config,
         parse_voice_options(options),
         parse_output_options(options, at),
+        parse_cluster_options(options, at),
         _load_cover(at, options),
     )
 
@@ -142,6 +145,22 @@ def parse_output_options(options: Options, at: Surroundings) -> OutputSettings:
         force=options.force,
         cores=os.cpu_count() or 1,
     )
+
+
+def parse_cluster_options(options: Options, at: Surroundings) -> ClusterAddress | None:
+    """The cluster that speaks, if one does. Raises UserError."""
+    if not options.cluster:
+        return None
+    if options.own_backends:
+        raise UserError("A backend given as an object speaks in this process: name one instead.")
+    return parse_cluster_address(options.cluster, options, at)
+
+
+def parse_cluster_address(address: str, options: Options, at: Surroundings) -> ClusterAddress:
+    """The address of a scheduler and the certificates for it. Raises UserError."""
+    folder = options.tls or at.environ.get("TTS_BOOK_TLS")
+    certificates = at.resolve_path(folder) if folder else None
+    return parse_address(address, certificates, insecure=options.insecure)
 
 
 def _load_cover(at: Surroundings, options: Options) -> Cover | Literal["none"] | None:

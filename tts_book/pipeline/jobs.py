@@ -9,14 +9,14 @@ from pathlib import Path
 
 from tts_book.audio.file_tags import Tags
 from tts_book.audio.timeline import find_text_offset
-from tts_book.backends import Backend, Preparing
+from tts_book.backends import Backend
 from tts_book.model import Chapter, Chunk, Pauses, Plan, Voice
 from tts_book.output.paths import Layout
 from tts_book.output.stitcher import ChapterSound
 from tts_book.pipeline.selection import EVERYTHING, Selection
 from tts_book.pipeline.source import BookRequest
 from tts_book.pipeline.voice_selection import ChosenVoice
-from tts_book.synthesis.chunk_cache import key_of
+from tts_book.synthesis.chunk_cache import make_key
 from tts_book.text.sentences import Splitter
 
 
@@ -161,10 +161,5 @@ class ChapterJob:
 
 def make_keys(plan: Plan, voice: Voice, backend: Backend) -> tuple[str, ...]:
     """The cache keys of a plan's chunks, spoken by this voice."""
-    fingerprint = backend.fingerprint(voice)
-    if not isinstance(backend, Preparing):
-        return tuple(key_of(fingerprint, voice, chunk.spoken) for chunk in plan.chunks)
-    return tuple(
-        key_of(fingerprint, voice, chunk.spoken, backend.prepare(chunk.spoken, voice))
-        for chunk in plan.chunks
-    )
+    known = backend.fingerprint(voice)
+    return tuple(make_key(backend, voice, chunk.spoken, known) for chunk in plan.chunks)

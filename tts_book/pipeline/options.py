@@ -267,6 +267,29 @@ class Options(ReadingOptions):
         repeats=False,
         changes_files=False,
     )
+    cluster: str = option(
+        "",
+        "Have the machines of a cluster speak: tls://HOST:8786, or local.",
+        Panel.RUN,
+        metavar="ADDRESS",
+        repeats=False,
+        changes_files=False,
+    )
+    tls: FilePath | None = option(
+        None,
+        "Folder with ca.pem, cert.pem and key.pem for tls://.",
+        Panel.RUN,
+        metavar="DIR",
+        repeats=False,
+        changes_files=False,
+    )
+    insecure: bool = option(
+        False,
+        "Allow a cluster beyond this machine without TLS.",
+        Panel.RUN,
+        repeats=False,
+        changes_files=False,
+    )
     wait: bool = option(
         False,
         "Keep retrying every minute when the online service is gone.",

@@ -180,11 +180,12 @@ class Conversion:
         if not options.allow_missing:
             _refuse_damaged(jobs)
         tools = replace(tools or make_tools(), workers=options.workers, wait=options.wait)
-        if options.share:
-            async with open_claims(tools) as claims:
-                return await self._share(jobs, listening, replace(tools, claims=claims), claims)
-        async with hold_entries(self.cache.folder, [_make_lease(job) for job in jobs], tools):
-            return await self._convert(jobs, listening, tools)
+        async with self._open_cluster(jobs, tools) as tools:
+            if options.share:
+                async with open_claims(tools) as claims:
+                    return await self._share(jobs, listening, replace(tools, claims=claims), claims)
+            async with hold_entries(self.cache.folder, [_make_lease(job) for job in jobs], tools):
+                return await self._convert(jobs, listening, tools)
 
     async def _convert(
         self,
@@ -260,6 +261,21 @@ class Conversion:
                 claims.release(path)
             return error.writer
         return ""
+
+    @asynccontextmanager
+    async def _open_cluster(self, jobs: Sequence[BookJob], tools: Tools) -> AsyncIterator[Tools]:
+        """The tools with the cluster that was asked for, if anything is to be spoken. Raises
+        UserError."""
+        at, address = self.settings.at, self.settings.cluster
+        missing = (key in job.redo or not self.cache.has(key) for job in jobs for key in job.keys)
+        if address is None or not any(missing):
+            yield tools
+            return
+        from tts_book.synthesis.cluster import open_cluster
+
+        known = make_backend_settings(at, "", self.settings.config)
+        async with open_cluster(address, known, tools) as with_cluster:
+            yield with_cluster
 
     @contextmanager
     def _open_proof(self, jobs: Sequence[BookJob]) -> Iterator[Proof | None]:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tts_book.backends import Backend, Preparing
 from tts_book.errors import UserError
 from tts_book.model import Doubt, Entry, Mark, Sound, Voice
 from tts_book.synthesis.atomic import open_replacing
@@ -55,6 +56,13 @@ def key_of(fingerprint: str, voice: Voice, spoken: str, prepared: str = "") -> s
         ensure_ascii=True,
     )
     return hashlib.sha256(said.encode("ascii")).hexdigest()
+
+
+def make_key(backend: Backend, voice: Voice, spoken: str, fingerprint: str | None = None) -> str:
+    """The key of a text spoken by this backend, whose `fingerprint` of the voice may be known."""
+    fingerprint = backend.fingerprint(voice) if fingerprint is None else fingerprint
+    prepared = backend.prepare(spoken, voice) if isinstance(backend, Preparing) else ""
+    return key_of(fingerprint, voice, spoken, prepared)
 
 
 class ChunkCache:

@@ -84,7 +84,7 @@ class EdgeBackend:
     """
 
     name = "edge"
-    limits = Limits(start=2, most=4, spacing_s=0.3)
+    limits = Limits(start=2, most=4, spacing_s=0.3, online=True)
 
     def __init__(
         self,

@@ -150,7 +150,7 @@ class OpenAIBackend:
     silent before its answer to a text of no length."""
 
     name = "openai"
-    limits = Limits(start=2, most=8)
+    limits = Limits(start=2, most=8, online=True)
 
     def __init__(self, settings: Settings, *, patience_s: float = _PATIENCE_S) -> None:
         self._settings, self._patience_s = settings, patience_s
