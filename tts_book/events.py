@@ -487,6 +487,11 @@ def _describe_record(event: Event) -> tuple[int, str]:
             if event.pause_s:
                 return logging.WARNING, f"{limit}, after a pause of {event.pause_s:.1f} s for all"
             return logging.INFO, f"{limit} from now on ({event.reason})"
+        case MachinesChanged():
+            machines = format_count(event.machines, "machine")
+            return logging.INFO, f"cluster: {machines}, {event.at_once} at once"
+        case WorkerLeftOut():
+            return logging.WARNING, describe_event(event) or ""
         case VoiceNoted():
             return logging.INFO, f"{event.voice}: {event.note}"
         case JobDone():
@@ -503,7 +508,8 @@ def _describe_done(event: ChunkDone) -> tuple[int, str]:
         return logging.DEBUG, f"{where}: from the cache"
     tries = "" if event.attempts == 1 else f", {format_count(event.attempts, 'attempt')}"
     sound = f"{event.characters} characters, {event.duration_ms / 1_000:.2f} s of sound"
-    return logging.INFO, f"{where}: spoken, {sound}{tries}"
+    worker = f", by {event.worker}" if event.worker else ""
+    return logging.INFO, f"{where}: spoken, {sound}{tries}{worker}"
 
 
 def _describe_end(event: JobDone) -> str:

@@ -47,6 +47,7 @@ class Progress:
     began_s: float = 0.0
     in_flight: int = 0
     limit: int = 0
+    machines: int = 0
     totals: RunTotals = field(default_factory=RunTotals)
     growing: events.BookProgressed | None = None
     _finished: set[tuple[int, int]] = field(default_factory=set)
@@ -78,6 +79,8 @@ class Progress:
                 self._encoded()
             case events.LimitChanged():
                 self.limit = event.limit
+            case events.MachinesChanged():
+                self.machines, self.limit = event.machines, event.at_once
             case _:
                 pass
 
@@ -166,6 +169,8 @@ class Progress:
         if self.in_flight:
             most = f" of {self.limit}" if self.limit else ""
             parts.append(f"{self.in_flight} in flight{most}")
+        if self.machines:
+            parts.append(format_count(self.machines, "machine"))
         if count := self.totals.retries.total():
             parts.append(f"{count} retries" if count > 1 else "1 retry")
         return parts

@@ -173,7 +173,11 @@ class Cluster:
         """The engine that workers shall have."""
         known = self._settings
         voices = tuple(voice for voice in known.voices if voice.backend == backend and voice.server)
-        tables = tuple((name, tuple(table.items())) for name, table in known.tables.items())
+        # A proxy is a way out of one network; workers are in others.
+        tables = tuple(
+            (name, tuple(item for item in table.items() if item[0] != "proxy"))
+            for name, table in known.tables.items()
+        )
         return EngineOrder(backend, voices, tables, wait)
 
     def check(self, order: EngineOrder, voice: Voice, fingerprint: str) -> None:
