@@ -84,8 +84,9 @@ NOT_IMPORTED = {"audioop-lts", "cryptography"}
 
 # What `tts-book --help` must not wait for.
 HEAVY = (
-    "aiohttp", "aiohttp_socks", "av", "chardet", "dask", "distributed", "edge_tts", "espeakng_loader", "lameenc", "lxml",
-    "markdown_it", "mutagen", "nltk", "numpy", "onnxruntime", "piper", "pydub",
+    "aiohttp", "aiohttp_socks", "av", "chardet", "dask", "distributed", "edge_tts",
+    "espeakng_loader", "lameenc", "lxml", "markdown_it", "mutagen", "nltk", "numpy", "onnxruntime",
+    "piper", "pydub",
 )  # fmt: skip
 
 VAGUE = {"util", "utils", "common", "helper", "helpers", "manager", "base", "misc"}

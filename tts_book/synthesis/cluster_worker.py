@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import tts_book
 from tts_book import backends, events
@@ -73,8 +74,8 @@ class _Station:
     speaker: ChunkSpeaker
 
 
-# One process is one worker, and its engines and limits are for all who use it.
-_STATIONS: dict[EngineOrder, _Station] = {}
+# The engines of a worker, and their limits, are for all runs that use it.
+_STATIONS: WeakKeyDictionary[Worker, dict[EngineOrder, _Station]] = WeakKeyDictionary()
 
 
 async def run_worker(
@@ -146,7 +147,7 @@ async def speak_chunk(order: EngineOrder, call: ChunkCall, topic: str) -> Worker
         spoken = await station.speaker.speak(call)
     except BackendError as error:
         if error.stops_run:  # the next run finds out anew
-            _STATIONS.pop(order, None)
+            _STATIONS[worker].pop(order, None)
         return WorkerReply(name, worker.address, error)
     return WorkerReply(name, worker.address, replace(spoken, worker=name))
 
@@ -160,7 +161,8 @@ def _find_station(order: EngineOrder, worker: Worker) -> _Station:
     """The engine for this order, made when it is needed first. Raises UserError."""
     from platformdirs import PlatformDirs
 
-    if order not in _STATIONS:
+    stations = _STATIONS.setdefault(worker, {})
+    if order not in stations:
         tables = {name: dict(table) for name, table in order.tables}
         environ = dict(os.environ)
         own = PlatformDirs("tts-book", appauthor=False).user_data_path / "voices"
@@ -170,8 +172,8 @@ def _find_station(order: EngineOrder, worker: Worker) -> _Station:
         at_once = min(worker.state.nthreads, backend.limits.most)
         tools = Tools(time.monotonic, asyncio.sleep, random.random, at_once, order.wait)
         speaker = ChunkSpeaker(backend, _report_by(worker), tools)
-        _STATIONS[order] = _Station(backend, speaker)
-    return _STATIONS[order]
+        stations[order] = _Station(backend, speaker)
+    return stations[order]
 
 
 def _report_by(worker: Worker) -> Callable[[events.Event], None]:
