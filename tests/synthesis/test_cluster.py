@@ -72,7 +72,7 @@ class Machines:
 
     def launch_scheduler(self, *arguments: str) -> subprocess.Popen[str]:
         code = "from distributed.cli.dask_scheduler import main; main()"
-        where = "--host", "127.0.0.1", "--port", "0", "--no-dashboard"
+        where = "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0"
         return self.launch("-c", code, *where, *arguments)
 
     def launch_worker(self, address: str, *arguments: str, **more: Any) -> subprocess.Popen[str]:
@@ -331,11 +331,11 @@ def test_a_run_says_why_nobody_speaks(
                 await is_all_said.wait()
 
         async with (
-            Scheduler(host="127.0.0.1", dashboard_address=None) as scheduler,
+            Scheduler(host="127.0.0.1", dashboard_address="127.0.0.1:0") as scheduler,
             contextlib.AsyncExitStack() as opened,
         ):
             for _ in range(workers):
-                worker = Worker(scheduler.address, nthreads=1, dashboard=False, memory_limit=0)
+                worker = Worker(scheduler.address, nthreads=1, memory_limit=0)
                 await opened.enter_async_context(worker)
             return await tts_book.aconvert(
                 tts_book.read(TEXT.encode(), title="Lamps", language="en"),

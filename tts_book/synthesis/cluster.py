@@ -25,6 +25,7 @@ from tts_book.errors import BackendError, BackendRefused, BackendUnavailable, Cl
 from tts_book.events import Event, Listener
 from tts_book.model import Voice
 from tts_book.synthesis.cluster_access import (
+    STATUS_PAGE,
     ClusterAddress,
     explain_refusal,
     import_distributed,
@@ -87,7 +88,8 @@ def _make_local(workers: int | None) -> Any:
         security=library.Security.temporary(),
         protocol="tls",
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address=STATUS_PAGE,
+        worker_dashboard_address=STATUS_PAGE,
         memory_limit=0,
         silence_logs=logging.CRITICAL,
         asynchronous=True,

@@ -24,6 +24,8 @@ DEFAULT_PORT = 8786
 _ADDRESS = re.compile(
     r"(?:(?P<scheme>tcp|tls)://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+)(?::(?P<port>\d{1,5}))?/?"
 )
+# dask's page about a process has neither TLS nor a password: it is for this machine only.
+STATUS_PAGE = "127.0.0.1:0"
 # What a folder of certificates holds.
 CA_FILE, CERT_FILE, KEY_FILE = "ca.pem", "cert.pem", "key.pem"
 

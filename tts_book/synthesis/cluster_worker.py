@@ -26,6 +26,7 @@ from tts_book.model import Voice
 from tts_book.synthesis.chunk_cache import make_key
 from tts_book.synthesis.chunk_speaker import ChunkSpeaker
 from tts_book.synthesis.cluster_access import (
+    STATUS_PAGE,
     ClusterAddress,
     explain_refusal,
     import_distributed,
@@ -92,6 +93,7 @@ async def run_worker(
             security=security,
             memory_limit=0,
             dashboard=False,
+            dashboard_address=STATUS_PAGE,
             silence_logs=logging.ERROR,
         )
         try:
