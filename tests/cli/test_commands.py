@@ -23,6 +23,7 @@ from tts_book.cli.commands.cache import Pruning, cache
 from tts_book.cli.commands.convert import batch
 from tts_book.cli.commands.doctor import LIBRARIES, doctor
 from tts_book.cli.commands.plan import show_plan
+from tts_book.cli.commands.verify import check
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.errors import UserError
@@ -310,6 +311,7 @@ def test_clean_deletes_what_no_chapter_has_any_more_and_nobody_changed(
     assert names == left
     assert ("deleted: " in at.err.getvalue()) is not bool(left)
     assert len(list(old.parent.glob("*.mp3"))) == 2 + bool(left)
+    assert at.run(check(at.here(), [str(old.parent)], as_json=False)) == int(changed)
 
 
 def test_files_of_the_last_format_are_not_stale(at: Desk) -> None:

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,10 +39,13 @@ from tts_book.output.paths import SUFFIXES, refuse_existing
 from tts_book.output.settings import OutputSettings
 from tts_book.output.stitcher import UsedEntry
 from tts_book.pipeline.jobs import BookJob, ChapterJob
+from tts_book.synthesis import atomic
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 # Goes up when the same sounds are joined otherwise.
 _FORM = 4
+# How lines of a manifest begin that are about one file.
+_ABOUT_A_FILE = tuple(b'{"%b": {' % kind for kind in (b"chapter", b"made", b"contents", b"volume"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +269,46 @@ def sort_stale_files(stale: Sequence[Path]) -> StaleFiles:
     return StaleFiles(tuple(unchanged), tuple(changed))
 
 
+def remove_stale_files(paths: Sequence[Path]) -> None:
+    """Removes these files, what manifests say of them, and folders that hold nothing more. Raises
+    OSError, and UserError where a manifest cannot be written."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+    gone = {os.path.normpath(path) for path in paths if path.suffix.lower() in SUFFIXES}
+    for manifest in dict.fromkeys(each for path in gone for each in _find_manifests(Path(path))):
+        _forget_files(manifest, gone)
+    for folder in dict.fromkeys(path.parent for path in reversed(paths)):
+        with contextlib.suppress(OSError):  # it still holds something
+            folder.rmdir()
+
+
+def _find_manifests(path: Path) -> Iterator[Path]:
+    """Those that may describe an audio file and others besides."""
+    for place in (path, path.with_suffix("") / "any"):
+        manifest = manifest_beside(place, alone=False)
+        if manifest.exists():
+            yield manifest
+
+
+def _forget_files(manifest: Path, gone: Container[str]) -> None:
+    """Leaves out the lines of a manifest about files that are gone."""
+    folder = book_folder(manifest)
+    with atomic.report_failure(manifest), atomic.open_replacing(manifest) as new:
+        with manifest.open("rb") as old:  # closed before it is replaced: Windows insists
+            for line in old:
+                file = _read_file_name(line) if line.startswith(_ABOUT_A_FILE) else ""
+                if not file or os.path.normpath(folder / file) not in gone:
+                    new.write(line)
+
+
+def _read_file_name(line: bytes) -> str:
+    try:
+        (value,) = json.loads(line).values()
+        return str(value["file"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""  # it is damaged, and passed over by all readers
+
+
 def _find_needless_manifests(removed: Sequence[Path]) -> list[Path]:
     """The manifests of folders that have no audio left without these files."""
     found = []
@@ -273,10 +318,6 @@ def _find_needless_manifests(removed: Sequence[Path]) -> list[Path]:
         if not left and manifest.exists():
             found.append(manifest)
     return found
-
-
-def _is_known(path: str, state: object, known: dict[str, object]) -> bool:
-    return known.get(Path(path).name) == state
 
 
 def _find_captions(job: BookJob, formats: Sequence[str]) -> Iterator[tuple[Path, bool]]:

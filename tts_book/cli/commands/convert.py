@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -198,7 +198,7 @@ def _print_result(at: Terminal, options: CommandOptions, result: Result) -> int:
 def _clean(at: Terminal, options: CommandOptions, stale: Sequence[Path]) -> tuple[Path, ...]:
     """Deletes stale files, asked on a terminal, except those that somebody changed; what is left
     of them."""
-    from tts_book.pipeline.earlier_files import sort_stale_files
+    from tts_book.pipeline.earlier_files import remove_stale_files, sort_stale_files
 
     found = sort_stale_files(stale)
     if found.unchanged and at.stdin_is_terminal:
@@ -207,13 +207,9 @@ def _clean(at: Terminal, options: CommandOptions, stale: Sequence[Path]) -> tupl
         question = f"Delete {format_count(len(found.unchanged), 'file')} of earlier runs? [y/N] "
         if not at.confirm(question):
             return tuple(stale)
-    for path in found.unchanged:
-        path.unlink(missing_ok=True)
-        if not options.quiet:
-            at.err.write(f"deleted: {path}\n")
-    for folder in dict.fromkeys(path.parent for path in reversed(found.unchanged)):
-        with suppress(OSError):  # it still holds something
-            folder.rmdir()
+    remove_stale_files(found.unchanged)
+    for path in found.unchanged if not options.quiet else ():
+        at.err.write(f"deleted: {path}\n")
     return found.changed
 
 
