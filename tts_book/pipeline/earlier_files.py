@@ -293,12 +293,15 @@ def _find_manifests(path: Path) -> Iterator[Path]:
 def _forget_files(manifest: Path, gone: Container[str]) -> None:
     """Leaves out the lines of a manifest about files that are gone."""
     folder = book_folder(manifest)
-    with atomic.report_failure(manifest), atomic.open_replacing(manifest) as new:
-        with manifest.open("rb") as old:  # closed before it is replaced: Windows insists
-            for line in old:
-                file = _read_file_name(line) if line.startswith(_ABOUT_A_FILE) else ""
-                if not file or os.path.normpath(folder / file) not in gone:
-                    new.write(line)
+    with (
+        atomic.report_failure(manifest),
+        atomic.open_replacing(manifest) as new,
+        manifest.open("rb") as old,  # the last, so closed before it is replaced: Windows insists
+    ):
+        for line in old:
+            file = _read_file_name(line) if line.startswith(_ABOUT_A_FILE) else ""
+            if not file or os.path.normpath(folder / file) not in gone:
+                new.write(line)
 
 
 def _read_file_name(line: bytes) -> str:
