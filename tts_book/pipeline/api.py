@@ -174,7 +174,7 @@ class _ListenerGuard:
             return
         try:
             self._listener(event)
-        except BaseException as error:
+        except BaseException as error:  # Ctrl-C as well: it comes out of the call as it is
             self.raised = error
             raise
 

@@ -323,8 +323,8 @@ class WholeBookWriter:
     """Has whole-book files made, reported and noted in the manifest. `bound` are those that were
     written, by the number of the book."""
 
-    def __init__(self, writer: BookWriter, tell: Listener, manifests: ManifestWriters) -> None:
-        self._writer, self._tell, self._manifests = writer, tell, manifests
+    def __init__(self, writer: BookWriter, report: Listener, manifests: ManifestWriters) -> None:
+        self._writer, self._report, self._manifests = writer, report, manifests
         self.bound: dict[int, list[Path]] = {}
 
     async def bind(self, job: BookJob) -> bool:
@@ -338,7 +338,7 @@ class WholeBookWriter:
                     raise AudioError(f"its chapters {', '.join(map(str, missing))} are not there")
                 volumes = await self._whole(job, kind, path)
             except AudioError as error:
-                self._tell(events.BookLost(title, str(path), str(error), job.number))
+                self._report(events.BookLost(title, str(path), str(error), job.number))
                 lost = True
             else:
                 self._note(job, volumes)
@@ -354,7 +354,7 @@ class WholeBookWriter:
             self.bound.setdefault(job.number, []).append(made.path)
             title, count = job.request.book.title, len(made.chapters)
             path, length_ms = str(made.path), made.duration_ms
-            self._tell(events.BookDone(title, path, length_ms, count, job.number))
+            self._report(events.BookDone(title, path, length_ms, count, job.number))
 
     async def _whole(self, job: BookJob, kind: str, path: Path) -> list[Volume]:
         """One of a book's whole files, made in other threads; how it grows is reported in ours."""
@@ -372,7 +372,7 @@ class WholeBookWriter:
         work.add_done_callback(lambda _: growth.put_nowait(None))
         try:
             while event := await growth.get():
-                self._tell(event)
+                self._report(event)
             return await work
         finally:
             stopped.set()

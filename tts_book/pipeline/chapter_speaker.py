@@ -67,11 +67,11 @@ class ChapterSpeaker:
         self,
         cache: ChunkCache,
         pauses: Pauses,
-        tell: Listener,
+        report: Listener,
         tools: Tools,
         write: WriteChapter,
     ) -> None:
-        self._cache, self._pauses, self._tell, self._tools = cache, pauses, tell, tools
+        self._cache, self._pauses, self._report, self._tools = cache, pauses, report, tools
         self._write = write
         self._in_doubt: list[_ChapterProgress] = []
         self.reasons: list[str] = []
@@ -85,7 +85,7 @@ class ChapterSpeaker:
     async def _by_their_voices(self, chapters: Sequence[ChapterJob]) -> None:
         """Where the service is gone and a fallback is named, the chapters that are not whole are
         kept in doubt."""
-        pool = Pool(self._cache, self._tell, self._tools)
+        pool = Pool(self._cache, self._report, self._tools)
         one_at_a_time = asyncio.Lock()  # the disk gains nothing from two
         going = [
             _ChapterProgress(chapter, chapter.begin_sound(self._pauses), len(chapter.chunks))
@@ -110,7 +110,7 @@ class ChapterSpeaker:
 
     async def _finish(self, progress: _ChapterProgress, lock: asyncio.Lock) -> None:
         if progress.error is not None:
-            self._tell(chapter_lost(progress.chapter, str(progress.error)))
+            self._report(chapter_lost(progress.chapter, str(progress.error)))
             return
         async with lock:
             writing = asyncio.ensure_future(self._write(progress.chapter, progress.sound))
@@ -137,12 +137,12 @@ class ChapterSpeaker:
                 continue
             taken += [each for each in heir.asked_chapters if each.number == chapter.number]
             voice = heir.cast.voice.name
-            self._tell(_voice_changed(chapter, voice, progress.missing))
+            self._report(_voice_changed(chapter, voice, progress.missing))
         return taken
 
     def _lose(self, progress: _ChapterProgress) -> None:
         reason = _explain_missing(progress.missing, progress.left_out)
-        self._tell(chapter_lost(progress.chapter, reason, progress.missing))
+        self._report(chapter_lost(progress.chapter, reason, progress.missing))
 
 
 def start_elsewhere(chapters: Sequence[ChapterJob], tools: Tools) -> Sequence[ChapterJob]:

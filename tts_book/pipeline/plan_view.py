@@ -222,8 +222,8 @@ def _compare_words(before: str, now: str) -> str:
         if spans and a - spans[-1][1] <= _WORDS_BETWEEN:
             a, _, c, _ = spans.pop()
         spans.append((a, b, c, d))
-    told_of = (f"“{' '.join(old[a:b])}” → “{' '.join(new[c:d])}”" for a, b, c, d in spans)
-    changes = list(dict.fromkeys(told_of))
+    changed = (f"“{' '.join(old[a:b])}” → “{' '.join(new[c:d])}”" for a, b, c, d in spans)
+    changes = list(dict.fromkeys(changed))
     more = f" and {len(changes) - _CHANGES_SHOWN} more" if len(changes) > _CHANGES_SHOWN else ""
     return ", ".join(changes[:_CHANGES_SHOWN]) + more
 
@@ -231,12 +231,12 @@ def _compare_words(before: str, now: str) -> str:
 def _compare_voices(job: BookJob, run: dict[str, Any]) -> str:
     """What is said differently now, for text that is the same."""
     voice, before = job.cast.voice.as_record(), run["voice"]
-    told_of = [
+    changes = [
         f"{name} {before.get(field)} → {voice[field]}"
         for field, name in _SETTINGS.items()
         if before.get(field) != voice[field]
     ]
     fingerprint = job.cast.backend.fingerprint(job.cast.voice)
-    if not told_of and run["fingerprint"] != fingerprint:
-        told_of.append(f"the engine: {run['fingerprint']} → {fingerprint}")
-    return ", ".join(told_of)
+    if not changes and run["fingerprint"] != fingerprint:
+        changes.append(f"the engine: {run['fingerprint']} → {fingerprint}")
+    return ", ".join(changes)

@@ -123,10 +123,10 @@ class _ConversionRun:
         self._there: set[Path] = set()
         self._joined: set[Path] = set()
         self._rejoined: set[Path] = set()
-        self._whole_books = WholeBookWriter(writer, self._tell, manifests)
-        self._speaker = ChapterSpeaker(cache, pauses, self._tell, tools, self._write)
+        self._whole_books = WholeBookWriter(writer, self._report, manifests)
+        self._speaker = ChapterSpeaker(cache, pauses, self._report, tools, self._write)
 
-    def _tell(self, event: events.Event) -> None:
+    def _report(self, event: events.Event) -> None:
         self._manifests.add_event(event)
         if self._before is None or not self._before.has_told(event):
             self._totals(event)
@@ -136,14 +136,14 @@ class _ConversionRun:
         began_s = self._before.began_s if self._before else self._clock()
         asked = [chapter for job in self._jobs for chapter in job.asked_chapters]
         started = describe_start(self._jobs, self._earlier, self._cache)
-        self._tell(started)
+        self._report(started)
         try:
             if started.cached < started.chunks:
                 self._cache.try_out()
             for chapter in asked:
                 if not chapter.chunks:
                     reason = chapter.chapter.unread or "there is nothing in it to say"
-                    self._tell(chapter_lost(chapter, reason))
+                    self._report(chapter_lost(chapter, reason))
             await self._speaker.speak(await self._keep_earlier(asked))
             await self._account_for_rest()
             await self._settle()
@@ -157,7 +157,7 @@ class _ConversionRun:
             raise _the_users(group) from None
         finally:
             done = self._done(began_s)
-            self._tell(done)
+            self._report(done)
         return self._result(done)
 
     def _result(self, done: events.JobDone) -> Result:
@@ -194,7 +194,7 @@ class _ConversionRun:
                 rest.append(chapter)
             elif earlier.is_current:
                 self._writer.keep(chapter, earlier.made)
-                self._tell_kept(chapter, earlier)
+                self._report_kept(chapter, earlier)
             else:
                 moves.append((chapter, earlier))
         for chapter, earlier in order_moves(moves):
@@ -203,16 +203,16 @@ class _ConversionRun:
             except AudioError:  # it is damaged, or gone: joined again
                 rest.append(chapter)
             else:
-                self._tell_kept(chapter, earlier)
+                self._report_kept(chapter, earlier)
         return rest
 
-    def _tell_kept(self, chapter: ChapterJob, earlier: EarlierFile) -> None:
+    def _report_kept(self, chapter: ChapterJob, earlier: EarlierFile) -> None:
         for event in _chunks_done(chapter, earlier):
-            self._tell(event)
+            self._report(event)
         self._manifests.of(chapter.job).keep_chapter(chapter, earlier.made.path)
         self._there.add(chapter.target)
         length_ms, kept = earlier.made.duration_ms, earlier.is_current
-        self._tell(chapter_done(chapter, chapter.target, length_ms, kept=kept))
+        self._report(chapter_done(chapter, chapter.target, length_ms, kept=kept))
 
     async def _account_for_rest(self) -> None:
         """Takes those chapters into account that are not asked for now."""
@@ -237,14 +237,14 @@ class _ConversionRun:
         """Brings all chapters of a book to one gain."""
         unsettled = self._writer.unsettled()
         if unsettled:
-            self._tell(events.GainSettled(len(unsettled)))
+            self._report(events.GainSettled(len(unsettled)))
             self._rejoined.update(unsettled)
         for target, chapter in unsettled.items():
             try:
                 await run_to_end(self._writer.settle, target)
             except AudioError as error:
                 self._there.discard(target)
-                self._tell(chapter_lost(chapter, str(error)))
+                self._report(chapter_lost(chapter, str(error)))
 
     def _files(self, job: BookJob) -> Iterator[Path]:
         """What is written of a book, its chapters before its whole."""
@@ -268,13 +268,13 @@ class _ConversionRun:
         try:
             stitched = await asyncio.to_thread(self._writer.write, chapter, sound)
         except AudioError as error:
-            self._tell(chapter_lost(chapter, str(error)))
+            self._report(chapter_lost(chapter, str(error)))
             return
         self._joined.add(chapter.target)
         self._there.add(chapter.target)
         self._manifests.of(chapter.job).add_chapter(chapter, stitched)
         path = stitched.path if chapter.job.layout.keeps_chapters else None
-        self._tell(chapter_done(chapter, path, stitched.duration_ms))
+        self._report(chapter_done(chapter, path, stitched.duration_ms))
 
 
 def _the_users(group: ExceptionGroup[Exception]) -> Exception:

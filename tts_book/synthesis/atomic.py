@@ -59,7 +59,7 @@ def open_replacing(
             file.flush()
             os.fsync(file.fileno())
         _rename_patiently(part, target, replace, sleep)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well leaves no part behind
         part.unlink(missing_ok=True)
         raise
 

@@ -250,7 +250,7 @@ class Cluster:
         try:
             for speaker in self._speakers:
                 speaker.pass_on(getattr(events, kind)(**fields), worker)
-        except BaseException as error:
+        except BaseException as error:  # a listener's as well, which ends the run
             self.raised = error
             self._announce()
             raise

@@ -203,7 +203,7 @@ class Pool:
             answer = await (self._share(task, claims) if claims else self._spoken(task))
         except BackendError as error:
             coming.set_result(error)
-        except BaseException:
+        except BaseException:  # a cancelled task as well: nobody may wait for its key for ever
             coming.cancel()
             raise
         else:
