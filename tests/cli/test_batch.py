@@ -117,6 +117,15 @@ def test_a_folder_with_one_text_left_leaves_no_files_of_the_others(at: Desk) -> 
     assert there == {"book.mp3", "book.srt", "book.tts-book.jsonl"}
 
 
+def test_a_chapter_that_cannot_be_written_does_not_count_as_joined(at: Desk) -> None:
+    at.write("book/1.txt", EN)
+    at.write("book/2.txt", b"\x7fELF\x02\x01\x01\x00" * 50)
+    options = replace(SILENT, output=at.folder / "out")
+    assert at.run(batch(at.here(), options, at.folder / "book")) == 1
+    assert at.run(batch(at.here(), options, at.folder / "book")) == 1
+    assert "; 0 of 2 chapters are joined" in at.err.getvalue()
+
+
 def test_files_in_other_languages_than_given_are_one_remark(at: Desk) -> None:
     for number in range(5):
         at.write(f"book/{number}.txt", RU)
