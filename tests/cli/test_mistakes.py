@@ -122,6 +122,8 @@ CONVERT = [
     ("a.txt --proxy socks9://h:1", "is not a proxy"),
     ("a.txt --from L0", "lines count from 1"),
     ("a.txt -o out.wav", "WAV files are not written"),
+    ("a.txt -o out.txt", "out.txt is no audio file"),
+    ("a.txt -o out.epub", "with --format page,epub"),
     ("a.txt -o out.flac", "FLAC files are not written"),
     ("a.txt -o song.mp3", "--force"),
     ("a.txt -o empty.txt/x", "empty.txt/x"),

@@ -14,6 +14,22 @@ SHELF = "audiobookshelf"
 _OTHER_SOUND = frozenset(
     (".wav", ".flac", ".aac", ".ogg", ".oga", ".m4a", ".mp4", ".wma", ".aiff", ".aif", ".webm")
 )
+_NO_SOUND = frozenset(
+    (
+        ".txt",
+        ".md",
+        ".html",
+        ".htm",
+        ".epub",
+        ".fb2",
+        ".pdf",
+        ".docx",
+        ".srt",
+        ".vtt",
+        ".lrc",
+        ".json",
+    )
+)
 LOUDEST_LUFS, SOFTEST_LUFS = -9.0, -40.0
 
 
@@ -70,6 +86,12 @@ def parse_formats(text: str, out: Path | None) -> tuple[tuple[str, ...], tuple[s
         raise UserError(
             f"-o {out}: {named[1:].upper()} files are not written. Name an .mp3, .m4b or .opus "
             "file, or a folder."
+        )
+    if named in _NO_SOUND:
+        beside = " Pages and EPUBs are written beside the audio, with --format page,epub."
+        raise UserError(
+            f"-o {out} is no audio file: name an .mp3, .m4b or .opus file, or a folder."
+            f"{beside if named in COMPANIONS.values() else ''}"
         )
     usual = next((f for f in ("m4b", "opus") if named == WHOLE[f]), CHAPTERS)
     audio = tuple(name for name in wanted if name not in COMPANIONS)
