@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_commands import ONE, SILENT, TWO, Desk
-from tts_book.cli.commands.convert import batch, speak
+from tts_book.cli.commands.convert import batch, speak_books
 from tts_book.output.manifest import NAME, read_lines
 from tts_book.pipeline.job_settings import read_settings
 from tts_book.pipeline.source import open_source
@@ -26,7 +26,7 @@ def test_what_is_saved_while_a_text_is_read_is_spoken_by_the_next_run(at: Desk) 
     at.write("story.txt", ONE.replace("lamp", "candle"))
     request, _ = source.parse()
     assert "lamp" in request.book.chapters[0].text
-    assert at.run(speak(at.here(), SILENT, settings, [request])) == 0
+    assert at.run(speak_books(at.here(), SILENT, settings, [request])) == 0
     assert open_source(settings, path).find_finished() == ()
     assert at.convert(path) == 0
     assert "nothing has changed" not in at.err.getvalue()

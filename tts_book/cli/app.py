@@ -20,10 +20,10 @@ from tts_book.cli.options import HIDDEN_IN_PLAN, CommandOptions, parse_path, wit
 from tts_book.cli.process import (
     Run,
     Terminal,
-    complain,
     exit_code,
     open_log,
     open_streams,
+    report_error,
 )
 from tts_book.errors import UserError
 from tts_book.pipeline.options import FilePath, check_ear
@@ -446,9 +446,9 @@ def main() -> None:
     try:
         code = app(prog_name="tts-book", standalone_mode=False)
     except UserError as error:
-        code = complain(str(error), 2)
+        code = report_error(str(error), 2)
     except _UsageError as error:
-        code = complain(_explain(error), 2)
+        code = report_error(_explain(error), 2)
     sys.exit(code)
 
 

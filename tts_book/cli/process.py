@@ -114,15 +114,17 @@ def exit_code(run: Run, *, writes: bool = False, keeps: bool = True) -> int:
     except asyncio.CancelledError:
         _leave(TERMINATED, how_on)
     except UserError as error:
-        code = complain(str(error), 2)
+        code = report_error(str(error), 2)
     except TtsBookError as error:
-        code = complain(str(error), 1)
+        code = report_error(str(error), 1)
     except BrokenPipeError:
         code = int(writes)
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
         # No file can be called so: a mistake in the command.
-        code = complain(f"{what}{error.strerror or error}", 1 + (error.errno == errno.ENAMETOOLONG))
+        code = report_error(
+            f"{what}{error.strerror or error}", 1 + (error.errno == errno.ENAMETOOLONG)
+        )
     runner.close()
     return _flushed(code)
 
@@ -164,7 +166,7 @@ def _leave(code: int, how_on: str) -> NoReturn:
     os._exit(code)
 
 
-def complain(message: str, code: int) -> int:
+def report_error(message: str, code: int) -> int:
     """One line on standard error; gives back the exit code."""
     with contextlib.suppress(OSError):  # nobody reads it
         sys.stderr.write(f"tts-book: {end_sentence(message)}\n")
@@ -192,7 +194,7 @@ def _flushed(code: int) -> int:
             _lead_nowhere(stream.fileno())
         except OSError as error:
             _lead_nowhere(stream.fileno())
-            code = code or complain(f"the output cannot be written: {error.strerror}", 1)
+            code = code or report_error(f"the output cannot be written: {error.strerror}", 1)
     return code
 
 

@@ -153,7 +153,7 @@ async def convert(at: Terminal, options: CommandOptions, sources: Sequence[str])
     requests = await asyncio.to_thread(
         read_requests, at, options, settings, sources, skip_finished=True
     )
-    return await speak(at, options, settings, requests) if requests else 0
+    return await speak_books(at, options, settings, requests) if requests else 0
 
 
 def _print_beforehand(
@@ -167,7 +167,7 @@ def _print_beforehand(
         at.err.write(f"{line}\n")
 
 
-async def speak(
+async def speak_books(
     at: Terminal,
     options: CommandOptions,
     settings: JobSettings,
@@ -177,7 +177,7 @@ async def speak(
     async with open_conversion(settings) as conversion:
         jobs = await conversion.prepare(requests)
         _print_beforehand(at, options, jobs, conversion.cache)
-        result = await conversion.carry_out(jobs, listening(at, options, jobs))
+        result = await conversion.carry_out(jobs, open_listeners(at, options, jobs))
     code = _print_result(at, options, result)
     for line in (line for request in requests for line in request.book.missing):
         at.err.write(f"Not in these files, as --allow-missing allows: {line}\n")
@@ -214,7 +214,9 @@ def _clean(at: Terminal, options: CommandOptions, stale: Sequence[Path]) -> tupl
 
 
 @contextmanager
-def listening(at: Terminal, options: CommandOptions, jobs: Sequence[BookJob]) -> Iterator[Listener]:
+def open_listeners(
+    at: Terminal, options: CommandOptions, jobs: Sequence[BookJob]
+) -> Iterator[Listener]:
     """The listeners that fit: a live display only on a terminal."""
     listeners: list[Listener] = [write_json_lines(at.out)] if options.json else []
     listeners += [at.log.listener] if at.log.listener else []
@@ -267,7 +269,7 @@ async def batch(at: Terminal, options: CommandOptions, folder: Path) -> int:
         return 0
     code = 1 if found.unread else 0
     if found.requests:
-        code = await speak(at, found.options, found.settings, found.requests) or code
+        code = await speak_books(at, found.options, found.settings, found.requests) or code
     for reason in found.unread:
         at.err.write(f"not read: {end_sentence(reason)}\n")
     return code

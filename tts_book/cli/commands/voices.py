@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tts_book import backends
 from tts_book.cli import voice_list
-from tts_book.cli.commands.convert import speak
+from tts_book.cli.commands.convert import speak_books
 from tts_book.cli.options import CommandOptions
 from tts_book.cli.process import Terminal
 from tts_book.config.voices import SERVED, Config
@@ -68,7 +68,7 @@ async def preview(at: Terminal, options: CommandOptions) -> int:
     book = voice_list.make_preview_book(voice, spoken_in)
     spoken = replace(options, output=options.output or at.cwd / f"{file_name(voice.name)}.mp3")
     requests = (BookRequest(book, voice.name, None, recorded=False),)
-    return await speak(at, spoken, read_settings(at, spoken), requests)
+    return await speak_books(at, spoken, read_settings(at, spoken), requests)
 
 
 async def install(at: Terminal, options: CommandOptions, name: str, yes: bool) -> int:
