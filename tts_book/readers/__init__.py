@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -43,14 +45,16 @@ def read(path: Path, options: ReadOptions, load: Load = decoding.load_file) -> B
     read, says nothing, or is in no language that can be told."""
     from tts_book.readers.book import build_book
 
-    return build_book(_parse(path, options, load), stem(path.name), options)
+    with _uncollected():
+        return build_book(_parse(path, options, load), stem(path.name), options)
 
 
 def read_bytes(data: bytes, name: str, options: ReadOptions) -> Book:
     """The book in `data`; `name` stands for it in messages and places. Errors as in `read`."""
     from tts_book.readers.book import build_book
 
-    return build_book(_parse_bytes(data, name, options), stem(name), options)
+    with _uncollected():
+        return build_book(_parse_bytes(data, name, options), stem(name), options)
 
 
 def read_folder(
@@ -64,7 +68,21 @@ def read_folder(
     from tts_book.readers import folder
 
     found = folder.texts_in(path) if texts is None else texts
-    return folder.read_folder(path, found, options, partial(_parse, load=load))
+    with _uncollected():
+        return folder.read_folder(path, found, options, partial(_parse, load=load))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for reference cycles, of which reading makes none: among the millions of
+    values of a long book that takes seconds for which Ctrl-C would have to wait."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def stem(name: str) -> str:

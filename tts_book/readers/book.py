@@ -129,6 +129,7 @@ _AFTERWORD = {
     "fr": "Postface", "es": "Epílogo", "it": "Postfazione", "pl": "Posłowie",
     "pt": "Posfácio", "cs": "Doslov", "nl": "Nawoord",
 }  # fmt: skip
+_PIECE = 1 << 20  # characters counted in one go, which Ctrl-C has to wait for
 _CLEAR = 0.5  # a margin at which the text is believed rather than its metadata
 
 
@@ -326,4 +327,5 @@ def count_by_reason(skips: Iterable[Skip]) -> dict[str, int]:
 
 def count_ink(text: str) -> int:
     """Characters of `text` that are not blank."""
-    return sum(map(len, text.split()))
+    pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
+    return sum(sum(map(len, piece.split())) for piece in pieces)

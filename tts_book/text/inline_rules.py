@@ -55,6 +55,7 @@ _LOOK_ALIKE = dict(zip(map(ord, _LATIN), _CYRILLIC, strict=True))
 _BESIDE_CYRILLIC = re.compile(f"[{_LATIN}](?=[Ѐ-ӿ])|(?<=[Ѐ-ӿ])[{_LATIN}]")
 _LATIN_WORD = re.compile(r"[A-Za-z]+")
 _NO_STEP_BACK = 40  # look-alikes: a word is looked at this far to the left
+_PIECE = 1 << 20  # characters looked at in one go, which Ctrl-C has to wait for
 _STACK = 8  # more combining marks than any language puts on one letter
 
 
@@ -72,7 +73,8 @@ def _invisibles(text: str) -> Iterator[Edit]:
 
 def _stacks(text: str) -> Iterator[Edit]:
     """Heaps of marks on one letter; composing them would take time that grows with the square."""
-    marks = _marks().intersection(text)
+    pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
+    marks = frozenset[str]().union(*map(_marks().intersection, pieces))
     if not marks:
         return
     mark = f"[{re.escape(''.join(sorted(marks)))}]"
