@@ -33,6 +33,10 @@ SAME = [
      "Протокол ти-си-пи ай-пи и команда гит чекаут описаны в документации на гитхаб подробно."),
     ("ru", "Сотрудники МИД и ФСБ прибыли вовремя, как и было условлено накануне вечером.",
      "Сотрудники мид и эф-эс-бэ прибыли вовремя, как и было условлено накануне вечером."),
+    ("ru", "Она работала в МГУ и в НИИ морской геологии, затем в ООН, ЮНЕСКО и в ВТО. Все ждали.",
+     "Она работала в мг упивно морской геологии, затем в аниск и в вта все ждали."),
+    ("ru", "Письмо подписали А. П. Рогов, М. Ю. Ланской и О. Л. Берг, а также их родственники.",
+     "Письмо подписали от рогов, ю, ланской, берг, а также их родственники."),
     ("en", "Well, yes.", "Whale guess who is coming home to dinner tonight."),
 ]  # fmt: skip
 
@@ -48,6 +52,13 @@ DIFFERENT = [
     (ENGLISH.replace("cold, and the sea", ""), DifferenceKind.MISSING, False, "cold, and the sea"),
     (ENGLISH.replace(CUT, CUT + CUT), DifferenceKind.REPEATED, True, ""),
     (
+        ENGLISH.replace("On the pier stood ", "On the pier stood " * 2),
+        DifferenceKind.REPEATED,
+        True,
+        "",
+    ),
+    (ENGLISH.replace(CUT, "BANG "), DifferenceKind.MISSING, True, "wind had turned cold"),
+    (
         ENGLISH.replace("On the pier stood a tall woman", "you should see him tomorrow when he"),
         DifferenceKind.REPLACED,
         True,
@@ -61,6 +72,22 @@ DIFFERENT = [
     ),
     ("", DifferenceKind.MISSING, True, ENGLISH[4:-1]),
 ]
+
+
+def test_a_few_words_tell_only_beside_the_sound() -> None:
+    heard = ENGLISH.replace("cold, and the", "")
+    assert compare_words(ENGLISH, heard, "en") == ()
+    (found,) = compare_words(ENGLISH, heard, "en", slight=True)
+    assert (found.expected, found.is_slight, found.is_error) == ("cold, and the", True, False)
+    assert heard[found.heard_start :].startswith("sea was")
+
+
+def test_words_around_a_text_are_no_difference_within_a_longer_sound() -> None:
+    around = f"They rowed back without a word. {ENGLISH} Nobody answered her for quite some time."
+    assert compare_words(ENGLISH, around, "en") != ()
+    assert compare_words(ENGLISH, around, "en", within=True) == ()
+    (found,) = compare_words(ENGLISH, around.replace(CUT, ""), "en", within=True)
+    assert found.kind is DifferenceKind.MISSING
 
 
 @pytest.mark.parametrize(("heard", "kind", "is_error", "part"), DIFFERENT)

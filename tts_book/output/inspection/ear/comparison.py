@@ -36,8 +36,8 @@ _CYRILLIC_LANGUAGES = frozenset({"ru", "uk", "be", "bg", "sr", "mk", "kk", "ky",
 _VOWELS = re.compile(r"[aeiouyаеиоуыэюяіїєäöüáéíóúàèìòùâêîôûãõåøæœ]")
 # Two words are the same word if their letters are so much alike.
 _SAME_WORD, _SAME_RUN = 0.72, 0.8
-# Words that agree by chance inside a stretch that differs do not part it.
-_CHANCE_WORDS = 1
+# Words that agree by chance inside a stretch that differs do not part it: one, or a few short ones.
+_CHANCE_WORDS, _CHANCE_LETTERS = 1, 7
 _WORDS_PER_DIGIT, _WORDS_PER_SYMBOL = 2, 2
 # How many letters of the other side a number is said with, for each word of it; and anything else
 # that is not said as it is written, for each letter of it.
@@ -130,17 +130,25 @@ def compare_words(
         said, written = theirs[other_start:other_stop], ours[start:stop]
         at_edge = other_start == 0 or other_stop == len(theirs)
         difference = _judge(expected, heard, written, said, more_is_fine=within and at_edge)
-        if difference is None or (difference.is_slight and not slight):
+        if difference is None:
             continue
         if not said:  # where it should have been heard
             at = theirs[other_start].start if other_start < len(theirs) else len(heard)
             difference = replace(difference, heard_start=at, heard_stop=at)
         if difference.kind is DifferenceKind.ADDED and _is_repeated(ours, start, said):
             first, last = _span(ours, start)
-            difference = replace(
-                difference, kind=DifferenceKind.REPEATED, start=first, stop=last, expected=""
+            found.append(
+                replace(
+                    difference,
+                    kind=DifferenceKind.REPEATED,
+                    start=first,
+                    stop=last,
+                    expected="",
+                    is_slight=False,
+                )
             )
-        found.append(difference)
+        elif not difference.is_slight or (slight and difference.letters >= SLIGHT_LETTERS):
+            found.append(difference)
     return tuple(found)
 
 
@@ -198,7 +206,7 @@ def _runs(ours: Sequence[_Token], theirs: Sequence[_Token]) -> Iterator[tuple[in
     )
     pending: tuple[int, int, int, int] | None = None
     for tag, start, stop, other_start, other_stop in matcher.get_opcodes():
-        if tag == "equal" and (stop - start > _CHANCE_WORDS or pending is None):
+        if tag == "equal" and (pending is None or not _is_chance(ours[start:stop])):
             if pending is not None:
                 yield pending
             pending = None
@@ -210,6 +218,10 @@ def _runs(ours: Sequence[_Token], theirs: Sequence[_Token]) -> Iterator[tuple[in
             )
     if pending is not None:
         yield pending
+
+
+def _is_chance(words: Sequence[_Token]) -> bool:
+    return len(words) <= _CHANCE_WORDS or sum(word.letters for word in words) <= _CHANCE_LETTERS
 
 
 def _judge(
@@ -233,7 +245,9 @@ def _judge(
     words = max(missing, added)
     letters = sum(token.letters for token in missed) - sum(token.letters for token in over)
     slight = words < DOUBT_WORDS or (words < ERROR_WORDS and missing - added < 2)
-    if slight and (missing <= added or letters < SLIGHT_LETTERS):
+    if words < ERROR_WORDS and letters < SLIGHT_LETTERS and added < _REPEATED_WORDS:
+        return None
+    if slight and missing <= added and added < _REPEATED_WORDS:
         return None
     if _likeness("".join(t.text for t in written), "".join(t.text for t in said)) >= _SAME_RUN:
         return None  # the same letters, otherwise parted
