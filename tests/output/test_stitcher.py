@@ -109,14 +109,17 @@ def _pauses_ms(sound: NDArray[np.int16], least_ms: int = 150) -> list[float]:
 def test_every_word_once_in_order_with_the_pauses_asked(
     tmp_path: Path, lead_ms: int, tail_ms: int
 ) -> None:
-    segments = _spoken(tmp_path, lead_ms=lead_ms, tail_ms=tail_ms)
+    texts = (*TEXTS, "Nobody was there to hear it.")
+    # The fourth is a heading: its pause stands before it, too.
+    breaks = (Break.SENTENCE, Break.PARAGRAPH, Break.SENTENCE, Break.HEADING, Break.CHAPTER)
+    segments = _spoken(tmp_path, texts, breaks, lead_ms=lead_ms, tail_ms=tail_ms)
     done = _stitch(segments, tmp_path / "out.mp3")
     sound = _played(done.path)
     heard = tones.read(sound)
-    assert [word.code for word in heard] == [c for text in TEXTS for c in tones.codes(text)]
-    asked = [600, 900, 1_200]
+    assert [word.code for word in heard] == [c for text in texts for c in tones.codes(text)]
+    asked = [600, 900, 1_200, 1_200]
     got = _pauses_ms(sound)
-    assert len(got) == 3
+    assert len(got) == 4
     for ms, wanted in zip(got, asked, strict=True):
         assert abs(ms - wanted) <= 2 * FRAME_MS
     end_ms = (len(sound) - np.flatnonzero(np.abs(sound.astype(int)) > 104)[-1]) / 24
