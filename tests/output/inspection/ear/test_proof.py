@@ -293,7 +293,9 @@ class Forgetful:
         (TEXT, "", []),  # heard right at once: that is enough
         (TEXT.replace(GAP, ""), TEXT, []),
         (TEXT.replace(GAP, ""), TEXT.replace(GAP, ""), [("missing", True)]),
+        (TEXT.replace(GAP, ""), TEXT.replace(GAP[-18:], ""), [("missing", False)]),
         (TEXT.replace(GAP, GAP + GAP), TEXT, [("repeated", False)]),
+        (TEXT.replace("came in late that ", ""), TEXT.replace(GAP, ""), []),
     ],
 )
 def test_more_care_decides(first: str, careful: str, found: list[tuple[str, bool]]) -> None:

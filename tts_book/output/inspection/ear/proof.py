@@ -53,6 +53,7 @@ _SURE = 0.8
 _SAME_LENGTH_MS = 100
 _LEAST_AROUND_MS, _MOST_AROUND_MS = 8_000, 60_000
 _SHOWN_CHARACTERS = 160
+_MORE = (DifferenceKind.ADDED, DifferenceKind.REPEATED)
 # Goes up when the same words would be judged otherwise.
 _FORM = 2
 
@@ -296,13 +297,11 @@ def _hear_again(
     left = tuple(
         each
         for each in again
-        if not each.is_slight
-        or (each.lacks_sound and any(_overlap(each, other) for other in suspected))
+        if (each.lacks_sound or not each.is_slight)
+        and (each.kind in _MORE or any(_overlap(each, other) for other in suspected))
     )
     return left or tuple(
-        replace(each, confirmed=False)
-        for each in suspected
-        if each.is_long and each.kind in (DifferenceKind.ADDED, DifferenceKind.REPEATED)
+        replace(each, confirmed=False) for each in suspected if each.is_long and each.kind in _MORE
     )
 
 
