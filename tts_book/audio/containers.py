@@ -93,7 +93,7 @@ def encode_file(
     except OSError:
         raise  # also those of the library: a full disk is the user's to fix
     except av.FFmpegError as error:
-        raise AudioError(f"{source.name} cannot be encoded: {error}") from error
+        raise AudioError(f"{source.name} cannot be encoded: {error.strerror}") from error
 
 
 def _frames(
@@ -161,7 +161,7 @@ def bind(
     except OSError:
         raise  # as above
     except av.FFmpegError as error:
-        raise AudioError(f"{target.name} cannot be bound: {error}") from error
+        raise AudioError(f"{target.name} cannot be bound: {error.strerror}") from error
 
 
 def _bind_ogg(packets: Iterator[Any], target: Path, said: str, language: str) -> None:
@@ -212,7 +212,7 @@ def probe(path: Path) -> Probe:
             chapters = tuple(_mark(each) for each in file.chapters())
             return Probe(round((file.duration or 0) / 1_000), chapters)
     except av.FFmpegError as error:
-        raise AudioError(f"{path} cannot be opened: {error}") from error
+        raise AudioError(f"{path} cannot be opened: {error.strerror}") from error
 
 
 def _mark(chapter: Any) -> ChapterMark:
@@ -233,4 +233,4 @@ def read_packets(path: Path, at_once: int) -> Iterator[list[bytes]]:
             while some := list(islice(packets, at_once)):
                 yield some
     except (av.FFmpegError, OSError) as error:
-        raise AudioError(f"{path} cannot be read: {error}") from error
+        raise AudioError(f"{path} cannot be read: {error.strerror}") from error

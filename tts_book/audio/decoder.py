@@ -57,7 +57,7 @@ class FrameDecoder:
                 planes = [bytes(frame.planes[0]) for frame in self._codec.decode(packet)]
                 yield np.frombuffer(b"".join(planes), np.float32)
         except av.FFmpegError as error:
-            raise AudioError(f"The sound cannot be decoded: {error}") from error
+            raise AudioError(f"The sound cannot be decoded: {error.strerror}") from error
 
 
 def _rounded(floats: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -131,7 +131,7 @@ def _decode_m4b(path: Path, index: M4bIndex) -> Iterator[NDArray[np.int16]]:
                 yield samples[early:]
                 early = max(0, early - len(samples))
     except av.FFmpegError as error:
-        raise AudioError(f"{path} cannot be decoded: {error}") from error
+        raise AudioError(f"{path} cannot be decoded: {error.strerror}") from error
 
 
 def _read_any(source: Path | BinaryIO, sample_format: str, rate_hz: int) -> Iterator[NDArray[Any]]:

@@ -39,6 +39,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -454,8 +455,10 @@ def describe_tags(path: Path) -> dict[str, str]:
 
 
 def describe_marks(path: Path) -> list[list[int | str]]:
-    """The chapter marks: start and title."""
-    return [[mark.start_ms, mark.title] for mark in containers.probe(path).chapters]
+    """The chapter marks by time: start and title. Programs that change one leave them in any
+    order."""
+    marks = sorted(containers.probe(path).chapters, key=attrgetter("start_ms"))
+    return [[mark.start_ms, mark.title] for mark in marks]
 
 
 def describe_captions(path: Path) -> dict[str, str]:

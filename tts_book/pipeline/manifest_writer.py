@@ -169,7 +169,7 @@ class ManifestWriter:
         """What the files of this run hold. A file that is as an earlier run left it is described
         as that run found it."""
         for file in (*self._made, *self._volumes):
-            path = self._folder / file
+            path = Path(os.path.normpath(self._folder / file))
             if not path.exists():
                 continue
             named = self._made.get(file, {}).get("files", ())

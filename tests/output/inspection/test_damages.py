@@ -165,9 +165,10 @@ def new_cover(made: Files) -> None:
     tags.save(v2_version=3)
 
 
-def captions_changed(change: Callable[[str], str]) -> Damage:
+def captions_changed(change: Callable[[str], str], *, book: bool = False) -> Damage:
     def damage(made: Files) -> None:
-        made.captions.write_text(change(made.captions.read_text("utf-8")), "utf-8")
+        path = made.book(".srt") if book else made.captions
+        path.write_text(change(path.read_text("utf-8")), "utf-8")
 
     return damage
 
@@ -276,6 +277,9 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "captions of another chapter": (
         copied(".srt"), TIMES,
     ),
+    "captions of the book late": (
+        captions_changed(lambda text: text.replace("00:00:0", "00:00:1"), book=True), TIMES,
+    ),
     "a caption lost": (captions_changed(lambda text: text.split("\n\n", 1)[1]), TIMES),
     "captions empty": (captions_changed(lambda text: ""), TIMES),
     "M4B: marks moved": (remuxed(later), "chapter mark .* was moved"),
@@ -303,6 +307,10 @@ EDITS: dict[str, tuple[Damage, str]] = {
     "no tags at all": (lambda made: ID3.ID3(made.one).delete(), "tags changed.*owner"),
     "captions: a word": (
         captions_changed(lambda text: text.replace("lamp", "lantern")), "its text was changed",
+    ),
+    "captions of the book: a word": (
+        captions_changed(lambda text: text.replace("lamp", "lantern"), book=True),
+        "its text was changed",
     ),
     "captions deleted": (lambda made: made.captions.unlink(), "is gone"),
     "M4B: mark renamed": (remuxed(renamed), "chapter mark renamed"),

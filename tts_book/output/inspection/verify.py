@@ -117,10 +117,8 @@ def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest)
     except OSError as error:
         return Report(path, None, (Problem(f"it cannot be read: {error.strerror}"),))
     try:
-        # Opening a long file takes memory for its index: the least while little else is held.
-        changes = list(_find_changes(path, contents)) if contents else []
         probed = containers.probe(path)
-        measured = _listen(path, damaged=bool(broken))
+        changes = list(_find_changes(path, contents)) if contents else []
     except AudioError as error:
         return Report(path, None, (*broken, Problem(str(error))))
     chapters = _chapters(record, path, probed.chapters)
@@ -129,6 +127,10 @@ def verify(path: Path, read: Callable[[Path], dict[str, Lines]] = read_manifest)
         for each in changes
         if isinstance(each, Problem)
     ]
+    try:
+        measured = _listen(path, damaged=bool(broken))
+    except AudioError as error:
+        return Report(path, None, (*broken, *changed, Problem(str(error))))
     problems = [
         *broken,
         *changed,
@@ -208,7 +210,9 @@ def _find_changes(path: Path, known: dict[str, Any]) -> Iterator[Problem | str]:
     """How a file differs from what was written: problems, and notes on what a person changed."""
     sound = describe_sound(path)
     if changed := find_changed_stretches(known["sound"], sound):
-        more = f", and {len(changed) - 1} more stretches" if len(changed) > 1 else ""
+        others = len(changed) - 1
+        stretches = "stretch" if others == 1 else "stretches"
+        more = f", and in {others} more {stretches}" if others else ""
         what = f"its sound is not what was written, somewhere in these {STRETCH_MS // 1_000} s"
         yield Problem(f"{what}{more}", changed[0])
     yield from _find_changed_marks(known["marks"], describe_marks(path))
