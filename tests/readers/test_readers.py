@@ -418,6 +418,16 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 # A piece of Markdown, and what is heard of it.
 DIALECTS = [
     ("It was ~~bad~~ good.", "It was bad good."),
+    ("It was ==very== good :smile: at 10:30:45.", "It was very good at 10:30:45."),
+    ("Some H~2~O, 10^23^ of x^2^, and ~some.", "Some H₂O, 10²³ of x², and ~some."),
+    ("See [[The Mill]] and [[mill|a mill]].", "See The Mill and a mill."),
+    ("> [!NOTE]\n> The mill is old.", "The mill is old."),
+    ("It {{< ref mill >}} stands {% raw %}still{% endraw %} there.", "It stands still there."),
+    ("It stood. \\newpage", "It stood."),
+    ("Take \\frac{a}{b} now.", "Take formula now."),
+    ("Take \\[\\frac{a}{b}\\] now.", "Take formula now."),
+    ("He said \\[sic\\] it.", "He said [sic] it."),
+    ("\\[\n\\int x\n\\]\n\nText.", "Formula.\n\nText."),
     ("- [x] done\n- [ ] open", "done\n\nopen"),
     ("::: warning\nMind it.\n:::", "Mind it."),
     ("## The Mill {#mill .big}\n\nIt turns.", "The Mill\n\nIt turns."),

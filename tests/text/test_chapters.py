@@ -354,6 +354,15 @@ BOOKS = {
         written(".", "Conclusion: The road goes on", ".", "."), ["Book"],
     ),
     "notes at the end": (written(*["."] * 40, "1", ".", "2", "."), ["Book"]),
+    "a list on lines of its own paragraph": (
+        written("Contents", "The Road\nThe River\nThe Hill", "The Road", ".", "The River", ".",
+                "The Hill", "."),
+        ["The Road", "The River", "The Hill"],
+    ),
+    "a poem below the word": (
+        written("Содержание", "Ночь тиха,\nи река темна,\nи дорога", ".", "Глава 1", ".", prose=RU),
+        ["Глава 1"],
+    ),
     "no heading": (written(".", "."), ["Book"]),
 }  # fmt: skip
 

@@ -19,17 +19,14 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from tts_book.model import Source
 from tts_book.readers.book import CodeAs, ParsedBook, ReadOptions, find_language
 from tts_book.readers.decoding import Decoded
-from tts_book.readers.formulas import is_simple_tex, is_tex, write_tex
+from tts_book.readers.formulas import is_tex, write_tex
+from tts_book.readers.markdown_line import SpokenPiece, find_spoken_pieces
 from tts_book.readers.plain import find_line_starts
 from tts_book.readers.tree_text import find_head
 from tts_book.text.announcements import Sign
 from tts_book.text.inline_rules import (
-    LOOK_BACK,
     Edit,
-    is_note_mark,
     keep_as_written,
-    to_subscript,
-    to_superscript,
 )
 from tts_book.text.normalize import Block, Kind, Paragraph, make_paragraphs, unify_whitespace
 
@@ -38,8 +35,6 @@ _FIELD = re.compile(r"^(title|author|lang|language):(.*)$", re.M | re.I)
 _CODE = {"fence": "code", "code_block": "code", "math_block": "formula", "amsmath": "formula"}
 _FRONT_LONGEST = 20_000
 _TASK_MARK = 3  # characters
-_SAID_AS_IT_STANDS = ("text", "code_inline", "text_special")
-_MATH = ("math_inline", "math_inline_double")
 # Lines and marks that Markdown's dialects add for programs.
 _MARKERS = re.compile(
     r"^ {0,3}:{3,}[^\n]*$|^ {0,3}\\(?:newpage|pagebreak|clearpage|tableofcontents)\b[^\n]*$", re.M
@@ -48,10 +43,8 @@ _TASK = re.compile(r"\[[ xX]\](?= )")
 _CONTENTS = re.compile(
     r"\[\[?_?toc_?\]?\]|\{:? ?toc ?\}|\{\{ ?toc ?\}\}|\[\[?contents\]?\]|\$\{toc\}", re.I
 )
-_ATTRIBUTES = re.compile(
-    r"\{:? ?[#.][\w-][^{}\n]{0,200}\}|\{:[^{}\n]{1,200}\}|\{[\w-]{1,40}=[^{}\n]{1,200}\}"
-)
 _BRACKETED_MATH = re.compile(r"\\\((?=[^\s`])([^\n`]{1,300}?)\\\)")
+_DISPLAYED_MATH = re.compile(r"\\\[([^\[\]`]{1,600}?)\\\]")
 _PICTURE = re.compile(r"!\[([^\]\n]{0,300})\]")
 
 
@@ -75,18 +68,6 @@ class _MarkdownWalk:
         inside = self.flat[start:end]
         start += len(inside) - len(inside.lstrip(" \n"))
         return start, max(start, end - (len(inside) - len(inside.rstrip(" \n"))))
-
-
-@dataclass(frozen=True, slots=True)
-class _SpokenPiece:
-    """Characters `start` to `stop` of the source are said, as `new` unless that is None; with a
-    `reason` they count as skipped. `is_code` if nothing in them is typography."""
-
-    start: int
-    stop: int
-    new: str | None = None
-    reason: str = ""
-    is_code: bool = False
 
 
 def read_markdown(decoded: Decoded, name: str, options: ReadOptions) -> ParsedBook:
@@ -136,7 +117,14 @@ def _without_markers(body: str) -> str:
     body = _MARKERS.sub(lambda found: " " * len(found[0]), body)
     if "\\(" in body:
         body = _BRACKETED_MATH.sub(r" $\1$ ", body)
+    if "\\[" in body:
+        body = _DISPLAYED_MATH.sub(_with_dollars, body)
     return body
+
+
+def _with_dollars(found: re.Match[str]) -> str:
+    """A formula between `\\[` and `\\]`; other words in such brackets are only words."""
+    return f"$${found[1]}$$" if is_tex(found[1]) else found[0]
 
 
 class _BlockMaker:
@@ -296,8 +284,8 @@ def _inline(
 ) -> Block | None:
     """The block of an inline token; what of it is not said becomes edits."""
     text = text or walk.body
-    pieces = _with_scripts(text, token.children or [], start, stop, walk.code)
-    said = [_in_brackets(walk, piece) for piece in _without_attributes(text, pieces)]
+    pieces = find_spoken_pieces(text, token.children or [], start, stop, walk.code)
+    said = [_in_brackets(walk, piece) for piece in pieces]
     if not said:
         return None
     at = said[0].start
@@ -315,7 +303,7 @@ def _inline(
     return Block(said[0].start, at, kind, level=heading)
 
 
-def _in_brackets(walk: _MarkdownWalk, piece: _SpokenPiece) -> _SpokenPiece:
+def _in_brackets(walk: _MarkdownWalk, piece: SpokenPiece) -> SpokenPiece:
     """A formula with the brackets that the text has instead of dollar signs."""
     if piece.new is None or not walk.flat.startswith("\\(", max(0, piece.start - 1)):
         return piece
@@ -350,106 +338,6 @@ def _add_picture(walk: _MarkdownWalk, first: int, last: int, *, is_alone: bool) 
 def _blank_of(gap: str) -> str:
     """Markup that holds a line end or a blank parts words."""
     return " " if re.search(r"\s", re.sub(r"\([^()]*\)", "", gap)) else ""
-
-
-def _without_attributes(text: str, said: Iterable[_SpokenPiece]) -> Iterator[_SpokenPiece]:
-    """The same without `{#id .class}`, which is there for programs."""
-    for piece in said:
-        at = piece.start
-        if piece.new is None and not piece.is_code:
-            for found in _ATTRIBUTES.finditer(text, piece.start, piece.stop):
-                if text[at : found.start()].strip():
-                    yield _SpokenPiece(at, found.start())
-                at = found.end()
-        if at == piece.start or text[at : piece.stop].strip():
-            yield piece if at == piece.start else _SpokenPiece(at, piece.stop)
-
-
-def _with_scripts(
-    text: str, tokens: Sequence[Token], start: int, stop: int, code: CodeAs
-) -> Iterator[_SpokenPiece]:
-    """What is said, raised and lowered numbers as such."""
-    tag = ""
-    for piece, before in _said(text, tokens, start, stop, code):
-        if isinstance(piece, str):
-            tag = piece
-            continue
-        raised = text[piece.start : piece.stop]
-        number = {"sup": to_superscript, "sub": to_subscript}.get(tag, lambda _: "")(raised)
-        if number and piece.new is None:
-            is_mark = tag == "sup" and is_note_mark(before)
-            reason = "note mark" if is_mark else ""
-            yield _SpokenPiece(piece.start, piece.stop, "" if is_mark else number, reason)
-        else:
-            yield piece
-
-
-def _said(
-    text: str, tokens: Sequence[Token], start: int, stop: int, code: CodeAs
-) -> Iterator[tuple[_SpokenPiece | str, str]]:
-    """Where the words of an inline token stand in the source, each with what was said before it;
-    and the names of the tags between them."""
-    at = start
-    before = ""
-    for token in tokens:
-        piece: _SpokenPiece | None = None
-        if token.type == "image" or (token.type == "link_close" and token.markup != "autolink"):
-            at = _after_link(text, at, stop)
-        elif token.type == "html_inline":
-            yield token.content.strip("<>").lower(), before
-        elif token.type in _MATH:
-            piece = _formula(text, token, at, stop, code)
-        elif token.type in _SAID_AS_IT_STANDS and token.content.strip():
-            piece = _words(text, token, at, stop)
-        if piece is not None:
-            yield piece, before
-            before = (before + text[piece.start : piece.stop])[-LOOK_BACK:]
-            at = piece.stop
-
-
-def _words(text: str, token: Token, at: int, stop: int) -> _SpokenPiece | None:
-    wanted = token.markup if token.type == "text_special" else token.content
-    found = text.find(wanted, at, stop)
-    if found < 0:
-        wanted = wanted.strip()
-        found = text.find(wanted, at, stop)
-    if found < 0:
-        return None
-    skip = 1 if token.type == "text_special" and wanted.startswith("\\") else 0
-    return _SpokenPiece(found + skip, found + len(wanted), is_code=token.type == "code_inline")
-
-
-def _formula(text: str, token: Token, at: int, stop: int, code: CodeAs) -> _SpokenPiece | None:
-    marks = "$$" if token.type == "math_inline_double" else "$"
-    found = text.find(f"{marks}{token.content}{marks}", at, stop)
-    if found < 0:
-        return None
-    end = found + len(token.content) + 2 * len(marks)
-    if not is_tex(token.content):
-        return _SpokenPiece(found, end)
-    if code == "read" or is_simple_tex(token.content):
-        said = write_tex(token.content)
-        return _SpokenPiece(found, end, said, "" if said else "formula")
-    return _SpokenPiece(found, end, Sign.FORMULA if code == "announce" else "", "formula")
-
-
-def _after_link(text: str, at: int, stop: int) -> int:
-    """Behind the `](address)` or `][label]` that closes a link."""
-    close = text.find("]", at, stop)
-    if close < 0:
-        return at
-    opener = text[close + 1 : close + 2]
-    if opener not in "([" or not opener:
-        return close + 1
-    end, depth = close + 1, 0
-    for end in range(close + 1, stop):
-        if text[end] == opener:
-            depth += 1
-        elif text[end] == (")" if opener == "(" else "]"):
-            depth -= 1
-            if depth == 0:
-                break
-    return end + 1
 
 
 # HTML blocks of Markdown: their tags are markup, what stands between them is text.

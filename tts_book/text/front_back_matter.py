@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from tts_book.text import headings
 from tts_book.text.headings import NUMERALS, PICTURE_LISTS, Heading, HeadingKind
-from tts_book.text.normalize import Paragraph
+from tts_book.text.normalize import Kind, Paragraph
 
 PARTS = (HeadingKind.VOLUME, HeadingKind.BOOK, HeadingKind.PART)
 WORDED = (*PARTS, HeadingKind.CHAPTER, HeadingKind.FRONT, HeadingKind.BACK, HeadingKind.PLAIN)
@@ -202,7 +202,7 @@ class BookLines:
         self._before = [0]  # characters before each item
         for at, item in enumerate(items):
             self._before.append(self._before[-1] + len(item.text))
-            for name in _names(item):
+            for name in _names(item.text, item.heading):
                 self._places.setdefault(name, []).append(at)
 
     @property
@@ -224,7 +224,7 @@ class BookLines:
         lead = min(_LEAD, bisect_left(entries, found[0])) if found else 0
         while found and len(found) < _LEAST_FOUND * (bisect_right(entries, found[-1]) - lead):
             found.pop()
-        if len(found) < 2:
+        if sum(len(_lines(self._items[at])) for at in found) < 2:
             return range(0)
         stop = found[-1] + 1
         while stop < len(self._items) and self._heads_nothing(stop):
@@ -271,30 +271,38 @@ class BookLines:
             item = items[at]
             if not item.text:
                 continue
-            if len(item.text) > _LONGEST_ENTRY and not _heading_of_summary(item.text):
+            lines = _lines(item)
+            if max(map(len, lines)) > _LONGEST_ENTRY and not _heading_of_summary(item.text):
                 return at
             if item.heading and item.heading.sort is HeadingKind.CONTENTS and first:
                 return at
             if level and item.heading and 0 < item.heading.level <= level:
                 return at
-            key = _key(item.text)
+            keys = [_key(line) for line in lines]
             bare = item.heading is not None and item.heading.is_alone
-            if key == first or (key in seen and not bare):
+            if keys[0] == first or (keys[0] in seen and not bare):
                 return at
-            first = first or key
-            seen.add(key)
+            first = first or keys[0]
+            seen.update(keys)
         return min(len(items), title + _MOST_ENTRIES)
 
     def is_found(self, at: int, span: range) -> bool:
-        """Whether the entry at `at` carries a page, or stands outside the list again."""
+        """Whether the entry at `at` carries a page, or stands outside the list again; of entries on
+        lines of one paragraph most."""
         item = self._items[at]
-        text = item.text
+        lines = _lines(item)
+        if self._is_line_found(item.text, item.heading, span):
+            return True
+        found = [self._is_line_found(line, headings.parse_heading(line), span) for line in lines]
+        return len(lines) > 1 and sum(found) >= _LEAST_FOUND * len(lines)
+
+    def _is_line_found(self, text: str, heading: Heading | None, span: range) -> bool:
         if _LEADERS.search(text) or (_PAGE_END.search(text) and not _is_numbered(text)):
             return True
-        if text.startswith(_DIALOGUE) and item.heading is None:
+        if text.startswith(_DIALOGUE) and heading is None:
             return False
         is_front = self._before[span.start] < self.size - self._before[span.stop]
-        for name in _names(item):
+        for name in _names(text, heading):
             places = self._places.get(name, ())
             after = len(places) - bisect_right(places, span.stop - 1)
             before = bisect_right(places, span.start - 1)
@@ -304,8 +312,10 @@ class BookLines:
 
     def _begins_body(self, at: int, found: Sequence[int]) -> bool:
         """Whether the last entry is rather the heading of the prose below it."""
-        names = set(_names(self._items[at]))
-        return any(names & set(_names(self._items[other])) for other in found[:-1]) and not any(
+        item = self._items[at]
+        names = set(_names(item.text, item.heading))
+        others = (self._items[other] for other in found[:-1])
+        return any(names & set(_names(other.text, other.heading)) for other in others) and not any(
             place > at for name in names for place in self._places.get(name, ())
         )
 
@@ -319,7 +329,7 @@ def drop_contents_lists(items: list[OutlineItem], book: BookLines) -> list[Outli
         if item.heading and item.heading.sort is HeadingKind.CONTENTS:
             span = book.list_under(at)
             drops.update(span)
-            entries.update(_key(items[i].text) for i in span[1:])
+            entries.update(_key(line) for i in span[1:] for line in _lines(items[i]))
     drops.update(_unnamed_lists(items, drops))
     if sum(len(items[at].text) for at in drops) > MOST_LEFT_OUT * book.size:
         return items
@@ -330,10 +340,15 @@ def drop_contents_lists(items: list[OutlineItem], book: BookLines) -> list[Outli
     return _named_by(found, entries)
 
 
-def _names(item: OutlineItem) -> Iterator[str]:
+def _lines(item: OutlineItem) -> list[str]:
+    """The entries that an item of a list holds: one, or some on lines of their own."""
+    return item.text.split("\n") if item.paragraph.block.kind is Kind.VERSE else [item.text]
+
+
+def _names(text: str, heading: Heading | None) -> Iterator[str]:
     """What an entry and its chapter may have in common: `#` with the number of a chapter or the
     label of another heading, `=` with the words of the line, with and without their number."""
-    text, found = item.text, item.heading or _heading_of_summary(item.text)
+    found = heading or _heading_of_summary(text)
     if found and found.sort in (*NUMERALS, HeadingKind.CHAPTER):
         if found.sort is HeadingKind.CHAPTER or found.is_alone:
             yield f"#{found.label.rpartition(' ')[2]}"
