@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.backends.edge.differences import HARMLESS, UNSPOKEN, Difference
-from tests.backends.edge.faults import mixture
+from tests.backends.edge.faults import Mixture
 from tests.backends.edge.simulator import EdgeSimulator
 from tests.backends.edge.test_differences import TEXTS, speak
 
@@ -54,7 +54,7 @@ def main() -> None:
     shares = {name: float(share) for name, _, share in (f.partition("=") for f in arguments.fault)}
     texts = long_texts(random.Random(arguments.seed))
     for differences in rows(arguments):
-        faults = mixture(shares, seed=arguments.seed)
+        faults = Mixture(shares, seed=arguments.seed)
         with tempfile.TemporaryDirectory() as folder:
             outcome = speak(EdgeSimulator(faults, differences=differences), Path(folder), texts)
         name = " + ".join(difference.name for difference in differences)

@@ -2,7 +2,7 @@
 
 `FAULTS` is the catalogue; each row says what a good client makes of the fault (`expect`): "whole"
 for a reply that is complete all the same, else the `Failure` that it must be told as. A plan says
-which connection meets which fault: see `script`, `mixture`, `waves`, `crowd`.
+which connection meets which fault: see `script`, `Mixture`, `waves`, `crowd`.
 """
 
 from __future__ import annotations
@@ -175,22 +175,37 @@ def script(*faults: Fault | str | None, then: Fault | str | None = None) -> Faul
     return lambda asked: rows[asked.number] if asked.number < len(rows) else named(then)
 
 
-def mixture(shares: Mapping[str, float], seed: int = 0) -> Faults:
-    """Each fault at its share of all requests, drawn from `seed` and the request's number.
+class Mixture:
+    """Each fault at its share of all requests. Those of a turn are drawn from the seed, its text
+    and how often that was asked for, so that they do not depend on the order in which requests
+    come in; all others come before any text, and are drawn from the connection's number.
 
-    Where it strikes is drawn too, so that the same fault is not the same twice.
+    Where a fault strikes is drawn too, so that the same fault is not the same twice.
     """
 
-    def draw(asked: Asked) -> Fault | None:
-        chance = random.Random(f"{seed}/{asked.number}")
-        at = chance.random()
-        for name, share in shares.items():
-            at -= share
-            if at < 0:
-                return _varied(NAMED[name], chance)
-        return None
+    def __init__(self, shares: Mapping[str, float], seed: int = 0) -> None:
+        before = {name: share for name, share in shares.items() if NAMED[name].stage != "turn"}
+        left = 1 - sum(before.values())
+        self._before, self._seed = before, seed
+        self._in_turn = {n: share / left for n, share in shares.items() if n not in before}
 
-    return draw
+    def __call__(self, asked: Asked) -> Fault | None:
+        """The fault of a connection, if it has one before its turn."""
+        return _drawn(self._before, f"{self._seed}/{asked.number}")
+
+    def of_turn(self, text: str, attempt: int) -> Fault | None:
+        """The fault of a turn; `attempt` counts the requests for this text from 1."""
+        return _drawn(self._in_turn, f"{self._seed}/{attempt}/{text}")
+
+
+def _drawn(shares: Mapping[str, float], seed: str) -> Fault | None:
+    chance = random.Random(seed)
+    at = chance.random()
+    for name, share in shares.items():
+        at -= share
+        if at < 0:
+            return _varied(NAMED[name], chance)
+    return None
 
 
 def _varied(fault: Fault, chance: random.Random) -> Fault:

@@ -56,7 +56,7 @@ from edge_tts import constants, drm
 
 from tests.backends.edge.acts import act, at_the_door, until_gone
 from tests.backends.edge.differences import DIFFERENCES, Difference, apply, manner_of
-from tests.backends.edge.faults import Asked, Fault, Faults, mixture, script
+from tests.backends.edge.faults import Asked, Fault, Faults, Mixture, script
 from tests.backends.edge.script import MOST_TICKS, Step, Turn, steps, text_frame, with_fault
 from tests.backends.edge.service import (
     LIKE_THE_SERVICE,
@@ -354,8 +354,12 @@ class EdgeSimulator:
             self.statistics.bad_ssml.append(str(error))
             await ws.close(code=WSCloseCode.INVALID_TEXT, message=str(error).encode()[:120])
             return
-        self.statistics.texts.append(asked.text)
+        texts = self.statistics.texts
+        texts.append(asked.text)
         began_s = self._clock()
+        if fault is None and isinstance(self.faults, Mixture):
+            fault = self.faults.of_turn(asked.text, texts.count(asked.text))
+            self.statistics.faults.update([fault.name] if fault is not None else [])
         if fault is not None and not concerns(fault, asked):
             fault = None
         if fault is not None and fault.name == "silent_before_start":
@@ -404,7 +408,7 @@ class EdgeSimulator:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    faults = mixture(json.loads(arguments.mixture), arguments.seed)
+    faults = Mixture(json.loads(arguments.mixture), arguments.seed)
     pace = LIKE_THE_SERVICE if arguments.real else Pace()
     with tempfile.NamedTemporaryFile(suffix=".pem") as trusted:
         trusted.write(_certificates()[0])

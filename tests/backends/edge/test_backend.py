@@ -12,7 +12,7 @@ import pytest
 
 from tests import leaping, tones
 from tests.backends.edge import sound as edge_sound
-from tests.backends.edge.faults import FAULTS, Fault, mixture, script
+from tests.backends.edge.faults import FAULTS, Fault, Mixture, script
 from tests.backends.edge.simulator import EdgeSimulator
 from tts_book.backends import Backend, Settings
 from tts_book.backends.contract import BackendContract, check_marks
@@ -285,7 +285,7 @@ def test_wrong_replies_are_never_taken_for_whole() -> None:
         for fault in FAULTS
         if fault.name not in ("http_401", "slow_handshake", "mute")
     }
-    service = EdgeSimulator(mixture(shares, seed=11))
+    service = EdgeSimulator(Mixture(shares, seed=11))
 
     async def many(backend: EdgeBackend) -> int:
         accepted = 0

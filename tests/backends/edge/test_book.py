@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import tones
-from tests.backends.edge.faults import mixture
+from tests.backends.edge.faults import Mixture
 from tests.backends.edge.simulator import EdgeSimulator
 from tests.backends.edge.test_backend import RUSSIAN, backend_of, heard
 from tests.fakes import Time, chunks, in_time, tasks
@@ -36,7 +36,7 @@ def test_all_words_are_there_or_the_chunk_is_named(
     shares: dict[str, float], tmp_path: Path
 ) -> None:
     told: list[events.Event] = []
-    service = EdgeSimulator(mixture(shares, seed=4))
+    service = EdgeSimulator(Mixture(shares, seed=4))
 
     async def work(time: Time) -> None:
         async with service:

@@ -11,7 +11,7 @@ import pytest
 
 from tests import tones
 from tests.backends.edge.differences import HARMLESS, UNSPOKEN, Difference, named
-from tests.backends.edge.faults import mixture
+from tests.backends.edge.faults import Mixture
 from tests.backends.edge.simulator import EdgeSimulator
 from tests.backends.edge.test_backend import RUSSIAN, backend_of, heard
 from tests.fakes import Time, chunks, in_time, tasks
@@ -138,7 +138,7 @@ def test_words_that_the_voice_does_not_say_are_listed(
     ],
 )
 def test_no_word_is_lost_unseen(differences: str, faults: dict[str, float], tmp_path: Path) -> None:
-    service = EdgeSimulator(mixture(faults, seed=1), differences=named(*differences.split()))
+    service = EdgeSimulator(Mixture(faults, seed=1), differences=named(*differences.split()))
     outcome = speak(service, tmp_path, tuple(f"{text} {text}" for text in TEXTS))
     assert service.statistics.faults
     assert (outcome.failed, outcome.unseen) == (0, 0)
