@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -137,7 +137,7 @@ class ChunkSpeaker:
         self._limit = rate_limiter.Limit(min(backend.limits.start, most), most)
         self._circuit = retry_policy.Circuit(tools.clock())
         self._gate = Gate(self._limit.now, backend.limits.spacing_s, tools)
-        at_once = max(MEASURED_AT_ONCE, most // MEASURED_SHARE)
+        at_once = max(min(MEASURED_AT_ONCE, most), most // MEASURED_SHARE)
         self._measuring = ThreadPoolExecutor(at_once, "measuring")
         self.most = most
         self._letting_in: asyncio.Task[None] | None = None
@@ -147,7 +147,7 @@ class ChunkSpeaker:
         self._undecided: list[tuple[Examined, asyncio.Future[Verdict]]] = []
         self._speaking = 0
         self._proving = asyncio.Lock()
-        self._proof_texts: dict[tuple[Voice, str], Verdict] = {}
+        self._proof_texts: defaultdict[tuple[Voice, str], list[Verdict]] = defaultdict(list)
         self._proof_tries: Counter[tuple[Voice, str]] = Counter()
         self._noted: set[tuple[str, str]] = set()
 
@@ -228,11 +228,12 @@ class ChunkSpeaker:
         repeated = history.repeated(answer)
         history.answers.append(answer)
         decision = self._decide(error, history.tries[error.failure], depth)
-        if isinstance(decision, retry_policy.TryAgain) and not repeated:
+        parts = split_in_half(text) if depth < retry_policy.INCOMPLETE_DEPTH else None
+        # Halves tell more than another try; what has none may have met with damage again.
+        if isinstance(decision, retry_policy.TryAgain) and (not repeated or parts is None):
             history.alone = decision.alone
             await self._wait(call, error, decision, history.tries.total())
             return None
-        parts = split_in_half(text) if depth < retry_policy.INCOMPLETE_DEPTH else None
         if parts is not None:
             return await self._compare_halves(call, parts, depth, history, answer)
         if any(finding.certain for finding in answer.findings):
@@ -387,6 +388,7 @@ class ChunkSpeaker:
         assert self._judge is not None
         assert answer.verdict is not None
         examined, lacking = answer.examined, _lacking(answer.verdict, text)
+        common = any(spans[0] in finding.suspected for finding in answer.findings)
         assert examined is not None
         tried: ProofTexts | None = None
         for others in (spans[1:], ()):
@@ -395,8 +397,9 @@ class ChunkSpeaker:
                 return False
             tried = texts
             spoken = [
-                await self._speak_for_proof(call, sent, may_lack=lacking)
-                for sent in (texts.with_words, texts.without_words)
+                # What several texts of its kind lack is no accident; else one more reply shows it.
+                await self._speak_for_proof(call, texts.with_words, lacking, 1 if common else 2),
+                await self._speak_for_proof(call, texts.without_words, lacking, 1),
             ]
             if spoken[0] is None or spoken[1] is None or not spoken[0].findings:
                 return (
@@ -412,12 +415,16 @@ class ChunkSpeaker:
         return False
 
     async def _speak_for_proof(
-        self, call: ChunkCall, text: str, *, may_lack: frozenset[str]
+        self, call: ChunkCall, text: str, may_lack: frozenset[str], times: int
     ) -> Verdict | None:
-        """A short text, spoken for a proof, once a run. None where it cannot be had without
-        damage: it may lack nothing but what another reply lacks too."""
+        """A short text, spoken for a proof: so often, if something is found in it. None where it
+        cannot be had without damage (it may lack nothing but what another reply lacks too), and
+        where its replies differ: a proof may be damaged as any other reply."""
         known = call.voice, text
-        while known not in self._proof_texts and self._proof_tries[known] < PROOF_TRIES:
+        spoken = self._proof_texts[known]
+        while self._proof_tries[known] < PROOF_TRIES + times - 1:
+            if len(spoken) >= times or (spoken and not spoken[0].findings):
+                break
             self._proof_tries[known] += 1
             try:
                 verdict = await self._try_proof_text(call, text, self._proof_tries[known])
@@ -426,8 +433,14 @@ class ChunkSpeaker:
                 continue
             damaged = any(finding.certain for finding in verdict.findings)
             if not damaged and _lacking(verdict, text) <= may_lack:
-                self._proof_texts[known] = verdict
-        return self._proof_texts.get(known)
+                spoken.append(verdict)
+        alike = all(
+            bool(other.findings) == bool(spoken[0].findings)
+            and abs(other.speech_s - spoken[0].speech_s) <= SAME_S
+            for other in spoken[1:]
+        )
+        enough = len(spoken) >= times or (spoken and not spoken[0].findings)
+        return spoken[0] if enough and alike else None
 
     async def _try_proof_text(self, call: ChunkCall, text: str, attempt: int) -> Verdict:
         assert self._judge is not None

@@ -25,6 +25,8 @@ LEAD_FRAMES = 8
 # The first mark stands at 100 ms, a little before the sound.
 FIRST_TICK = 1_000_000
 WORD_LEAST_FRAMES = 11
+# What sounds in a word after its code: no tone of any code, and softer.
+_FILLER_HZ, _FILLER_SHARE = 5_700, 0.5
 TAIL_FRAMES = {"classic": 36, "multilingual": 15}
 CHARS_PER_S = {
     "ru": 15.4, "en": 16.7, "de": 20.5, "fr": 21.1, "es": 18.3, "uk": 15.0, "kk": 19.6, "it": 16.3,
@@ -75,10 +77,14 @@ def quiet_frames(count: int, noise_dbfs: float | None) -> bytes:
 def _code_frames(
     code: str, word: str, count: int, level: float = 0.4, noise_dbfs: float | None = None
 ) -> bytes:
-    """The word's tones, silence after them up to `count` frames."""
-    length_ms = 5 * tones.PIP_MS + 10
+    """The word's tones, and another tone after them that fills `count` frames: between the words
+    of real speech there is no silence."""
+    length_ms = 5 * tones.PIP_MS
     marks = [Mark("word", 0, length_ms, 0, len(word))]
-    frames = encode(tones.pcm(word, marks, length_ms, level))[:count]
+    samples = count * FRAME_SAMPLES - len(tones.pcm(word, marks, length_ms, level))
+    rest = np.sin(2 * np.pi * _FILLER_HZ / 24_000 * np.arange(max(0, samples)))
+    filler = (rest * level * _FILLER_SHARE * 32_767).astype(np.int16)
+    frames = encode(np.concatenate((tones.pcm(word, marks, length_ms, level), filler)))[:count]
     return b"".join(frames) + quiet_frames(count - len(frames), noise_dbfs)
 
 
@@ -171,7 +177,8 @@ def say(text: str, voice: str, speed: float = 1.0, manner: Manner = USUAL) -> Sa
     places = spans(text)
     heard = False
     for number, (start, stop) in enumerate(places):
-        count = max(WORD_LEAST_FRAMES, round((stop - start + 1) / cps / 0.024))
+        size = stop - start + 3 * sum(map(str.isdigit, text[start:stop]))
+        count = max(WORD_LEAST_FRAMES, round((size + 1) / cps / 0.024))
         spoken = manner.says(text[start:stop])
         if spoken:
             heard = True

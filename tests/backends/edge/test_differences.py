@@ -56,7 +56,8 @@ def speak(service: EdgeSimulator, folder: Path, texts: tuple[str, ...] = TEXTS) 
         nonlocal failed, lost, unseen
         async with service:
             backend = backend_of(service)
-            pool = Pool(cache, told.append, time.tools())
+            # One after another: what a reply shows of its voice must not depend on who was first.
+            pool = Pool(cache, told.append, time.tools(1))
             try:
                 async with aclosing(
                     pool.speak(tasks(backend, RUSSIAN, chunks(*texts)))

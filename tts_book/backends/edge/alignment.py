@@ -96,23 +96,39 @@ def unwrapped(boundaries: Sequence[Boundary]) -> tuple[Boundary, ...]:
     return tuple(repaired)
 
 
-def _find(within: Folded, said: str, together: str, cursor: int) -> int:
-    """Letter offset at or after `cursor` where `said` is heard; -1 if nowhere."""
+def _find(within: Folded, said: str, following: Sequence[str], cursor: int) -> int:
+    """Letter offset at or after `cursor` where `said` is heard; -1 if nowhere. `following` are the
+    next two words that are marked: other marks may be lost, so the word may be a later one, or
+    look like the beginning of a longer one."""
     letters, starts = within.letters, within.starts
-    if letters.startswith(said, cursor):
-        stop = cursor + len(said)
-        if stop in starts or stop == len(letters) or letters.startswith(together, cursor):
-            return cursor
-        # It only begins a longer word, whose own mark may be lost: it may be the next one.
-        after = next((at for at in range(stop, len(letters)) if at in starts), cursor)
-        return after if letters.startswith(together, after) else cursor
-    at = letters.find(together, cursor)
-    while at >= 0 and at not in starts:
-        at = letters.find(together, at + 1)
-    near = letters.find(said, cursor, cursor + _NEAR_CHARS + len(said))
-    if at < 0 or (at > cursor + _NEAR_CHARS and len(together) == len(said)):
-        return near if near in starts and len(said) > 2 else -1
-    return at
+    pair, triple = said + "".join(following[:1]), said + "".join(following)
+
+    def is_whole(at: int) -> bool:
+        return at + len(said) in starts or at + len(said) == len(letters)
+
+    here = letters.startswith(said, cursor)
+    if here and (is_whole(cursor) or letters.startswith(pair, cursor)):
+        return cursor
+    near: list[int] = []
+    at = letters.find(said, cursor)
+    while 0 <= at <= cursor + _NEAR_CHARS:
+        if at in starts:
+            near.append(at)
+        at = letters.find(said, at + 1)
+    for together in (triple, pair):
+        for at in near:
+            if together != said and letters.startswith(together, at):
+                return at
+    whole = [at for at in near if is_whole(at)]
+    if whole and (here or len(said) > 2):
+        return whole[0]
+    if len(following) > 1:
+        at = letters.find(triple, cursor)
+        while at >= 0 and at not in starts:
+            at = letters.find(triple, at + 1)
+        if at >= 0:
+            return at
+    return near[0] if near and (here or len(said) > 2) else -1
 
 
 def place_marks(within: Folded, boundaries: Sequence[Boundary]) -> tuple[Placed, ...]:
@@ -148,8 +164,8 @@ def place(within: Folded, boundaries: Sequence[Boundary]) -> tuple[Placed, ...]:
     placed: list[Placed] = []
     cursor = 0
     for number, (boundary, said) in enumerate(named):
-        together = "".join(next_said for _, next_said in named[number : number + 3])
-        at = _find(within, said, together, cursor)
+        following = [next_said for _, next_said in named[number + 1 : number + 3]]
+        at = _find(within, said, following, cursor)
         if at < 0:
             placed.append(Placed(boundary, cursor, 0))
         else:

@@ -29,7 +29,7 @@ from tts_book.backends.edge.alignment import folded
 from tts_book.backends.edge.endpoint import EdgeTts, Endpoint, ServerClock
 from tts_book.backends.edge.exchange import Patience, Reply, SpeechRequest, Timeouts, run_turn
 from tts_book.backends.edge.failures import NO_SOUND, ServiceTrouble, Troubled
-from tts_book.backends.edge.jury import ExaminedReply, HeardReply, Jury, find_proof_texts
+from tts_book.backends.edge.jury import ExaminedReply, HeardReply, Jury
 from tts_book.backends.edge.measured_reply import AskedText, estimate_s, words_of
 from tts_book.backends.edge.protocol import (
     MOST_TEXT_BYTES,
@@ -221,7 +221,7 @@ class EdgeBackend:
         self, examined: ExaminedReply, span: Span, others: Sequence[Span]
     ) -> ProofTexts | None:
         """Two short texts, with and without these characters."""
-        return find_proof_texts(examined.measured.asked, span, others)
+        return self._jury.proof_texts(examined, span, others)
 
     def prove_unspoken(self, examined: ExaminedReply, span: Span) -> None:
         """The voice does not say these characters."""

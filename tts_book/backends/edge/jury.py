@@ -15,7 +15,6 @@ from tts_book.backends.edge.mark_timing import HOP_S, LEAST_WORDS, TICKS_PER_S, 
 from tts_book.backends.edge.measured_reply import (
     AskedText,
     MeasuredReply,
-    Script,
     TextWord,
     examine,
     words_of,
@@ -31,6 +30,8 @@ _USUAL_LAG_S, _SHIFTED_S = 0.14, 0.25
 # A text for a proof has so many words beside those in question, if the chunk has them: the marks of
 # fewer tell nothing.
 _WORDS_BESIDE = LEAST_WORDS + 1
+# Marks may leave out so many words of the voice's own script that it says.
+_MOST_OWN = 2
 _WORDS_SHOWN = 60
 # How far from its place in the speech a sentence without marks may end, what a long pause is worth
 # against that distance, and which silences are pauses.
@@ -111,10 +112,22 @@ class Jury:
             if not traits.known:
                 traits.learn()
 
+    def proof_texts(
+        self, reply: ExaminedReply, span: Span, others: Sequence[Span]
+    ) -> ProofTexts | None:
+        """Texts with and without these words, if a voice may have a way of its own with them: what
+        it lacks of its own script, but for a word or two, is damage."""
+        asked, own = reply.measured.asked, self._traits[reply.voice_key].own_script
+        words = [word for word in _words_in(asked, span) if word.script is own]
+        return find_proof_texts(asked, span, others) if len(words) <= _MOST_OWN else None
+
     def prove_unspoken(self, reply: ExaminedReply, span: Span) -> None:
-        """The voice does not say these words."""
+        """The voice does not say these words; those of its own script it can say, and where they
+        are missing, the reply is damaged."""
+        traits = self._traits[reply.voice_key]
         for word in _words_in(reply.measured.asked, span):
-            self._traits[reply.voice_key].prove_word(word)
+            if word.script is not traits.own_script:
+                traits.prove_word(word)
 
     def prove_spoken(self, reply: ExaminedReply, span: Span) -> None:
         """The voice says these words, whatever the marks leave of them."""
@@ -131,7 +144,7 @@ class Jury:
         traits = self._traits.get(voice_key)
         words = words_of(text)
         if traits is None or not all(
-            _may_be_unspoken(traits, w) or w.script in traits.unspoken for w in words
+            traits.may_not_say(w) or w.script in traits.unspoken for w in words
         ):
             return None
         known = all(traits.is_proven(word) for word in words)
@@ -182,7 +195,7 @@ def _find_doubts(traits: VoiceHabits, reply: MeasuredReply, *, estimated: bool) 
     for start, stop in _runs(_unspoken_words(traits, reply) if reply.timing.fits else []):
         yield Doubt(DoubtKind.UNSPOKEN, _shown(text[start:stop]), start, stop)
     if not reply.timing.fits:
-        foreign = [w for w in reply.asked.words if _may_be_unspoken(traits, w)]
+        foreign = [w for w in reply.asked.words if traits.may_not_say(w)]
         for start, stop in _runs(foreign):
             known = all(traits.is_proven(w) for w in _words_in(reply.asked, (start, stop)))
             kind = DoubtKind.UNSPOKEN if known else DoubtKind.UNDETERMINED
@@ -206,13 +219,6 @@ def _unspoken_words(traits: VoiceHabits, reply: MeasuredReply) -> list[TextWord]
         for word in reply.asked.words
         if traits.is_proven(word) and (word in absent or word.start not in marked)
     ]
-
-
-def _may_be_unspoken(traits: VoiceHabits, word: TextWord) -> bool:
-    """Whether a voice of one language may leave this word out; any can say numbers."""
-    multilingual = "Multilingual" in traits.voice_id
-    foreign = word.script not in (traits.own_script, Script.NUMBER)
-    return foreign and not multilingual
 
 
 def _shown(words: str) -> str:

@@ -227,7 +227,7 @@ def time_words(text: Folded, placed: Sequence[Placed], shape: Shape) -> MarkTimi
     starts = np.maximum.accumulate(starts)
     ends = _window_ends(found, starts, stops)
     gaps = _Gaps.of(text, found, starts, ends)
-    lags = _find_lags(starts, ends, gaps.jump_costs, shape)
+    lags = _find_lags(starts, ends, gaps, shape)
     words = tuple(
         _timed(p, a, b, shape) for p, a, b in zip(found, starts + lags, ends + lags, strict=True)
     )
@@ -243,6 +243,21 @@ def time_words(text: Folded, placed: Sequence[Placed], shape: Shape) -> MarkTimi
     lost_s, shared_s = gaps.lost_s(lags), gaps.shared_s(lags)
     exact = _are_exact(starts, stops, gaps.kinds == "none")
     return MarkTiming(True, lag_s, lost_s, shared_s, ends_at_s, exact, words)
+
+
+def time_few_words(placed: Sequence[Placed], shape: Shape, lag_s: float) -> MarkTiming:
+    """The marked words of a reply with too few to show their lag, by that of the voice's other
+    replies."""
+    found = [p for p in placed if p.found and p.boundary.kind == "word" and p.boundary.start > 0]
+    times = [(p.boundary.start / TICKS_PER_S, p.boundary.stop / TICKS_PER_S) for p in found]
+    if not found or shape.is_silent or times != sorted(times):
+        return MarkTiming()
+    ends = [min(stop, after) for (_, stop), (after, _) in pairwise(times)] + [times[-1][1]]
+    words = tuple(
+        _timed(p, start + lag_s, max(start, end) + lag_s, shape)
+        for p, (start, _), end in zip(found, times, ends, strict=True)
+    )
+    return MarkTiming(True, lag_s, ends_at_s=times[-1][1] + lag_s, words=words)
 
 
 def _are_exact(
@@ -266,7 +281,7 @@ def _with_slots(found: Sequence[Placed]) -> list[Placed]:
     if not slots:
         return list(found)
     lengths = [p.boundary.stop - p.boundary.start for p in found]
-    own = median(lengths) >= _OWN_SHARE * median(slots)
+    own = _have_own_lengths(found, lengths[:-1], slots)
     per_letter = median(
         slot / (p.stop - p.start) for slot, p in zip(slots, found[:-1], strict=True)
     )
@@ -279,6 +294,17 @@ def _with_slots(found: Sequence[Placed]) -> list[Placed]:
         if not tiny:
             kept.append(p)
     return [*kept, found[-1]]
+
+
+def _have_own_lengths(
+    found: Sequence[Placed], lengths: Sequence[float], slots: Sequence[float]
+) -> bool:
+    """Whether marks last about as long as their words: those whose next word is marked, too, tell
+    it best."""
+    together = [(x, y) for x, y, (a, b) in zip(lengths, slots, pairwise(found), strict=True)
+                if a.stop == b.start]  # fmt: skip
+    some = together if len(together) > 1 else list(zip(lengths, slots, strict=True))
+    return median(x for x, _ in some) >= _OWN_SHARE * median(y for _, y in some)
 
 
 def _runs_otherwise(starts: NDArray[np.float64], lags: NDArray[np.float64]) -> bool:
@@ -313,7 +339,7 @@ def _window_ends(
     following = np.append(starts[1:], max(float(stops.max()), float(starts[-1]) + 0.1))
     slots = np.maximum(following - starts, 0.01)
     own: NDArray[np.float64] = np.maximum(np.minimum(stops, following), starts + HOP_S)
-    if np.median(own - starts) >= _OWN_SHARE * np.median(slots):
+    if _have_own_lengths(found, (own - starts)[:-1].tolist(), slots[:-1].tolist()):
         return own
     usual = slots <= 3 * np.median(slots)
     per_letter = float(slots[usual].sum() / letters[usual].sum())
@@ -324,14 +350,15 @@ def _window_ends(
 def _find_lags(
     starts: NDArray[np.float64],
     ends: NDArray[np.float64],
-    jump_costs: NDArray[np.float64],
+    gaps: _Gaps,
     shape: Shape,
 ) -> NDArray[np.float64]:
     """The lag of each word along the best path."""
     import numpy as np
 
     lags = np.arange(-_MOST_LAG_S, _MOST_LAG_S + _STEP_S / 2, _STEP_S)
-    gains = _gains(starts, ends, lags, shape)
+    gains = _gains(starts, ends, gaps.unmarked_s, lags, shape)
+    jump_costs = gaps.jump_costs
     gains -= _LAG_COST_PER_S * np.abs(lags - _USUAL_LAG_S)
     best, came = gains[0], np.zeros((len(starts), len(lags)), np.int32)
     own = np.arange(len(lags))
@@ -356,10 +383,12 @@ def _find_lags(
 def _gains(
     starts: NDArray[np.float64],
     ends: NDArray[np.float64],
+    unmarked_s: NDArray[np.float64],
     lags: NDArray[np.float64],
     shape: Shape,
 ) -> NDArray[np.float64]:
-    """What each word wins by each lag: the share of it that sounds, and an onset at its start."""
+    """What each word wins by each lag: the share of it that sounds, and an onset at its start; the
+    first one behind words without a mark: the share of those that sounds."""
     import numpy as np
 
     def loud(first: NDArray[np.float64], last: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -373,9 +402,14 @@ def _gains(
     stop = ends[:, None] + lags[None, :]
     share: NDArray[np.float64] = loud(begin, stop) / np.maximum(stop - begin, HOP_S)
     onset = loud(begin, begin + _ONSET_S) - loud(begin - _ONSET_S - HOP_S, begin - HOP_S)
-    made: NDArray[np.float64] = np.minimum(1.0, _ENOUGH * share) + _ONSET_WEIGHT * np.maximum(
-        0.0, onset / _ONSET_S
+    before_s = np.maximum(unmarked_s, HOP_S)[:, None]
+    behind = np.where(
+        unmarked_s[:, None] > 0,
+        np.minimum(1.0, _ENOUGH * loud(begin - before_s, begin) / before_s),
+        np.maximum(0.0, onset / _ONSET_S),
     )
+    behind[0] *= unmarked_s[0] == 0  # nothing holds those before the first mark in their place
+    made: NDArray[np.float64] = np.minimum(1.0, _ENOUGH * share) + _ONSET_WEIGHT * behind
     return made
 
 
@@ -389,11 +423,13 @@ def _timed(placed: Placed, start_s: float, stop_s: float, shape: Shape) -> Marke
 @dataclass(frozen=True, slots=True)
 class _Gaps:
     """The times between marked words, and by how much each is longer than is usual in this reply
-    for what stands there in the text."""
+    for what stands there in the text; `unmarked_s` is how long the words without a mark before each
+    marked word take."""
 
     gaps: NDArray[np.float64]
     kinds: NDArray[np.str_]
     excess: NDArray[np.float64]
+    unmarked_s: NDArray[np.float64]
 
     @staticmethod
     def of(
@@ -406,11 +442,15 @@ class _Gaps:
 
         gaps = starts[1:] - ends[:-1]
         kinds = np.array([_kind(text, a.stop, b.start) for a, b in pairwise(found)])
-        excess = gaps.copy()
+        letters = sum(p.stop - p.start for p in found)
+        before = [0, *(p.stop for p in found)]
+        unmarked = np.array([max(0, p.start - a) for p, a in zip(found, before, strict=False)])
+        unmarked_s = unmarked * float((ends - starts).sum() / letters)
+        excess = gaps - unmarked_s[1:]
         for kind in set(kinds.tolist()):
-            usual_s = min(float(np.percentile(gaps[kinds == kind], 25)), _USUAL_GAPS_S[kind])
+            usual_s = min(float(np.percentile(excess[kinds == kind], 25)), _USUAL_GAPS_S[kind])
             excess[kinds == kind] -= usual_s
-        return _Gaps(gaps, kinds, excess)
+        return _Gaps(gaps, kinds, excess, unmarked_s)
 
     @property
     def jump_costs(self) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -23,6 +23,7 @@ from tts_book.backends.edge.mark_timing import (
     MarkTiming,
     Shape,
     measure_shape,
+    time_few_words,
     time_words,
 )
 from tts_book.model import Sound
@@ -39,6 +40,11 @@ MOST_CUTS = 3
 # A word has room where this share of the time that it needs sounds, beside its neighbours; a
 # shorter word than that has been run together with one of them.
 _ROOM_SHARE, _LEAST_ROOM_S, _MOST_ROOM_S = 0.15, 0.05, 0.12
+# What a digit takes when it is said: "7" as much as "семь", "12" as "двенадцать".
+_LETTERS_A_DIGIT = 4
+# How far a voice may be from what a text is thought to take, as a share of a letter's time: for its
+# words, and more for each short word, digit and foreign letter; and how far apart replies lie.
+_COSTS_DIFFER, _REPLIES_DIFFER, _LEAST_DIFFERENCE = (0.3, 1.0, 1.0, 1.0), 0.02, 0.004
 
 
 class Script(StrEnum):
@@ -80,6 +86,16 @@ class TextWord:
     @property
     def is_short(self) -> bool:
         return self.stop - self.start <= SHORT_LETTERS
+
+    @property
+    def weight(self) -> float:
+        """How much there is to say, about as time goes: letters, and a little for itself; digits
+        are said in words."""
+        return 1 + self.stop - self.start + (_LETTERS_A_DIGIT - 1) * self.digits
+
+    @property
+    def digits(self) -> int:
+        return sum(map(str.isdigit, self.text))
 
 
 def words_of(text: Folded) -> tuple[TextWord, ...]:
@@ -172,11 +188,6 @@ class MeasuredReply:
         return len(self.asked.text.letters)
 
     @property
-    def spoken_letters(self) -> int:
-        """How many letters are spoken, as far as marks and sound tell."""
-        return self.letters - sum(word.stop - word.start for word in self.absent)
-
-    @property
     def absent(self) -> tuple[TextWord, ...]:
         """The words that are missing or silent, in order."""
         words = {*(word for run in self.missing for word in run.words), *self.silent}
@@ -225,6 +236,74 @@ def examine(asked: AskedText, reply: Reply) -> MeasuredReply:
         told_s=reply.total / TICKS_PER_S if reply.total else None,
         ended=reply.ended,
     )
+
+
+def time_by_lag(reply: MeasuredReply, lag_s: float) -> MeasuredReply:
+    """A reply with too few marks to show how they lie, measured by the lag that is usual."""
+    timing = time_few_words(reply.words, reply.shape, lag_s)
+    missing = _find_missing(reply.asked, reply.words, timing, reply.shape) if timing.fits else ()
+    silent = tuple(_find_silent(reply.asked, timing))
+    return replace(reply, timing=timing, missing=tuple(missing), silent=silent)
+
+
+# How much speech a voice makes of a text --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechAmount:
+    """What there is to say in a text, by what may take a voice longer or shorter: all words of its
+    own script (by their weight), how many of them are short, their digits, and the weight of the
+    other words, which it may not say."""
+
+    weight: float = 0.0
+    short_words: int = 0
+    digits: int = 0
+    foreign: float = 0.0
+
+    @staticmethod
+    def of(own: Sequence[TextWord], foreign: Sequence[TextWord]) -> SpeechAmount:
+        return SpeechAmount(
+            sum(word.weight for word in own),
+            sum(word.is_short for word in own),
+            sum(word.digits for word in own),
+            sum(word.weight for word in foreign),
+        )
+
+    @property
+    def row(self) -> tuple[float, float, float, float]:
+        return self.weight, self.short_words, self.digits, self.foreign
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLengths:
+    """How much speech a voice makes of texts: seconds for each amount, and the middle deviation
+    from that, as a share."""
+
+    costs_s: tuple[float, ...]
+    deviation: float
+
+    def estimate_s(self, amount: SpeechAmount) -> float:
+        return sum(cost * size for cost, size in zip(self.costs_s, amount.row, strict=True))
+
+
+def fit_lengths(amounts: Sequence[SpeechAmount], speech_s: Sequence[float]) -> SpeechLengths:
+    """Learns from replies, some of which may be damaged: least squares towards what is usual for
+    all voices, in which replies that lie far off weigh little."""
+    import numpy as np
+
+    rows, lengths = np.array([amount.row for amount in amounts]), np.array(speech_s)
+    letter_s = float(np.median(lengths / rows[:, 0]))
+    usual = np.array([letter_s, 0.0, 0.0, 0.0])
+    held = np.diag(1 / (letter_s * np.array(_COSTS_DIFFER)))
+    trust, deviation = np.ones(len(rows)), 0.0
+    for _ in range(5):
+        scale = np.sqrt(trust) / (_REPLIES_DIFFER * lengths)
+        known = np.concatenate((lengths * scale, held @ usual))
+        costs = np.linalg.lstsq(np.vstack((rows * scale[:, None], held)), known, rcond=None)[0]
+        off = np.abs(1 - lengths / (rows @ costs))
+        deviation = max(float(np.median(off)), _LEAST_DIFFERENCE)
+        trust = np.minimum(1.0, 2.2 * deviation / np.maximum(off, 1e-9)) ** 2
+    return SpeechLengths(tuple(costs.tolist()), deviation)
 
 
 def _find_silent(asked: AskedText, timing: MarkTiming) -> Iterator[TextWord]:
@@ -293,9 +372,10 @@ def _room_s(
     if before is None:
         return room_s
     letters = asked.text.letters
-    if letters[before.start : before.stop] == letters[inside[0].start : inside[0].stop]:
+    said = letters[before.start : before.stop]
+    if any(said == letters[word.start : word.stop] for word in inside):
         earlier_s = gap.earlier.stop_s if gap.earlier else 0.0
         room_s += shape.loud_between(earlier_s, before.start_s)
-    if letters[before.start : before.stop].isdigit() and inside[0].script is Script.NUMBER:
-        room_s += max(0.0, before.length_s - 1.3 * (before.stop - before.start) / pace)
+    if said.isdigit() and inside[0].script is Script.NUMBER:
+        room_s += max(0.0, before.length_s - 1.3 * _LETTERS_A_DIGIT * len(said) / pace)
     return room_s

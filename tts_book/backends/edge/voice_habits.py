@@ -9,14 +9,24 @@ once in six runs, eight of ten once in 600.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import median
 
 from tts_book.backends.edge.mark_timing import LEAST_WORDS, TICKS_PER_S
-from tts_book.backends.edge.measured_reply import AskedText, MeasuredReply, Script, TextWord
+from tts_book.backends.edge.measured_reply import (
+    AskedText,
+    MeasuredReply,
+    Script,
+    SpeechAmount,
+    SpeechLengths,
+    TextWord,
+    fit_lengths,
+    time_by_lag,
+)
 from tts_book.text.language_tags import primary_language
 
 LEAST_REPLIES = 5
@@ -26,9 +36,9 @@ _TRAIT_SHARE, _DOUBT_SHARE, MOST_REPLIES = 0.85, 0.5, 10
 # The newest replies that count.
 _REMEMBERED = 60
 # A voice is held to its own tail: some times the middle deviation that it has shown, but not
-# closer than half of a message of 120 ms where the last mark is exact; how long a last word fades
-# is less so. One that ends anyhow is not held to any.
-_TAIL_LEAST_S, _QUIET_LEAST_S, _DEVIATIONS = 0.06, 0.25, 4.5
+# closer than nearly a message of 120 ms where the last mark is exact (marks stray by 60 ms); how
+# long a last word fades is less so. One that ends anyhow is not held to any.
+_TAIL_LEAST_S, _QUIET_LEAST_S, _DEVIATIONS = 0.1, 0.25, 7.0
 # A voice has a tail of its own if so many replies of few (of many) end near to the middle one;
 # between these shares more replies are waited for.
 _NEAR_S, _STEADY_FEW, _STEADY, _FEW = 0.1, 0.79, 0.6, 8
@@ -43,6 +53,11 @@ _SHORTER_THAN_TOLD_S = 0.15
 # Speed: against all voices of the language at first, then against the voice's own.
 _TOO_FAST, _SPEED_LETTERS = 1.7, 40
 _OWN_LEAST, _OWN_MOST, _OWN_LETTERS = 0.25, 0.4, 120
+# Without marks: so much less speech than the voice makes of other texts, and some times the middle
+# deviation.
+_SHORT_LEAST, _SHORT_MOST, _SHORT_DEVIATIONS = 0.04, 0.45, 3.0
+# How much larger deviations may be than n replies show: by this many n-ths.
+_UNSEEN = 4
 # Silence inside speech: as long as no pause is, then longer than this voice's are.
 _SILENCE_S, _OWN_SILENCE_S = 3.5, 0.6
 # The end of a sound that stops in the middle of speech.
@@ -68,6 +83,7 @@ class SignKind(StrEnum):
     BEYOND = "the sound ends before its last words"
     SILENT = "the sound is silent"
     FAST = "the sound is too short for its text"
+    SHORT = "less is spoken than the text has"
     TAIL = "the end differs from this voice's other replies"
     ABRUPT = "the sound stops in the middle of speech"
     SILENCE = "there is silence where words should be"
@@ -106,9 +122,10 @@ class ReplySign:
 
 
 def _middle(values: Sequence[float]) -> tuple[float, float]:
-    """Median and middle deviation."""
+    """Median and middle deviation, of which a few values show too little."""
     usual = median(values)
-    return usual, median(abs(value - usual) for value in values)
+    deviation = median(abs(value - usual) for value in values)
+    return usual, deviation * (1 + _UNSEEN / len(values))
 
 
 def _near_share(values: Sequence[float]) -> float:
@@ -133,6 +150,9 @@ class _Facts:
     letters: int
     span_s: float
     longest_s: float
+    lag_s: float | None
+    amount: SpeechAmount
+    loud_s: float
     format: str
     occurring: Counter[tuple[str, str]]
     missing: Counter[tuple[str, str]]
@@ -148,6 +168,7 @@ class VoiceHabits:
     accepted_kinds: set[SignKind] = field(default_factory=set)
     unspoken: set[Script] = field(default_factory=set)
     _facts: list[_Facts] = field(default_factory=list)
+    _lengths: SpeechLengths | None = None
     _panel: list[MeasuredReply] = field(default_factory=list)
     _heard: set[str] = field(default_factory=set)
     _proven_words: dict[Script, set[str]] = field(default_factory=dict)
@@ -157,18 +178,20 @@ class VoiceHabits:
 
     def add(self, examined: MeasuredReply) -> None:
         """Takes notice of a reply."""
-        self._facts.append(_facts_of(examined, self.own_script))
+        self._facts.append(self._facts_of(examined))
         del self._facts[:-_REMEMBERED]
+        self._lengths = None
         if not self.known:
             self._panel.append(examined)
 
     def is_settled(self) -> bool:
         """Whether the replies so far tell damage from habit."""
         count = len(self._panel)
-        if count < LEAST_REPLIES:
-            return False
         if count >= MOST_REPLIES:
             return True
+        # Of a title, say, most of what can be a habit is not to be seen.
+        if sum(examined.letters >= _SPEED_LETTERS for examined in self._panel) < LEAST_REPLIES:
+            return False
         unclear = any(_DOUBT_SHARE < share < _TRAIT_SHARE for share in self._shares().values())
         tails = [facts.tail_s for facts in self._facts if facts.tail_s is not None]
         return not unclear and not _TAIL_UNCLEAR[0] < _near_share(tails) < _TAIL_UNCLEAR[1]
@@ -197,7 +220,7 @@ class VoiceHabits:
         """A word was shown to be unspoken: the voice says the text with and without it alike."""
         proven = self._proven_words.setdefault(word.script, set())
         proven.add(_folded(word))
-        if len(proven) >= PROOFS and word.script is not self.own_script:
+        if len(proven) >= PROOFS:
             self.unspoken.add(word.script)
 
     def is_proven(self, word: TextWord) -> bool:
@@ -226,6 +249,11 @@ class VoiceHabits:
         others = ("ar", "he", "fa", "ur", "ps", "hi", "mr", "ne", "bn", "ta", "te", "kn", "ml")
         more = ("gu", "pa", "si", "th", "lo", "my", "km", "am", "ka", "hy")
         return Script.OTHER if language in (*others, *more) else Script.LATIN
+
+    def may_not_say(self, word: TextWord) -> bool:
+        """Whether a voice of one language may leave this word out; any can say numbers."""
+        foreign = word.script not in (self.own_script, Script.NUMBER)
+        return foreign and "Multilingual" not in self.voice_id
 
     # What the voice is like, in words
 
@@ -266,6 +294,9 @@ class VoiceHabits:
 
     def judge(self, examined: MeasuredReply) -> list[ReplySign]:
         """What may be missing from this reply, judged by what the voice always does."""
+        if 0 < len(examined.words) < LEAST_WORDS and self.has_fitting_marks:
+            lag = self.steady(lambda facts: facts.lag_s)
+            examined = time_by_lag(examined, lag[0]) if lag is not None else examined
         return [f for f in self._find(examined) if f.kind not in self.accepted_kinds]
 
     def suspects(self, word: TextWord) -> bool:
@@ -305,6 +336,57 @@ class VoiceHabits:
             found += check(self, examined)
         return found
 
+    def _facts_of(self, examined: MeasuredReply) -> _Facts:
+        timing, own = examined.timing, self.own_script
+        silences = [stop - start for start, stop in examined.shape.silences()]
+        return _Facts(
+            fits=timing.fits,
+            marks=_marks_of(examined),
+            tail_s=examined.mark_tail_s,
+            quiet_s=examined.shape.tail_s,
+            lost_per_s=timing.lost_s / max(1.0, examined.shape.length_s),
+            marked_share=examined.marked_share,
+            marks_share=examined.marks_share,
+            letters=self.letters_to_say(examined),
+            span_s=examined.shape.span_s,
+            longest_s=max(silences, default=0.0),
+            lag_s=timing.lag_s if timing.fits else None,
+            amount=self.amount_of(examined),
+            loud_s=examined.shape.loud_s,
+            format=examined.format,
+            occurring=Counter((_class_of(w, own), _folded(w)) for w in examined.asked.words),
+            missing=Counter((_class_of(w, own), _folded(w)) for w in examined.absent),
+        )
+
+    def amount_of(self, examined: MeasuredReply) -> SpeechAmount:
+        """How much of a text this voice has to say."""
+        words = self.words_to_say(examined)
+        foreign = [word for word in words if self.may_not_say(word)]
+        return SpeechAmount.of([word for word in words if word not in foreign], foreign)
+
+    def words_to_say(self, examined: MeasuredReply) -> list[TextWord]:
+        """The words of a text without those that this voice leaves out, as it seems; it can say all
+        words of its own script."""
+        own, absent = self.own_script, set(examined.absent)
+        words = examined.asked.words
+        return [w for w in words if w.script is own or not (w in absent or self.is_proven(w))]
+
+    def letters_to_say(self, examined: MeasuredReply) -> int:
+        """How many letters there are to be said, of those words."""
+        return sum(word.stop - word.start for word in self.words_to_say(examined))
+
+    @property
+    def lengths(self) -> SpeechLengths | None:
+        """How much speech this voice makes of its texts, once enough replies are known."""
+        if self._lengths is None and self.known:
+            told = [facts for facts in self._facts if facts.letters >= _OWN_LETTERS]
+            told = [facts for facts in told if facts.amount.weight]
+            if len(told) >= LEAST_REPLIES:
+                found = fit_lengths([f.amount for f in told], [f.loud_s for f in told])
+                deviation = found.deviation * (1 + _UNSEEN / len(told))
+                self._lengths = replace(found, deviation=deviation)
+        return self._lengths
+
     # What other replies of this voice are like
 
     def usual(self, value: Callable[[_Facts], float | None]) -> tuple[float, float] | None:
@@ -342,28 +424,6 @@ def _total(counts: Counter[tuple[str, str]], name: str) -> int:
 def _class_of(word: TextWord, own: Script) -> str:
     """What words are compared with: short ones of the voice's own script may be run together."""
     return _SHORT if word.is_short and word.script is own else word.script.value
-
-
-def _facts_of(examined: MeasuredReply, own: Script) -> _Facts:
-    timing = examined.timing
-    silences = [stop - start for start, stop in examined.shape.silences()]
-    occurring = Counter((_class_of(w, own), _folded(w)) for w in examined.asked.words)
-    missing = Counter((_class_of(w, own), _folded(w)) for w in examined.absent)
-    return _Facts(
-        fits=timing.fits,
-        marks=_marks_of(examined),
-        tail_s=examined.mark_tail_s,
-        quiet_s=examined.shape.tail_s,
-        lost_per_s=timing.lost_s / max(1.0, examined.shape.length_s),
-        marked_share=examined.marked_share,
-        marks_share=examined.marks_share,
-        letters=examined.spoken_letters,
-        span_s=examined.shape.span_s,
-        longest_s=max(silences, default=0.0),
-        format=examined.format,
-        occurring=occurring,
-        missing=missing,
-    )
 
 
 def _marks_of(examined: MeasuredReply) -> str:
@@ -445,7 +505,7 @@ def _ends_with_its_last_word(traits: VoiceHabits, examined: MeasuredReply) -> bo
 def _check_speed(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign]:
     """The text can be spoken in that time, and by this voice."""
     span_s = max(0.1, examined.shape.span_s)
-    letters = examined.spoken_letters
+    letters = traits.letters_to_say(examined)
     if letters < _SPEED_LETTERS or examined.shape.is_silent:
         return []
     pace = letters / span_s
@@ -469,6 +529,21 @@ def _check_speed(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign
     if factor > _TOO_FAST:
         return [ReplySign(SignKind.FAST, f"the text is spoken {factor:.1f} times too fast")]
     return []
+
+
+def _check_length(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign]:
+    """As much is heard as this voice makes of such a text, where marks do not show every word."""
+    amount, lengths = traits.amount_of(examined), traits.lengths
+    usual = traits.usual(lambda facts: facts.amount.weight)
+    if examined.timing.fits or examined.shape.is_silent or lengths is None or usual is None:
+        return []
+    wanted_s = lengths.estimate_s(amount)
+    lacking_s = wanted_s - examined.shape.loud_s
+    share = max(_SHORT_LEAST, _SHORT_DEVIATIONS * lengths.deviation)
+    share *= max(1.0, math.sqrt(usual[0] / max(1.0, amount.weight)))  # short texts differ more
+    if lacking_s <= min(_SHORT_MOST, share) * wanted_s:
+        return []
+    return [ReplySign(SignKind.SHORT, f"about {lacking_s:.1f} s less speech than usual for it")]
 
 
 def _check_silence(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign]:
@@ -521,6 +596,7 @@ def _check_words(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign
         found.append(ReplySign(SignKind.WORDS, what, missing))
     usual = traits.usual(lambda facts: facts.lost_per_s if facts.fits else None)
     drift_s = (usual[0] if usual else 0.0) * examined.shape.length_s
+    drift_s = drift_s if abs(drift_s) > _LOST_S else 0.0  # marks that stray make no other clock
     spread_s = max(_LOST_S, _DEVIATIONS * usual[1] * examined.shape.length_s) if usual else 0.3
     lost_s = max(examined.timing.lost_s - drift_s, 0.0)
     if lost_s > spread_s:
@@ -561,4 +637,7 @@ def _check_text(traits: VoiceHabits, examined: MeasuredReply) -> list[ReplySign]
     return [ReplySign(SignKind.OTHER, SignKind.OTHER.value)]
 
 
-_CHECKS = (_check_stream, _check_end, _check_speed, _check_silence, _check_words, _check_text)
+_CHECKS = (
+    *(_check_stream, _check_end, _check_speed, _check_length),
+    *(_check_silence, _check_words, _check_text),
+)
