@@ -310,6 +310,24 @@ def test_words_without_sound_are_proven_by_sound(
     assert backend.asked[MUTE] == 2
 
 
+@pytest.mark.parametrize("again", ["finds nothing", "is shorter"])
+def test_a_proof_that_its_repetition_does_not_confirm_proves_nothing(
+    again: str, tmp_path: Path
+) -> None:
+    lacks = SoundFinding("words", 'no sound for "hello"', certain=False, spans=((4, 9),))
+    in_proof = (replace(lacks, spans=((5, 10),)),)
+
+    def answer(text: str, attempt: int) -> tuple[float, tuple[SoundFinding, ...]]:
+        second = (1.0, ()) if again == "finds nothing" else (0.7, in_proof)
+        with_hello = (1.0, in_proof) if attempt == 1 else second
+        known = {MUTE: (9.0, (lacks,)), "with hello": with_hello, "with": (1.0, ())}
+        return known.get(text, (1.0, ()))
+
+    backend = ScriptedJudge(answer, proof=("with hello", "with"))
+    run(backend, chunks(MUTE), tmp_path)
+    assert (backend.unspoken, backend.spoken) == ([], [])
+
+
 @pytest.mark.parametrize(
     "error",
     [

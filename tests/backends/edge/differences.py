@@ -359,6 +359,7 @@ MARKS = (
     _marked("latin_unmarked", _unmarked(LATIN)),
     _marked("short_words_unmarked", _kept(lambda item, chance: len(_said(item)) > 3)),
     _marked("apostrophes_unmarked", _unmarked("['’-]")),
+    _marked("every_3rd_lost", _every(3)),
     _marked("every_5th_lost", _every(5)),
     _marked("every_20th_lost", _every(20)),
     _marked("one_in_100_lost", _lost(0.01)),

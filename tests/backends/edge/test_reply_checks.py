@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from tests.backends.edge import sound as edge_sound
 from tests.backends.edge.sound import FRAME_BYTES, Said
 from tts_book.backends.edge.alignment import folded
 from tts_book.backends.edge.exchange import Reply, Timeouts
+from tts_book.backends.edge.jury import ExaminedReply, Jury
 from tts_book.backends.edge.measured_reply import (
     AskedText,
     MeasuredReply,
@@ -23,7 +25,9 @@ from tts_book.backends.edge.measured_reply import (
 )
 from tts_book.backends.edge.protocol import Boundary
 from tts_book.backends.edge.voice_habits import LEAST_REPLIES, ReplySign, SignKind, VoiceHabits
+from tts_book.backends.edge.wire_log import WireLog
 from tts_book.errors import AudioError
+from tts_book.model import DoubtKind
 
 TEXT = (
     "Under the old pier, where nobody swims, the water is green and cold. A boy once dropped "
@@ -119,12 +123,91 @@ def test_a_lost_message_at_the_end_shows_once_the_tail_is_known() -> None:
     assert kinds(SHORTER, SHORTER, *[WHOLE] * LEAST_REPLIES) == {SignKind.TAIL}  # itself among them
 
 
+PARTS = [part.strip() for part in TEXT.replace(";", ".").split(".") if part.strip()]
+TEXTS = [". ".join(PARTS[n % 5 :] + PARTS[: n % 5] + PARTS[: 1 + n // 5]) + "." for n in range(8)]
+
+
+def say(text: str, *, marks: bool) -> Reply:
+    reply = reply_of(edge_sound.say(text, VOICE))
+    return reply if marks else Reply(reply.audio)
+
+
+@lru_cache
+def voice_of(*, marks: bool) -> VoiceHabits:
+    """A voice that has spoken some texts."""
+    traits = VoiceHabits(VOICE)
+    for text in TEXTS:
+        traits.add(examined(say(text, marks=marks), text))
+    traits.learn()
+    return traits
+
+
+@pytest.mark.parametrize("text", TEXTS[:4])
+@pytest.mark.parametrize("first", [0, 9, 23])
+def test_too_little_speech_for_a_text_shows_without_any_marks(text: str, first: int) -> None:
+    hole = say(edge_sound.without(text, first, first + 5), marks=False)
+    found = voice_of(marks=False).judge(examined(hole, text))
+    assert SignKind.SHORT in {finding.kind for finding in found}
+    assert voice_of(marks=False).judge(examined(say(text, marks=False), text)) == []
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["first", "last"])
+@pytest.mark.parametrize(
+    ("sound_only", "marks"),
+    [(True, True), (False, True), (False, False)],
+    ids=["lost in the sound", "lost in sound and marks", "no marks at all"],
+)
+def test_a_title_without_one_of_its_words_shows(sound_only: bool, marks: bool, lost: int) -> None:
+    title = "Chapter eleven"
+    left = say(edge_sound.without(title, lost, lost), marks=marks)
+    reply = replace(say(title, marks=marks), audio=left.audio) if sound_only else left
+    assert voice_of(marks=marks).judge(examined(reply, title))
+    assert voice_of(marks=marks).judge(examined(say(title, marks=marks), title)) == []
+
+
+def test_a_title_without_one_of_its_marks_is_whole() -> None:
+    whole = say("Chapter eleven", marks=True)
+    for words in (whole.words[1:], whole.words[:1]):
+        reply = replace(whole, words=words, sentences=())
+        assert voice_of(marks=True).judge(examined(reply, "Chapter eleven")) == []
+
+
 def test_nothing_is_learned_of_few_replies_or_of_a_minority() -> None:
     odd = replace(WHOLE, audio=WHOLE.audio + b"\xff\xf3\x64")
     assert kinds(odd) == {SignKind.ODD_BYTES}
     assert kinds(odd, *[odd] * (LEAST_REPLIES - 1)) == {SignKind.ODD_BYTES}
     assert kinds(odd, *[odd] * 2, *[WHOLE] * 3) == {SignKind.ODD_BYTES}
     assert kinds(odd, *[odd] * LEAST_REPLIES) == set()
+
+
+def test_titles_alone_show_no_habits() -> None:
+    traits = VoiceHabits(VOICE)
+    for _ in range(LEAST_REPLIES):
+        traits.add(examined(say("Chapter eleven", marks=True), "Chapter eleven"))
+    assert not traits.is_settled()
+    for text in TEXTS[:LEAST_REPLIES]:
+        traits.add(examined(say(text, marks=True), text))
+    assert traits.is_settled()
+
+
+@pytest.mark.parametrize(
+    ("text", "proven"),
+    [
+        ("They swam to the pier in 1812 and back.", "1812"),
+        ("They read λόγος aloud there.", "λόγος"),
+    ],
+)
+def test_only_words_that_are_not_of_its_own_script_are_proven_unspoken(
+    text: str, proven: str
+) -> None:
+    jury = Jury()
+    jury.open_voice("key", VOICE)
+    reply = ExaminedReply("key", examined(say(text, marks=True), text), WireLog())
+    jury.prove_unspoken(reply, (0, len(text)))
+    doubts = jury.judge_now(
+        ExaminedReply("key", examined(say(text.replace(proven, ""), marks=True), text), WireLog())
+    ).speech.doubts
+    assert [doubt.what for doubt in doubts if doubt.kind is DoubtKind.UNSPOKEN] == [proven]
 
 
 def test_more_replies_are_waited_for_where_it_is_not_clear() -> None:
