@@ -18,7 +18,8 @@ from tts_book.text.numerals import roman_value
 InWords = Callable[[str], str]
 
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
-_NEEDED = re.compile(r"\d|[IVXLCDM]{2,}|\b[IVX]\b|(?<!\w)[А-Яа-яёЁ]{1,6}\.|[№§%°&$€₽]")
+_NEEDED = re.compile(r"\d|[IVXLCDM]{2,}|\b[IVX]\b|(?<!\w)[А-Яа-яёЁ]{1,6}\.|[№§%°&$€₽]|\b[Гг]-[нж]")
+_DEGREES = re.compile(r"°\s?\Z")
 _PARAGRAPH = re.compile(r"[^\n]+")
 _LONGEST = 20_000  # characters; a paragraph beyond that is no prose
 
@@ -37,6 +38,9 @@ _VERSION = (
     r"(?P<version>\d{1,5}(?:\.\d{1,5}){1,4})(?![\w%]|[.,]\d)"
     r"|(?<![\w.,])(?P<named>\d{1,5}(?:\.\d{1,5}){1,4})(?=-[A-Za-z])"
 )
+_JUBILEE = r"(?<![\w.,])(?P<years>\d{1,4})-?лет(?P<case>и(?:ями|ях|ям|ем|е|ю|я|й|и))\b"
+_TITLE = r"(?<![\w-])(?P<title>[Гг]-(?:на?|ну|ном|не|ж[аиеу]|жой))(?![\w-])"
+_TITLES = {"н": "осподин", "ж": "оспож"}
 _OFTEN = r"(?<![\w/.,])(?P<often>24/7|7/24|50/50)(?![\w/])"
 _PREPOSITION = "в|во|с|со|до|после|около|от|на|за|к|ко|по|из|между|и|или"
 _GRAMS = (
@@ -46,8 +50,8 @@ _GRAMS = (
     r"(?P<grams>\d{1,6})\s?г\b"
 )
 _SPECIAL = re.compile(
-    f"(?P<identifier>{_IDENTIFIER})|{_VERSION}|{_OFTEN}|{_GRAMS}"
-    r"|(?<![\w’'])(?P<roman>[IVXLCDM]{1,15})(?![\w’'])"
+    f"(?P<identifier>{_IDENTIFIER})|{_VERSION}|{_JUBILEE}|{_TITLE}|{_OFTEN}|{_GRAMS}"
+    r"|(?<![\w’'°])(?<!°\s)(?P<roman>[IVXLCDM]{1,15})(?![\w’'])"
 )
 _AFTER_PREPOSITION = re.compile(rf"(?:^|[\s(«])(?:{_PREPOSITION})\s$", re.IGNORECASE)
 
@@ -123,7 +127,8 @@ def find_russian_readings(text: str, in_words: InWords) -> Iterator[Edit]:
                 old = written[edit.start : edit.stop]
                 # Where words have changed places, half of the change would be a loss.
                 lost = any(map(str.isalnum, old)) and not any(map(str.isalnum, edit.new))
-                if _NEEDED.search(old) and not lost:
+                is_scale = _DEGREES.search(written, max(0, edit.start - 2), edit.start)
+                if (is_scale or _NEEDED.search(old)) and not lost:
                     shift = paragraph.start()
                     yield Edit(edit.start + shift, edit.stop + shift, edit.new)
 
@@ -138,6 +143,13 @@ def _said(written: str, in_words: InWords) -> str:
             # Number by number: among other words they would agree with those.
             hidden.append(" точка ".join(map(in_words, version.split("."))))
             return f"{found['before'] or ''} ".lstrip() + _HIDDEN
+        if found["years"]:  # it knows the adjective only
+            hidden.append(in_words(f"{found['years']}-летний").removesuffix("ний") + found["case"])
+            return _HIDDEN
+        if found["title"]:
+            first, form = found["title"].split("-")
+            hidden.append(first + _TITLES[form[0]] + form[1:])
+            return _HIDDEN
         said = _special(found)
         if said is None:
             hidden.append(found.group())
