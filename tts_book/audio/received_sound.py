@@ -73,6 +73,11 @@ class SpeechShape:
     ends_loud: bool
 
     @property
+    def spoken_ms(self) -> int:
+        """From the first sound to the last."""
+        return self.ends_ms - self.begins_ms
+
+    @property
     def has_speech(self) -> bool:
         """Whether anything is louder than silence."""
         return self.ends_ms > self.begins_ms

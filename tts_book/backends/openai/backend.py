@@ -13,8 +13,9 @@ import json
 import logging
 import math
 import re
+import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from statistics import median
@@ -40,9 +41,19 @@ from tts_book.text.sentences import split_in_half
 from tts_book.text.speech_rate import estimate_ms
 
 LONGEST_SILENCE_MS = 3_500
-# How far a voice may be from the usual speed of its language, and from its own once it is known.
-UNKNOWN_PACE, KNOWN_PACE = (0.4, 2.6), (0.7, 1.45)
+# How far a voice may be from the usual speed of its language as long as its own is not known.
+UNKNOWN_PACE = (0.4, 2.6)
+# How far one reply may be from the voice's pace: by so many times what its replies usually stray
+# (the median), at least and at most by these shares. Of a Piper voice's texts of 250 characters and
+# more (median 3 to 6 %) hardly one is 13 % too short or 23 % too long.
+_STRAYS_LESS, _LESS = 4.0, (0.15, 0.25)
+_STRAYS_MORE, _MORE = 7.0, (0.25, 0.45)
 _PACE_CHARACTERS, _PACE_SAMPLES = 60, 5
+# The first replies are compared with the same text in halves, since nothing else is known; a few
+# words are always spoken twice, since they take any time. By how much both may differ: a share of
+# the whole, and so many ms more.
+_HALVED_CHARACTERS = 200
+_HALVES_MAY_DIFFER, _WORDS_MAY_DIFFER = (0.1, 400), (0.15, 100)
 _LETTER_SHARE = 0.75
 # Short texts are where engines babble; a few words do not take this long.
 _BABBLE = 3.5
@@ -56,24 +67,74 @@ class VoiceTraits:
         self._paces: deque[float] = deque(maxlen=100)
         self._kinds: deque[frozenset[str]] = deque(maxlen=_REMEMBERED)
 
-    def find_fault(self, shape: SpeechShape, text: str, estimated_ms: int) -> str:
+    def find_fault(
+        self, shape: SpeechShape, text: str, estimated_ms: int, parts_ms: Sequence[int] = ()
+    ) -> str:
         """What is suspicious about a reply, "" if nothing; `estimated_ms` is how long the text
-        takes in its language at this rate."""
-        found = _faults(shape, text, self._expected_ms(estimated_ms), known=self._is_known)
+        takes in its language at this rate, `parts_ms` how long its `choose_control` took."""
+        found = dict(self._list_faults(shape, text, estimated_ms))
+        share, more_ms = _WORDS_MAY_DIFFER if _is_short(text) else _HALVES_MAY_DIFFER
+        lengths = sorted((shape.spoken_ms, sum(parts_ms)))
+        if parts_ms and lengths[1] - lengths[0] > share * lengths[1] + more_ms:
+            told = " and ".join(f"{each / 1_000:.1f} s" for each in lengths)
+            found["parts"] = f"its words take {told} in two recordings"
         self._kinds.append(frozenset(found))
         return next((what for kind, what in found.items() if not self._is_trait(kind)), "")
 
     def learn(self, shape: SpeechShape, text: str, estimated_ms: int) -> None:
         """Takes notice of a reply that was accepted."""
-        if len(text) >= _PACE_CHARACTERS and _is_prose(text) and estimated_ms:
-            self._paces.append((shape.ends_ms - shape.begins_ms) / estimated_ms)
+        if estimated_ms and _is_prose(text) and not _is_short(text):
+            self._paces.append(shape.spoken_ms / estimated_ms)
+
+    def choose_control(self, text: str) -> tuple[str, ...]:
+        """What is spoken, too, where a reply can be judged by nothing else: the same words again,
+        or in halves."""
+        if _is_short(text):
+            return (text,) if any(map(str.isalpha, text)) else ()
+        if self._is_known or len(text) < _HALVED_CHARACTERS or not _is_prose(text):
+            return ()
+        halves = split_in_half(text)
+        return (halves[0], halves[2]) if halves else ()
+
+    def _list_faults(
+        self, shape: SpeechShape, text: str, estimated_ms: int
+    ) -> Iterator[tuple[str, str]]:
+        if shape.ends_loud:
+            yield "end", "the sound stops in the middle of speech"
+        if shape.longest_silence_ms > LONGEST_SILENCE_MS:
+            silence_s = shape.longest_silence_ms / 1_000
+            yield "silence", f"there is a silence of {silence_s:.1f} s inside"
+        if not _is_prose(text):
+            return
+        expected_ms, least_ms, most_ms = self._expect(text, estimated_ms)
+        told = (
+            f"{shape.spoken_ms / 1_000:.1f} s of speech where {expected_ms / 1_000:.1f} s are "
+            "expected"
+        )
+        if shape.spoken_ms < least_ms:
+            yield "short", told
+        elif shape.spoken_ms > most_ms:
+            yield "babble" if _is_short(text) else "long", told
+
+    def _expect(self, text: str, estimated_ms: int) -> tuple[float, float, float]:
+        """How long this voice speaks a text, and at least and at most (ms)."""
+        expected_ms = self._pace * estimated_ms
+        if _is_short(text):
+            return expected_ms, 0.0, _BABBLE * expected_ms + 2_000
+        less, more = UNKNOWN_PACE
+        if self._is_known:
+            strayed = median(abs(pace / self._pace - 1) for pace in self._paces)
+            less = 1 - min(max(_STRAYS_LESS * strayed, _LESS[0]), _LESS[1])
+            more = 1 + min(max(_STRAYS_MORE * strayed, _MORE[0]), _MORE[1])
+        return expected_ms, less * expected_ms, more * expected_ms
 
     @property
     def _is_known(self) -> bool:
         return len(self._paces) >= _PACE_SAMPLES
 
-    def _expected_ms(self, estimated_ms: int) -> float:
-        return estimated_ms * (median(self._paces) if self._is_known else 1.0)
+    @property
+    def _pace(self) -> float:
+        return median(self._paces) if self._is_known else 1.0
 
     def _is_trait(self, kind: str) -> bool:
         """Whether the voice does this in most of its replies."""
@@ -82,24 +143,9 @@ class VoiceTraits:
         return seen >= _TRAIT_SAMPLES and times > seen * _TRAIT_SHARE
 
 
-def _faults(shape: SpeechShape, text: str, expected_ms: float, *, known: bool) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if shape.ends_loud:
-        found["end"] = "the sound stops in the middle of speech"
-    if shape.longest_silence_ms > LONGEST_SILENCE_MS:
-        silence_s = shape.longest_silence_ms / 1_000
-        found["silence"] = f"there is a silence of {silence_s:.1f} s inside"
-    spoken_ms = shape.ends_ms - shape.begins_ms
-    least, most = KNOWN_PACE if known else UNKNOWN_PACE
-    told = f"{spoken_ms / 1_000:.1f} s of speech where {expected_ms / 1_000:.1f} s are expected"
-    if len(text) >= _PACE_CHARACTERS and _is_prose(text):
-        if spoken_ms < least * expected_ms:
-            found["short"] = told
-        elif spoken_ms > most * expected_ms:
-            found["long"] = told
-    elif spoken_ms > _BABBLE * expected_ms + 2_000 and _is_prose(text):
-        found["babble"] = told
-    return found
+def _is_short(text: str) -> bool:
+    """Whether it is too short to have a pace."""
+    return len(text) < _PACE_CHARACTERS
 
 
 def _is_prose(text: str) -> bool:
@@ -120,6 +166,8 @@ _SLOWEST, _FASTEST = 0.25, 4.0
 # A slow machine takes three times as long as the sound lasts, and other texts may come first: a
 # minute more for each five seconds of sound.
 _PATIENCE_S, _PATIENT_MS = 60.0, 5_000
+# Once it is known how long a server takes for a second of sound: so many times that.
+_PATIENT_REPLIES, _PATIENT_TIMES = 8, 6.0
 _CAPTION_TRIES, _HABIT_SAMPLES = 2, 4
 _JOINT_MS = 400
 _KOKORO = re.compile(r"(?P<tongue>[abefhijpz])(?P<gender>[fm])_\w+")
@@ -143,17 +191,35 @@ class _Connection:
     captions_failed: int = 0
     wrong_lengths: list[bool] = field(default_factory=list)
     traits: dict[tuple[str, ...], VoiceTraits] = field(default_factory=dict)
+    # Seconds from a request to its whole reply, for each second of its sound.
+    slowness: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What a server sent for a text that takes `estimated_ms` in its language."""
+
+    sound: ReceivedSound
+    shape: SpeechShape
+    speech: Speech
+    estimated_ms: int
 
 
 class OpenAIBackend:
     """Speaks through the servers that `settings.voices` name; `patience_s` is how long one may be
-    silent before its answer to a text of no length."""
+    silent before its answer to a text of no length. `clock` stands for the real one."""
 
     name = "openai"
     limits = Limits(start=2, most=8, online=True)
 
-    def __init__(self, settings: Settings, *, patience_s: float = _PATIENCE_S) -> None:
-        self._settings, self._patience_s = settings, patience_s
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        patience_s: float = _PATIENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings, self._patience_s, self._clock = settings, patience_s, clock
         self._connections: dict[SpeechServer, _Connection] = {}
 
     def fingerprint(self, voice: Voice) -> str:
@@ -220,8 +286,33 @@ class OpenAIBackend:
     async def _speak_whole(
         self, connection: _Connection, text: str, voice: Voice, sent: Mapping[str, object]
     ) -> Speech:
+        traits = connection.traits.setdefault((voice.id, str(voice.rate_pct)), VoiceTraits())
+        reply = await self._receive(connection, text, voice, sent)
+        # One after the other: whoever asks counts what is in flight.
+        parts = [
+            (t, await self._receive(connection, t, voice, sent))
+            for t in traits.choose_control(text)
+        ]
+        fault = self._length_fault(connection, reply.sound)
+        lengths_ms = [part.shape.spoken_ms for _, part in parts]
+        fault = fault or traits.find_fault(reply.shape, text, reply.estimated_ms, lengths_ms)
+        if fault:
+            raise BackendIncomplete(
+                f"The sound is suspicious: {fault}.",
+                print_of_reply=_print_of(reply.shape),
+                speech=reply.speech,
+            )
+        for said, each in ((text, reply), *parts):
+            traits.learn(each.shape, said, each.estimated_ms)
+        return reply.speech
+
+    async def _receive(
+        self, connection: _Connection, text: str, voice: Voice, sent: Mapping[str, object]
+    ) -> _Reply:
+        """A reply with speech in it, whole or not. Raises BackendError."""
         estimated_ms = estimate_ms(text, voice.language, voice.rate_pct)
-        patience_s = self._patience_s * (1 + estimated_ms / _PATIENT_MS)
+        began_s = self._clock()
+        patience_s = decide_patience(self._patience_s, estimated_ms, connection.slowness)
         data, words = await self._audio(connection, {**sent, "input": text}, patience_s)
         try:
             sound = read_sound(data)
@@ -229,20 +320,11 @@ class OpenAIBackend:
             raise _no_sound(data, str(error)) from error
         sound = change_volume(sound, voice.volume_pct)
         shape = measure_speech(sound.pcm, sound.rate_hz)
-        speech = Speech(sound.pcm, "pcm", sound.rate_hz, _marks(text, words, shape.length_ms))
         if not shape.has_speech:
             raise BackendIncomplete("The server sent silence.", Failure.NO_AUDIO)
-        traits = connection.traits.setdefault((voice.id, str(voice.rate_pct)), VoiceTraits())
-        fault = self._length_fault(connection, sound)
-        fault = fault or traits.find_fault(shape, text, estimated_ms)
-        if fault:
-            raise BackendIncomplete(
-                f"The sound is suspicious: {fault}.",
-                print_of_reply=_print_of(shape),
-                speech=speech,
-            )
-        traits.learn(shape, text, estimated_ms)
-        return speech
+        connection.slowness.append((self._clock() - began_s) * 1_000 / shape.length_ms)
+        speech = Speech(sound.pcm, "pcm", sound.rate_hz, _marks(text, words, shape.length_ms))
+        return _Reply(sound, shape, speech, estimated_ms)
 
     async def _audio(
         self, connection: _Connection, sent: Mapping[str, object], patience_s: float
@@ -337,6 +419,15 @@ class OpenAIBackend:
         if voice.id in known or not near:
             return error
         return misconfigured(f'{error} Did you mean "{near[0]}"?')
+
+
+def decide_patience(least_s: float, estimated_ms: float, slowness: Sequence[float]) -> float:
+    """How long a server may be silent before its answer to a text that takes so long to say;
+    `slowness` is how many seconds it took lately for a second of sound."""
+    patience_s = least_s * (1 + estimated_ms / _PATIENT_MS)
+    if len(slowness) < _PATIENT_REPLIES:
+        return patience_s
+    return min(patience_s, least_s + _PATIENT_TIMES * max(slowness) * estimated_ms / 1_000)
 
 
 def _server_of(voice: Voice) -> SpeechServer:
