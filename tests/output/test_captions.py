@@ -19,6 +19,7 @@ from tests.output.test_stitcher import _segment
 from tts_book import audio
 from tts_book.audio import decoder
 from tts_book.audio.file_tags import Tags
+from tts_book.audio.timeline import build_timeline
 from tts_book.errors import UserError
 from tts_book.model import Break, Chunk, Mark, Pauses, Plan, Segment, Speech, Voice
 from tts_book.output import captions
@@ -238,3 +239,34 @@ def test_the_command_writes_captions_beside_each_file(tmp_path: Path) -> None:
 
 def test_every_format_that_can_be_asked_for_is_written() -> None:
     assert tuple(FORMATS) == CAPTIONS
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [
+        (("“Come here,", "” said Anna, “", "and bring it.", "” He came."),
+         ("“Come here,”", "said Anna,", "“and bring it.”", "He came.")),
+        (('"I will not,', '" he said. "', "Never!", '" She left.'),
+         ('"I will not,"', "he said.", '"Never!"', "She left.")),
+        (("«Иди сюда", "», — сказала Анна. «", "Иди!", "» И ушла."),
+         ("«Иди сюда»,", "— сказала Анна.", "«Иди!»", "И ушла.")),
+        (("— Не пойду,", "— сказал он. —", "Никогда!"),
+         ("— Не пойду,", "— сказал он.", "— Никогда!")),
+        (("„Komm her", "“, sagte Anna. „", "Und bald!", "“ Er kam."),
+         ("„Komm her“,", "sagte Anna.", "„Und bald!“", "Er kam.")),
+        (("He read", "“Up and Down”", "to her."), ("He read", "“Up and Down”", "to her.")),
+        (("She said that", "’tis late", "and left."), ("She said that", "’tis late", "and left.")),
+    ],
+)  # fmt: skip
+def test_quotation_marks_stay_with_their_words(
+    tmp_path: Path, parts: tuple[str, ...], shown: tuple[str, ...]
+) -> None:
+    """A role changes between the words and their quotation marks; captions put these together."""
+    segments = []
+    for number, text in enumerate(parts, 1):
+        frames, marks = tones.speech(text)
+        segment = _segment(tmp_path, text, Break.VOICE, frames, moved(marks), number)
+        role = "Anna" if number % 2 else ""
+        segments.append(replace(segment, chunk=replace(segment.chunk, role=role)))
+    timeline = build_timeline(segments, Pauses(), 2, ENGLISH)
+    assert tuple(cue.text for cue in cues(segments, timeline, ENGLISH)) == shown

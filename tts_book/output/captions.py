@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tts_book.audio import DELAY
 from tts_book.audio.timeline import FrameSpan, Timeline, find_text_offset, place_marks
-from tts_book.model import Chunk, DoubtKind, Mark, Segment, Sound
+from tts_book.model import Break, Chunk, DoubtKind, Mark, Segment, Sound
 from tts_book.output.whole_book import Volume
 from tts_book.synthesis import atomic
 from tts_book.text.sentences import Splitter
@@ -50,6 +50,7 @@ class CueBuilder:
         self._splitter = splitter
         self.cues: list[Cue] = []
         self.guessed = False  # whether the engine of a segment gave no marks
+        self._role_changes = False  # within a paragraph, before the next segment
 
     def add(self, segment: Segment) -> None:
         """What is heard in the next segment."""
@@ -58,10 +59,14 @@ class CueBuilder:
         for cue in _of_segment(segment, list(heard), self._splitter):
             if self.cues:
                 last = self.cues[-1]
+                if self._role_changes:
+                    last, cue = _share_signs(last, cue)
+                    self._role_changes = False
                 stop_ms = min(last.stop_ms, max(last.start_ms, cue.start_ms))
                 self.cues[-1] = replace(last, stop_ms=stop_ms)
                 cue = replace(cue, start_ms=max(cue.start_ms, last.start_ms))
             self.cues.append(cue)
+        self._role_changes = segment.chunk.after is Break.VOICE
 
 
 def cues(segments: Iterable[Segment], timeline: Timeline, splitter: Splitter) -> list[Cue]:
@@ -93,6 +98,23 @@ def _of_segment(
 
 
 # Text ---------------------------------------------------------------------------------------------
+
+# Signs that a change of role parts from their words: what closes speech begins the next cue, what
+# opens it ends the one before.
+_CLOSING = re.compile(r"""["'“”’»›‘]+[,.;:!?]*(?=\s)""")
+_OPENING = re.compile(r"""\s+([—–]?\s?["'„“«‹‘»›]+|[—–])$""")
+
+
+def _share_signs(before: Cue, after: Cue) -> tuple[Cue, Cue]:
+    """Two cues of different roles in one paragraph, each with the quotation marks of its words."""
+    if closing := _CLOSING.match(after.text):
+        rest = after.text[closing.end() :].lstrip()
+        before, after = replace(before, text=before.text + closing[0]), replace(after, text=rest)
+    if opening := _OPENING.search(before.text):
+        gap = " " if opening[1][-1] in "—–" else ""
+        after = replace(after, text=opening[1] + gap + after.text)
+        before = replace(before, text=before.text[: opening.start()])
+    return before, after
 
 
 def _lines(text: str, splitter: Splitter) -> Iterator[tuple[int, int]]:
