@@ -5,6 +5,7 @@ need decode them; and about a finished file from end to end, how loud and where 
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -179,7 +180,7 @@ def measure_blocks(blocks: Iterable[NDArray[np.int16]]) -> Measured:
 
     meter = LoudnessMeter(CURRENCY.rate_hz)
     sounding = bytearray()
-    powers: list[NDArray[np.float32]] = []
+    powers = array("f")
     peak = samples = 0
     left = np.zeros(0, np.int16)
     for block in blocks:
@@ -195,8 +196,8 @@ def measure_blocks(blocks: Iterable[NDArray[np.int16]]) -> Measured:
             peak = max(peak, int(peaks.max()))
             limit = _FULL_SCALE * 10 ** (SILENT_DBFS / 20)
             sounding += (peaks > limit).astype(np.uint8).tobytes()
-            powers.append((rows.astype(np.float32) ** 2).mean(axis=1))
-    power = np.concatenate(powers) if powers else np.zeros(0, np.float32)
+            powers.frombytes((rows.astype(np.float32) ** 2).mean(axis=1).tobytes())
+    power = np.frombuffer(powers, np.float32)
     return Measured(
         round(samples * 1_000 / CURRENCY.rate_hz),
         meter.close(),
