@@ -116,7 +116,8 @@ def list_chunks(manifest: Manifest) -> list[ChunkToHear]:
         if chapter["backend"] == "silent":
             continue
         file, begins_ms = manifest.file_of(chapter)
-        file_ms = (manifest.volume(file) or chapter)["duration_ms"]
+        volume = None if file.name == chapter["file"] else manifest.volume(file)
+        file_ms = (volume or chapter)["duration_ms"]
         spans = _spans(chapter["pieces"], chapter["duration_ms"])
         for chunk in chapter["chunks"]:
             number = chunk["number"]
