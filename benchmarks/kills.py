@@ -43,7 +43,7 @@ import kills_checks
 from kills_run import PROGRAM, SPOKEN, Phase, Run
 from kills_service import Service
 
-from tts_book.backends.edge.voice_habits import LEAST_REPLIES
+from tts_book.backends.edge.voice_habits import MOST_REPLIES
 from tts_book.synthesis.chunk_cache import ChunkCache
 
 WORKERS = 4
@@ -95,7 +95,7 @@ class Trial:
         if cast:
             (folder / "cast.toml").write_text(kills_book.CASTS[cast], "utf-8")
         self._spoken = SPOKEN[cast or "en"]
-        self._most_unkept = WORKERS + (3 * (LEAST_REPLIES - 1) if cast else 0)
+        self._most_unkept = WORKERS + ((3 if cast else 1) * (MOST_REPLIES - 1))
         (folder / "voices.toml").write_text(kills_book.voices(), "utf-8")
         (folder / "cover.png").write_bytes(kills_book.cover())
         self._wish: tuple[str, ...] = _ALL

@@ -366,12 +366,12 @@ class EdgeSimulator:
             await until_gone(ws)
         text = asked.text if asked.voice in VOICES else ""
         draft = with_fault(turn, text, asked.say, fault)
+        too_long = len(draft.audio) > MOST_TICKS // 240_000 * 144  # whatever format it goes out in
         apply(self._differences, draft, text)
         if not draft.audio:
             end = text_frame(turn.request_id, "turn.end", "{}")
             await ws.send_str(end)
             return
-        too_long = len(draft.audio) > MOST_TICKS // 240_000 * 144
         if too_long:
             draft.stop = (1.0, Step("close", "maximum media duration of 600000ms", code=1007))
         sent = await self._send(request, ws, steps(draft))

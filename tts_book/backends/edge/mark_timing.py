@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HOP_S = 0.008
-_HOP_SAMPLES = 192  # at 24 kHz: a third of a frame
+_HOP_SAMPLES, _HOPS_AT_ONCE = 192, 512  # at 24 kHz: a third of a frame
 _LEAST_DBFS = -110.0
 # What is quieter than this as a whole holds no speech: silences reach -57 dBFS, and the softest
 # voice's speech lies 20 dB above that.
@@ -115,8 +115,12 @@ def measure_shape(pcm: bytes) -> Shape:
 
     samples = np.frombuffer(pcm, "<i2")
     count = len(samples) // _HOP_SAMPLES
-    rows = samples[: count * _HOP_SAMPLES].reshape(-1, _HOP_SAMPLES).astype(np.float32)
-    power = np.einsum("ij,ij->i", rows, rows) / (_HOP_SAMPLES * 32_768.0**2)
+    rows = samples[: count * _HOP_SAMPLES].reshape(-1, _HOP_SAMPLES)
+    power = np.empty(count, np.float32)
+    for at in range(0, count, _HOPS_AT_ONCE):  # copies that a processor's cache holds
+        some = rows[at : at + _HOPS_AT_ONCE].astype(np.float32)
+        power[at : at + _HOPS_AT_ONCE] = np.einsum("ij,ij->i", some, some)
+    power /= _HOP_SAMPLES * 32_768.0**2
     levels = 10 * np.log10(np.maximum(power, 10 ** (_LEAST_DBFS / 10)))
     if not count:
         return Shape(np.zeros(0, np.bool_), np.zeros(1, np.int64), _LEAST_DBFS, _LEAST_DBFS)
