@@ -36,7 +36,7 @@ def test_a_folder_of_e_books_is_one_book_each_by_author_and_title(at: Desk) -> N
     assert "torn.epub is a damaged or cut-off archive" in at.err.getvalue()
 
 
-def test_texts_and_e_books_in_one_folder_are_told(at: Desk) -> None:
+def test_texts_and_e_books_in_one_folder_are_reported(at: Desk) -> None:
     at.write("shelf/a.fb2", fb2(BODY))
     at.write("shelf/b.txt", TWO)
     with pytest.raises(UserError, match=r"1 text \(b.txt\) and 1 e-book \(a.fb2\)"):

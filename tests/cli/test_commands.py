@@ -412,7 +412,7 @@ def test_batch_makes_an_album_in_natural_order(at: Desk) -> None:
     assert "10" in read[2].title
 
 
-def test_batch_tells_what_it_cannot_read_and_does_the_rest(at: Desk) -> None:
+def test_batch_reports_what_it_cannot_read_and_does_the_rest(at: Desk) -> None:
     at.write("album/1.txt", ONE)
     at.write("album/2.txt", b"\x7fELF\x02\x01\x01\x00" * 50)
     request = replace(SILENT, output=at.folder / "out")
@@ -462,7 +462,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "text", "request_", "told"), REFUSED)
-def test_what_the_user_can_mend_is_one_line(
+def test_what_the_user_can_fix_is_one_line(
     name: str, text: str | bytes | None, request_: CommandOptions, told: str, at: Desk
 ) -> None:
     if text is not None:
@@ -472,13 +472,13 @@ def test_what_the_user_can_mend_is_one_line(
     assert len(str(raised.value).splitlines()) == 1
 
 
-def test_a_folder_without_texts_is_told(at: Desk) -> None:
+def test_a_folder_without_texts_is_reported(at: Desk) -> None:
     (at.folder / "album").mkdir()
     with pytest.raises(UserError, match="album"):
         at.run(batch(at.here(), SILENT, at.folder / "album"))
 
 
-def test_a_misspelt_key_is_told_with_file_line_and_suggestion(at: Desk) -> None:
+def test_a_misspelt_key_is_reported_with_file_line_and_suggestion(at: Desk) -> None:
     at.write("voices.toml", '[voices.mine]\nbackend = "edge"\nvioce = "x"\n')
     with pytest.raises(UserError, match=r"voices.toml:3.*vioce"):
         at.convert(at.write("a.txt", ONE))
@@ -569,7 +569,7 @@ def test_voices_of_nothing_known(request_: CommandOptions, told: str, at: Desk) 
         at.run(voices.list_all(at.here(), request_, False))
 
 
-def test_a_voice_that_its_engine_does_not_have_is_the_users_to_mend(at: Desk) -> None:
+def test_a_voice_that_its_engine_does_not_have_is_the_users_to_fix(at: Desk) -> None:
     with pytest.raises(UserError, match=r"uz.*tts-book voices --backend espeak"):
         at.run(voices.preview(at.here(), CommandOptions(voice="espeak:zz", backend="")))
 

@@ -116,7 +116,7 @@ def one_line(ended: subprocess.CompletedProcess[str], told: str) -> None:
         ),
     ],
 )
-def test_a_file_that_may_not_grow_is_told_and_leaves_nothing(
+def test_a_file_that_may_not_grow_is_reported_and_leaves_nothing(
     most_bytes: int,
     options: tuple[str, ...],
     request_: CommandOptions,
@@ -184,7 +184,7 @@ def own_disks() -> bool:
     ],
     ids=["captions", "cache", "m4b"],
 )
-def test_a_full_disk_is_told_and_healed(
+def test_a_full_disk_is_reported_and_recovered_from(
     size_kb: int,
     small: str,
     options: tuple[str, ...],
@@ -249,7 +249,7 @@ def closed(*folders: Path) -> Iterator[None]:
     ],
     ids=["output", "half a cache", "whole cache and source"],
 )
-def test_a_folder_that_may_not_be_written_is_told_or_read(
+def test_a_folder_that_may_not_be_written_is_reported_or_read(
     what: str, left: int, code: int, told: str, undisturbed: Callable[..., Files], tmp_path: Path
 ) -> None:
     at = book(tmp_path)
@@ -459,7 +459,7 @@ def test_a_damaged_record_breaks_nobody_who_reads_it(tmp_path: Path) -> None:
     check()
 
 
-def test_a_folder_in_the_records_place_is_told_before_a_word_is_spoken(tmp_path: Path) -> None:
+def test_a_folder_in_the_records_place_is_reported_before_a_word_is_spoken(tmp_path: Path) -> None:
     book(tmp_path)
     (tmp_path / OUT / "book" / "tts-book.jsonl").mkdir(parents=True)
     with pytest.raises(UserError, match=r"Cannot write tts-book\.jsonl in .*: a folder is"):

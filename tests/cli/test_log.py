@@ -59,7 +59,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize("level", TOLD)
-def test_a_level_tells_what_weighs_as_much_and_leaves_the_rest_as_it_was(
+def test_a_level_reports_what_weighs_as_much_and_leaves_the_rest_as_it_was(
     level: str, at: Desk
 ) -> None:
     lines = logged(at, level)
@@ -81,7 +81,7 @@ def test_json_on_standard_output_is_not_disturbed(at: Desk) -> None:
     assert [json.loads(line)["event"] for line in at.out.getvalue().splitlines()][-1] == "JobDone"
 
 
-def test_what_is_in_the_cache_is_told(at: Desk) -> None:
+def test_what_is_in_the_cache_is_reported(at: Desk) -> None:
     logged(at, "")
     told = "\n".join(logged(at, "debug", replace(SILENT, force=True)))
     assert "1/1 in the cache: " in told
@@ -254,7 +254,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(("given", "told"), COMMANDS)
-def test_a_command_is_told_without_the_password_of_a_proxy(
+def test_a_command_is_reported_without_the_password_of_a_proxy(
     given: list[str], told: list[str]
 ) -> None:
     assert list(hide_passwords(given)) == told

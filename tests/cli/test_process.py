@@ -309,7 +309,7 @@ def test_a_reader_that_leaves_stops_only_the_work_that_it_was_for(
 
 
 @posix
-def test_a_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_was_deleted_is_reported(tmp_path: Path) -> None:
     line = "mkdir gone && cd gone && rmdir ../gone && " + shlex.join(command("doctor"))
     ended = run_line(tmp_path, line)
     assert ended.returncode == 2

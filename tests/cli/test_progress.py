@@ -56,7 +56,7 @@ def test_chunks_given_up_with_the_run_stand_in_their_chapters_line() -> None:
     ]
 
 
-def test_a_pause_is_told_with_its_reason() -> None:
+def test_a_pause_is_reported_with_its_reason() -> None:
     paused = events.LimitChanged("edge", 1, "It answered 503. Wait.", 5.2)
     assert lines(paused) == ["edge: a pause of 5 s. It answered 503. Wait."]
 

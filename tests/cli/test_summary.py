@@ -47,7 +47,7 @@ def test_what_is_in_the_cache_is_no_speed(end: JobDone) -> None:
     assert "real time" not in told(replace(RESULT, done=end))
 
 
-def test_files_of_earlier_runs_are_told_up_to_a_few() -> None:
+def test_files_of_earlier_runs_are_reported_up_to_a_few() -> None:
     paths = tuple(Path(f"{n}.mp3") for n in range(MOST_LINES + 2))
     found = told(replace(RESULT, left_over=paths)).splitlines()
     assert (
@@ -68,7 +68,7 @@ def test_files_of_earlier_runs_are_told_up_to_a_few() -> None:
         ),
     ],
 )
-def test_what_is_missing_is_told_with_the_way_on(reasons: tuple[str, ...], on: str) -> None:
+def test_what_is_missing_is_reported_with_the_way_on(reasons: tuple[str, ...], on: str) -> None:
     lost = tuple(ChapterLost("Book", n, f"Chapter {n}", 1, why) for n, why in enumerate(reasons, 1))
     found = told(replace(RESULT, lost=lost))
     assert "Not written: Book 1 (Chapter 1)" in found

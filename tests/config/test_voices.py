@@ -248,7 +248,9 @@ def test_with_its_backend_a_bare_id_is_enough(packaged: Config) -> None:
         ("", "There is no voice"),
     ],
 )
-def test_an_unknown_voice_is_told_with_a_like_one(packaged: Config, text: str, words: str) -> None:
+def test_an_unknown_voice_is_reported_with_a_like_one(
+    packaged: Config, text: str, words: str
+) -> None:
     with pytest.raises(UserError) as caught:
         packaged.resolve(text)
     assert words in str(caught.value)
@@ -304,7 +306,7 @@ def test_an_id_of_the_server_needs_no_name(tmp_path: Path) -> None:
         ('speaker = "y"', 'unknown key "speaker" in [voices.x].'),
     ],
 )
-def test_mistakes_in_a_server_are_told_without_its_secrets(
+def test_mistakes_in_a_server_are_reported_without_its_secrets(
     tmp_path: Path, line: str, mistake: str
 ) -> None:
     text = f'[voices.x]\nbackend = "openai"\nid = "a"\n{line}'
@@ -588,7 +590,7 @@ def test_faults_of_syntax_are_reported_with_a_hint(
         (bytes(range(256)), ": is not UTF-8"),
     ],
 )
-def test_a_file_that_is_no_text_is_told_in_one_line(
+def test_a_file_that_is_no_text_is_reported_in_one_line(
     tmp_path: Path, data: bytes, mistake: str
 ) -> None:
     found = mistakes_in(tmp_path, data)
@@ -602,7 +604,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake(tmp_path: Path) 
     assert mistakes_in(tmp_path, text.replace("rate", "raet"))[0].startswith("voices.toml:3: ")
 
 
-def test_a_file_full_of_mistakes_is_told_in_part_and_soon(tmp_path: Path) -> None:
+def test_a_file_full_of_mistakes_is_reported_in_part_and_soon(tmp_path: Path) -> None:
     rows = (f'[voices.v{number}]\nfallback = ["zz{number}"]' for number in range(3_000))
     found = mistakes_in(tmp_path, "\n".join(rows))
     assert found[0] == "voices.toml:1: voices.v0 has no backend."
@@ -615,7 +617,7 @@ def test_a_mistake_cannot_steer_a_terminal(tmp_path: Path) -> None:
     assert found == ['voices.toml:1: default = "\ufffd[31m\ufffdred\ufffd" is not a voice.']
 
 
-def test_a_file_elsewhere_is_told_with_its_path(tmp_path: Path) -> None:
+def test_a_file_elsewhere_is_reported_with_its_path(tmp_path: Path) -> None:
     file = tmp_path / "home" / "mine.toml"
     file.parent.mkdir()
     file.write_text("x = 1")

@@ -94,7 +94,7 @@ def test_a_folder_of_texts_is_an_album_and_is_read_whole_or_not_at_all(at: Desk)
         (b" ", "is empty"),
     ],
 )
-def test_what_cannot_be_read_is_the_users_to_mend(source: str | bytes, told: str) -> None:
+def test_what_cannot_be_read_is_the_users_to_fix(source: str | bytes, told: str) -> None:
     with pytest.raises(tts_book.UserError, match=told) as caught:
         tts_book.read(source)
     assert "\n" not in str(caught.value)
@@ -261,7 +261,7 @@ def test_time_and_workers_are_arguments(at: Desk) -> None:
         ({"year": "long ago"}, "--year"),
     ],
 )
-def test_what_the_user_can_mend_is_told(at: Desk, given: dict[str, Any], told: str) -> None:
+def test_what_the_user_can_fix_is_reported(at: Desk, given: dict[str, Any], told: str) -> None:
     for call in (tts_book.plan, tts_book.convert):
         with pytest.raises(tts_book.UserError, match=told):
             call(at.folder / "book.txt", **options(at, **given))
@@ -274,7 +274,7 @@ def test_every_wish_of_the_command_line_can_be_made(at: Desk) -> None:
     }
 
 
-def test_a_slip_in_a_name_is_told(at: Desk) -> None:
+def test_a_slip_in_a_name_is_reported(at: Desk) -> None:
     with pytest.raises(TypeError, match=r"'voise'\. Did you mean 'voice'"):
         tts_book.convert(at.folder / "book.txt", **options(at, voise="dmitry"))
     with pytest.raises(TypeError, match="no option 'voice'"):

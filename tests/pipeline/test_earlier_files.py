@@ -92,7 +92,7 @@ def test_a_book_that_is_as_it_was_is_left_alone(shop: Shop) -> None:
     assert (done.chapters_done, done.chapters_kept, done.requests) == (3, 3, 0)
 
 
-def test_each_chunk_and_chapter_is_told_once_also_of_files_that_stand(shop: Shop) -> None:
+def test_each_chunk_and_chapter_is_reported_once_also_of_files_that_stand(shop: Shop) -> None:
     shop.convert(shop.item(*EDITED))
     assert isinstance(shop.told[0], events.JobStarted)
     assert isinstance(shop.told[-1], events.JobDone)
@@ -284,7 +284,7 @@ def test_a_file_follows_its_chapter_and_leaves_no_double_behind(tmp_path: Path) 
     assert sorted(shop.bytes()) == ["001 - New.mp3", "002 - One.mp3", "003 - Two.mp3"]
 
 
-def test_a_file_that_somebody_changed_is_left_and_told(tmp_path: Path) -> None:
+def test_a_file_that_somebody_changed_is_left_and_reported(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     shop.convert(named(shop.item(*FIVE[:2]), "001 - One.mp3", "002 - Two.mp3"))
     os.utime(tmp_path / "book" / "001 - One.mp3", ns=(0, 0))
@@ -335,7 +335,7 @@ def test_a_chapter_that_cannot_get_its_other_number_is_spoken_and_joined(tmp_pat
     assert shop.bytes() == fresh.bytes()
 
 
-def test_damage_that_only_another_gain_shows_is_healed_by_the_next_run(shop: Shop) -> None:
+def test_damage_that_only_another_gain_shows_is_repaired_by_the_next_run(shop: Shop) -> None:
     fresh = Shop(shop.folder / "fresh")
     fresh.convert(fresh.item(*LOUDER))
     spoil_the_sound(shop, shop.item().keys[0])

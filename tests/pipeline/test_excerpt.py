@@ -56,7 +56,7 @@ def test_two_places_name_the_chunks_between_them(
         ("L1000", "", "L1000"),
     ],
 )
-def test_a_place_that_is_not_there_is_told(
+def test_a_place_that_is_not_there_is_reported(
     tmp_path: Path, start: str, stop: str, told: str
 ) -> None:
     with pytest.raises(UserError, match=told):
@@ -152,7 +152,9 @@ def test_a_second_of_an_excerpt_leads_to_its_own_words(tmp_path: Path) -> None:
         assert each.sentence in " ".join(BOOK.split("\n")[each.place.line - 1].split())
 
 
-def test_words_are_told_in_the_book_and_in_an_excerpt_where_that_is_gone(tmp_path: Path) -> None:
+def test_words_are_found_in_the_book_and_in_an_excerpt_where_that_is_gone(
+    tmp_path: Path,
+) -> None:
     at, cache = Desk(tmp_path), ChunkCache(tmp_path / "cache")
     source = at.write("book.txt", BOOK)
     at.convert(source)

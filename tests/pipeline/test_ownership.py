@@ -96,7 +96,7 @@ def test_captions_of_whole_books_and_chapters_are_looked_for_beside_each(tmp_pat
         (("somebody's captions", "another pause"), 0),
     ],
 )
-def test_captions_that_need_not_fit_any_more_are_told(
+def test_captions_that_need_not_fit_any_more_are_reported(
     steps: tuple[str, ...], outdated: int, tmp_path: Path
 ) -> None:
     at = Desk(tmp_path)

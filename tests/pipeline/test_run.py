@@ -117,7 +117,9 @@ def test_the_first_chapter_is_written_while_others_are_spoken(tmp_path: Path) ->
     assert any(isinstance(event, events.ChunkStarted) for event in told[first:])
 
 
-def test_an_entry_that_vanishes_loses_its_chapter_and_the_next_run_heals(tmp_path: Path) -> None:
+def test_an_entry_that_vanishes_loses_its_chapter_until_the_next_run(
+    tmp_path: Path,
+) -> None:
     item = prepared(tmp_path, ScriptedBackend())
     run(tmp_path, item)
     entry = ChunkCache(tmp_path / "cache").path(item.keys[0])

@@ -39,13 +39,13 @@ def test_parts_are_read(text: str, chapters: set[int], chunks: set[tuple[int, in
 
 
 @pytest.mark.parametrize("text", ["x", "1/", "-3", "1/2/3", "1-2-3", "1;2", "5-2", ",", " "])
-def test_what_names_no_part_is_told(text: str) -> None:
+def test_what_names_no_part_is_reported(text: str) -> None:
     with pytest.raises(UserError, match="--only"):
         parse_selection(text, "--only")
 
 
 @pytest.mark.parametrize(("only", "told"), [("4", "1 to 3"), ("2/9", "chunks 1 to"), ("7/1", "2/")])
-def test_parts_that_are_not_there_are_told(at: Desk, only: str, told: str) -> None:
+def test_parts_that_are_not_there_are_reported(at: Desk, only: str, told: str) -> None:
     with pytest.raises(UserError, match=told if told != "2/" else "no chunk 7/1"):
         at.convert(at.folder / "book.txt", request=replace(SILENT, only=only))
 

@@ -131,7 +131,7 @@ def test_a_voice_that_the_service_has_given_up_is_passed_over() -> None:
     assert cast(stage).voice.name == "ruslan"
 
 
-def test_a_slip_in_an_id_is_told_and_an_id_of_another_kind_is_taken_at_its_word() -> None:
+def test_a_slip_in_an_id_is_reported_and_an_id_of_another_kind_is_taken_at_its_word() -> None:
     with pytest.raises(UserError, match="Did you mean ru-RU-DmitryNeural"):
         cast(Stage(), VoiceRequest(voice="ru-RU-DmitriNeural"))
     assert (
@@ -209,7 +209,7 @@ def test_a_book_that_is_all_there_needs_no_engine() -> None:
     )
 
 
-def test_the_user_may_begin_anew_with_another_voice() -> None:
+def test_the_user_may_start_over_with_another_voice() -> None:
     begun = {"dmitry": SpokenShare(3, whole=False)}
     assert (
         cast(Stage(online=False), VoiceRequest(voice="ruslan"), spoken=begun).voice.name == "ruslan"

@@ -75,6 +75,8 @@ SHORT = (
     ("sr", "Мачка спава на столици."),
     ("en", "I've finished practising."),
     ("ro", "Nu știu unde sunt cheile mele."),
+    ("pt", "O velho moinho está fechado há anos."),
+    ("ru", "Наберите make build, потом docker compose up -d && git push origin main -m 'x'."),
 )
 
 

@@ -294,7 +294,9 @@ def where(
     path: Annotated[
         Path,
         typer.Argument(
-            parser=parse_path, metavar="PATH", help="An audio file, or a text that was converted."
+            parser=parse_path,
+            metavar="PATH",
+            help="An audio file, a text that was converted, or a folder of either.",
         ),
     ],
     time: Annotated[str, typer.Argument(help="A time in the audio file: 1:23:45.")] = "",

@@ -35,6 +35,8 @@ _TELLING = 0.4  # what letters of its own are worth against everyday words
 _LETTERS_AS_WORDS = 10  # a text full of letters of its own is as good as four everyday words
 _FEW_LATIN, _FEW_CYRILLIC = 4, 2  # everyday words: fewer of them prove little
 _NO_PROSE = 0.4  # of the everyday words that another script has: not the language of the text
+_FEW_WORDS = 0.05  # of those of the main script: a letter or a word tells nothing
+_WEAK = 0.2  # of the words are everyday ones in hardly any prose
 _ONCE = 0.7  # one such letter in all may be a name or a slip
 _OFTEN = 0.02  # share of the letters at which they count in full
 _QUOTED = re.compile(r'«[^«»]*»|“[^“”]*”|„[^„“”]*[“”]|"[^"]*"')
@@ -58,11 +60,11 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """A guess, how many words are everyday ones of that language, and their share."""
+    """A guess, how many words there are, and the share of everyday ones of that language."""
 
     guess: Guess
-    known: int
-    share: float
+    words: int
+    known: float
 
 
 def detect_language(text: str) -> Guess:
@@ -85,9 +87,12 @@ def detect_language(text: str) -> Guess:
     guess, other = own.guess, None
     if second in ("Latin", "Cyrillic"):
         other = _by_words(sample, letters, second)
-        if own.known < other.known and own.share < _NO_PROSE * other.share:
+        is_prose = other.words >= _FEW_WORDS * own.words
+        if is_prose and own.known < _NO_PROSE * other.known:
             # Commands, names and formulas may be longer than the sentences around them.
             return Guess(other.guess.language, min(_FRAMED, other.guess.margin), "the text")
+        if is_prose and own.known < _WEAK and script == "Latin":
+            lead = 0.0  # commands and names, in which a few words look like everyday ones
     if other is not None and lead < min(MARGIN, guess.margin):
         return Guess(guess.language, lead, guess.why, other.guess.language)
     return Guess(guess.language, min(lead, guess.margin), guess.why, guess.second)
@@ -179,14 +184,13 @@ def _by_words(sample: str, letters: Mapping[str, int], script: str) -> _Scored:
     (best, high), (second, low) = sorted(scores.items(), key=lambda s: -s[1])[:2]
     if high <= 0.03:
         guess = Guess("", 0.0, "no word of a language that is known here")
-        most = max(hits.values())
-        return _Scored(guess, most, most / total)
+        return _Scored(guess, total, max(hits.values()) / total)
     # A few words prove little, and words that no list knows prove nothing.
     certain = min(1.0, total / (12 if is_latin else 6))
     known = hits[best] + _LETTERS_AS_WORDS * tell.get(best, 0.0)
     certain *= min(1.0, known / (_FEW_LATIN if is_latin else _FEW_CYRILLIC))
     margin = min(1.0, (high - max(low, 0.0)) / max(high, 0.2)) * certain
-    return _Scored(Guess(best, margin, "the text", second), hits[best], hits[best] / total)
+    return _Scored(Guess(best, margin, "the text", second), total, hits[best] / total)
 
 
 @cache
@@ -300,7 +304,7 @@ LATIN = {
         "de a o que e do da em um para com não uma os no se na por mais as dos como mas ao ele "
         "das à seu sua ou quando muito nos já eu também só pelo pela até isso ela entre depois "
         "sem mesmo aos seus quem nas me esse eles você essa num nem suas meu às minha foi era "
-        "são está tinha havia lhe ser"
+        "são está tinha havia lhe ser há ainda já tão então anos sobre"
     ),
     "it": _words(
         "di e che la il un a per in non una è con si da le i del lo della ma al come più gli mi "

@@ -31,7 +31,7 @@ PLAYERS = (
 )
 # What players say that go on, or end well, without any sound.
 _NO_SOUND = re.compile(
-    rb"audio open failed|failed to open|initialize audio|no (suitable )?audio", re.IGNORECASE
+    r"audio open failed|failed to open|initialize audio|no (suitable )?audio", re.IGNORECASE
 )
 LEAD_IN_MS = 1_000
 SHOWN_PLACES = 5
@@ -133,18 +133,15 @@ async def _play(at: Terminal, found: Found) -> int:
                 program, *arguments, str(found.file), stderr=subprocess.PIPE
             )
             _, said = await player.communicate()
-            file = _short(found.file, at.cwd)
+            lines = [
+                " ".join(line.split()).rstrip(".")
+                for line in said.decode("utf-8", "replace").splitlines()
+            ]
+            file, last = _short(found.file, at.cwd), next(filter(None, reversed(lines)), "")
             if code := player.returncode:
-                raise AudioError(f"{name} ended with code {code}: {file}{_last_line(said)}.")
-            if _NO_SOUND.search(said):
-                raise AudioError(
-                    f"{name} found no sound device, or cannot play {file}{_last_line(said)}."
-                )
+                reason = f": {last}" if last else ""
+                raise AudioError(f"{name} ended with code {code}: {file}{reason}.")
+            for line in filter(_NO_SOUND.search, lines):
+                raise AudioError(f"{name} finds no sound device, or cannot play {file}: {line}.")
             return 0
     raise UserError(f"No player was found: install {', '.join(name for name, *_ in PLAYERS)}.")
-
-
-def _last_line(said: bytes) -> str:
-    lines = said.decode("utf-8", "replace").split("\n")
-    words = [" ".join(line.split()).rstrip(".") for line in lines if line.strip()]
-    return f": {words[-1]}" if words else ""
