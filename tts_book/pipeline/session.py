@@ -343,7 +343,9 @@ def _claim_path(job: BookJob) -> Path:
     """Where a run says that it writes the files of a book: beside them, since every machine may
     know their folder by another path."""
     name = hashlib.sha256(job.layout.stem.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return job.layout.folder / f"{PART_PREFIX}{name}{SUFFIX}"
+    layout = job.layout
+    beside = layout.targets[0] if layout.keeps_chapters else layout.whole[0][1]
+    return beside.with_name(f"{PART_PREFIX}{name}{SUFFIX}")
 
 
 def _make_lease(job: BookJob) -> CacheLease:

@@ -167,7 +167,7 @@ _SLOWEST, _FASTEST = 0.25, 4.0
 # minute more for each five seconds of sound.
 _PATIENCE_S, _PATIENT_MS = 60.0, 5_000
 # Once it is known how long a server takes for a second of sound: so many times that.
-_PATIENT_REPLIES, _PATIENT_TIMES = 8, 6.0
+_PATIENT_REPLIES, _PATIENT_TIMES = 5, 6.0
 _CAPTION_TRIES, _HABIT_SAMPLES = 2, 4
 _JOINT_MS = 400
 _KOKORO = re.compile(r"(?P<tongue>[abefhijpz])(?P<gender>[fm])_\w+")
@@ -322,7 +322,8 @@ class OpenAIBackend:
         shape = measure_speech(sound.pcm, sound.rate_hz)
         if not shape.has_speech:
             raise BackendIncomplete("The server sent silence.", Failure.NO_AUDIO)
-        connection.slowness.append((self._clock() - began_s) * 1_000 / shape.length_ms)
+        if shape.length_ms >= _PATIENT_MS:  # of a few words the way there and back takes most
+            connection.slowness.append((self._clock() - began_s) * 1_000 / shape.length_ms)
         speech = Speech(sound.pcm, "pcm", sound.rate_hz, _marks(text, words, shape.length_ms))
         return _Reply(sound, shape, speech, estimated_ms)
 
