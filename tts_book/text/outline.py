@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tts_book.text import headings
+from tts_book.text.dialogue.roles import drop_voice_marks
 from tts_book.text.front_back_matter import (
     PARTS,
     WORDED,
@@ -82,11 +83,12 @@ def _item(paragraph: Paragraph) -> OutlineItem:
         return OutlineItem(paragraph, is_title=True)
     if paragraph.block.kind is Kind.HEADING and paragraph.block.level:
         return OutlineItem(
-            paragraph, headings.parse_marked_heading(paragraph.text, paragraph.block.level)
+            paragraph,
+            headings.parse_marked_heading(drop_voice_marks(paragraph.text), paragraph.block.level),
         )
     if paragraph.block.kind is Kind.VERSE:
         return OutlineItem(paragraph)
-    return OutlineItem(paragraph, headings.parse_heading(paragraph.text))
+    return OutlineItem(paragraph, headings.parse_heading(drop_voice_marks(paragraph.text)))
 
 
 def _trusted(items: list[OutlineItem]) -> list[OutlineItem]:

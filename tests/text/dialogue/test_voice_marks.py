@@ -46,6 +46,15 @@ def test_marks_are_taken_out(text: str, plain: str, marked: list[tuple[str, str]
     assert found == marked
 
 
+def test_a_mark_around_a_heading_hides_no_heading() -> None:
+    text = "Chapter 1\n\nOne.\n\n[voice:Anna]Chapter 2[/voice]\n\nTwo.\n"
+    book, spans = take_voice_marks(tts_book.read(text.encode(), language="en", title="Fog"))
+    assert [chapter.title for chapter in book.chapters] == ["Chapter 1", "Chapter 2"]
+    second = book.chapters[1]
+    assert [second.text[at.start : at.stop] for at in spans[2]] == ["Chapter 2"]
+    assert [second.text[: at.offset] for at in second.breaks] == ["Chapter 2"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -146,6 +146,11 @@ class MarkedSpan:
     place: str
 
 
+def drop_voice_marks(line: str) -> str:
+    """A line without its marks."""
+    return _MARK.sub("", line).strip() if "[" in line else line
+
+
 def take_voice_marks(book: Book) -> tuple[Book, dict[int, tuple[MarkedSpan, ...]]]:
     """The book without its marks, which count as left out, and what they say, by chapter number.
     Raises UserError for one that is not closed, closes nothing or cannot be read."""
@@ -162,7 +167,7 @@ def take_voice_marks(book: Book) -> tuple[Book, dict[int, tuple[MarkedSpan, ...]
     ledger = replace(
         book.ledger, spoken=book.ledger.spoken - taken, skipped=book.ledger.skipped + taken
     )
-    title = _MARK.sub("", book.title).strip()
+    title = drop_voice_marks(book.title)
     return replace(book, title=title, chapters=tuple(chapters), ledger=ledger), spans
 
 
@@ -185,7 +190,7 @@ def _take_from_chapter(chapter: Chapter) -> tuple[Chapter, tuple[MarkedSpan, ...
     return (
         replace(
             chapter,
-            title=_MARK.sub("", chapter.title).strip(),
+            title=drop_voice_marks(chapter.title),
             text=plain.text,
             origin=replace(chapter.origin, runs=plain.runs),
             skips=tuple(sorted(skips, key=lambda skip: skip.start)),
