@@ -387,6 +387,9 @@ class ClusterSpeaker:
     async def _ask(self, call: ChunkCall, workers: list[str], number: int) -> WorkerReply | None:
         """The reply of one of these workers; None where all of them have gone. Raises ClusterLost
         where the scheduler has."""
+        library, gone = import_distributed(), f"The scheduler {self._cluster.url} is gone. {KEPT}"
+        if self._cluster.client.status != "running":
+            raise ClusterLost(gone)
         key = f"{call.key}-{number}" if number else call.key
         future = self._cluster.client.submit(
             speak_chunk,
@@ -405,8 +408,8 @@ class ClusterSpeaker:
                 await self._until_change(result)
             reply: WorkerReply = result.result()
             return reply
-        except import_distributed().CancelledError as error:
-            raise ClusterLost(f"The scheduler {self._cluster.url} is gone. {KEPT}") from error
+        except (library.CancelledError, library.comm.CommClosedError) as error:
+            raise ClusterLost(gone) from error
         finally:
             result.cancel()
             future.release()
