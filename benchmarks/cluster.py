@@ -6,10 +6,10 @@
 
 `speed` speaks the same words with Piper by one run with --workers N and by a cluster of N workers
 of one thread, with scheduler and workers as processes of their own. `faults` has three workers; one
-of them is killed every few seconds, the scheduler once and the run itself once, and whatever ended
-is started again: in the end every chunk must be there, and nothing more may have been spoken twice
-than was in flight. `tasks` speaks silence, so that only the way through the cluster costs anything:
-what client, scheduler and network carry for a chunk.
+of them is killed after every fourth chunk, the scheduler once and the run itself once, and whatever
+ended is started again: in the end every chunk must be there, and nothing more may have been spoken
+twice than was in flight. `tasks` speaks silence, so that only the way through the cluster costs
+anything: what client, scheduler and network carry for a chunk.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from typing import IO, Any
 ADDRESS = "tcp://127.0.0.1:{port}"
 MOST_RATIO = 1.1
 TIMES = 2
-WORKERS_KILLED_EVERY_S = (4.0, 9.0)
+CHUNKS_BETWEEN_KILLS = 4
 FAULTY_WORKERS = 3
 SCHEDULER = "from distributed.cli.dask_scheduler import main; main()"
 
@@ -180,35 +180,29 @@ def find_worker_process(watcher: subprocess.Popen[str]) -> int | None:
     return int(found[-1]) if found else None
 
 
-def kill_workers(machines: Machines, tally: Tally, over: threading.Event) -> None:
-    """Kills the process of some worker every few seconds."""
-    while not over.wait(random.uniform(*WORKERS_KILLED_EVERY_S)):
-        process = find_worker_process(random.choice(machines.workers))
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-                tally.workers_killed += 1
+def kill_some_worker(machines: Machines, tally: Tally) -> None:
+    """Kills the process of a worker; those that are just being started again are left alone."""
+    process = find_worker_process(random.choice(machines.workers))
+    if process is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        tally.workers_killed += 1
 
 
 def try_faults(book: Path, backend: str) -> None:
     """Kills whatever can be killed, and checks that nothing is lost."""
     with tempfile.TemporaryDirectory() as place, open_machines(Path(place), FAULTY_WORKERS) as them:
-        folder, tally, over = Path(place), Tally(), threading.Event()
-        killer = threading.Thread(target=kill_workers, args=(them, tally, over))
-        killer.start()
-        try:
-            plan = ["--cache", str(folder / "cache"), "--cluster", them.address]
-            for victim in ("scheduler", "run", ""):
-                tally.runs += 1
-                _run_once(convert(folder, book, backend, *plan), them, tally, victim)
-        finally:
-            over.set()
-            killer.join()
+        folder, tally = Path(place), Tally()
+        plan = ["--cache", str(folder / "cache"), "--cluster", them.address]
+        for victim in ("scheduler", "run", ""):
+            tally.runs += 1
+            _run_once(convert(folder, book, backend, *plan), them, tally, victim)
         chunks = len(list((folder / "cache").rglob("*.mp3")))
     twice = sum(tally.started.values()) - len(tally.started)
     in_flight = tally.workers_killed + 2 * FAULTY_WORKERS
     print(
-        f"{chunks} of {tally.chunks} chunks are there, {tally.workers_killed} workers killed, {tally.runs} runs"
+        f"{chunks} of {tally.chunks} chunks are there; {tally.workers_killed} workers killed, "
+        f"{tally.runs} runs"
     )
     print(f"spoken again: {twice}, at most in flight when something was killed: {in_flight}")
     for line in tally.said:
@@ -227,7 +221,10 @@ def _run_once(run: subprocess.Popen[str], them: Machines, tally: Tally, victim: 
         tally.note(line)
         if event["event"] == "JobStarted":
             missing = event["chunks"] - event["cached"]
-        done += event["event"] == "ChunkDone" and not event["cached"]
+        if event["event"] == "ChunkDone" and not event["cached"]:
+            done += 1
+            if done % CHUNKS_BETWEEN_KILLS == 0:
+                kill_some_worker(them, tally)
         if victim and missing and done >= missing // 3:
             if victim == "run":
                 run.kill()
@@ -242,15 +239,68 @@ def _run_once(run: subprocess.Popen[str], them: Machines, tally: Tally, victim: 
         them.start_scheduler()
 
 
+def measure_tasks(chunks: int, workers: int) -> None:
+    """Prints what a chunk costs on its way through the cluster."""
+    import psutil
+
+    with tempfile.TemporaryDirectory() as place, open_machines(Path(place), workers) as them:
+        folder = Path(place)
+        book = folder / "book.md"
+        book.write_text(make_text(chunks), "utf-8")
+        assert them.scheduler is not None
+        scheduler = psutil.Process(them.scheduler.pid)
+        costs: dict[str, float] = {}
+        for name, way in {"alone": [], "cluster": ["--cluster", them.address]}.items():
+            own_s, its_s = children_cpu_s(), sum(scheduler.cpu_times()[:2])
+            began_s = time.perf_counter()
+            last = finish(convert(folder, book, "silent", "--cache", str(folder / name), *way))
+            wall_s = time.perf_counter() - began_s
+            costs[name] = children_cpu_s() - own_s
+            spoken, its_s = last["chunks_spoken"], sum(scheduler.cpu_times()[:2]) - its_s
+            print(f"{name:<8} {spoken} chunks in {wall_s:.1f} s")
+        kept = sum(path.stat().st_size for path in (folder / "cluster").rglob("*.mp3"))
+        more_ms = (costs["cluster"] - costs["alone"]) / spoken * 1_000
+        memory_mib = scheduler.memory_info().rss / 2**20
+    sound_s = last["sound_ms"] / spoken / 1_000
+    alone_ms = costs["alone"] / spoken * 1_000
+    print(f"a chunk: {kept / spoken / 1_000:.0f} kB, {sound_s:.0f} s of sound")
+    print(f"CPU a chunk: scheduler {its_s / spoken * 1_000:.1f} ms")
+    print(f"client {alone_ms:.1f} ms alone, {more_ms:.1f} ms more with the cluster")
+    print(f"the scheduler has {memory_mib:.0f} MiB")
+
+
+def make_text(chunks: int) -> str:
+    """Chapters of fifty paragraphs, each of which makes a chunk."""
+    words = (
+        "the ferry left before the lamps were lit and nobody on the quay had seen who was aboard"
+    )
+    pick = random.Random(1).choice
+    paragraphs = [
+        " ".join(
+            f"{' '.join(pick(words.split()) for _ in range(12)).capitalize()} {number}/{at}."
+            for at in range(18)
+        )
+        for number in range(chunks)
+    ]
+    return "\n\n".join(
+        f"# Part {at // 50 + 1}\n\n{text}" if at % 50 == 0 else text
+        for at, text in enumerate(paragraphs)
+    )
+
+
 def main() -> None:
     """Runs one of the three."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=("speed", "faults", "tasks"))
     parser.add_argument("book", type=Path, nargs="?")
     parser.add_argument("--characters", type=int, default=40_000)
+    parser.add_argument("--chunks", type=int, default=1_000)
     parser.add_argument("--backend", default="piper")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
+    if given.kind == "tasks":
+        measure_tasks(given.chunks, given.workers)
+        return
     with tempfile.TemporaryDirectory() as folder:
         book = Path(folder) / "book.txt"
         book.write_text(given.book.read_text("utf-8")[: given.characters], "utf-8")

@@ -128,6 +128,13 @@ def test_requests_in_flight_fall_when_they_end() -> None:
     assert count.in_flight == 1
 
 
+def test_the_machines_of_a_cluster_are_counted() -> None:
+    count = progress(Time())
+    for event in (STARTED, events.MachinesChanged(3, 12), events.ChunkStarted("B", 1, 1, 1, 9)):
+        count(event)
+    assert count.describe_figures()[-2:] == ["9 in flight of 12", "3 machines"]
+
+
 def console(columns: int) -> tuple[Console, io.StringIO]:
     out = io.StringIO()
     return Console(file=out, width=columns, force_terminal=True, no_color=True), out

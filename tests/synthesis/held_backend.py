@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tts_book.backends import Settings
+from tts_book.backends import Limits, Settings
 from tts_book.backends.silent import SilentBackend
 from tts_book.errors import BackendUnavailable, misconfigured
 from tts_book.model import Speech, Voice
 
-PORT, SOUND = "HELD_STUDIO_PORT", "HELD_SOUND"
+PORT, SOUND, ONLINE = "HELD_STUDIO_PORT", "HELD_SOUND", "HELD_ONLINE"
 NAME = "held"
 
 
@@ -27,6 +27,7 @@ class HeldBackend(SilentBackend):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._port, self._sound = int(environ[PORT]), environ.get(SOUND, "")
+        self.limits = Limits(start=4, most=4, online=ONLINE in environ)
 
     def fingerprint(self, voice: Voice) -> str:
         return f"held {self._sound}"

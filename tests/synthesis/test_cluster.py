@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import trustme
 import tts_book
 from tests.cli.test_process import environment
 from tests.synthesis import held_backend
-from tests.synthesis.held_backend import NAME, SOUND, Studio
+from tests.synthesis.held_backend import NAME, ONLINE, SOUND, Studio
 from tts_book import events
 from tts_book.errors import ClusterLost, UserError
 from tts_book.pipeline.options import Surroundings
@@ -288,34 +289,20 @@ def test_a_cluster_of_this_machine_speaks_the_same(tmp_path: Path, studio: Studi
     assert events.MachinesChanged(1, 2) in progress.events
 
 
-def rule_busy_then_sold(number: int, text: str, process: int) -> str | None:
-    return {3: "again", 6: "gone"}.get(number)
-
-
-@pytest.mark.parametrize(
-    ("workers", "environ", "rule", "reason"),
-    [
-        (0, {}, None, "No worker is connected to tcp://127.0.0.1:"),
-        (1, {SOUND: "b"}, None, "can speak: tcp://127.0.0.1:.*: its voice .* is another one"),
-        (1, {}, rule_busy_then_sold, "the studio is sold"),
-    ],
-)
-def test_a_run_says_why_nobody_speaks(
-    tmp_path: Path,
+def convert_here(
+    folder: Path,
     studio: Studio,
     monkeypatch: pytest.MonkeyPatch,
+    progress: Progress,
     workers: int,
-    environ: dict[str, str],
-    rule: Any,
-    reason: str,
-) -> None:
+    **environ: str,
+) -> Any:
+    """Converts the text with a scheduler and workers in this process, which have not `environ`."""
     from distributed import Scheduler, Worker
 
-    monkeypatch.syspath_prepend(held_backend.install(tmp_path / "plugs"))
+    monkeypatch.syspath_prepend(held_backend.install(folder / "plugs"))
     for name, value in studio.environ.items():
         monkeypatch.setenv(name, value)
-    studio.rule = rule or studio.rule
-    progress = Progress()
 
     async def run() -> Any:
         is_all_said = asyncio.Event()
@@ -339,16 +326,53 @@ def test_a_run_says_why_nobody_speaks(
                 await opened.enter_async_context(worker)
             return await tts_book.aconvert(
                 tts_book.read(TEXT.encode(), title="Lamps", language="en"),
-                surroundings=surroundings(tmp_path, studio, **environ),
+                surroundings=surroundings(folder, studio, **environ),
                 backend=NAME,
-                output=tmp_path / "out",
+                output=folder / "out",
                 cluster=scheduler.address,
                 listener=listen,
                 tools=Tools(time.monotonic, sleep, lambda: 0.5),
             )
 
+    return asyncio.run(run())
+
+
+def test_of_a_network_address_one_worker_speaks_online(
+    tmp_path: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Progress()
+    result = convert_here(tmp_path, studio, monkeypatch, progress, 3, **{ONLINE: "yes"})
+    assert result.is_complete()
+    assert len({event.worker for event in progress.of(events.ChunkDone)}) == 1
+    assert set(progress.of(events.MachinesChanged)) == {events.MachinesChanged(1, 1)}
+
+
+def rule_busy_then_sold(number: int, text: str, process: int) -> str | None:
+    return {3: "again", 6: "gone"}.get(number)
+
+
+@pytest.mark.parametrize(
+    ("workers", "environ", "rule", "reason"),
+    [
+        (0, {}, None, "No worker is connected to tcp://127.0.0.1:"),
+        (1, {SOUND: "b"}, None, "can speak: tcp://127.0.0.1:.*: its voice .* is another one"),
+        (1, {}, rule_busy_then_sold, "the studio is sold"),
+    ],
+)
+def test_a_run_says_why_nobody_speaks(
+    tmp_path: Path,
+    studio: Studio,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+    environ: dict[str, str],
+    rule: Any,
+    reason: str,
+) -> None:
+    studio.rule = rule or studio.rule
+    progress = Progress()
+    run = partial(convert_here, tmp_path, studio, monkeypatch, progress, workers, **environ)
     if rule:
-        result = asyncio.run(run())
+        result = run()
         assert reason in result.done.reason
         assert progress.of(events.WorkerLeftOut)[0].reason == result.done.reason
         assert [event.reason for event in progress.of(events.ChunkRetried)] == [
@@ -357,7 +381,7 @@ def test_a_run_says_why_nobody_speaks(
         assert 4 <= progress.count(events.ChunkDone) < 16  # one more may have been in flight
     else:
         with pytest.raises(ClusterLost, match=reason):
-            asyncio.run(run())
+            run()
         assert not studio.asked
 
 

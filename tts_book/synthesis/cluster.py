@@ -112,6 +112,8 @@ class Cluster:
         # By what a worker was asked: why it cannot speak, "" if it can.
         self._checks: dict[tuple[str, EngineOrder, Voice], asyncio.Task[str]] = {}
         self._left_out: dict[tuple[str, EngineOrder], str] = {}
+        # Who speaks online for a network address.
+        self._chosen: dict[tuple[str, EngineOrder], str] = {}
         self._noted: set[Event] = set()
 
     @asynccontextmanager
@@ -136,12 +138,9 @@ class Cluster:
             await self._refresh.wait()
             self._refresh.clear()
             try:
-                found = dict(await self.client.nthreads())
+                self.threads = dict(await self.client.nthreads())
             except OSError:  # the scheduler is gone, as whoever waits for a chunk finds out
                 continue
-            # Those that were there stay in front: of a machine's workers one speaks online.
-            kept = {address: found[address] for address in self.threads if address in found}
-            self.threads = kept | found
             self._announce()
 
     def _note_worker(self, event: tuple[float, dict[str, Any]]) -> None:
@@ -196,7 +195,7 @@ class Cluster:
         asked = __version__, order, voice, fingerprint
         try:
             found = await self.client.run(inspect_worker, *asked, workers=[address])
-            reason = str(found[address])
+            reason = str(found.get(address, "it does not answer"))
         except OSError:
             reason = "it does not answer"
         except (ImportError, AttributeError) as error:
@@ -214,18 +213,21 @@ class Cluster:
 
     def find_fit(self, order: EngineOrder, voice: Voice, *, online: bool) -> list[str]:
         """The workers that can speak with this voice; where the service is `online`, one for each
-        network address, which keeps the one limit for it."""
-        hosts: dict[str, str] = {}
-        for address in self.threads:
-            check = self._checks.get((address, order, voice))
-            if (
-                check
-                and check.done()
-                and not check.result()
-                and (address, order) not in self._left_out
-            ):
-                hosts.setdefault(find_host(address) if online else address, address)
-        return list(hosts.values())
+        network address, the same as long as it can, which keeps the one limit for it."""
+        fit = [address for address in self.threads if self._is_fit(address, order, voice)]
+        if not online:
+            return fit
+        for address in fit:
+            place = find_host(address), order
+            if self._chosen.get(place) not in fit:
+                self._chosen[place] = address
+        return [address for address in fit if self._chosen[find_host(address), order] == address]
+
+    def _is_fit(self, address: str, order: EngineOrder, voice: Voice) -> bool:
+        check = self._checks.get((address, order, voice))
+        if check is None or not check.done() or (address, order) in self._left_out:
+            return False
+        return not check.result()
 
     def explain_absence(self, order: EngineOrder) -> str:
         """Why there is nobody to speak."""
