@@ -11,13 +11,9 @@ All context that a rule sees is bounded, so time is linear whatever the text is.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from importlib.util import find_spec
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 from zlib import crc32
 
@@ -392,35 +388,16 @@ def _ask_punkt(splitter: Splitter, word: str, following: str) -> bool:
 
 
 def _make_punkt(lists: Words, sample: str) -> Any:
-    punkt = _load_punkt()
-    parameters = punkt.PunktParameters()
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+
+    parameters = PunktParameters()
     parameters.abbrev_types |= lists.abbreviations
     parameters.sent_starters |= lists.starters
     for starter in lists.starters:
         parameters.ortho_context[starter] |= _MID_SENTENCE_LOWER
     if _has_capitals(sample):
         _learn(parameters, _spread(sample))
-    return punkt.PunktSentenceTokenizer(parameters)
-
-
-@lru_cache(maxsize=1)
-def _load_punkt() -> Any:
-    """Punkt alone. What NLTK imports with it takes 14 MB and 0.1 s, and nothing here needs it: bare
-    packages stand for the two around it meanwhile. Afterwards whoever imports NLTK gets all."""
-    spec = find_spec("nltk")
-    folders = spec.submodule_search_locations if spec is not None else None
-    alone = "nltk" not in sys.modules
-    if alone:
-        for name, below in (("nltk", ""), ("nltk.tokenize", "tokenize")):
-            sys.modules[name] = ModuleType(name)
-            sys.modules[name].__path__ = [str(Path(folder, below)) for folder in folders or ()]
-    try:
-        from nltk.tokenize import punkt
-
-        return punkt
-    finally:
-        for name in [n for n in sys.modules if alone and n.partition(".")[0] == "nltk"]:
-            del sys.modules[name]
+    return PunktSentenceTokenizer(parameters)
 
 
 def _has_capitals(sample: str) -> bool:
@@ -443,7 +420,9 @@ def _spread(sample: str) -> str:
 def _learn(parameters: Any, text: str) -> None:
     """Adds what Punkt finds in the text: plausible abbreviations only (on novels it also takes
     common short words for them), collocations, and words seen in both cases."""
-    trainer = _load_punkt().PunktTrainer()
+    from nltk.tokenize.punkt import PunktTrainer
+
+    trainer = PunktTrainer()
     trainer.train(text.replace("…", "..."), finalize=True)
     learnt = trainer.get_params()
     parameters.abbrev_types |= {word for word in learnt.abbrev_types if _LEARNT.fullmatch(word)}
