@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shlex
 import signal
 import subprocess
@@ -353,3 +354,40 @@ def test_python_example(tmp_path: Path) -> None:
 def test_local_voices_report_to_nobody(tmp_path: Path) -> None:
     run(tmp_path, "voices", "--backend", "piper")
     assert not [path for path in tmp_path.rglob("*") if "microsoft" in path.name.lower()]
+
+
+COUNT_HEAPS = """
+import ctypes, sys, threading
+from tts_book.cli.process import share_heap
+
+share_heap()
+library = ctypes.CDLL(None)
+library.malloc.restype = ctypes.c_void_p
+taken = threading.Barrier(4)
+
+def take():
+    library.malloc(1 << 10)
+    taken.wait()
+
+threads = [threading.Thread(target=take) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+library.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(library.fopen(sys.argv[1].encode(), b"w"))
+library.malloc_info(0, file)
+library.fclose(file)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has several heaps")
+@pytest.mark.parametrize(("asked", "heaps"), [("", 1), ("8", 5)], ids=["one", "as asked"])
+def test_threads_share_a_heap(tmp_path: Path, asked: str, heaps: int) -> None:
+    """Each thread's own would keep what was freed in it."""
+    report = tmp_path / "heaps.xml"
+    environ = environment(tmp_path)
+    environ.pop("MALLOC_ARENA_MAX", None)
+    environ |= {"MALLOC_ARENA_MAX": asked} if asked else {}
+    subprocess.run([sys.executable, "-c", COUNT_HEAPS, str(report)], env=environ, check=True)
+    assert report.read_text().count("<heap nr=") == heaps

@@ -25,6 +25,7 @@ from tts_book.events import quote_command
 from tts_book.pipeline.options import Surroundings, find_surroundings, hide_password
 
 INTERRUPTED, TERMINATED = 130, 143
+_M_ARENA_MAX = -8  # as <malloc.h> has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def exit_code(run: Run, *, writes: bool = False, keeps: bool = True) -> int:
     `writes`: it writes books, so that one whose reader has gone away is not all done; `keeps`:
     what was spoken is there the next time.
     """
+    share_heap()
     runner, how_on = asyncio.Runner(), ""
     try:
         here = open_terminal()
@@ -127,6 +129,21 @@ def exit_code(run: Run, *, writes: bool = False, keeps: bool = True) -> int:
         )
     runner.close()
     return _flushed(code)
+
+
+def share_heap() -> None:
+    """Has all threads of this process use one heap, unless the environment says how many.
+
+    The C library of most Linux systems gives each thread its own, which keeps what was freed in it:
+    24 MB of the 153 that a ten-hour M4B took. One heap made nothing slower that could be measured.
+    """
+    if sys.platform != "linux" or "MALLOC_ARENA_MAX" in os.environ:
+        return
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    if hasattr(library, "gnu_get_libc_version"):  # others have no such heaps
+        library.mallopt(_M_ARENA_MAX, 1)
 
 
 def _how_on(command: str, *, keeps: bool) -> str:
