@@ -77,11 +77,14 @@ def run(
     folder: Path, *arguments: str, stdin: str = "", before: Callable[[], None] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end; `before` is called in its process."""
+    # A process that may not write, or not much, would leave half a module in Python's cache, and
+    # every later one would fail with it.
+    kept = {"PYTHONDONTWRITEBYTECODE": "1"} if before else {}
     return subprocess.run(
         command(*arguments),
         preexec_fn=before,
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder) | kept,
         input=stdin,
         capture_output=True,
         text=True,

@@ -496,6 +496,7 @@ from tests.output import test_stitcher as t
 
 folder = Path({folder!r})
 segments = t._spoken(folder)
+sys.dont_write_bytecode = True  # or half a module could be left in Python's cache
 resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 try:
     t._stitch(segments, folder / "out" / "a.mp3")
