@@ -25,6 +25,11 @@ ru|Это был так называемый «порядок» старого �
 ru|Над дверью висела вывеска: «Портной Иванов и сын»
 ru|Дождь шёл весь день — холодный, долгий, осенний.
 ru|— [Ты читал «Тихий Дон»?] — спросил отец.
+ru|«[Пойдём]», — сказал он; — он боялся темноты.
+en|“[It is simple],” said he; “[my lamp is out].”
+en|“[You are right],” she cried; “[I am the keeper. Who else?]”
+en|“[If it rains],” he went on, turning to the door, “[we stay here].”
+en|“[It rains],” said he. The sign read “no entry” all the same.
 uk|— [Хто там?] — спитав дід.
 uk|«[Невже запізнився?]» — подумав він.
 pl|– [Dzień dobry] – powiedział Jan. – [Jak się masz?]

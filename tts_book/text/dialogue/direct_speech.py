@@ -464,12 +464,25 @@ def _quoted(
         if not text[inner[0] : inner[1]].strip():
             continue
         tags = _tags_around(text, start, stop, opened, ends, words, customs)
-        if not _is_speech(text, start, stop, opened, closed, ends, tags):
+        if found and not tags and _goes_on(text, found[-1], opened):
+            tags = found[-1].tags
+        elif not _is_speech(text, start, stop, opened, closed, ends, tags):
             continue
         spans, more = _inner_tags(text, *inner, customs, words)
         trimmed = tuple(_trim(text, a, b) for a, b in spans if text[a:b].strip())
         found.append(DirectSpeech(opened, ends, trimmed, (*tags, *more), "quotes", number))
     return found
+
+
+def _goes_on(text: str, last: DirectSpeech, opened: int) -> bool:
+    """Whether a quotation goes on with the speech before it: “It rains,” said he; “we stay.”"""
+    between = text[last.stop : opened].strip()
+    is_open = bool(last.tags) or text[last.stop - 2 : last.stop - 1] == ","
+    return (
+        is_open
+        and between[-1:] in (";", ",", ":", *_DASH)
+        and _CLAUSE.fullmatch(between, 0, len(between) - 1) is not None
+    )
 
 
 def _pairs(
