@@ -208,6 +208,22 @@ def test_the_folders_own_clock_counts(path: Path) -> None:
     assert Claims(HERE, clock=lambda: 90_000.0).take(path) == other.claimant
 
 
+def test_a_machine_that_slept_takes_no_claim_for_dead_that_was_renewed_meanwhile(
+    path: Path,
+) -> None:
+    """Clocks that measure spans stand still while a machine sleeps."""
+    other, now_s = claims_of(Claimant("elsewhere", 9, "cafe")), NOW_S
+    mine = Claims(HERE, folder_time=lambda folder: now_s, clock=lambda: 7.0)
+    assert other.take(path) is None
+    age(path, 0)
+    assert mine.is_held(path)
+    now_s += 3_600
+    age(path, -3_600)
+    assert mine.is_held(path)
+    age(path, 0)
+    assert not mine.is_held(path)
+
+
 def test_claims_are_no_entries_and_dead_ones_are_pruned(tmp_path: Path) -> None:
     cache = ChunkCache(tmp_path)
     held, dead = Claims(), Claims(Claimant("elsewhere", 9, "cafe"))

@@ -235,8 +235,14 @@ class Claims:
         is_here = claimant.process and claimant.is_beside(self.claimant)
         if is_here and not self._lives(claimant.process):
             return True
+        if not self._is_stale(path.parent, seen):
+            return False
+        self._times.clear()  # this machine may have slept, and its clock with it
+        return self._is_stale(path.parent, seen)
+
+    def _is_stale(self, folder: Path, seen: _SeenClaim) -> bool:
         # A claim of the future is as little renewed as an old one: the folder's clock was set back.
-        return abs(self._find_time(path.parent) - seen.written_ns / 1e9) > STALE_S
+        return abs(self._find_time(folder) - seen.written_ns / 1e9) > STALE_S
 
     def _find_time(self, folder: Path) -> float:
         disk, now = folder.stat().st_dev, self._clock()
