@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,20 @@ import trustme
 
 import tts_book
 from tests.cli.test_process import environment
+from tests.fakes import chunks
 from tests.synthesis import held_backend
 from tests.synthesis.held_backend import NAME, ONLINE, SOUND, Studio
 from tts_book import events
+from tts_book.backends import Settings
+from tts_book.backends.silent import SilentBackend
 from tts_book.errors import ClusterLost, UserError
+from tts_book.model import Voice
 from tts_book.pipeline.options import Surroundings
-from tts_book.synthesis.cluster_access import parse_address
+from tts_book.synthesis.chunk_cache import make_key
+from tts_book.synthesis.cluster import Cluster, ClusterSpeaker, open_cluster
+from tts_book.synthesis.cluster_access import import_distributed, parse_address
 from tts_book.synthesis.rate_limiter import Tools
+from tts_book.synthesis.spoken_audio import ChunkCall
 
 ROOT = Path(__file__).parents[2]
 # Two chapters of seven paragraphs, each a chunk.
@@ -57,7 +64,9 @@ class Machines:
         self._environ = {**environment(folder), **studio.environ}
         self._processes: list[subprocess.Popen[str]] = []
 
-    def launch(self, *arguments: str, path: Sequence[Path] = ()) -> subprocess.Popen[str]:
+    def launch(
+        self, *arguments: str, path: Sequence[Path] = (), **more: Any
+    ) -> subprocess.Popen[str]:
         """A Python process whose backends are those of this machine and the held one."""
         places = os.pathsep.join(map(str, (*path, self._plugs, ROOT)))
         process = subprocess.Popen(
@@ -67,6 +76,7 @@ class Machines:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
+            **more,
         )
         self._processes.append(process)
         return process
@@ -383,6 +393,113 @@ def test_a_run_says_why_nobody_speaks(
         with pytest.raises(ClusterLost, match=reason):
             run()
         assert not studio.asked
+
+
+@contextlib.asynccontextmanager
+async def open_speaker(
+    sleep: Callable[[float], Awaitable[None]], *, workers: int = 0, wait: bool = False
+) -> AsyncIterator[tuple[Any, ClusterSpeaker]]:
+    """A client of a cluster in this process, and who has chunks spoken there."""
+    from distributed import Client, Scheduler, Worker
+
+    async with (
+        Scheduler(host="127.0.0.1", dashboard_address="127.0.0.1:0") as scheduler,
+        contextlib.AsyncExitStack() as opened,
+    ):
+        for _ in range(workers):
+            await opened.enter_async_context(Worker(scheduler.address, nthreads=1, memory_limit=0))
+        client = Client(scheduler.address, asynchronous=True, set_as_default=False)
+        await opened.enter_async_context(client)
+        cluster = Cluster(client, scheduler.address, Settings())
+        await opened.enter_async_context(cluster.watched())
+        tools = Tools(time.monotonic, sleep, lambda: 0.5, wait=wait)
+        speaker = ClusterSpeaker(cluster, SilentBackend(), lambda event: None, tools)
+        opened.push_async_callback(speaker.close)
+        yield client, speaker
+
+
+VOICE = Voice("silence", "silent", "silence", "en")
+
+
+def make_call(text: str) -> ChunkCall:
+    key = make_key(SilentBackend(), VOICE, text)
+    return ChunkCall(1, "Lamps", chunks(text)[0], VOICE, key=key)
+
+
+def test_who_waits_for_workers_looks_for_them_now_and_then_while_there_is_a_scheduler() -> None:
+    async def run() -> int:
+        looks = 0
+
+        async def sleep(wait_s: float) -> None:
+            nonlocal looks
+            looks += 1
+            if looks == 3:
+                await client.close()
+
+        async with open_speaker(sleep, wait=True) as (client, speaker):
+            with pytest.raises(ClusterLost, match="is gone"):
+                await asyncio.wait_for(speaker.speak(make_call("A lamp.")), 60)
+        return looks
+
+    assert asyncio.run(run()) == 3
+
+
+def test_a_scheduler_that_went_between_two_chunks_is_said_to_be_gone() -> None:
+    async def run() -> None:
+        async with open_speaker(asyncio.sleep, workers=1) as (client, speaker):
+            assert (await speaker.speak(make_call("A lamp."))).frames
+            await client.close()  # as dask does when it has looked for the scheduler long enough
+            with pytest.raises(ClusterLost, match="is gone"):
+                await speaker.speak(make_call("A ship."))
+
+    asyncio.run(run())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to single consoles")
+def test_ctrl_c_ends_a_worker_and_its_processes_without_a_word_of_theirs(
+    machines: Machines,
+) -> None:
+    from distributed import Scheduler
+
+    def stop_worker(address: str) -> str:
+        worker = machines.launch_worker(address, start_new_session=True)
+        read_until(worker, "speaks for")
+        os.killpg(worker.pid, signal.SIGINT)  # a terminal sends it to all of a command
+        _, said = worker.communicate()
+        assert worker.returncode == 130
+        return said
+
+    async def run() -> str:
+        async with Scheduler(host="127.0.0.1", dashboard_address="127.0.0.1:0") as scheduler:
+            return await asyncio.to_thread(stop_worker, scheduler.address)
+
+    assert asyncio.run(run()) == "Stopped.\n"
+
+
+def test_a_server_of_another_kind_is_no_scheduler() -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async def run() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            place = parse_address(f"127.0.0.1:{port}", None, insecure=False)
+            tools = Tools(time.monotonic, asyncio.sleep, lambda: 0.5)
+            async with open_cluster(place, Settings(), tools):
+                pass
+
+    with pytest.raises(UserError, match=r"No scheduler answers at tcp://127\.0\.0\.1:"):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("library", ["dask", "distributed"])
+def test_a_cluster_without_its_extra_says_how_to_get_it(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UserError, match=r'pip install "tts-book\[cluster\]"'):
+        import_distributed()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from tts_book.synthesis.cluster_access import (
     make_security,
 )
 from tts_book.synthesis.cluster_worker import (
+    PRELOAD,
     EngineOrder,
     WorkerReply,
     inspect_worker,
@@ -72,7 +73,8 @@ async def open_cluster(
         )
         try:
             await opened.enter_async_context(client)
-        except OSError as error:
+        except (OSError, MemoryError) as error:  # the second: what answers is not dask
+            await client.close()
             raise UserError(explain_refusal(address, error)) from error
         cluster = Cluster(client, address.url, settings)
         await opened.enter_async_context(cluster.watched())
@@ -90,6 +92,7 @@ def _make_local(workers: int | None) -> Any:
         host="127.0.0.1",
         dashboard_address=STATUS_PAGE,
         worker_dashboard_address=STATUS_PAGE,
+        preload=[PRELOAD],
         memory_limit=0,
         silence_logs=logging.CRITICAL,
         asynchronous=True,
@@ -107,7 +110,7 @@ class Cluster:
         # What a listener raised: dask's own loop, in which events arrive, would keep it to itself.
         self.raised: BaseException | None = None
         self._speakers: list[ClusterSpeaker] = []
-        self._changed = asyncio.Event()
+        self.changed = asyncio.Event()  # set when something is new about the workers
         self._refresh = asyncio.Event()
         # By what a worker was asked: why it cannot speak, "" if it can.
         self._checks: dict[tuple[str, EngineOrder, Voice], asyncio.Task[str]] = {}
@@ -121,17 +124,28 @@ class Cluster:
         """Knows of workers that come and go, as long as this is entered."""
         self.client.subscribe_topic("all", self._note_worker)
         self.client.subscribe_topic(self.topic, self._pass_on)
-        self._refresh.set()
+        self.look_again()
         watching = asyncio.create_task(self._watch())
         try:
             yield
         finally:
-            self.client.unsubscribe_topic("all")
-            self.client.unsubscribe_topic(self.topic)
+            if not self.is_gone:
+                self.client.unsubscribe_topic("all")
+                self.client.unsubscribe_topic(self.topic)
             tasks = [watching, *self._checks.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether dask looks for the scheduler no more."""
+        return self.client.status in ("closing", "closed")
+
+    def look_again(self) -> None:
+        """Asks the scheduler which workers there are; one that was started again reports none of
+        them by itself."""
+        self._refresh.set()
 
     async def _watch(self) -> None:
         while True:
@@ -146,23 +160,17 @@ class Cluster:
     def _note_worker(self, event: tuple[float, dict[str, Any]]) -> None:
         match event[1]:
             case {"action": "add-worker"}:
-                self._refresh.set()
+                self.look_again()
             case {"action": "remove-worker", "worker": str(address)}:
                 self.threads.pop(address, None)
                 self._announce()
 
     def _announce(self) -> None:
         """Lets all who wait look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self.changed.set()
+        self.changed = asyncio.Event()
         for speaker in self._speakers:
             speaker.adapt()
-
-    async def change(self) -> None:
-        """Returns when something is new about the workers. Raises what a listener raised."""
-        await self._changed.wait()
-        if self.raised is not None:
-            raise self.raised
 
     def add(self, speaker: ClusterSpeaker) -> None:
         self._speakers.append(speaker)
@@ -380,8 +388,12 @@ class ClusterSpeaker:
                 if self._stopped_by is not None:
                     raise self._stopped_by
                 await self._until_change(patience)
-                if patience.done() and not self._tools.wait:
+                if not patience.done():
+                    continue
+                if self._cluster.is_gone or not self._tools.wait:
                     raise ClusterLost(f"{self._cluster.explain_absence(self._order)}. {KEPT}")
+                self._cluster.look_again()
+                patience = asyncio.ensure_future(self._tools.sleep(PATIENCE_S))
             return workers
         finally:
             patience.cancel()
@@ -417,12 +429,15 @@ class ClusterSpeaker:
             future.release()
 
     async def _until_change(self, other: asyncio.Future[Any]) -> None:
-        """Waits until something is new about the workers, or `other` is done."""
-        change = asyncio.ensure_future(self._cluster.change())
-        await asyncio.wait((other, change), return_when=asyncio.FIRST_COMPLETED)
-        if change.done():
-            change.result()
-        change.cancel()
+        """Waits until something is new about the workers, or `other` is done. Raises what a
+        listener raised."""
+        change = asyncio.ensure_future(self._cluster.changed.wait())
+        try:
+            await asyncio.wait((other, change), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            change.cancel()
+        if self._cluster.raised is not None:
+            raise self._cluster.raised
 
     def pass_on(self, event: Event, worker: str) -> None:
         """Tells an event of a worker as one of the run, if it is about a chunk that it has."""

@@ -75,15 +75,15 @@ def import_distributed() -> Any:
     """The library, without lines of its own on standard error. Raises UserError without it."""
     try:
         import dask
-    except ImportError:
+
+        if "distributed" not in sys.modules:
+            quiet = ("distributed", "distributed.client", "distributed.gc", "tornado.application")
+            dask.config.set({"logging": dict.fromkeys(quiet, "critical")})
+        import distributed
+    except ImportError:  # dask can be there without it
         raise UserError(
             'A cluster needs the extra cluster: pip install "tts-book[cluster]"'
         ) from None
-    if "distributed" not in sys.modules:
-        quiet = ("distributed", "distributed.client", "distributed.gc", "tornado.application")
-        dask.config.set({"logging": dict.fromkeys(quiet, "critical")})
-    import distributed
-
     return distributed
 
 
@@ -119,7 +119,7 @@ def make_security(address: ClusterAddress) -> distributed.Security | None:
     return security
 
 
-def explain_refusal(address: ClusterAddress, error: OSError) -> str:
+def explain_refusal(address: ClusterAddress, error: OSError | MemoryError) -> str:
     """Why there is no connection, in one line with what to do."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):

@@ -11,6 +11,7 @@ import logging
 import os
 import platform
 import random
+import signal
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 # A scheduler that is gone is looked for again after so long.
 AGAIN_S = 5.0
+# What workers that are started here import first: this module.
+PRELOAD = __name__
 # Where the events of the chunk are reported that the current task speaks.
 _TOPIC: ContextVar[str] = ContextVar("_TOPIC")
 
@@ -94,6 +97,7 @@ async def run_worker(
             memory_limit=0,
             dashboard=False,
             dashboard_address=STATUS_PAGE,
+            preload=[PRELOAD],
             silence_logs=logging.ERROR,
         )
         try:
@@ -101,7 +105,7 @@ async def run_worker(
                 report(f"{nanny.worker_address} speaks for {address.url}, {threads} at once")
                 await nanny.finished()
         except RuntimeError as error:
-            if not isinstance(error.__cause__, OSError):
+            if not isinstance(error.__cause__, OSError | MemoryError):
                 raise
             if "certificate" in (reason := explain_refusal(address, error.__cause__)):
                 raise UserError(reason) from error
@@ -111,6 +115,12 @@ async def run_worker(
             report(f"No scheduler answers at {address.url}: waiting for it")
         is_waiting = True
         await sleep(AGAIN_S)
+
+
+def dask_setup(_worker: Worker) -> None:
+    """Leaves Ctrl-C, which the terminal sends to all processes, to the one that started this
+    worker: that ends it. dask calls this by its name where this module is preloaded."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 async def inspect_worker(
