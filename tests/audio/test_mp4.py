@@ -160,6 +160,7 @@ def test_files_of_ffmpeg_are_read_like_it(
 def test_the_same_index_as_ffmpeg(tmp_path: Path, encoded: Encoded) -> None:
     """Every box of FFmpeg's file that says anything is in ours."""
     options = {"movflags": "+faststart", "brand": "M4B ", "fflags": "+bitexact"}
+    options["movie_timescale"] = "1000"  # what newer versions choose is finer
     theirs = write_with_ffmpeg(tmp_path / "f.m4b", encoded, ("One", "Two"), **options).read_bytes()
     ours = write(tmp_path / "b.m4b", encoded, marks("One", "Two")).read_bytes()
     for kind, size in ((b"stsd", 40), (b"stts", 24), (b"elst", 28), (b"gmhd", 76), (b"chpl", 30)):
