@@ -216,7 +216,7 @@ def read_until(process: subprocess.Popen[str], line: str) -> None:
 
 
 def last_line(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=300)
     return said.splitlines()[-1]
 
 
