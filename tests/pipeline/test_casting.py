@@ -181,7 +181,7 @@ def test_captions_name_who_speaks(at: Desk) -> None:
     chapters = [file.read_text("utf-8") for file in sorted((at.folder / "out").rglob("*.vtt"))]
     assert "\nСмотритель ждал у двери." in chapters[0]
     assert "\n<v female>— Это я" in chapters[0]
-    assert "\n<v female>Неужели всё кончилось?\n" in chapters[1]
+    assert "\n<v female>«Неужели всё кончилось?»\n" in chapters[1]
 
 
 MARKED = BOOK.replace("Смотритель ждал у двери.", "[voice:{}]Смотритель ждал у двери.[/voice]")
