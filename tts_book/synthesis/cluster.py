@@ -64,7 +64,7 @@ async def open_cluster(
     library = import_distributed()
     async with AsyncExitStack() as opened:
         place: Any = address.url
-        security = make_security(address)
+        security = make_security(address, "client")
         if address.is_local:
             place = await opened.enter_async_context(_make_local(tools.workers or os.cpu_count()))
             security, tools = place.security, replace(tools, workers=0)

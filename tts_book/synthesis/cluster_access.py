@@ -12,7 +12,7 @@ import ssl
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tts_book.errors import UserError
 
@@ -87,9 +87,11 @@ def import_distributed() -> Any:
     return distributed
 
 
-def make_security(address: ClusterAddress) -> distributed.Security | None:
+def make_security(
+    address: ClusterAddress, role: Literal["client", "worker"]
+) -> distributed.Security | None:
     """The certificates for this address: those in its folder, else those that dask's own settings
-    name; None without TLS. Raises UserError where they are missing or damaged."""
+    name for this role; None without TLS. Raises UserError where they are missing or damaged."""
     library = import_distributed()
     if not address.url.startswith("tls://"):
         return None
@@ -98,14 +100,10 @@ def make_security(address: ClusterAddress) -> distributed.Security | None:
         ca, cert, key = (
             str(address.certificates / name) for name in (CA_FILE, CERT_FILE, KEY_FILE)
         )
-        files = {"tls_ca_file": ca}
-        for role in ("client", "worker", "scheduler"):
-            files |= {f"tls_{role}_cert": cert, f"tls_{role}_key": key}
+        files = {"tls_ca_file": ca, f"tls_{role}_cert": cert, f"tls_{role}_key": key}
     security: distributed.Security = library.Security(require_encryption=True, **files)
     try:
-        usable = all(
-            security.get_connection_args(role)["ssl_context"] for role in ("client", "worker")
-        )
+        usable = security.get_connection_args(role)["ssl_context"] is not None
     except OSError as error:
         place = address.certificates or "dask's settings"
         raise UserError(

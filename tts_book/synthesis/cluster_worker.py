@@ -87,7 +87,7 @@ async def run_worker(
 ) -> None:
     """Speaks for the scheduler at this address, so many chunks at once, until it is cancelled; one
     that is gone is waited for. `report` gets lines for people. Raises UserError."""
-    library, security = import_distributed(), make_security(address)
+    library, security = import_distributed(), make_security(address, "worker")
     is_waiting = False
     while True:
         nanny = library.Nanny(
