@@ -14,6 +14,7 @@ from tts_book.cli.commands.convert import batch
 from tts_book.cli.commands.publication import feed, page
 from tts_book.cli.commands.verify import check
 from tts_book.cli.commands.where import where
+from tts_book.errors import UserError
 from tts_book.output.manifest import HIDDEN_FOLDER, NAME, findings_path
 from tts_book.pipeline.options import RECORDS
 
@@ -81,6 +82,21 @@ def test_every_command_finds_them(records: str, at: Desk) -> None:
     assert asyncio.run(page(here, out, out=None, cache=None, inline_audio=False, epub=False)) == 0
     assert (out / "one.html").exists()
     assert {path.name for path in out.rglob("*.html")} == {"one.html", "two.html", "album.html"}
+
+
+@pytest.mark.parametrize("records", RECORDS)
+def test_a_file_is_of_one_book_though_others_lie_beside_it(records: str, at: Desk) -> None:
+    convert_all(at, records)
+    out = at.folder / OUT
+    for sound, made in (("one.mp3", "one.html"), ("two/001 - Глава 1.mp3", "two/two.html")):
+        wanted = page(at.here(), out / sound, out=None, cache=None, inline_audio=False, epub=False)
+        assert at.run(wanted) == 0
+        assert at.written() == [out / made]
+    seek = where(
+        at.here(), out / "one.mp3", "", line=0, text="bell", out=None, cache=None, play=False
+    )
+    with pytest.raises(UserError, match="bell"):
+        at.run(seek)
 
 
 def ask_about(at: Desk, out: Path) -> Iterator[str]:

@@ -349,6 +349,12 @@ class Manifest:
                     return Path(os.path.normpath(self.folder / volume["file"])), start_ms
         return own, 0
 
+    def names(self, output: Path) -> bool:
+        """Whether it says how this file was made; the books of a folder lie side by side."""
+        there = output.resolve()
+        made = read_kinds(self.path, "chapter", "volume")
+        return any((self.folder / line["file"]).resolve() == there for _, line in made)
+
     def volume(self, output: Path) -> dict[str, Any] | None:
         """What it says about a whole-book file."""
         for volume in read_lines(self.path, "volume"):
@@ -368,9 +374,9 @@ def manifests_of_file(output: Path, cache: ChunkCache) -> Iterator[Manifest]:
 
 
 def manifests_of_place(place: Path, cache: ChunkCache) -> Iterator[Manifest]:
-    """The records of a file, or of the books in a folder."""
+    """The records of the book that a file is of, or of the books in a folder."""
     if place.is_file():
-        return manifests_of_file(place, cache)
+        return (known for known in manifests_of_file(place, cache) if known.names(place))
     return _open_manifests(find_manifests(place), cache)
 
 
