@@ -310,6 +310,18 @@ def test_words_without_sound_are_proven_by_sound(
     assert backend.asked[MUTE] == 2
 
 
+def test_what_has_no_halves_is_tried_more_often(tmp_path: Path) -> None:
+    found = SoundFinding("words", "silence instead of a word", certain=False)
+
+    def answer(text: str, attempt: int) -> tuple[float, tuple[SoundFinding, ...]]:
+        return (1.0, (found,) if attempt < 5 else ())
+
+    backend = ScriptedJudge(answer)
+    left = run(backend, chunks("Five"), tmp_path)
+    assert backend.asked == {"Five": 5}
+    assert all(left.keys)
+
+
 @pytest.mark.parametrize("again", ["finds nothing", "is shorter"])
 def test_a_proof_that_its_repetition_does_not_confirm_proves_nothing(
     again: str, tmp_path: Path

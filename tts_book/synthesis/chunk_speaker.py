@@ -227,14 +227,15 @@ class ChunkSpeaker:
         history.tries[error.failure] += 1
         repeated = history.repeated(answer)
         history.answers.append(answer)
-        decision = self._decide(error, history.tries[error.failure], depth)
-        parts = split_in_half(text) if depth < retry_policy.INCOMPLETE_DEPTH else None
-        # Halves tell more than another try; what has none may have met with damage again.
+        # Halves tell more than another try. What has none is short: more tries cost little.
+        parts = split_in_half(text)
+        tries = history.tries[error.failure]
+        decision = self._decide(error, tries if parts is not None else (tries + 1) // 2, depth)
         if isinstance(decision, retry_policy.TryAgain) and (not repeated or parts is None):
             history.alone = decision.alone
             await self._wait(call, error, decision, history.tries.total())
             return None
-        if parts is not None:
+        if parts is not None and depth < retry_policy.INCOMPLETE_DEPTH:
             return await self._compare_halves(call, parts, depth, history, answer)
         if any(finding.certain for finding in answer.findings):
             raise error
