@@ -320,6 +320,7 @@ def test_what_has_no_halves_is_tried_more_often(tmp_path: Path) -> None:
     left = run(backend, chunks("Five"), tmp_path)
     assert backend.asked == {"Five": 5}
     assert all(left.keys)
+    assert doubts_of(left) == []
 
 
 @pytest.mark.parametrize("again", ["finds nothing", "is shorter"])
