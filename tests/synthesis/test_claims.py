@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import threading
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.fakes import Time, in_time
 from tts_book.synthesis.cache_prune import list_entries, prune_cache
 from tts_book.synthesis.chunk_cache import ChunkCache
 from tts_book.synthesis.claims import (
+    BOOT_ID,
     HEARTBEAT_S,
     STALE_S,
     UNKNOWN,
@@ -74,6 +76,14 @@ def test_this_process_describes_itself_and_a_new_run_each_time() -> None:
     assert one.process == os.getpid()
     assert one.is_beside(other)
     assert one.run != other.run
+
+
+def test_machines_of_one_name_are_told_apart() -> None:
+    mine = describe_process()
+    assert mine.space.startswith(
+        BOOT_ID.read_text().strip() if BOOT_ID.exists() else f"{uuid.getnode():x}"
+    )
+    assert not mine.is_beside(replace(mine, space=f"elsewhere {mine.space}"))
 
 
 @pytest.mark.parametrize(

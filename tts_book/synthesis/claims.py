@@ -33,6 +33,8 @@ SUFFIX = ".claim"
 HEARTBEAT_S = 30.0
 STALE_S = 180.0
 _HEIR = ".heir"
+# Linux: what is another on every machine, and after each start of it.
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # How long the folder's clock is read off ours before it is asked again.
 _CLOCK_KEPT_S = 60.0
 # A claim may be let go of at the moment when it is looked at.
@@ -42,7 +44,7 @@ _TRIES = 5
 @dataclass(frozen=True, slots=True)
 class Claimant:
     """Whose a claim is: a run of a process on a machine. Numbers of processes mean something only
-    within one `space` of a `host`; containers have their own."""
+    within one `space`: machines may share a name (`host`), and containers a machine."""
 
     host: str
     process: int
@@ -63,11 +65,15 @@ UNKNOWN = Claimant("", 0, "")
 
 def describe_process() -> Claimant:
     """A new run of this process."""
+    return Claimant(socket.gethostname(), os.getpid(), uuid.uuid4().hex, _find_process_space())
+
+
+def _find_process_space() -> str:
     try:
-        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115  # no path, but a name
+        boot = BOOT_ID.read_text("ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115  # no path, but a name
     except OSError:
-        space = ""
-    return Claimant(socket.gethostname(), os.getpid(), uuid.uuid4().hex, space)
+        return f"{uuid.getnode():x}"
 
 
 @dataclass(frozen=True, slots=True)
