@@ -25,6 +25,8 @@ SAME = [
     ("en", "She climbed 204 stairs at 5:30 p.m., and then Dr. Smith of the BBC paid her $1,250.50.",
      "She climbed two hundred and four stairs at half past five in the afternoon, and then doctor "
      "Smith of the B B C paid her one thousand two hundred and fifty dollars fifty cents."),
+    ("en", "It cost two dollars, three dollars, four dollars, five dollars and six dollars.",
+     "It cost $2, $3, $4, $5 and $6."),
     ("ru", RUSSIAN, RUSSIAN.replace("ё", "е").lower()),
     ("ru", "В 1812 году, т. е. более двухсот лет назад, армия в 600 000 человек перешла реку.",
      "В тысяча восемьсот двенадцатом году, то есть более двухсот лет назад, армия в шестьсот "
@@ -72,6 +74,14 @@ DIFFERENT = [
     ),
     ("", DifferenceKind.MISSING, True, ENGLISH[4:-1]),
 ]
+
+
+def test_a_number_that_is_heard_hides_no_loss_beside_it() -> None:
+    text = f"It was on Dec. 11th, 1817, as all of us remember. {ENGLISH}"
+    heard = f"It was on December 11, 1817, {ENGLISH[len('The boat came in late that evening. ') :]}"
+    (found,) = compare_words(text, heard, "en")
+    assert found.is_error
+    assert "came in late" in found.expected
 
 
 def test_a_few_words_tell_only_beside_the_sound() -> None:

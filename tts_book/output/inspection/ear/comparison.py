@@ -39,9 +39,9 @@ _SAME_WORD, _SAME_RUN = 0.72, 0.8
 # Words that agree by chance inside a stretch that differs do not part it: one, or a few short ones.
 _CHANCE_WORDS, _CHANCE_LETTERS = 1, 7
 _WORDS_PER_DIGIT, _WORDS_PER_SYMBOL = 2, 2
-# How many letters of the other side a number is said with, for each word of it; and anything else
-# that is not said as it is written, for each letter of it.
-_LETTERS_PER_NUMBER_WORD, _LETTERS_PER_LETTER = 8, 3
+# How many letters of the other side a digit may be said with, a symbol beside it, and a letter of
+# anything else that is not said as it is written.
+_LETTERS_PER_DIGIT, _LETTERS_PER_SYMBOL, _LETTERS_PER_LETTER = 10, 16, 3
 _SYMBOLS = re.compile(r"[%‰$€£¥₽₴№§°&+=<>/×²³]|[.,:]\d")
 _REPEATED_WORDS = 4
 
@@ -106,13 +106,24 @@ class _Token:
         return len(self.text) + 1
 
     @property
+    def digits(self) -> int:
+        """How many of its characters are digits."""
+        return sum(map(str.isdigit, self.text))
+
+    @property
     def stands_for_letters(self) -> int:
-        """How many letters of the other side it may be said with beyond its own."""
+        """How many letters of the other side it may be said with, if none of its own is there."""
         if not self.stands_for:
             return 0
-        if self.text.isalpha():
-            return _LETTERS_PER_LETTER * len(self.text)
-        return _LETTERS_PER_NUMBER_WORD * self.stands_for
+        return _LETTERS_PER_DIGIT * self.digits or _LETTERS_PER_LETTER * len(self.text)
+
+    @property
+    def symbol_letters(self) -> int:
+        """How many letters of the other side the symbols beside a number are said with."""
+        if not self.digits:
+            return 0
+        words = self.stands_for - _WORDS_PER_DIGIT * self.digits - 1
+        return _LETTERS_PER_SYMBOL * words // _WORDS_PER_SYMBOL
 
 
 def compare_words(
@@ -234,9 +245,11 @@ def _judge(
 ) -> Difference | None:
     """The difference, None where it is a matter of spelling."""
     left, over = _unlike(written, said)
+    covered = sum(token.stands_for_letters for token in over)
+    covered += sum(token.symbol_letters for token in said)
+    missed = _without_covered(left, covered)
     if more_is_fine:
         over = []
-    missed = _without_covered(left, said)
     # A number and the like may be any of the other words, but it must be one of them.
     special = [token for token in missed if token.stands_for][len(over) :]
     missed = [token for token in missed if not token.stands_for] + special
@@ -273,9 +286,8 @@ def _judge(
     )
 
 
-def _without_covered(left: Sequence[_Token], said: Sequence[_Token]) -> list[_Token]:
-    """Written words that no number or abbreviation of the other side can stand for."""
-    letters = sum(token.stands_for_letters for token in said)
+def _without_covered(left: Sequence[_Token], letters: int) -> list[_Token]:
+    """Words without those that fit into so many letters: the shortest first."""
     found = []
     for token in sorted(left, key=lambda token: len(token.text)):
         letters -= token.letters
