@@ -27,6 +27,8 @@ SAME = [
      "Smith of the B B C paid her one thousand two hundred and fifty dollars fifty cents."),
     ("en", "It cost two dollars, three dollars, four dollars, five dollars and six dollars.",
      "It cost $2, $3, $4, $5 and $6."),
+    ("ru", "До пристани оставалось триста с лишком шагов, и старик уже не надеялся успеть.",
+     "До пристани оставалось 300 слишком шагов, и старик уже не надеялся успеть."),
     ("ru", RUSSIAN, RUSSIAN.replace("ё", "е").lower()),
     ("ru", "В 1812 году, т. е. более двухсот лет назад, армия в 600 000 человек перешла реку.",
      "В тысяча восемьсот двенадцатом году, то есть более двухсот лет назад, армия в шестьсот "
@@ -45,7 +47,7 @@ SAME = [
 
 @pytest.mark.parametrize(("language", "expected", "heard"), SAME)
 def test_spelling_is_no_difference(language: str, expected: str, heard: str) -> None:
-    assert compare_words(expected, heard, language) == ()
+    assert compare_words(expected, heard, language, slight=True) == ()
 
 
 CUT = "The wind had turned cold, and the sea was "

@@ -343,7 +343,11 @@ def _pair(
         return False
     one = "".join(token.text for token in written[row : row + a])
     other = "".join(token.text for token in said[column : column + b])
-    return _likeness(one, other) >= _SAME_WORD
+    return _digits(one) == _digits(other) and _likeness(one, other) >= _SAME_WORD
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
 
 
 def _likeness(one: str, other: str) -> float:
