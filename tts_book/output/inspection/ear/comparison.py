@@ -248,13 +248,15 @@ def _judge(
     covered = sum(token.stands_for_letters for token in over)
     covered += sum(token.symbol_letters for token in said)
     missed = _without_covered(left, covered)
+    absorbed = len(left) - len(missed)
     if more_is_fine:
         over = []
     # A number and the like may be any of the other words, but it must be one of them.
     special = [token for token in missed if token.stands_for][len(over) :]
     missed = [token for token in missed if not token.stands_for] + special
     missing = len(missed)
-    added = max(0, len(over) - sum(token.stands_for for token in written))
+    numbers = min(absorbed, sum(1 for token in over if token.stands_for))
+    added = max(0, len(over) - numbers - sum(token.stands_for for token in written))
     words = max(missing, added)
     letters = sum(token.letters for token in missed) - sum(token.letters for token in over)
     slight = words < DOUBT_WORDS or (words < ERROR_WORDS and missing - added < 2)
