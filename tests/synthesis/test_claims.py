@@ -176,6 +176,22 @@ def test_an_heir_that_died_over_it_stands_in_nobodys_way(path: Path) -> None:
     assert mine.take(path) is None
 
 
+def test_a_dead_claim_that_another_run_is_reading_is_taken_over_a_moment_later(path: Path) -> None:
+    """Windows renames nothing to a file that is open."""
+    claims_of(Claimant("nas-user", 5, "dead", "pid:[1]")).take(path)
+    waits_s: list[float] = []
+
+    def rename(old: Path, new: Path) -> None:
+        if len(waits_s) < 2:
+            raise PermissionError
+        old.replace(new)
+
+    mine = Claims(HERE, lives=lambda process: False, replace=rename, sleep=waits_s.append)
+    assert mine.take(path) is None
+    assert len(waits_s) == 2
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
 def test_what_is_renewed_lives_and_what_was_lost_is_let_alone(path: Path) -> None:
     mine, other = claims_of(HERE), claims_of(Claimant("elsewhere", 9, "cafe"))
     lost = path.with_name("lost.claim")

@@ -58,7 +58,7 @@ def open_replacing(
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _rename_patiently(part, target, replace, sleep)
+        rename_patiently(part, target, replace, sleep)
     except BaseException:  # Ctrl-C as well leaves no part behind
         part.unlink(missing_ok=True)
         raise
@@ -132,7 +132,7 @@ def name_part(part: Path, target: Path) -> None:
     """Gives a file that is written its name, when all of it is on the disk. Raises OSError."""
     with part.open("rb+") as file:
         os.fsync(file.fileno())
-    _rename_patiently(part, target, os.replace, time.sleep)
+    rename_patiently(part, target, os.replace, time.sleep)
 
 
 def open_part(folder: Path) -> IO[bytes]:
@@ -142,13 +142,14 @@ def open_part(folder: Path) -> IO[bytes]:
             return _name_unfinished(folder).open("xb")
 
 
-def _rename_patiently(
+def rename_patiently(
     part: Path,
     target: Path,
     replace: Callable[[Path, Path], None],
     sleep: Callable[[float], None],
 ) -> None:
-    """Windows refuses while a player or a virus scanner holds the target; that passes."""
+    """Renames a file. Windows refuses while another program has the target open, as players and
+    virus scanners do; that passes. Raises OSError."""
     for wait_s in _REPLACE_WAITS_S:
         try:
             return replace(part, target)

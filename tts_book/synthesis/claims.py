@@ -27,7 +27,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tts_book.synthesis.atomic import is_running, open_part, remove_file
+from tts_book.synthesis.atomic import is_running, open_part, remove_file, rename_patiently
 
 SUFFIX = ".claim"
 HEARTBEAT_S = 30.0
@@ -98,7 +98,8 @@ def find_folder_time(folder: Path) -> float:
 
 class Claims:
     """The claims of one run. Methods touch the disk, and may be called in threads; `folder_time`,
-    `clock` and `lives` stand for the folders' clock, ours, and whether a process is there."""
+    `clock`, `lives`, `replace` and `sleep` stand for the folders' clock, ours, whether a process is
+    there, and the system's."""
 
     def __init__(
         self,
@@ -107,10 +108,13 @@ class Claims:
         folder_time: Callable[[Path], float] = find_folder_time,
         clock: Callable[[], float] = time.monotonic,
         lives: Callable[[int], bool] = is_running,
+        replace: Callable[[Path, Path], None] = os.replace,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.claimant = claimant or describe_process()
         self._content = json.dumps(asdict(self.claimant)).encode()
         self._folder_time, self._clock, self._lives = folder_time, clock, lives
+        self._replace, self._sleep = replace, sleep
         self._held: set[Path] = set()
         self._times: dict[int, tuple[float, float]] = {}  # of each disk: theirs, and ours then
         self._lock = threading.Lock()
@@ -230,7 +234,7 @@ class Claims:
             if _look_at(path) != dead:
                 remove_file(heir)
                 return False
-            heir.replace(path)
+            rename_patiently(heir, path, self._replace, self._sleep)
         except OSError:
             remove_file(heir)
             raise
