@@ -167,7 +167,7 @@ class Progress:
     def wait(self, kind: type[events.Event], number: int) -> None:
         """Returns when so many events of this kind have come."""
         with self._news:
-            assert self._news.wait_for(lambda: self.count(kind) >= number, 60)
+            assert self._news.wait_for(lambda: self.count(kind) >= number, 300)
 
 
 def convert(folder: Path, studio: Studio, name: str, **options: Any) -> Any:

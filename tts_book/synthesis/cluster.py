@@ -44,7 +44,7 @@ from tts_book.synthesis.spoken_audio import ChunkCall, SpokenAudio
 if TYPE_CHECKING:
     import distributed
 
-CONNECT_S = 10.0
+CONNECT_S = 20.0
 KEPT = "What is spoken is kept: run the same command again."
 # A worker that was killed is there again in a few seconds.
 PATIENCE_S = 30.0
@@ -237,6 +237,14 @@ class Cluster:
             return False
         return not check.result()
 
+    def is_asking(self, order: EngineOrder) -> bool:
+        """Whether a worker has yet to say if it can speak."""
+        return any(
+            not check.done()
+            for (address, its, _), check in self._checks.items()
+            if its == order and address in self.threads
+        )
+
     def explain_absence(self, order: EngineOrder) -> str:
         """Why there is nobody to speak."""
         if self.client.status != "running":
@@ -390,7 +398,8 @@ class ClusterSpeaker:
                 await self._until_change(patience)
                 if not patience.done():
                     continue
-                if self._cluster.is_gone or not self._tools.wait:
+                is_patient = self._tools.wait or self._cluster.is_asking(self._order)
+                if self._cluster.is_gone or not is_patient:
                     raise ClusterLost(f"{self._cluster.explain_absence(self._order)}. {KEPT}")
                 self._cluster.look_again()
                 patience = asyncio.ensure_future(self._tools.sleep(PATIENCE_S))
