@@ -296,7 +296,9 @@ def test_a_cluster_of_this_machine_speaks_the_same(tmp_path: Path, studio: Studi
         result = tts_book.convert(source, output=tmp_path / name, cache=kept, **options, **more)
         assert result.is_complete()
     assert read_files(tmp_path / "local") == read_files(tmp_path / "alone") != {}
-    assert events.MachinesChanged(1, 2) in progress.events
+    # Whether the second process is found fit before the book is spoken depends on the machine.
+    assert 1 in {event.machines for event in progress.of(events.MachinesChanged)}
+    assert all(event.worker for event in progress.of(events.ChunkDone))
 
 
 def convert_here(
