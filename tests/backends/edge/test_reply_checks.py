@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.backends.edge import sound as edge_sound
@@ -88,6 +88,8 @@ def test_no_cut_passes(frames: int) -> None:
 
 
 @given(st.integers(0, 38), st.integers(0, 38))
+@example(13, 1)  # the beginning of a sentence, behind a pause
+@example(38, 2)  # all but the last word of one
 @settings(max_examples=40, deadline=None)
 def test_no_hole_passes(first: int, length: int) -> None:
     count = len(WHOLE.words)

@@ -120,7 +120,8 @@ def _find(within: Folded, said: str, following: Sequence[str], cursor: int) -> i
             if together != said and letters.startswith(together, at):
                 return at
     whole = [at for at in near if is_whole(at)]
-    if whole and (here or len(said) > 2):
+    # A short word is anywhere; the last one that is marked has no others to be known by.
+    if whole and (here or len(said) > 2 or not following):
         return whole[0]
     if len(following) > 1:
         at = letters.find(triple, cursor)

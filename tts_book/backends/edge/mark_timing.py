@@ -391,8 +391,8 @@ def _gains(
     lags: NDArray[np.float64],
     shape: Shape,
 ) -> NDArray[np.float64]:
-    """What each word wins by each lag: the share of it that sounds, and an onset at its start; the
-    first one behind words without a mark: the share of those that sounds."""
+    """What each word wins by each lag: the share of it that sounds, and an onset at its start, or,
+    behind words without a mark, the share of those that sounds."""
     import numpy as np
 
     def loud(first: NDArray[np.float64], last: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -407,12 +407,12 @@ def _gains(
     share: NDArray[np.float64] = loud(begin, stop) / np.maximum(stop - begin, HOP_S)
     onset = loud(begin, begin + _ONSET_S) - loud(begin - _ONSET_S - HOP_S, begin - HOP_S)
     before_s = np.maximum(unmarked_s, HOP_S)[:, None]
-    behind = np.where(
-        unmarked_s[:, None] > 0,
-        np.minimum(1.0, _ENOUGH * loud(begin - before_s, begin) / before_s),
-        np.maximum(0.0, onset / _ONSET_S),
-    )
-    behind[0] *= unmarked_s[0] == 0  # nothing holds those before the first mark in their place
+    unmarked = np.minimum(1.0, _ENOUGH * loud(begin - before_s, begin) / before_s)
+    # Nothing holds those before the first mark in their place.
+    unmarked *= (unmarked_s > 0)[:, None] & (np.arange(len(starts)) > 0)[:, None]
+    # The larger of both: a word behind a pause is found by its onset also where words are missing,
+    # which are not to draw it to where something sounds before it.
+    behind = np.maximum(unmarked, onset / _ONSET_S)
     made: NDArray[np.float64] = np.minimum(1.0, _ENOUGH * share) + _ONSET_WEIGHT * behind
     return made
 
