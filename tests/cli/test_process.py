@@ -51,11 +51,11 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        preexec_fn=_listening if os.name == "posix" else None,
+        preexec_fn=hear_interrupts if os.name == "posix" else None,
     )
 
 
-def _listening() -> None:
+def hear_interrupts() -> None:
     """Ctrl-C is heard also where the tests run in the background and it is not."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -220,7 +220,7 @@ def test_ctrl_c_while_modules_are_imported(module: str, said: str, tmp_path: Pat
         encoding="utf-8",
         timeout=60,
         check=False,
-        preexec_fn=_listening,
+        preexec_fn=hear_interrupts,
     )
     command = shlex.join(["tts-book", *CONVERT[:-1], "-q"])
     assert (ended.returncode, ended.stderr) == (130, said.format(command=command))

@@ -21,7 +21,7 @@ import pytest
 import trustme
 
 import tts_book
-from tests.cli.test_process import environment
+from tests.cli.test_process import environment, hear_interrupts
 from tests.fakes import chunks
 from tests.synthesis import held_backend
 from tests.synthesis.held_backend import NAME, ONLINE, SOUND, Studio
@@ -76,6 +76,7 @@ class Machines:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
+            preexec_fn=hear_interrupts if os.name == "posix" else None,
             **more,
         )
         self._processes.append(process)
@@ -261,9 +262,9 @@ def test_without_its_scheduler_a_run_ends_in_one_line_and_goes_on_where_it_was(
     assert run.stdout is not None
     for _ in range(4):
         next(line for line in run.stdout if '"ChunkDone"' in line)
-    is_fifth.wait()
+    assert is_fifth.wait(60)
     scheduler.kill()
-    _, said = run.communicate()
+    _, said = run.communicate(timeout=60)
     assert run.returncode == 1
     assert said.splitlines()[-1] == (
         f"tts-book: The scheduler {address} is gone. What is spoken is kept: run the same command "
@@ -276,7 +277,7 @@ def test_without_its_scheduler_a_run_ends_in_one_line_and_goes_on_where_it_was(
     del studio.asked[:]
     studio.rule = lambda number, text, process: None
     again = machines.launch("-m", "tts_book", *command, *keeping)
-    _, said = again.communicate()
+    _, said = again.communicate(timeout=60)
     assert again.returncode == 0, said
     assert not spoken & {text for text, _ in studio.asked}
     assert len(studio.asked) == len(read_files(tmp_path / "cache")) - 4 > 8
@@ -467,7 +468,7 @@ def test_ctrl_c_ends_a_worker_and_its_processes_without_a_word_of_theirs(
         worker = machines.launch_worker(address, start_new_session=True)
         read_until(worker, "speaks for")
         os.killpg(worker.pid, signal.SIGINT)  # a terminal sends it to all of a command
-        _, said = worker.communicate()
+        _, said = worker.communicate(timeout=60)
         assert worker.returncode == 130
         return said
 
