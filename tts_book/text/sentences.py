@@ -11,9 +11,14 @@ All context that a rule sees is bounded, so time is linear whatever the text is.
 from __future__ import annotations
 
 import re
+import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zlib import crc32
 
@@ -30,6 +35,7 @@ CJK = "\u3040-\u30ff\u3400-\u9fff\uff66-\uff9f"
 CJK_STOPS = "。！？｡"
 OPENERS = "—–‒―−-«»„“”\"‘’'([{¿¡…*_ \t\n\r\u00a0\u202f\u2009"
 
+_LOADING_PUNKT = threading.Lock()
 _BEFORE_WORD = re.compile(r"[\s«„“‘\"'(\[—–]")
 _NEXT_WORD = re.compile(r"\w+(?:[’'-]\w+)*")
 _LIST_NUMBER = re.compile(r"[\s\W]*(?:\d{1,3}(?:\.\d{1,3})*|[IVXLCDM]{1,6}|[^\W\d_])")
@@ -388,16 +394,40 @@ def _ask_punkt(splitter: Splitter, word: str, following: str) -> bool:
 
 
 def _make_punkt(lists: Words, sample: str) -> Any:
-    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
-
-    parameters = PunktParameters()
+    punkt = _load_punkt()
+    parameters = punkt.PunktParameters()
     parameters.abbrev_types |= lists.abbreviations
     parameters.sent_starters |= lists.starters
     for starter in lists.starters:
         parameters.ortho_context[starter] |= _MID_SENTENCE_LOWER
     if _has_capitals(sample):
         _learn(parameters, _spread(sample))
-    return PunktSentenceTokenizer(parameters)
+    return punkt.PunktSentenceTokenizer(parameters)
+
+
+def _load_punkt() -> Any:
+    """Punkt alone. What NLTK imports with it takes 14 MB and 0.1 s, and nothing here needs it: bare
+    packages stand for the two around it meanwhile. Afterwards whoever imports NLTK gets all."""
+    with _LOADING_PUNKT:
+        return _import_punkt()
+
+
+@lru_cache(maxsize=1)
+def _import_punkt() -> Any:
+    spec = find_spec("nltk")
+    folders = spec.submodule_search_locations if spec is not None else None
+    alone = "nltk" not in sys.modules
+    if alone:
+        for name, below in (("nltk", ""), ("nltk.tokenize", "tokenize")):
+            sys.modules[name] = ModuleType(name)
+            sys.modules[name].__path__ = [str(Path(folder, below)) for folder in folders or ()]
+    try:
+        from nltk.tokenize import punkt
+
+        return punkt
+    finally:
+        for name in [n for n in sys.modules if alone and n.partition(".")[0] == "nltk"]:
+            del sys.modules[name]
 
 
 def _has_capitals(sample: str) -> bool:
@@ -420,9 +450,7 @@ def _spread(sample: str) -> str:
 def _learn(parameters: Any, text: str) -> None:
     """Adds what Punkt finds in the text: plausible abbreviations only (on novels it also takes
     common short words for them), collocations, and words seen in both cases."""
-    from nltk.tokenize.punkt import PunktTrainer
-
-    trainer = PunktTrainer()
+    trainer = _load_punkt().PunktTrainer()
     trainer.train(text.replace("…", "..."), finalize=True)
     learnt = trainer.get_params()
     parameters.abbrev_types |= {word for word in learnt.abbrev_types if _LEARNT.fullmatch(word)}
