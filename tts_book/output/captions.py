@@ -102,7 +102,7 @@ def _of_segment(
 # Signs that a change of role parts from their words: what closes speech begins the next cue, what
 # opens it ends the one before.
 _CLOSING = re.compile(r"""["'“”’»›‘]+[,.;:!?]*(?=\s)""")
-_OPENING = re.compile(r"""\s+([—–]?\s?["'„“«‹‘»›]+|[—–])$""")
+_OPENING = re.compile(r"""(?<!\s)\s+([—–]?\s?["'„“«‹‘»›]+|[—–])$""")
 
 
 def _share_signs(before: Cue, after: Cue) -> tuple[Cue, Cue]:
