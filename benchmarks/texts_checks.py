@@ -69,7 +69,7 @@ def digest(plan: Plan) -> str:
 
 
 def wrong(case: Case, book: Book, text: str, plan: Plan, *, thorough: bool) -> Iterator[str]:
-    """Everything that is not as it should be."""
+    """What is wrong with the plan of a text, a line each."""
     yield from _wrong_ledger(book, text)
     for number, chapter in enumerate(book.chapters, 1):
         if chapter.number != number:

@@ -62,7 +62,7 @@ COMMAND = typer.main.get_command(app)
 )
 def test_every_command_in_the_documents_is_understood(line: str) -> None:
     name, *arguments = shlex.split(line.partition(" < ")[0])[1:]
-    wanted = COMMAND.commands[name]  # type: ignore[attr-defined]  # it is a group
+    wanted = COMMAND.commands[name]  # type: ignore[attr-defined]  # a group  # it is a group
     wanted.make_context(name, list(arguments), resilient_parsing=False).close()
 
 
@@ -89,7 +89,7 @@ def test_the_tables_name_every_option_of_convert_and_no_other(text: str) -> None
     told = {option for row in rows for option in re.findall(r"`(--?[\w-]+)", row.split("|")[1])}
     known = {
         option
-        for parameter in COMMAND.commands["convert"].params  # type: ignore[attr-defined]
+        for parameter in COMMAND.commands["convert"].params  # type: ignore[attr-defined]  # a group
         for option in parameter.opts
         if option.startswith("-")
     }

@@ -69,7 +69,7 @@ def spoken(chapter: int, chunk: int, *, cached: bool = False) -> events.ChunkDon
 
 
 def progress(time: Time, **known: float) -> Progress:
-    outlook = replace(Outlook({(1, 1): 11, (1, 2): 19}), **known)  # type: ignore[arg-type]
+    outlook = replace(Outlook({(1, 1): 11, (1, 2): 19}), **known)  # type: ignore[arg-type]  # rows
     return Progress(time.clock, outlook)
 
 

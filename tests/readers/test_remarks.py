@@ -11,7 +11,7 @@ HOUR = PROSE * 660  # at 15.2 characters a second
 
 
 def notices(text: str, **options: str) -> list[str]:
-    book = read_bytes(text.encode(), "book.txt", ReadOptions(language="en", **options))  # type: ignore[arg-type]
+    book = read_bytes(text.encode(), "book.txt", ReadOptions(language="en", **options))  # type: ignore[arg-type]  # rows
     return [notice for notice in book.notices if notice.startswith(("left out", "chapter"))]
 
 

@@ -311,7 +311,7 @@ def _xing() -> bytes:
 
 
 def _spoken(name: str, **changes: object) -> Difference:
-    return Difference(name, manner=lambda manner: replace(manner, **changes))  # type: ignore[arg-type]
+    return Difference(name, manner=lambda manner: replace(manner, **changes))  # type: ignore[arg-type]  # rows
 
 
 def _marked(name: str, marks: Callable[[Marks, random.Random], Marks]) -> Difference:
