@@ -26,6 +26,7 @@ from tts_book.audio.mp3_frames import (
 from tts_book.errors import AudioError
 
 if TYPE_CHECKING:
+    from av import AudioFrame
     from pydub import AudioSegment
 
 # A decoder that begins in the middle of a stream hears nothing of the first frames; sound that
@@ -150,8 +151,8 @@ def _decode(data: bytes, container: str | None = None) -> bytes:
     return pcm
 
 
-def _samples(frame: object) -> bytes:
-    samples: bytes = frame.to_ndarray().astype("<i2").tobytes()  # type: ignore[attr-defined]
+def _samples(frame: AudioFrame) -> bytes:
+    samples: bytes = frame.to_ndarray().astype("<i2").tobytes()
     return samples
 
 
